@@ -1,0 +1,180 @@
+"""What a worker function may return as output, and the JSON it becomes.
+
+========================================================  ==========================================================
+value                                                      JSON
+========================================================  ==========================================================
+mapping, dataclass, msgspec, attrs, pydantic, namedtuple   object of its fields (a namedtuple inside another value: array)
+None                                                       the output ``{}``; inside another value ``null``
+any other value                                            the output ``{"result": value}``
+list, tuple, set, frozenset                                array
+date, datetime, time, timedelta                            ISO 8601 text
+UUID, Decimal, path                                        text
+Enum                                                       its value
+bytes                                                      base64 text
+int, float, Enum, UUID or date as a key                    text
+========================================================  ==========================================================
+
+Refused, with the path of the value: NaN and infinity, circular values, nesting over 1,000 levels in the whole request,
+keys that collide as text, other keys, text that is not UTF-8, and every other type.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from conductor.errors import ConfigurationError
+
+_LEVELS = 999  # the server's parser takes 1,000 (Jackson's StreamReadConstraints), and the result itself is the first
+
+
+class UnsendableOutput(ConfigurationError):  # noqa: N818 - says what it is
+    """A value that JSON cannot hold; the text gives its path and why, not the value."""
+
+
+def output_data(value: Any) -> tuple[dict[str, Any], int]:
+    """The output as plain JSON values, sharing nothing with the value, and its size in bytes of JSON.
+
+    UnsendableOutput when the table above does not cover the value.
+    """
+    if value is None:
+        return {}, 2
+    if isinstance(value, tuple) and type(value) is not tuple:
+        value = getattr(value, "_asdict", lambda: value)()
+    try:
+        encoded = _encoder.encode(value)
+        if encoded[:1] != b"{":
+            encoded = b'{"result":%b}' % encoded
+        data: dict[str, Any] = _decoder.decode(encoded)
+    except Exception as error:
+        raise UnsendableOutput(_find_problem(value) or f"output: {type(error).__name__} while it was read") from error
+    if _looks_wrong(encoded, data) and (problem := _find_problem(value)):
+        raise UnsendableOutput(problem)
+    return data, len(encoded)
+
+
+def _looks_wrong(encoded: bytes, data: dict[str, Any]) -> bool:
+    """Whether it is worth walking the value: each of these is cheap, and rare in outputs that are fine."""
+    return (
+        b"null" in encoded  # msgspec writes NaN and infinity so
+        or encoded.count(b"[") + encoded.count(b"{") > _LEVELS
+        or len(_encoder.encode(data)) != len(encoded)  # a key that stood twice in one object
+    )
+
+
+def _plain(value: Any) -> Any:
+    """The types that msgspec does not know by itself."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    for builtin in (str, int, float):  # subclasses, as numpy.float64 is one
+        if isinstance(value, builtin):
+            return builtin(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    pydantic = sys.modules.get("pydantic")  # a value can only be a model where its library is loaded
+    if pydantic is not None and isinstance(value, pydantic.BaseModel):
+        return value.model_dump()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
+_decoder = msgspec.json.Decoder()
+
+
+class _Place(NamedTuple):
+    value: Any
+    step: str
+    parent: _Place | None
+    depth: int
+
+    def path(self) -> str:
+        steps = []
+        place: _Place | None = self
+        while place is not None:
+            steps.append(place.step)
+            place = place.parent
+        return "".join(reversed(steps)).removeprefix(".") or "output"
+
+    def first_repeat(self) -> _Place | None:
+        """The outermost place on the way here whose value stands on the way there already."""
+        way: list[_Place] = []
+        place: _Place | None = self
+        while place is not None:
+            way.append(place)
+            place = place.parent
+        seen: set[int] = set()
+        for step in reversed(way):
+            if id(step.value) in seen:
+                return step
+            seen.add(id(step.value))
+        return None
+
+
+def _find_problem(root: Any) -> str | None:
+    """Path and reason of the first value that JSON cannot hold, depth first; None when there is none."""
+    places = [_Place(root, "", None, 1)]
+    while places:
+        place = places.pop()
+        if place.depth > _LEVELS:
+            repeat = place.first_repeat()
+            return f"{repeat.path()}: circular" if repeat else f"{place.path()[:200]}: nested over {_LEVELS + 1} levels"
+        try:
+            children = _children(place.value)
+            if children is None:
+                _encoder.encode(place.value)
+        except Exception as error:  # whatever the value's own code raises
+            return f"{place.path()}: {_reason(error, place.value)}"
+        if isinstance(place.value, float) and not math.isfinite(place.value):
+            return f"{place.path()}: NaN and infinity have no JSON form"
+        places += [_Place(child, step, place, place.depth + 1) for step, child in reversed(children or [])]
+    return None
+
+
+def _reason(error: Exception, value: Any) -> str:
+    if isinstance(error, UnicodeError):
+        return "text that is not valid Unicode"
+    if isinstance(error, _KeyProblem):
+        return str(error)
+    return f"{type(value).__name__} has no JSON form"
+
+
+class _KeyProblem(ValueError):  # noqa: N818 - internal
+    pass
+
+
+def _children(value: Any) -> list[tuple[str, Any]] | None:
+    """The values inside a container with their path steps; None for a value that is not one."""
+    if isinstance(value, Mapping):
+        return [(f".{key}", child) for key, child in _text_keys(value)]
+    if isinstance(value, list | tuple | set | frozenset):
+        return [(f"[{index}]", child) for index, child in enumerate(value)]
+    if isinstance(value, msgspec.Struct):
+        return [(f".{name}", child) for name, child in msgspec.structs.asdict(value).items()]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [(f".{field.name}", getattr(value, field.name)) for field in dataclasses.fields(value)]
+    attributes = getattr(type(value), "__attrs_attrs__", None)  # attrs' own mark of its classes
+    if attributes is not None:
+        return [(f".{attribute.name}", getattr(value, attribute.name)) for attribute in attributes]
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is not None and isinstance(value, pydantic.BaseModel):
+        return _children(value.model_dump())
+    return None
+
+
+def _text_keys(mapping: Mapping[Any, Any]) -> Iterable[tuple[str, Any]]:
+    seen: set[str] = set()
+    for key, child in mapping.items():
+        try:
+            ((text, _),) = _decoder.decode(_encoder.encode({key: 0})).items()
+        except (TypeError, UnicodeError) as error:
+            raise _KeyProblem(f"a key of type {type(key).__name__} has no JSON form") from error
+        if text in seen:
+            raise _KeyProblem(f"two keys that are {text!r} as text")
+        seen.add(text)
+        yield text, child

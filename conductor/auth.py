@@ -1,0 +1,90 @@
+"""The token that goes out with every call: fetched once for all threads, kept until the server refuses it.
+
+=====================  ==============================================================================
+a call needs a token   what happens
+=====================  ==============================================================================
+one is cached          it is used, however old: only the server knows when it ends
+none is cached         one thread fetches it, the others wait for that answer
+it was refused (401)   the same, unless another thread has fetched a newer one meanwhile
+the fetch failed       every waiting caller gets that error; the next fetch waits for a back-off step,
+                       and calls before that get the same error without one
+=====================  ==============================================================================
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from conductor._backoff import Backoff
+from conductor.errors import ConductorError, DecodeError
+
+_HEADER_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+class TokenCache:
+    """Thread-safe; no lock is held while a token is fetched.
+
+    fetch: gets a new token from the server, or raises a ConductorError.
+    """
+
+    def __init__(self, fetch: Callable[[], str], clock: Callable[[], float] = time.monotonic) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._lock = threading.Lock()  # guards everything below
+        self._token: str | None = None
+        self._fetching: Future[str] | None = None
+        self._failure: ConductorError | None = None
+        self._not_before = 0.0
+        self._backoff = Backoff()
+
+    def __repr__(self) -> str:
+        return "TokenCache(...)"
+
+    def token(self) -> str:
+        """The cached token, or a new one. Blocks while one is fetched; raises what the fetch raised."""
+        token = self._token  # one reference: reading it needs no lock
+        return token if token is not None else self.renew(None)
+
+    def renew(self, refused: str | None) -> str:
+        """A token other than the refused one. Blocks while one is fetched; raises what the fetch raised."""
+        with self._lock:
+            if self._token is not None and self._token != refused:
+                return self._token
+            mine = self._fetching is None
+            if mine:
+                if self._failure is not None and self._clock() < self._not_before:
+                    raise self._failure.with_traceback(None)  # raised again and again: its traceback must not grow
+                self._fetching = Future()
+            fetching = self._fetching
+        assert fetching is not None  # noqa: S101 - for the type checker
+        if mine:
+            self._fetch_into(fetching)
+        return fetching.result()
+
+    def _fetch_into(self, fetching: Future[str]) -> None:
+        try:
+            token = _checked(self._fetch())
+        except BaseException as error:  # noqa: BLE001 - the waiting threads must hear of anything
+            with self._lock:
+                self._fetching = None
+                if isinstance(error, ConductorError):
+                    self._failure = error
+                    self._not_before = self._clock() + self._backoff.next()
+            fetching.set_exception(error)
+        else:
+            with self._lock:
+                self._fetching = None
+                self._failure = None
+                self._token = token
+                self._backoff.reset()
+            fetching.set_result(token)
+
+
+def _checked(token: str) -> str:
+    if not _HEADER_TOKEN.fullmatch(token):
+        raise DecodeError("POST /token: the token is empty or cannot stand in a header")
+    return token

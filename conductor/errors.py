@@ -1,0 +1,103 @@
+"""Every error that leaves this package: one tree, rooted in ConductorError.
+
+Texts name the method, the path template and the status of a failed call, never a header, a secret or a payload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class ConductorError(Exception):
+    """The root: ``except ConductorError`` catches whatever this package raises on purpose."""
+
+
+class ConfigurationError(ConductorError, ValueError):
+    """An argument or an environment variable that cannot work; the text names it and its value."""
+
+
+class NonRetryableError(ConductorError):
+    """Raised by a worker function: the task fails for good (FAILED_WITH_TERMINAL_ERROR), the server does not retry it.
+
+    It counts wherever it stands in the chain of causes, so ``raise MyError from NonRetryableError(...)`` is one too.
+    """
+
+
+class TransportError(ConductorError):
+    """No usable answer came: refused, reset, timed out, cut short, or the server's certificate was not accepted."""
+
+
+class DecodeError(ConductorError):
+    """A success status with a body that is not what the server's document promises: a login page, broken JSON."""
+
+
+class ApiError(ConductorError):
+    """The server answered with an error status.
+
+    status: HTTP status code. method, path_template: the call, as in the OpenAPI document.
+    message: Conductor's own message, or the reason phrase where the body was not Conductor's JSON; 200 characters at most.
+    retryable: Conductor's flag; false for everything but its TransientException (server 3.32.3), so false proves nothing.
+    validation_errors: Conductor's list of ``{path, message, invalidValue}``, empty for most errors.
+    conductor: whether the body was Conductor's error JSON, and not a gateway's page.
+    retry_after: seconds the server asked to wait, None when it did not.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        method: str,
+        path_template: str,
+        message: str,
+        *,
+        retryable: bool = False,
+        validation_errors: Sequence[Any] = (),
+        conductor: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(status, method, path_template, message)
+        self.status = status
+        self.method = method
+        self.path_template = path_template
+        self.message = message
+        self.retryable = retryable
+        self.validation_errors = list(validation_errors)
+        self.conductor = conductor
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path_template} answered {self.status}: {self.message}"
+
+
+class AuthenticationError(ApiError):
+    """401 or 403: the key, the token or the permission was refused."""
+
+
+class NotFoundError(ApiError):
+    """404: no such task, workflow, definition or route."""
+
+
+class ConflictError(ApiError):
+    """409: it exists already, or the workflow has ended."""
+
+
+class RateLimitedError(ApiError):
+    """429: too many requests; ``retry_after`` says how long to wait, if the server did."""
+
+
+class ServerError(ApiError):
+    """5xx. Conductor answers unparsable requests with 500 too, so a retry does not always help."""
+
+
+_BY_STATUS = {
+    401: AuthenticationError,
+    403: AuthenticationError,
+    404: NotFoundError,
+    409: ConflictError,
+    429: RateLimitedError,
+}
+
+
+def api_error_class(status: int) -> type[ApiError]:
+    """The class for an error status: 5xx is ServerError, a 4xx (or any other) without a class of its own is ApiError."""
+    return ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)

@@ -1,0 +1,28 @@
+"""Conductor's own data types, as generated from its OpenAPI document, and the wire's units."""
+
+from __future__ import annotations
+
+from conductor_client.models import (
+    ExternalStorageLocation,
+    GenerateTokenRequest,
+    PollData,
+    SearchResultTaskSummary as SearchResult,
+    SearchResultWorkflowSummary as WorkflowSearchResult,
+    StartWorkflowRequest,
+    Task,
+    TaskDef,
+    TaskExecLog,
+    TaskResult,
+    TaskResultStatus,
+    TaskStatus,
+    Workflow,
+    WorkflowDef,
+    WorkflowStatus,
+    WorkflowStatusSummary,
+    WorkflowTask,
+)
+
+
+def milliseconds(seconds: float) -> int:
+    """The wire's unit of time."""
+    return round(seconds * 1000)

@@ -1,0 +1,87 @@
+"""Calling the user's function: whatever happens in there, an Outcome comes out. Knows no HTTP and decides no status."""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar
+from typing import Any
+
+from conductor.errors import ConductorError
+from conductor.models import Task, TaskExecLog
+from conductor.runner.slots import Flag
+from conductor.task_result import Outcome, log_entry
+from conductor.worker import Execute
+
+
+class TaskContext:
+    """What a worker function can ask of the task it is executing, and of its runner."""
+
+    def __init__(self, task: Task, stopping: Flag) -> None:
+        self._logs: list[TaskExecLog] = []
+        self.task = task
+        """The task as it was polled."""
+        self.stopping = stopping
+        """True, and set, once the worker is asked to stop: finish soon. ``stopping.wait(seconds)`` sleeps until then."""
+
+    @property
+    def task_id(self) -> str:
+        return self.task.task_id
+
+    @property
+    def workflow_instance_id(self) -> str:
+        return self.task.workflow_instance_id
+
+    @property
+    def retry_count(self) -> int:
+        """How many tasks of this step were tried before this one."""
+        return self.task.retry_count or 0
+
+    @property
+    def poll_count(self) -> int:
+        """How often this task was handed out, this time included."""
+        return self.task.poll_count or 0
+
+    def log(self, text: str) -> None:
+        """Add a line to the task's log. It goes out with the result; the server keeps ten entries, so more are merged."""
+        self._logs.append(log_entry(self.task.task_id, text))
+
+
+_current: ContextVar[TaskContext] = ContextVar("conductor_task_context")
+
+
+def task_context() -> TaskContext:
+    """The context of the task that this thread or coroutine is executing; outside of one it raises ConductorError."""
+    try:
+        return _current.get()
+    except LookupError:
+        raise ConductorError("task_context() has a meaning only inside a worker function") from None
+
+
+def execute(function: Execute, task: Task, stopping: Flag) -> Outcome:
+    """Call the function on this thread."""
+    context = TaskContext(task, stopping)
+    token = _current.set(context)
+    started = time.perf_counter()
+    try:
+        return _outcome(context, started, value=function(task))
+    except BaseException as error:  # noqa: BLE001 - sys.exit() in a function is its failure, not the process's end
+        return _outcome(context, started, error=error)
+    finally:
+        _current.reset(token)
+
+
+async def execute_async(function: Execute, task: Task, stopping: Flag) -> Outcome:
+    """Await the function in this coroutine."""
+    context = TaskContext(task, stopping)
+    token = _current.set(context)
+    started = time.perf_counter()
+    try:
+        return _outcome(context, started, value=await function(task))
+    except BaseException as error:  # noqa: BLE001 - as above, and a CancelledError of the function's own making
+        return _outcome(context, started, error=error)
+    finally:
+        _current.reset(token)
+
+
+def _outcome(context: TaskContext, started: float, *, value: Any = None, error: BaseException | None = None) -> Outcome:
+    return Outcome(value, error, tuple(context._logs), time.perf_counter() - started)  # noqa: SLF001 - its own module

@@ -1,0 +1,114 @@
+"""The poll loop of one worker: slot first, then poll, so that nothing polled waits for a slot while its lease runs.
+
+Idle, it waits at the server for one task. When an answer is full there is a backlog: the next poll asks for as many as
+there are free slots and does not wait. (SQL-backed servers hold a batch poll until ``count`` tasks are there, and go on
+popping tasks into the poll of a client that died: server 3.32.3.)
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from conductor import metrics
+from conductor._backoff import Backoff
+from conductor.errors import ApiError, ConductorError
+from conductor.runner.slots import Slots
+from conductor.task_client import Delivery
+from conductor.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+IDLE_POLL_TIMEOUT = 1.0
+"""Seconds an idle worker waits at the server, unless told otherwise: a stop waits for it."""
+
+QUICKEST_PACE, SLOWEST_PACE = 0.1, 1.0
+"""Seconds from one empty idle poll to the next where the server answers at once, unless told otherwise."""
+
+
+class Poller:
+    """run() is the body of the poll thread; it returns when the slots are closed.
+
+    batch_poll: (count, timeout in seconds) → Delivery. deliver: (Delivery, asked for) → how many slots it took.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        slots: Slots,
+        batch_poll: Callable[[int, float], Delivery],
+        deliver: Callable[[Delivery, int], int],
+    ) -> None:
+        self._worker = worker
+        self._slots = slots
+        self._batch_poll = batch_poll
+        self._deliver = deliver
+        self._idle = True
+        self._pace = QUICKEST_PACE
+        self._backoff = Backoff()
+        self._trouble: str | None = None
+
+    def run(self) -> None:
+        while asked := self._slots.take(at_most=1 if self._idle else None):
+            self._slots.closed.wait(self._poll(asked))
+
+    def _poll(self, asked: int) -> float:
+        """One poll and what follows from it. Returns how many seconds to wait before the next."""
+        used = 0
+        started = time.monotonic()
+        try:
+            delivery = self._timed_poll(asked)
+            used = self._deliver(delivery, asked)
+        except ConductorError as error:
+            return self._failed(error)
+        except Exception as error:
+            metrics.uncaught_exception(error)
+            logger.exception("%s: a poll ended in a bug; polling goes on", self._worker.task_name)
+            return self._backoff.next()
+        finally:
+            self._slots.give_back(asked - used)
+        self._recovered()
+        received = len(delivery.tasks) + len(delivery.unreadable)
+        return self._wait_after(received, asked, time.monotonic() - started)
+
+    def _timed_poll(self, asked: int) -> Delivery:
+        started = time.perf_counter()
+        error = None
+        try:
+            return self._batch_poll(asked, self._poll_timeout())
+        except ConductorError as caught:
+            error = caught
+            raise
+        finally:
+            metrics.poll_finished(self._worker.task_name, time.perf_counter() - started, error)
+
+    def _poll_timeout(self) -> float:
+        if self._worker.poll_timeout is not None:
+            return self._worker.poll_timeout
+        return IDLE_POLL_TIMEOUT if self._idle else 0.0
+
+    def _wait_after(self, received: int, asked: int, took: float) -> float:
+        was_idle, self._idle = self._idle, received < asked
+        if received:
+            self._pace = QUICKEST_PACE
+            return 0.0
+        if self._worker.poll_interval is not None:
+            return self._worker.poll_interval
+        if not was_idle:
+            return 0.0
+        pace, self._pace = self._pace, min(2 * self._pace, SLOWEST_PACE)
+        return max(0.0, pace - took)
+
+    def _failed(self, error: ConductorError) -> float:
+        trouble = f"{type(error).__name__} {error.status}" if isinstance(error, ApiError) else type(error).__name__
+        if trouble != self._trouble:  # said once per change of state, not once per poll
+            logger.warning("%s: polls fail, and go on with growing pauses: %s", self._worker.task_name, error)
+            self._trouble = trouble
+        return self._backoff.next()
+
+    def _recovered(self) -> None:
+        self._backoff.reset()
+        if self._trouble is not None:
+            logger.info("%s: polls succeed again", self._worker.task_name)
+            self._trouble = None

@@ -1,0 +1,128 @@
+"""How many tasks of one worker may run at once, which ones do, and whether more may be taken."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+
+class Flag(threading.Event):
+    """An Event that is also true or false by itself."""
+
+    def __bool__(self) -> bool:
+        return self.is_set()
+
+
+class Slots:
+    """A worker's capacity. A slot is taken before a task is polled and given back when its result is out of hand.
+
+    Thread-safe. ``on_end`` is called once, on whichever thread gets there: closed, and every slot given back.
+    ``on_wait`` is called with "paused" or "full" when ``take`` has to wait.
+    """
+
+    def __init__(self, limit: int, on_wait: Callable[[str], None], on_end: Callable[[], None]) -> None:
+        self._on_wait = on_wait
+        self._on_end = on_end
+        self._changed = threading.Condition()  # guards everything below
+        self._limit = limit
+        self._taken = 0
+        self._running: set[str] = set()
+        self._paused = False
+        self._end_told = False
+        self._closed = Flag()
+
+    @property
+    def limit(self) -> int:
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        with self._changed:
+            self._limit = limit
+            self._changed.notify_all()
+
+    def adjust_limit(self, change: int) -> None:
+        """Add to the limit, which stops at 0."""
+        with self._changed:
+            self._limit = max(0, self._limit + change)
+            self._changed.notify_all()
+
+    @property
+    def closed(self) -> Flag:
+        """Set once no more slots are given out."""
+        return self._closed
+
+    @property
+    def ended(self) -> bool:
+        """Closed, and every slot given back."""
+        with self._changed:
+            return self._closed.is_set() and self._taken == 0
+
+    def running(self) -> list[str]:
+        """The ids of the tasks that occupy slots."""
+        with self._changed:
+            return sorted(self._running)
+
+    def take(self, at_most: int | None = None) -> int:
+        """Wait for a free slot, then take as many as are free, or at most so many. 0: closed."""
+        with self._changed:
+            if not self._may_take() and not self._closed.is_set():
+                self._on_wait("paused" if self._paused else "full")
+            self._changed.wait_for(lambda: self._closed.is_set() or self._may_take())
+            if self._closed.is_set():
+                return 0
+            free = self._limit - self._taken
+            taken = free if at_most is None else min(free, at_most)
+            self._taken += taken
+            return taken
+
+    def occupy(self, task_id: str) -> bool:
+        """Put a task into a slot that was taken. False: it is running already, and the slot stays as it was."""
+        with self._changed:
+            if task_id in self._running:
+                return False
+            self._running.add(task_id)
+            return True
+
+    def vacate(self, task_id: str) -> None:
+        """The task is done with; its slot stays taken until it is given back."""
+        with self._changed:
+            self._running.discard(task_id)
+
+    def give_back(self, count: int = 1) -> None:
+        """Give back slots that hold no task any more."""
+        with self._changed:
+            self._taken -= count
+            self._changed.notify_all()
+        self._tell_end()
+
+    def may_continue(self) -> bool:
+        """Whether a slot in use may go on with another task: not while closed, paused or over a lowered limit."""
+        with self._changed:
+            return not (self._closed.is_set() or self._paused) and self._taken <= self._limit
+
+    def pause(self) -> None:
+        with self._changed:
+            self._paused = True
+
+    def resume(self) -> None:
+        with self._changed:
+            self._paused = False
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Give out no more slots, for good."""
+        with self._changed:
+            self._closed.set()
+            self._changed.notify_all()
+        self._tell_end()
+
+    def _may_take(self) -> bool:
+        return not self._paused and self._taken < self._limit
+
+    def _tell_end(self) -> None:
+        with self._changed:
+            tell = self._closed.is_set() and self._taken == 0 and not self._end_told
+            self._end_told = self._end_told or tell
+        if tell:
+            self._on_end()

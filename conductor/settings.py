@@ -1,0 +1,220 @@
+"""What a user can set about the connection and the metrics, checked at construction; the only reader of ``os.environ``."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass_environment
+
+from conductor.errors import ConfigurationError
+
+Duration = float | timedelta
+"""Seconds, or a timedelta."""
+
+DEFAULT_SERVER_URL = "http://localhost:8080/api"
+DEFAULT_READ_TIMEOUT = 30.0
+
+_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+_NOT_IN_A_SEGMENT = re.compile(r"[/\\\x00-\x1f\x7f]")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+def seconds(name: str, value: Duration, *, minimum: float = 0.0, maximum: float = math.inf) -> float:
+    """The duration in seconds; ConfigurationError, naming the argument, unless finite and minimum <= value <= maximum."""
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+        raise ConfigurationError(f"{name} must be a number of seconds or a timedelta, not {value!r}")
+    if not minimum <= number <= maximum:
+        limit = f"at least {minimum:g} s" if number < minimum else f"at most {maximum:g} s"
+        raise ConfigurationError(f"{name} must be {limit}, not {number:g} s")
+    return float(number)
+
+
+def positive_int(name: str, value: int) -> int:
+    """The value; ConfigurationError, naming the argument, unless it is an int of 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{name} must be a whole number of 1 or more, not {value!r}")
+    return value
+
+
+def path_segment(name: str, value: str) -> str:
+    """The value; ConfigurationError, naming the argument, unless it can stand in a URL's path as one segment.
+
+    The server refuses %2F and %5C there (3.32.3), and ``.`` and ``..`` would make it another path.
+    """
+    if not isinstance(value, str) or value in ("", ".", "..") or _NOT_IN_A_SEGMENT.search(value):
+        raise ConfigurationError(f"{name} must be a name without slashes and control characters, not {value!r}")
+    return value
+
+
+@dataclass(frozen=True)
+class AuthenticationSettings:
+    """An application's access key, exchanged for a token at the server. Two empty strings: no authentication."""
+
+    key_id: str
+    key_secret: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("key_id", "key_secret"):
+            if not isinstance(getattr(self, name), str):
+                raise ConfigurationError(f"{name} must be a string")
+        if bool(self.key_id) != bool(self.key_secret):
+            missing = "key_secret" if self.key_id else "key_id"
+            raise ConfigurationError(f"{missing} is missing: an access key is a pair of key_id and key_secret")
+
+    @classmethod
+    def from_environment(cls) -> AuthenticationSettings:
+        """CONDUCTOR_AUTH_KEY and CONDUCTOR_AUTH_SECRET; one without the other is a ConfigurationError."""
+        key_id, key_secret = os.environ.get("CONDUCTOR_AUTH_KEY", ""), os.environ.get("CONDUCTOR_AUTH_SECRET", "")
+        if bool(key_id) != bool(key_secret):
+            raise ConfigurationError("CONDUCTOR_AUTH_KEY and CONDUCTOR_AUTH_SECRET must be set together")
+        return cls(key_id, key_secret)
+
+
+@dataclass(frozen=True, init=False)
+class HttpSettings:
+    """Where the server is and how to reach it. After construction every attribute holds the value in force.
+
+    base_url: with or without ``/api`` or a slash at the end; None: CONDUCTOR_SERVER_URL, else http://localhost:8080/api.
+    headers: sent with every request.
+    connect_timeout, read_timeout: seconds or timedelta. read_timeout None: CONDUCTOR_CLIENT_HTTP_TIMEOUT, else 30 s.
+        A poll's own deadline is its poll_timeout + min(read_timeout, 10 s).
+    ca_file: PEM file of the accepted authorities. client_cert, client_key: PEM files; the key may be in the certificate's.
+    proxy_url: None: HTTP_PROXY or HTTPS_PROXY, whichever the server's scheme asks for, unless NO_PROXY names its host.
+    verify: False accepts any certificate.
+    """
+
+    base_url: str
+    headers: dict[str, str] = field(repr=False)
+    connect_timeout: float
+    read_timeout: float
+    ca_file: str | None
+    client_cert: str | None
+    client_key: str | None
+    proxy_url: str | None = field(repr=False)  # may hold a password
+    verify: bool
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        connect_timeout: Duration = 5.0,
+        read_timeout: Duration | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        client_cert: str | os.PathLike[str] | None = None,
+        client_key: str | os.PathLike[str] | None = None,
+        proxy_url: str | None = None,
+        verify: bool = True,
+    ) -> None:
+        url = _server_url(base_url)
+        if client_key is not None and client_cert is None:
+            raise ConfigurationError("client_key needs a client_cert")
+        if not isinstance(verify, bool):
+            raise ConfigurationError(f"verify must be True or False, not {verify!r}: a file of authorities is ca_file")
+        in_force = {
+            "base_url": url,
+            "headers": _checked_headers(headers or {}),
+            "connect_timeout": seconds("connect_timeout", connect_timeout, minimum=0.001),
+            "read_timeout": _read_timeout(read_timeout),
+            "ca_file": _checked_file("ca_file", ca_file),
+            "client_cert": _checked_file("client_cert", client_cert),
+            "client_key": _checked_file("client_key", client_key),
+            "proxy_url": _proxy_for(url) if proxy_url is None else _checked_url("proxy_url", proxy_url),
+            "verify": verify,
+        }
+        for name, value in in_force.items():
+            object.__setattr__(self, name, value)  # how a frozen dataclass sets its own attributes
+
+
+@dataclass(frozen=True)
+class MetricsSettings:
+    """Where ``provide_metrics`` serves: port 0 takes a free one; host "0.0.0.0" lets other machines scrape."""
+
+    port: int = 2112
+    endpoint: str = "/metrics"
+    host: str = "127.0.0.1"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 <= self.port <= 65535:
+            raise ConfigurationError(f"port must be a whole number from 0 to 65535, not {self.port!r}")
+        if not isinstance(self.endpoint, str) or not self.endpoint.startswith("/") or _CONTROL.search(self.endpoint):
+            raise ConfigurationError(f"endpoint must be a path such as /metrics, not {self.endpoint!r}")
+        if not isinstance(self.host, str) or not self.host:
+            raise ConfigurationError(f"host must be a host name or an address, not {self.host!r}")
+
+
+def _server_url(base_url: str | None) -> str:
+    name = "base_url"
+    if base_url is None:
+        base_url = os.environ.get("CONDUCTOR_SERVER_URL") or DEFAULT_SERVER_URL
+        name = "CONDUCTOR_SERVER_URL"
+    url = _checked_url(name, base_url).rstrip("/")
+    if "@" in urlsplit(url).netloc:
+        raise ConfigurationError(f"{name} must not hold a user or a password: use AuthenticationSettings")
+    if url.endswith("/api/api"):
+        raise ConfigurationError(f"{name} has /api twice: {base_url!r}")
+    return url if url.endswith("/api") else url + "/api"
+
+
+def _checked_url(name: str, url: str) -> str:
+    """The URL; the text of an error shows it only when it cannot hold a password."""
+    if not isinstance(url, str):
+        raise ConfigurationError(f"{name} must be a string, not {type(url).__name__}")
+    shown = "" if "@" in url else f": {url!r}"
+    if _CONTROL.search(url):
+        raise ConfigurationError(f"{name} holds a space or a control character{shown}")
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not match
+        valid = False
+    if not valid or "?" in url or "#" in url:
+        raise ConfigurationError(f"{name} must be a URL such as https://host:8080/api, without a query{shown}")
+    return url
+
+
+def _checked_file(name: str, path: str | os.PathLike[str] | None) -> str | None:
+    if path is None:
+        return None
+    if not os.path.isfile(path):
+        raise ConfigurationError(f"{name} {os.fspath(path)!r} is not a file")
+    return os.fspath(path)
+
+
+def _proxy_for(server_url: str) -> str | None:
+    parts = urlsplit(server_url)
+    proxy = getproxies_environment().get(parts.scheme)
+    if not proxy or proxy_bypass_environment(parts.netloc):
+        return None
+    return _checked_url(f"{parts.scheme.upper()}_PROXY", proxy if "://" in proxy else f"http://{proxy}")
+
+
+def _read_timeout(value: Duration | None) -> float:
+    if value is not None:
+        return seconds("read_timeout", value, minimum=0.001)
+    text = os.environ.get("CONDUCTOR_CLIENT_HTTP_TIMEOUT")
+    if text is None:
+        return DEFAULT_READ_TIMEOUT
+    try:
+        return seconds("CONDUCTOR_CLIENT_HTTP_TIMEOUT", float(text), minimum=0.001)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"CONDUCTOR_CLIENT_HTTP_TIMEOUT must be a number of seconds above 0, not {text!r}"
+        ) from error
+
+
+def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """A copy; an error names the header, never its value."""
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise ConfigurationError(f"headers: {name!r} is not a header name")
+        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+            raise ConfigurationError(f"headers: the value of {name} is not a string of Latin-1 text on one line")
+    return dict(headers)

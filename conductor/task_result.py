@@ -1,0 +1,171 @@
+"""From what a worker function did to the TaskResult that is sent: total (whatever came out) and pure (no I/O)."""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from conductor import models
+from conductor._output import UnsendableOutput, output_data
+from conductor.errors import ConfigurationError, NonRetryableError
+from conductor.models import Task, TaskExecLog, TaskResultStatus
+from conductor.settings import Duration, seconds
+
+LONGEST_REASON = 500  # characters; the server cuts there (3.32.3)
+MOST_LOGS = 10  # entries per result; the server drops the rest (3.32.3: taskExecLogSizeLimit)
+LONGEST_TRACEBACK = 16_000  # characters, from its end, where the error stands
+
+
+class TaskResult(models.TaskResult, rename="camel", omit_defaults=True):
+    """What a worker function may return to say more than an output, and what is sent to the server.
+
+    Fields as on the wire, in snake_case. ``output_data`` may hold anything that a worker function may return (the table
+    in conductor/_output.py). ``callback_after_seconds`` (seconds or timedelta, rounded up) counts with IN_PROGRESS only:
+    the server hands the task out again that much later, to any worker. What a function returns is copied and its
+    ``task_id``, ``workflow_instance_id`` and ``worker_id`` are overwritten by the runner.
+    """
+
+    # A factory that is no plain container makes msgspec write the member even when it holds its default: the server
+    # needs a status, and takes a missing workerId for "none".
+    status: TaskResultStatus = msgspec.field(default_factory=lambda: TaskResultStatus.COMPLETED)
+    output_data: Any = msgspec.field(default_factory=dict)
+    worker_id: str = msgspec.field(default_factory=lambda: "")
+    logs: list[TaskExecLog] = msgspec.field(default_factory=list)
+    callback_after_seconds: Duration = 0  # type: ignore[assignment]
+
+    @classmethod
+    def from_task(cls, task: Task) -> TaskResult:
+        """A COMPLETED result of the task, without output."""
+        return cls(task.task_id, task.workflow_instance_id, worker_id=task.worker_id or "")
+
+    def add_log(self, text: str) -> None:
+        """Append a line to the task's log, stamped with this machine's time; the server keeps ten entries a result."""
+        self.logs.append(log_entry(self.task_id, text))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one execution came to: what the function returned or raised, the lines it logged, and how long it took."""
+
+    value: Any = None
+    error: BaseException | None = None
+    logs: Sequence[TaskExecLog] = ()
+    seconds: float = 0.0
+
+
+def log_entry(task_id: str, text: str) -> TaskExecLog:
+    return TaskExecLog(log=_sendable(text), task_id=task_id, created_time=models.milliseconds(time.time()))
+
+
+def to_task_result(task: Task, outcome: Outcome, worker_id: str) -> tuple[TaskResult, int]:
+    """The result to send, and the size of its output in bytes of JSON. Never raises."""
+    try:
+        result, size = (_returned if outcome.error is None else _raised)(task, outcome)
+    except Exception as error:  # noqa: BLE001 - whatever the function put in a TaskResult, the server must hear of it
+        problem = str(error) if isinstance(error, UnsendableOutput) else _describe(error)
+        reason = f"the result cannot be sent: {problem}"
+        terminal = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR
+        result, size = failed(task.task_id, task.workflow_instance_id, reason, terminal), 2
+    result.worker_id = worker_id
+    result.logs = _at_most_ten([*outcome.logs, *result.logs])
+    return result, size
+
+
+def _returned(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
+    value = outcome.value
+    if not isinstance(value, TaskResult):
+        data, size = output_data(value)
+        return TaskResult(task.task_id, task.workflow_instance_id, output_data=data), size
+    if value.status not in TaskResultStatus.__members__.values():
+        raise ConfigurationError(f"status {value.status!r} is not one of {', '.join(TaskResultStatus)}")
+    data, size = output_data(value.output_data)
+    result = msgspec.structs.replace(
+        value,
+        task_id=task.task_id,
+        workflow_instance_id=task.workflow_instance_id,
+        status=TaskResultStatus(value.status),
+        output_data=data,
+        callback_after_seconds=whole_seconds(value.callback_after_seconds),
+        reason_for_incompletion=_reason(value.reason_for_incompletion),
+        logs=[msgspec.structs.replace(entry, log=_sendable(entry.log)) for entry in value.logs],
+    )
+    msgspec.json.encode(result)  # what the function put into the other fields can be sent too
+    return result, size
+
+
+def _raised(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
+    error = outcome.error
+    assert error is not None  # noqa: S101 - for the type checker: the caller asked
+    final = any(isinstance(cause, NonRetryableError) for cause in _causes(error))
+    status = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR if final else TaskResultStatus.FAILED
+    result = failed(task.task_id, task.workflow_instance_id, _describe(error), status)
+    # The first frame is the runner's own call.
+    lines = traceback.format_exception(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
+    result.add_log("".join(lines)[-LONGEST_TRACEBACK:])
+    return result, 2
+
+
+def failed(
+    task_id: str,
+    workflow_instance_id: str,
+    reason: str,
+    status: TaskResultStatus = TaskResultStatus.FAILED,
+) -> TaskResult:
+    """A result without output that says why."""
+    return TaskResult(task_id, workflow_instance_id, status, reason_for_incompletion=_reason(reason))
+
+
+def hand_back(task: Task, worker_id: str) -> TaskResult:
+    """Puts a task that was not started back into its queue at once. It replaces the output, so it sends the task's own."""
+    result = TaskResult.from_task(task)
+    result.status = TaskResultStatus.IN_PROGRESS
+    result.output_data = task.output_data
+    result.worker_id = worker_id
+    return result
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and what it was explicitly raised from, as far as that goes."""
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__
+    return chain
+
+
+def _describe(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - the user's own __str__ may raise anything
+        text = "<its text could not be made>"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _reason(text: str | None) -> str | None:
+    return None if text is None else _sendable(text)[:LONGEST_REASON]
+
+
+def _sendable(text: Any) -> str:
+    """The text without what UTF-8 cannot hold: lone surrogates become question marks."""
+    return str(text).encode("utf-8", "replace").decode("utf-8")
+
+
+def whole_seconds(duration: Duration) -> int:
+    """For callback_after_seconds: the wire takes whole seconds; none is lost."""
+    return math.ceil(seconds("callback_after_seconds", duration))
+
+
+def _at_most_ten(logs: list[TaskExecLog]) -> list[TaskExecLog]:
+    """The last nine entries as they are, since a traceback comes last, after all others merged into one."""
+    surplus = len(logs) - MOST_LOGS
+    if surplus <= 0:
+        return logs
+    merged, rest = logs[: surplus + 1], logs[surplus + 1 :]
+    return [msgspec.structs.replace(merged[0], log="\n".join(entry.log for entry in merged)), *rest]

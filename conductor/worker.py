@@ -1,0 +1,79 @@
+"""One worker as the user described it: which task, which function, how often and how many; checked once, then a value."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from conductor.errors import ConfigurationError
+from conductor.models import Task
+from conductor.settings import Duration, path_segment, positive_int, seconds
+
+Execute = Callable[[Task], Any]
+WorkerKey = tuple[str, str | None]
+"""(task_name, domain): what tells one running worker from another."""
+
+LONGEST_POLL_TIMEOUT = 5.0
+"""Seconds; a server of version 3.32.3 refuses a longer one with 400."""
+
+
+def checked_domain(domain: str | None) -> str | None:
+    """The domain; an empty one is refused, since the server takes it for a queue that nobody feeds."""
+    if domain is not None and (not isinstance(domain, str) or not domain.strip()):
+        raise ConfigurationError(f"domain must be None or a name, not {domain!r}")
+    return domain
+
+
+def checked_poll_interval(poll_interval: Duration | None) -> float | None:
+    """Seconds, or None: the runner chooses."""
+    return None if poll_interval is None else seconds("poll_interval", poll_interval)
+
+
+def checked_poll_timeout(poll_timeout: Duration | None) -> float | None:
+    """Seconds, or None: the runner chooses."""
+    return None if poll_timeout is None else seconds("poll_timeout", poll_timeout, maximum=LONGEST_POLL_TIMEOUT)
+
+
+@dataclass
+class Worker:
+    """A worker's description; batch_size is what it starts with, poll_interval and poll_timeout may change as it runs."""
+
+    task_name: str
+    execute: Execute
+    batch_size: int = 1
+    poll_interval: float | None = None
+    domain: str | None = None
+    poll_timeout: float | None = None
+
+    @classmethod
+    def checked(
+        cls,
+        task_name: str,
+        execute: Execute,
+        batch_size: int,
+        poll_interval: Duration | None,
+        domain: str | None,
+        poll_timeout: Duration | None,
+    ) -> Worker:
+        """The worker; ConfigurationError naming the first argument that cannot work."""
+        if not callable(execute):
+            raise ConfigurationError(f"execute must be callable, not {execute!r}")
+        return cls(
+            path_segment("task_name", task_name),
+            execute,
+            positive_int("batch_size", batch_size),
+            checked_poll_interval(poll_interval),
+            checked_domain(domain),
+            checked_poll_timeout(poll_timeout),
+        )
+
+    @property
+    def key(self) -> WorkerKey:
+        return self.task_name, self.domain
+
+    @property
+    def is_async(self) -> bool:
+        """Whether execute is an ``async def``, or an object whose ``__call__`` is one."""
+        return inspect.iscoroutinefunction(self.execute) or inspect.iscoroutinefunction(type(self.execute).__call__)

@@ -1,0 +1,20 @@
+import msgspec
+
+from ...client import Client
+from ...models.task_def import TaskDef
+
+METHOD = "POST"
+TEMPLATE = "/metadata/taskdefs"
+
+
+def sync(
+    client: Client,
+    body: list[TaskDef],
+) -> None:
+    """Create new task definition(s)"""
+    client.request(
+        METHOD,
+        TEMPLATE,
+        "/metadata/taskdefs",
+        body=msgspec.json.encode(body),
+    )

@@ -1,0 +1,20 @@
+import msgspec
+
+from ...client import Client
+from ...models.task_def import TaskDef
+
+METHOD = "PUT"
+TEMPLATE = "/metadata/taskdefs"
+
+
+def sync(
+    client: Client,
+    body: TaskDef,
+) -> None:
+    """Update an existing task"""
+    client.request(
+        METHOD,
+        TEMPLATE,
+        "/metadata/taskdefs",
+        body=msgspec.json.encode(body),
+    )

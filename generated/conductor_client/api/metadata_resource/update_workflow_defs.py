@@ -1,0 +1,25 @@
+import msgspec
+
+from ...client import Client
+from ...models.bulk_response_string import BulkResponseString
+from ...models.workflow_def import WorkflowDef
+from ...types import Decoder
+
+METHOD = "PUT"
+TEMPLATE = "/metadata/workflow"
+
+_decoder = Decoder(BulkResponseString)
+
+
+def sync(
+    client: Client,
+    body: list[WorkflowDef],
+) -> BulkResponseString:
+    """Create or update workflow definition"""
+    response = client.request(
+        METHOD,
+        TEMPLATE,
+        "/metadata/workflow",
+        body=msgspec.json.encode(body),
+    )
+    return response.decode(_decoder)

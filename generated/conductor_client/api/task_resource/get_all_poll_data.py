@@ -1,0 +1,20 @@
+from ...client import Client
+from ...models.poll_data import PollData
+from ...types import Decoder
+
+METHOD = "GET"
+TEMPLATE = "/tasks/queue/polldata/all"
+
+_decoder = Decoder(list[PollData])
+
+
+def sync(
+    client: Client,
+) -> list[PollData]:
+    """Get the last poll data for all task types"""
+    response = client.request(
+        METHOD,
+        TEMPLATE,
+        "/tasks/queue/polldata/all",
+    )
+    return response.decode(_decoder)

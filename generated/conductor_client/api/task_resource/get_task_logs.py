@@ -1,0 +1,23 @@
+from ...client import Client, segment
+from ...models.task_exec_log import TaskExecLog
+from ...types import Decoder
+
+METHOD = "GET"
+TEMPLATE = "/tasks/{task_id}/log"
+
+_decoder = Decoder(list[TaskExecLog])
+
+
+def sync(
+    client: Client,
+    task_id: str,
+) -> list[TaskExecLog]:
+    """Get Task Execution Logs"""
+    response = client.request(
+        METHOD,
+        TEMPLATE,
+        f"/tasks/{segment(task_id)}/log",
+    )
+    if not response.content:
+        return []
+    return response.decode(_decoder)

@@ -1,0 +1,33 @@
+from ...client import Client
+from ...models.search_result_task_summary import SearchResultTaskSummary
+from ...types import Decoder
+
+METHOD = "GET"
+TEMPLATE = "/tasks/search"
+
+_decoder = Decoder(SearchResultTaskSummary)
+
+
+def sync(
+    client: Client,
+    *,
+    start: int | None = None,
+    size: int | None = None,
+    sort: str | None = None,
+    free_text: str | None = None,
+    query: str | None = None,
+) -> SearchResultTaskSummary:
+    """Search for tasks based in payload and other parameters"""
+    response = client.request(
+        METHOD,
+        TEMPLATE,
+        "/tasks/search",
+        query={
+            "start": start,
+            "size": size,
+            "sort": sort,
+            "freeText": free_text,
+            "query": query,
+        },
+    )
+    return response.decode(_decoder)

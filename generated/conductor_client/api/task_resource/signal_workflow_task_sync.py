@@ -1,0 +1,38 @@
+import msgspec
+
+from ...client import Client, segment
+from ...models.json_map import JsonMap
+from ...models.signal_response import SignalResponse
+from ...models.signal_workflow_task_sync_return_strategy import (
+    SignalWorkflowTaskSyncReturnStrategy,
+)
+from ...models.task_result_status import TaskResultStatus
+from ...types import Decoder
+
+METHOD = "POST"
+TEMPLATE = "/tasks/{workflow_id}/{status}/signal/sync"
+
+_decoder = Decoder(SignalResponse)
+
+
+def sync(
+    client: Client,
+    workflow_id: str,
+    status: TaskResultStatus,
+    body: JsonMap,
+    *,
+    return_strategy: SignalWorkflowTaskSyncReturnStrategy | None = None,
+    timeout_millis: int | None = None,
+) -> SignalResponse:
+    """Signal the workflow's currently blocked task synchronously and return the updated workflow per the return strategy"""
+    response = client.request(
+        METHOD,
+        TEMPLATE,
+        f"/tasks/{segment(workflow_id)}/{segment(status)}/signal/sync",
+        query={
+            "returnStrategy": return_strategy,
+            "timeoutMillis": timeout_millis,
+        },
+        body=msgspec.json.encode(body),
+    )
+    return response.decode(_decoder)

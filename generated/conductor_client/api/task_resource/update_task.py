@@ -1,0 +1,21 @@
+import msgspec
+
+from ...client import Client
+from ...models.task_result import TaskResult
+
+METHOD = "POST"
+TEMPLATE = "/tasks"
+
+
+def sync(
+    client: Client,
+    body: TaskResult,
+) -> str:
+    """Update a task"""
+    response = client.request(
+        METHOD,
+        TEMPLATE,
+        "/tasks",
+        body=msgspec.json.encode(body),
+    )
+    return response.text()

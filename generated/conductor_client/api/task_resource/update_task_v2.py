@@ -1,0 +1,26 @@
+import msgspec
+
+from ...client import Client
+from ...models.task_result import TaskResult
+from ...types import Decoder
+
+METHOD = "POST"
+TEMPLATE = "/tasks/update-v2"
+
+_decoder = Decoder(msgspec.Raw)
+
+
+def sync(
+    client: Client,
+    body: TaskResult,
+) -> msgspec.Raw | None:
+    """Update a task and return the next available task to be processed"""
+    response = client.request(
+        METHOD,
+        TEMPLATE,
+        "/tasks/update-v2",
+        body=msgspec.json.encode(body),
+    )
+    if not response.content:
+        return None
+    return response.decode(_decoder)

@@ -1,0 +1,25 @@
+import msgspec
+
+from ...client import Client
+from ...models.generate_token_request import GenerateTokenRequest
+from ...models.generate_token_response import GenerateTokenResponse
+from ...types import Decoder
+
+METHOD = "POST"
+TEMPLATE = "/token"
+
+_decoder = Decoder(GenerateTokenResponse)
+
+
+def sync(
+    client: Client,
+    body: GenerateTokenRequest,
+) -> GenerateTokenResponse:
+    """Exchange an access key for a token"""
+    response = client.request(
+        METHOD,
+        TEMPLATE,
+        "/token",
+        body=msgspec.json.encode(body),
+    )
+    return response.decode(_decoder)

@@ -1,0 +1,21 @@
+import msgspec
+
+from ...client import Client
+from ...models.start_workflow_request import StartWorkflowRequest
+
+METHOD = "POST"
+TEMPLATE = "/workflow"
+
+
+def sync(
+    client: Client,
+    body: StartWorkflowRequest,
+) -> str:
+    """Start a new workflow with StartWorkflowRequest, which allows task to be executed in a domain"""
+    response = client.request(
+        METHOD,
+        TEMPLATE,
+        "/workflow",
+        body=msgspec.json.encode(body),
+    )
+    return response.text()

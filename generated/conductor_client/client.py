@@ -1,0 +1,115 @@
+"""One request, one answer, over a urllib3 pool that somebody else owns."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+import urllib3
+
+from .errors import NoAnswer, UndecodableResponse, UnexpectedStatus
+from .types import Decoder
+
+T = TypeVar("T")
+
+
+class Response:
+    """An answer with a success status. method and template name the operation that it answers."""
+
+    __slots__ = ("content", "method", "status", "template")
+
+    def __init__(self, method: str, template: str, status: int, content: bytes) -> None:
+        self.method = method
+        self.template = template
+        self.status = status
+        self.content = content
+
+    def decode(self, decoder: Decoder[T]) -> T:
+        """The body read by the decoder; UndecodableResponse when it is something else."""
+        try:
+            return decoder.decode(self.content)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise UndecodableResponse(self.method, self.template, self.status, str(error)) from error
+
+    def text(self) -> str:
+        """The body as UTF-8 text; UndecodableResponse when it is not."""
+        try:
+            return self.content.decode()
+        except UnicodeDecodeError as error:
+            raise UndecodableResponse(self.method, self.template, self.status, "text that is not UTF-8") from error
+
+
+class Client:
+    """Where, through which pool, with which headers and for how long: a value that is cheap to make. Thread-safe.
+
+    base_url: without a slash at the end. timeout: urllib3's, or seconds for connecting and for each read.
+    observe: called after each exchange with method, path template, status (0: no answer) and seconds.
+    """
+
+    __slots__ = ("_base_url", "_headers", "_observe", "_pool", "_timeout")
+
+    def __init__(
+        self,
+        base_url: str,
+        pool: urllib3.PoolManager,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: urllib3.Timeout | float = 30.0,
+        observe: Callable[[str, str, int, float], None] | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self._pool = pool
+        self._headers = {"Accept": "application/json, text/plain", **(headers or {})}
+        self._timeout = timeout
+        self._observe = observe
+
+    def request(
+        self,
+        method: str,
+        template: str,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+    ) -> Response:
+        """Send one request. Raises NoAnswer, UnexpectedStatus (not 2xx) or UndecodableResponse (an HTML page).
+
+        Never sent twice and never redirected: a poll is not idempotent, and a redirect would carry the headers away.
+        """
+        url = self._base_url + path
+        if query:
+            url += _query_string(query)
+        headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+        started = time.perf_counter()
+        status = 0
+        try:
+            answer = self._pool.request(
+                method, url, body=body, headers=headers, timeout=self._timeout, retries=False, redirect=False
+            )
+            status = answer.status
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise NoAnswer(method, template) from error
+        finally:
+            if self._observe is not None:
+                self._observe(method, template, status, time.perf_counter() - started)
+        if not 200 <= status < 300:
+            raise UnexpectedStatus(method, template, status, answer.headers, answer.data)
+        if answer.headers.get("Content-Type", "").startswith("text/html"):
+            raise UndecodableResponse(method, template, status, "an HTML page")
+        return Response(method, template, status, answer.data)
+
+
+def segment(value: object) -> str:
+    """A value as one segment of a path."""
+    return quote(str(value), safe="")
+
+
+def _query_string(query: Mapping[str, Any]) -> str:
+    """Parameters that are None are left out, lists repeat their name."""
+    pairs = [
+        (name, str(item).lower() if isinstance(item, bool) else item)
+        for name, value in query.items()
+        if value is not None
+        for item in (value if isinstance(value, list) else [value])
+    ]
+    return "?" + urlencode(pairs) if pairs else ""

@@ -1,0 +1,38 @@
+"""What can go wrong with a call. No text holds anything of an answer's body."""
+
+from collections.abc import Mapping
+
+
+class CallError(Exception):
+    """method and template name the operation, as in the document."""
+
+    def __init__(self, method: str, template: str, text: str) -> None:
+        super().__init__(f"{method} {template}: {text}")
+        self.method = method
+        self.template = template
+
+
+class NoAnswer(CallError):
+    """Nothing, or only a part, came back; ``__cause__`` is urllib3's exception."""
+
+    def __init__(self, method: str, template: str) -> None:
+        super().__init__(method, template, "no answer")
+
+
+class UnexpectedStatus(CallError):
+    """The status of the answer is not a success."""
+
+    def __init__(self, method: str, template: str, status: int, headers: Mapping[str, str], content: bytes) -> None:
+        super().__init__(method, template, f"status {status}")
+        self.status = status
+        self.headers = headers
+        self.content = content
+
+
+class UndecodableResponse(CallError):
+    """A success whose body is not what the document promises."""
+
+    def __init__(self, method: str, template: str, status: int, reason: str) -> None:
+        super().__init__(method, template, f"status {status}, {reason}")
+        self.status = status
+        self.reason = reason

@@ -1,0 +1,18 @@
+from enum import StrEnum
+
+
+class ExecuteWorkflowReturnStrategy(StrEnum):
+    """A value that this package does not know is kept, as a member without a place among the others."""
+
+    BLOCKING_TASK = "BLOCKING_TASK"
+    BLOCKING_TASK_INPUT = "BLOCKING_TASK_INPUT"
+    BLOCKING_WORKFLOW = "BLOCKING_WORKFLOW"
+    TARGET_WORKFLOW = "TARGET_WORKFLOW"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "ExecuteWorkflowReturnStrategy | None":
+        if not isinstance(value, str):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = member._value_ = value
+        return member

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+import msgspec
+
+
+class GenerateTokenRequest(msgspec.Struct, rename="camel", omit_defaults=True):
+    key_id: str
+    key_secret: str
+
+
+# Here, since models refer to each other in circles.

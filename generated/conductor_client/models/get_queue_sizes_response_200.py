@@ -1,0 +1,3 @@
+from __future__ import annotations
+
+GetQueueSizesResponse200 = dict[str, int]

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import msgspec
+
+
+class SchemaDef(msgspec.Struct, rename="camel", omit_defaults=True):
+    create_time: int | None = None
+    created_by: str | None = None
+    data: JsonMap = msgspec.field(default_factory=dict)
+    external_ref: str | None = None
+    name: str | None = None
+    owner_app: str | None = None
+    type_: SchemaDefType | None = None
+    update_time: int | None = None
+    updated_by: str | None = None
+    version: int | None = None
+
+
+# Here, since models refer to each other in circles.
+
+from ..models.json_map import JsonMap
+from ..models.schema_def_type import SchemaDefType

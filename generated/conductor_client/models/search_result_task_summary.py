@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import msgspec
+
+
+class SearchResultTaskSummary(msgspec.Struct, rename="camel", omit_defaults=True):
+    results: list[TaskSummary] = msgspec.field(default_factory=list)
+    total_hits: int | None = None
+
+
+# Here, since models refer to each other in circles.
+
+from ..models.task_summary import TaskSummary

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import msgspec
+
+
+class StartWorkflowRequest(msgspec.Struct, rename="camel", omit_defaults=True):
+    name: str
+    correlation_id: str | None = None
+    created_by: str | None = None
+    external_input_payload_storage_path: str | None = None
+    idempotency_key: str | None = None
+    idempotency_strategy: StartWorkflowRequestIdempotencyStrategy | None = None
+    input_: JsonMap = msgspec.field(default_factory=dict)
+    priority: int | None = None
+    task_to_domain: StringMap = msgspec.field(default_factory=dict)
+    version: int | None = None
+    workflow_def: WorkflowDef | None = None
+
+
+# Here, since models refer to each other in circles.
+
+from ..models.json_map import JsonMap
+from ..models.start_workflow_request_idempotency_strategy import (
+    StartWorkflowRequestIdempotencyStrategy,
+)
+from ..models.string_map import StringMap
+from ..models.workflow_def import WorkflowDef

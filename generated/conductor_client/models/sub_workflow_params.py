@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class SubWorkflowParams(msgspec.Struct, rename="camel", omit_defaults=True):
+    idempotency_key: str | None = None
+    idempotency_strategy: SubWorkflowParamsIdempotencyStrategy | None = None
+    name: str | None = None
+    priority: Any = None
+    task_to_domain: StringMap = msgspec.field(default_factory=dict)
+    version: int | None = None
+    workflow_definition: Any = None
+
+
+# Here, since models refer to each other in circles.
+
+from ..models.string_map import StringMap
+from ..models.sub_workflow_params_idempotency_strategy import (
+    SubWorkflowParamsIdempotencyStrategy,
+)

@@ -1,0 +1,16 @@
+from enum import StrEnum
+
+
+class WorkflowDefTimeoutPolicy(StrEnum):
+    """A value that this package does not know is kept, as a member without a place among the others."""
+
+    ALERT_ONLY = "ALERT_ONLY"
+    TIME_OUT_WF = "TIME_OUT_WF"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "WorkflowDefTimeoutPolicy | None":
+        if not isinstance(value, str):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = member._value_ = value
+        return member

@@ -1,0 +1,20 @@
+from enum import StrEnum
+
+
+class WorkflowStatus(StrEnum):
+    """A value that this package does not know is kept, as a member without a place among the others."""
+
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    PAUSED = "PAUSED"
+    RUNNING = "RUNNING"
+    TERMINATED = "TERMINATED"
+    TIMED_OUT = "TIMED_OUT"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "WorkflowStatus | None":
+        if not isinstance(value, str):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = member._value_ = value
+        return member

@@ -1,0 +1,54 @@
+"""Apply all rules to the server's document, drop what nothing reaches any more, and write what the generator reads.
+
+Usage: apply.py SOURCE TARGET
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rules import RULES, Document
+
+
+def patch(document: Document) -> Document:
+    """The patched document. SystemExit names a rule that did not match."""
+    for rule in RULES:
+        before = json.dumps(document)
+        try:
+            rule(document)
+        except (KeyError, IndexError) as error:
+            raise SystemExit(f"openapi: rule {rule.__name__} found no {error} in the document") from error
+        if json.dumps(document) == before:
+            raise SystemExit(f"openapi: rule {rule.__name__} changed nothing: does it still need to be there?")
+    return prune(document)
+
+
+def prune(document: Document) -> Document:
+    """Only the schemas that the kept operations reach."""
+    schemas = document["components"]["schemas"]
+    reached: set[str] = set()
+    todo = _references(document["paths"])
+    while todo:
+        name = todo.pop()
+        if name not in reached:
+            reached.add(name)
+            todo |= _references(schemas[name])
+    document["components"] = {"schemas": {name: schemas[name] for name in sorted(reached)}}
+    return document
+
+
+def _references(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        own = {value["$ref"].rsplit("/", 1)[1]} if isinstance(value.get("$ref"), str) else set()
+        return own.union(*map(_references, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(_references, value))
+    return set()
+
+
+if __name__ == "__main__":
+    source, target = map(Path, sys.argv[1:])
+    target.write_text(json.dumps(patch(json.loads(source.read_text())), indent=1) + "\n")

@@ -1,0 +1,178 @@
+"""What a user can set, and what is refused at construction."""
+
+import math
+from datetime import timedelta
+
+import pytest
+
+from conductor import AuthenticationSettings, ConfigurationError, HttpSettings, MetricsSettings
+from conductor.settings import path_segment
+
+
+@pytest.mark.parametrize("end", ["", "/", "/api", "/api/", "//"])
+def test_base_url_ends_in_one_api_and_no_slash(end):
+    assert HttpSettings(f"https://host:8080{end}").base_url == "https://host:8080/api"
+
+
+def test_base_url_keeps_the_path_before_api():
+    assert HttpSettings("https://host/conductor/").base_url == "https://host/conductor/api"
+
+
+def test_base_url_comes_from_the_environment_when_it_is_not_given(monkeypatch):
+    monkeypatch.setenv("CONDUCTOR_SERVER_URL", "http://there:1234/")
+    assert HttpSettings().base_url == "http://there:1234/api"
+    assert HttpSettings("http://here").base_url == "http://here/api"
+
+
+def test_base_url_is_a_local_server_when_nothing_says_otherwise():
+    assert HttpSettings().base_url == "http://localhost:8080/api"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "host:8080",
+        "ftp://host",
+        "http://ho st",
+        "http://host/\r\nX: y",
+        "http://",
+        "http://host:port",
+        "http://host:99999",
+        "http://[::1",
+        "http://host/api/api",
+        "http://host/?a=b",
+        "http://host/#part",
+        "",
+        7,
+    ],
+)
+def test_a_url_that_cannot_work_is_refused_by_name(url):
+    with pytest.raises(ConfigurationError, match="base_url"):
+        HttpSettings(url)
+
+
+def test_a_password_in_the_url_is_refused_and_not_repeated():
+    with pytest.raises(ConfigurationError, match="base_url must not hold a user") as caught:
+        HttpSettings("http://user:hush@host")
+    assert "hush" not in str(caught.value)
+
+
+def test_a_bad_url_in_the_environment_is_refused_by_the_variables_name(monkeypatch):
+    monkeypatch.setenv("CONDUCTOR_SERVER_URL", "nonsense")
+    with pytest.raises(ConfigurationError, match="CONDUCTOR_SERVER_URL"):
+        HttpSettings()
+
+
+def test_read_timeout_comes_from_the_environment_when_it_is_not_given(monkeypatch):
+    assert HttpSettings().read_timeout == 30.0
+    monkeypatch.setenv("CONDUCTOR_CLIENT_HTTP_TIMEOUT", "2.5")
+    assert HttpSettings().read_timeout == 2.5
+    assert HttpSettings(read_timeout=timedelta(minutes=1)).read_timeout == 60.0
+
+
+@pytest.mark.parametrize("text", ["soon", "", "0", "-1", "nan", "inf"])
+def test_a_read_timeout_in_the_environment_that_cannot_work_is_refused(monkeypatch, text):
+    monkeypatch.setenv("CONDUCTOR_CLIENT_HTTP_TIMEOUT", text)
+    with pytest.raises(ConfigurationError, match="CONDUCTOR_CLIENT_HTTP_TIMEOUT"):
+        HttpSettings()
+
+
+@pytest.mark.parametrize("name", ["connect_timeout", "read_timeout"])
+@pytest.mark.parametrize("value", [0, -1, math.nan, math.inf, "5", True, timedelta(0)])
+def test_a_timeout_that_cannot_work_is_refused_by_name(name, value):
+    with pytest.raises(ConfigurationError, match=name):
+        HttpSettings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "headers", [{"X Y": "z"}, {"": "z"}, {"X": "a\r\nY: b"}, {"X": "\u20ac"}, {"X": 5}, {5: "x"}]
+)
+def test_a_header_that_cannot_be_sent_is_refused_without_its_value(headers):
+    with pytest.raises(ConfigurationError, match="headers") as caught:
+        HttpSettings(headers=headers)
+    assert "Y: b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["ca_file", "client_cert"])
+def test_a_file_that_is_not_there_is_refused_by_name(name, tmp_path):
+    with pytest.raises(ConfigurationError, match=name):
+        HttpSettings(**{name: tmp_path / "missing.pem"})
+
+
+def test_a_client_key_alone_is_refused(tmp_path):
+    key = tmp_path / "key.pem"
+    key.touch()
+    with pytest.raises(ConfigurationError, match="client_key needs a client_cert"):
+        HttpSettings(client_key=key)
+
+
+def test_verify_takes_no_path():
+    with pytest.raises(ConfigurationError, match="ca_file"):
+        HttpSettings(verify="authorities.pem")
+
+
+def test_a_proxy_comes_from_the_environment_unless_no_proxy_names_the_host(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    monkeypatch.setenv("NO_PROXY", "inside")
+    assert HttpSettings("https://host").proxy_url == "http://proxy:3128"
+    assert HttpSettings("http://host").proxy_url is None
+    assert HttpSettings("https://inside").proxy_url is None
+    assert HttpSettings("https://host", proxy_url="http://other:1").proxy_url == "http://other:1"
+
+
+def test_a_proxy_in_the_environment_may_leave_out_its_scheme(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "proxy:3128")
+    assert HttpSettings("http://host").proxy_url == "http://proxy:3128"
+
+
+def test_a_bad_proxy_is_refused_by_name_without_its_password(monkeypatch):
+    with pytest.raises(ConfigurationError, match="proxy_url") as caught:
+        HttpSettings(proxy_url="ftp://user:hush@proxy")
+    assert "hush" not in str(caught.value)
+    monkeypatch.setenv("HTTP_PROXY", "http://")
+    with pytest.raises(ConfigurationError, match="HTTP_PROXY"):
+        HttpSettings("http://host")
+
+
+def test_a_key_is_a_pair():
+    with pytest.raises(ConfigurationError, match="key_secret is missing"):
+        AuthenticationSettings("key", "")
+    with pytest.raises(ConfigurationError, match="key_id is missing"):
+        AuthenticationSettings("", "secret")
+    with pytest.raises(ConfigurationError, match="key_id must be a string"):
+        AuthenticationSettings(None, None)
+
+
+def test_half_a_key_in_the_environment_is_refused(monkeypatch):
+    monkeypatch.setenv("CONDUCTOR_AUTH_KEY", "key")
+    with pytest.raises(ConfigurationError, match="CONDUCTOR_AUTH_KEY and CONDUCTOR_AUTH_SECRET"):
+        AuthenticationSettings.from_environment()
+    monkeypatch.setenv("CONDUCTOR_AUTH_SECRET", "secret")
+    assert AuthenticationSettings.from_environment() == AuthenticationSettings("key", "secret")
+
+
+def test_no_repr_shows_a_secret():
+    shown = repr(AuthenticationSettings("key", "hush")) + repr(
+        HttpSettings("http://host", headers={"X-Team": "hush"}, proxy_url="http://user:hush@proxy")
+    )
+    assert "hush" not in shown
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"port": -1}, {"port": 65536}, {"port": "2112"}, {"port": True}, {"endpoint": "metrics"}, {"host": ""}],
+)
+def test_metrics_settings_that_cannot_work_are_refused_by_name(bad):
+    with pytest.raises(ConfigurationError, match=next(iter(bad))):
+        MetricsSettings(**bad)
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", "a/b", "a\\b", "a\nb", "\x7f", None, 5])
+def test_what_cannot_stand_in_a_path_is_refused(value):
+    with pytest.raises(ConfigurationError, match="task_name"):
+        path_segment("task_name", value)
+
+
+@pytest.mark.parametrize("value", ["simple_task", "my task", "ä", "a.b", "...", "%2F", "a:b"])
+def test_what_can_stand_in_a_path_is_taken(value):
+    assert path_segment("task_name", value) == value
