@@ -19,7 +19,7 @@ class Backoff:
 
     def next(self) -> float:
         """Seconds to wait after one more failure."""
-        longest = min(CAP, FIRST * 2 ** min(self._failures, 10))
+        longest = min(CAP, FIRST * 2.0 ** min(self._failures, 10))
         self._failures += 1
         return longest * random.uniform(0.75, 1.0)  # noqa: S311 - spreads load, guards nothing
 

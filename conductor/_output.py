@@ -25,7 +25,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -87,33 +87,30 @@ _encoder = msgspec.json.Encoder(enc_hook=_plain)
 _decoder = msgspec.json.Decoder()
 
 
-class _Place(NamedTuple):
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Place:
     value: Any
     step: str
     parent: _Place | None
     depth: int
 
     def path(self) -> str:
-        steps = []
-        place: _Place | None = self
-        while place is not None:
-            steps.append(place.step)
-            place = place.parent
-        return "".join(reversed(steps)).removeprefix(".") or "output"
+        return "".join(place.step for place in reversed(self._way_up())).removeprefix(".") or "output"
 
     def first_repeat(self) -> _Place | None:
         """The outermost place on the way here whose value stands on the way there already."""
-        way: list[_Place] = []
-        place: _Place | None = self
-        while place is not None:
-            way.append(place)
-            place = place.parent
         seen: set[int] = set()
-        for step in reversed(way):
-            if id(step.value) in seen:
-                return step
-            seen.add(id(step.value))
+        for place in reversed(self._way_up()):
+            if id(place.value) in seen:
+                return place
+            seen.add(id(place.value))
         return None
+
+    def _way_up(self) -> list[_Place]:
+        way = [self]
+        while way[-1].parent is not None:
+            way.append(way[-1].parent)
+        return way
 
 
 def _find_problem(root: Any) -> str | None:

@@ -22,6 +22,27 @@ from conductor_client.models import (
     WorkflowTask,
 )
 
+__all__ = [
+    "ExternalStorageLocation",
+    "GenerateTokenRequest",
+    "PollData",
+    "SearchResult",
+    "StartWorkflowRequest",
+    "Task",
+    "TaskDef",
+    "TaskExecLog",
+    "TaskResult",
+    "TaskResultStatus",
+    "TaskStatus",
+    "Workflow",
+    "WorkflowDef",
+    "WorkflowSearchResult",
+    "WorkflowStatus",
+    "WorkflowStatusSummary",
+    "WorkflowTask",
+    "milliseconds",
+]
+
 
 def milliseconds(seconds: float) -> int:
     """The wire's unit of time."""

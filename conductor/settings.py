@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment, proxy_bypass
 
 from conductor.errors import ConfigurationError
 
@@ -191,7 +191,7 @@ def _checked_file(name: str, path: str | os.PathLike[str] | None) -> str | None:
 def _proxy_for(server_url: str) -> str | None:
     parts = urlsplit(server_url)
     proxy = getproxies_environment().get(parts.scheme)
-    if not proxy or proxy_bypass_environment(parts.netloc):
+    if not proxy or proxy_bypass(parts.netloc):
         return None
     return _checked_url(f"{parts.scheme.upper()}_PROXY", proxy if "://" in proxy else f"http://{proxy}")
 

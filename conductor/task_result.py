@@ -168,4 +168,4 @@ def _at_most_ten(logs: list[TaskExecLog]) -> list[TaskExecLog]:
     if surplus <= 0:
         return logs
     merged, rest = logs[: surplus + 1], logs[surplus + 1 :]
-    return [msgspec.structs.replace(merged[0], log="\n".join(entry.log for entry in merged)), *rest]
+    return [msgspec.structs.replace(merged[0], log="\n".join(entry.log or "" for entry in merged)), *rest]

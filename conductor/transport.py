@@ -67,7 +67,7 @@ class ApiClient:
         """Close the connections that no call is using. Safe at any time; a later call opens new ones."""
         self._pool.clear()
 
-    def call(self, operation: Callable[Concatenate[Client, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def call(self, operation: Callable[Concatenate[Client, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a generated operation's function with this connection. Blocks up to connect_timeout + read_timeout.
 
         A 401 gets a new token and one more attempt. Raises ApiError, TransportError or DecodeError.
@@ -78,6 +78,7 @@ class ApiClient:
         self,
         read_timeout: float,
         operation: Callable[Concatenate[Client, P], T],
+        /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
@@ -96,6 +97,7 @@ class ApiClient:
         token: str | None,
         read_timeout: float,
         operation: Callable[Concatenate[Client, P], T],
+        /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:

@@ -10,7 +10,7 @@ class SchemaDef(msgspec.Struct, rename="camel", omit_defaults=True):
     external_ref: str | None = None
     name: str | None = None
     owner_app: str | None = None
-    type_: SchemaDefType | None = None
+    type: SchemaDefType | None = None
     update_time: int | None = None
     updated_by: str | None = None
     version: int | None = None

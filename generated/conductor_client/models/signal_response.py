@@ -5,7 +5,7 @@ import msgspec
 
 class SignalResponse(msgspec.Struct, rename="camel", omit_defaults=True):
     correlation_id: str | None = None
-    input_: JsonMap = msgspec.field(default_factory=dict)
+    input: JsonMap = msgspec.field(default_factory=dict)
     output: JsonMap = msgspec.field(default_factory=dict)
     request_id: str | None = None
     response_type: SignalResponseResponseType | None = None

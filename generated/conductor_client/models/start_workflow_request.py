@@ -10,7 +10,7 @@ class StartWorkflowRequest(msgspec.Struct, rename="camel", omit_defaults=True):
     external_input_payload_storage_path: str | None = None
     idempotency_key: str | None = None
     idempotency_strategy: StartWorkflowRequestIdempotencyStrategy | None = None
-    input_: JsonMap = msgspec.field(default_factory=dict)
+    input: JsonMap = msgspec.field(default_factory=dict)
     priority: int | None = None
     task_to_domain: StringMap = msgspec.field(default_factory=dict)
     version: int | None = None

@@ -5,7 +5,7 @@ import msgspec
 
 class StateChangeEvent(msgspec.Struct, rename="camel", omit_defaults=True):
     payload: JsonMap = msgspec.field(default_factory=dict)
-    type_: str | None = None
+    type: str | None = None
 
 
 # Here, since models refer to each other in circles.

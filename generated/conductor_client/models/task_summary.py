@@ -10,7 +10,7 @@ class TaskSummary(msgspec.Struct, rename="camel", omit_defaults=True):
     execution_time: int | None = None
     external_input_payload_storage_path: str | None = None
     external_output_payload_storage_path: str | None = None
-    input_: str | None = None
+    input: str | None = None
     output: str | None = None
     queue_wait_time: int | None = None
     reason_for_incompletion: str | None = None

@@ -16,7 +16,7 @@ class Workflow(msgspec.Struct, rename="camel", omit_defaults=True):
     failed_task_names: list[str] = msgspec.field(default_factory=list)
     history: list[Workflow] = msgspec.field(default_factory=list)
     idempotency_key: str | None = None
-    input_: JsonMap = msgspec.field(default_factory=dict)
+    input: JsonMap = msgspec.field(default_factory=dict)
     last_retried_time: int | None = None
     output: JsonMap = msgspec.field(default_factory=dict)
     owner_app: str | None = None

@@ -15,7 +15,7 @@ class WorkflowSummary(msgspec.Struct, rename="camel", omit_defaults=True):
     failed_reference_task_names: str | None = None
     failed_task_names: list[str] = msgspec.field(default_factory=list)
     idempotency_key: str | None = None
-    input_: str | None = None
+    input: str | None = None
     input_size: int | None = None
     output: str | None = None
     output_size: int | None = None

@@ -39,7 +39,7 @@ class WorkflowTask(msgspec.Struct, rename="camel", omit_defaults=True):
     start_delay: int | None = None
     sub_workflow_param: SubWorkflowParams | None = None
     task_definition: TaskDef | None = None
-    type_: str | None = None
+    type: str | None = None
     workflow_task_type: WorkflowTaskWorkflowTaskType | None = None
 
 

@@ -1,0 +1,290 @@
+"""What a worker process counts and times, and where Prometheus reads it. Recording never raises into its caller.
+
+One recording feeds two sets of names: the canonical catalogue of the Conductor SDKs (conductor-oss/go-sdk
+docs/metrics.md) and the rows of the Go SDK's worker guide, which have neither ``_total`` nor units. Nothing is recorded
+until somebody reads: before the first MetricsCollector is made, a recording is one comparison.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from socketserver import ThreadingMixIn
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from conductor.errors import ApiError, ConfigurationError
+from conductor.settings import MetricsSettings
+
+logger = logging.getLogger(__name__)
+
+TIME_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+SIZE_BUCKETS = (100, 1e3, 1e4, 1e5, 1e6, 1e7)
+
+P = ParamSpec("P")
+
+
+class _Instruments:
+    """The storage: one instrument a row of the catalogue, in no registry of its own."""
+
+    def __init__(self) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=None)
+
+        def times(name: str, text: str, *labels: str) -> Histogram:
+            return Histogram(name, text, labels, buckets=TIME_BUCKETS, registry=None)
+
+        def sizes(name: str, text: str, *labels: str) -> Histogram:
+            return Histogram(name, text, labels, buckets=SIZE_BUCKETS, registry=None)
+
+        task, failed = "taskType", ("taskType", "exception")
+        self.polls = counter("task_poll", "Poll requests", task)
+        self.poll_errors = counter("task_poll_error", "Polls that failed", *failed)
+        self.poll_time = times("task_poll_time_seconds", "Duration of a poll", task, "status")
+        self.executions = counter("task_execution_started", "Executions", task)
+        self.execute_errors = counter("task_execute_error", "Executions that raised", *failed)
+        self.execute_time = times("task_execute_time_seconds", "Duration of an execution", task, "status")
+        self.active = Gauge("active_workers", "Tasks that are executing now", [task], registry=None)
+        self.update_errors = counter("task_update_error", "Updates that failed", *failed)
+        self.update_time = times("task_update_time_seconds", "Duration of an update", task, "status")
+        self.result_size = sizes("task_result_size_bytes", "Size of an output's JSON", task)
+        self.queue_full = counter("task_execution_queue_full", "Polls put off: every slot was busy", task)
+        self.paused = counter("task_paused", "Polls put off: the worker was paused", task)
+        self.uncaught = counter("thread_uncaught_exceptions", "Bugs that a thread survived", "exception")
+        self.payloads = counter(
+            "external_payload_used", "Payloads in external storage", "entityName", "operation", "payloadType"
+        )
+        self.start_errors = counter("workflow_start_error", "Starts that failed", "workflowType", "exception")
+        self.input_size = sizes("workflow_input_size_bytes", "Size of an input's JSON", "workflowType", "version")
+        self.http_time = times("http_api_client_request_seconds", "Duration of a request", "method", "uri", "status")
+        self.canonical = list(vars(self).values())
+        self.poll_error_statuses = counter("poll_error_status", "Feeds the guide's task_poll_error", task, "status")
+
+
+_lock = threading.Lock()  # guards the making of _instruments: there is one set of them, whoever asks first
+_instruments: _Instruments | None = None
+
+
+def _recording(record: Callable[Concatenate[_Instruments, P], None]) -> Callable[P, None]:
+    """A recording that does nothing before somebody reads, and never raises: a metric must not fail a task."""
+    told = threading.Event()
+
+    @functools.wraps(record)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        if _instruments is None:
+            return
+        try:
+            record(_instruments, *args, **kwargs)
+        except Exception:
+            if not told.is_set():
+                told.set()
+                logger.exception("a metric could not be recorded; this is said once for %s", record.__name__)
+
+    return guarded
+
+
+def _outcome(error: BaseException | None) -> str:
+    return "SUCCESS" if error is None else "FAILURE"
+
+
+def _name(error: BaseException) -> str:
+    return type(error).__name__
+
+
+@_recording
+def poll_finished(to: _Instruments, task_type: str, seconds: float, error: Exception | None = None) -> None:
+    to.polls.labels(task_type).inc()
+    to.poll_time.labels(task_type, _outcome(error)).observe(seconds)
+    if error is not None:
+        to.poll_errors.labels(task_type, _name(error)).inc()
+        to.poll_error_statuses.labels(task_type, str(error.status) if isinstance(error, ApiError) else "0").inc()
+
+
+@_recording
+def execution_started(to: _Instruments, task_type: str) -> None:
+    to.executions.labels(task_type).inc()
+    to.active.labels(task_type).inc()
+
+
+@_recording
+def execution_finished(
+    to: _Instruments, task_type: str, seconds: float, error: BaseException | None = None
+) -> None:
+    to.active.labels(task_type).dec()
+    to.execute_time.labels(task_type, _outcome(error)).observe(seconds)
+    if error is not None:
+        to.execute_errors.labels(task_type, _name(error)).inc()
+
+
+@_recording
+def update_finished(to: _Instruments, task_type: str, seconds: float, error: Exception | None = None) -> None:
+    to.update_time.labels(task_type, _outcome(error)).observe(seconds)
+    if error is not None:
+        to.update_errors.labels(task_type, _name(error)).inc()
+
+
+@_recording
+def result_size(to: _Instruments, task_type: str, size_bytes: int) -> None:
+    to.result_size.labels(task_type).observe(size_bytes)
+
+
+@_recording
+def execution_queue_full(to: _Instruments, task_type: str) -> None:
+    to.queue_full.labels(task_type).inc()
+
+
+@_recording
+def paused(to: _Instruments, task_type: str) -> None:
+    to.paused.labels(task_type).inc()
+
+
+@_recording
+def uncaught_exception(to: _Instruments, error: BaseException) -> None:
+    to.uncaught.labels(_name(error)).inc()
+
+
+@_recording
+def external_payload_used(to: _Instruments, entity_name: str, operation: str, payload_type: str) -> None:
+    to.payloads.labels(entity_name, operation, payload_type).inc()
+
+
+@_recording
+def workflow_start_failed(to: _Instruments, workflow_type: str, error: Exception) -> None:
+    to.start_errors.labels(workflow_type, _name(error)).inc()
+
+
+@_recording
+def workflow_input_size(to: _Instruments, workflow_type: str, version: str, size_bytes: int) -> None:
+    to.input_size.labels(workflow_type, version).observe(size_bytes)
+
+
+@_recording
+def http_request(to: _Instruments, method: str, uri: str, status: int, seconds: float) -> None:
+    """uri: the path template. status: 0 when no answer came."""
+    to.http_time.labels(method, uri, str(status)).observe(seconds)
+
+
+class MetricsCollector(Collector):
+    """All metrics of this process, for a registry of your own: ``REGISTRY.register(MetricsCollector())``.
+
+    Making the first one switches recording on. All collectors show the same numbers.
+    """
+
+    def __init__(self) -> None:
+        global _instruments  # noqa: PLW0603 - the process's metrics, as all of them are
+        with _lock:
+            if _instruments is None:
+                _instruments = _Instruments()
+            self._instruments = _instruments
+
+    def collect(self) -> Iterator[Metric]:
+        for instrument in self._instruments.canonical:
+            for metric in instrument.collect():
+                metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+                yield metric
+        yield from self._guide_rows()
+
+    def _guide_rows(self) -> Iterator[Metric]:
+        """The worker guide's table to the letter. Untyped, since the format wants ``_total`` from what calls itself a counter."""
+        of = self._instruments
+        yield _untyped("task_poll_counter", _sums(of.polls, ("taskType",), {"_total": ""}))
+        errors = _sums(of.poll_error_statuses, ("taskType", "status"), {"_total": ""})
+        yield _untyped("task_poll_error", ((end, {**labels, "includeRetries": "false"}, n) for end, labels, n in errors))
+        yield _untyped("task_execute_error", _sums(of.execute_errors, ("taskType",), {"_total": ""}))
+        yield _untyped("task_update_error", _sums(of.update_errors, ("taskType",), {"_total": ""}))
+        summary = {"_sum": "_sum", "_count": "_count"}
+        yield _untyped("task_poll_time", _sums(of.poll_time, ("taskType",), summary))
+        yield _untyped("task_execute_time", _sums(of.execute_time, ("taskType",), summary))
+        yield _untyped("task_result_size", _sums(of.result_size, ("taskType",), summary))
+
+
+_Row = tuple[str, dict[str, str], float]
+
+
+def _sums(instrument: Counter | Histogram, labels: tuple[str, ...], ends: dict[str, str]) -> Iterator[_Row]:
+    """(end of the name, labels, value) of an instrument's samples, summed over all but the named labels."""
+    sums: defaultdict[tuple[str, tuple[str, ...]], float] = defaultdict(float)
+    for metric in instrument.collect():
+        for sample in metric.samples:
+            end = sample.name.removeprefix(metric.name)
+            if end in ends:
+                sums[ends[end], tuple(sample.labels[label] for label in labels)] += sample.value
+    for (end, values), total in sums.items():
+        yield end, dict(zip(labels, values, strict=True)), total
+
+
+def _untyped(name: str, rows: Iterable[_Row]) -> Metric:
+    metric = Metric(name, "The worker guide's row of this name", "untyped")
+    for end, labels, value in rows:
+        metric.add_sample(name + end, labels, value)
+    return metric
+
+
+class MetricsServer:
+    """Serves a registry over HTTP until ``close()``. A context manager."""
+
+    def __init__(self, settings: MetricsSettings, registry: CollectorRegistry) -> None:
+        app = make_wsgi_app(registry)
+
+        def at_endpoint(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            if environ["PATH_INFO"] != settings.endpoint:
+                start_response("404 Not Found", [("Content-Type", "text/plain")])
+                return [f"metrics are at {settings.endpoint}\n".encode()]
+            answer: Iterable[bytes] = app(environ, start_response)
+            return answer
+
+        try:
+            self._server = make_server(settings.host, settings.port, at_endpoint, _Server, _Handler)
+        except OSError as error:
+            raise ConfigurationError(f"metrics cannot be served on {settings.host}:{settings.port}: {error}") from error
+        self.port: int = self._server.server_port
+        """The port in use, also where the settings said 0."""
+        self._thread = threading.Thread(target=self._server.serve_forever, name="conductor-metrics", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop serving and free the port; returns when that is done. Repeating it changes nothing."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True  # a scraper that hangs keeps neither close() nor the process waiting
+    block_on_close = False
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = 10.0  # seconds for a scraper to send its request
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
+        logger.debug("metrics: " + format, *args)  # noqa: G003
+
+
+def provide_metrics(
+    settings: MetricsSettings | None = None, registry: CollectorRegistry | None = None
+) -> MetricsServer:
+    """Serve this process's metrics on a thread, by default at http://127.0.0.1:2112/metrics.
+
+    registry: your own, which then gets the MetricsCollector (once, however often it is given) and is served as a whole.
+    ConfigurationError when the port is in use.
+    """
+    registry = registry or CollectorRegistry()
+    if not any(isinstance(collector, MetricsCollector) for collector in registry._collector_to_names):
+        registry.register(MetricsCollector())
+    return MetricsServer(settings or MetricsSettings(), registry)
