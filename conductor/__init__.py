@@ -15,7 +15,16 @@ from conductor.errors import (
 )
 from conductor.executor import TaskExecutor, WorkflowExecutor
 from conductor.metrics import MetricsCollector, MetricsServer, provide_metrics
-from conductor.models import Task, TaskDef, TaskExecLog, TaskResultStatus, TaskStatus, Workflow, WorkflowDef, WorkflowTask
+from conductor.models import (
+    Task,
+    TaskDef,
+    TaskExecLog,
+    TaskResultStatus,
+    TaskStatus,
+    Workflow,
+    WorkflowDef,
+    WorkflowTask,
+)
 from conductor.runner.execute import TaskContext, task_context
 from conductor.runner.task_runner import TaskRunner
 from conductor.settings import AuthenticationSettings, HttpSettings, MetricsSettings

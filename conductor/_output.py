@@ -1,18 +1,18 @@
 """What a worker function may return as output, and the JSON it becomes.
 
-========================================================  ==========================================================
-value                                                      JSON
-========================================================  ==========================================================
-mapping, dataclass, msgspec, attrs, pydantic, namedtuple   object of its fields (a namedtuple inside another value: array)
-None                                                       the output ``{}``; inside another value ``null``
-any other value                                            the output ``{"result": value}``
-list, tuple, set, frozenset                                array
-date, datetime, time, timedelta                            ISO 8601 text
-UUID, Decimal, path                                        text
-Enum                                                       its value
-bytes                                                      base64 text
-int, float, Enum, UUID or date as a key                    text
-========================================================  ==========================================================
+========================================================  ======================================================
+value                                                     JSON
+========================================================  ======================================================
+mapping, dataclass, msgspec, attrs, pydantic, namedtuple  object of its fields (an inner namedtuple: array)
+None                                                      the output ``{}``; inside another value ``null``
+any other value                                           the output ``{"result": value}``
+list, tuple, set, frozenset                               array
+date, datetime, time, timedelta                           ISO 8601 text
+UUID, Decimal, path                                       text
+Enum                                                      its value
+bytes                                                     base64 text
+int, float, Enum, UUID or date as a key                   text
+========================================================  ======================================================
 
 Refused, with the path of the value: NaN and infinity, circular values, nesting over 1,000 levels in the whole request,
 keys that collide as text, other keys, text that is not UTF-8, and every other type.
@@ -125,7 +125,7 @@ def _find_problem(root: Any) -> str | None:
             children = _children(place.value)
             if children is None:
                 _encoder.encode(place.value)
-        except Exception as error:  # whatever the value's own code raises
+        except Exception as error:  # noqa: BLE001 - whatever the value's own code raises
             return f"{place.path()}: {_reason(error, place.value)}"
         if isinstance(place.value, float) and not math.isfinite(place.value):
             return f"{place.path()}: NaN and infinity have no JSON form"

@@ -36,8 +36,8 @@ class ApiError(ConductorError):
     """The server answered with an error status.
 
     status: HTTP status code. method, path_template: the call, as in the OpenAPI document.
-    message: Conductor's own message, or the reason phrase where the body was not Conductor's JSON; 200 characters at most.
-    retryable: Conductor's flag; false for everything but its TransientException (server 3.32.3), so false proves nothing.
+    message: Conductor's own message, or the reason phrase where the body was not Conductor's JSON; 200 characters.
+    retryable: Conductor's flag; it is true for nothing but its TransientException (server 3.32.3).
     validation_errors: Conductor's list of ``{path, message, invalidValue}``, empty for most errors.
     conductor: whether the body was Conductor's error JSON, and not a gateway's page.
     retry_after: seconds the server asked to wait, None when it did not.
@@ -99,5 +99,5 @@ _BY_STATUS = {
 
 
 def api_error_class(status: int) -> type[ApiError]:
-    """The class for an error status: 5xx is ServerError, a 4xx (or any other) without a class of its own is ApiError."""
+    """The class for an error status: ServerError from 500 on, ApiError where there is no other."""
     return ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)

@@ -11,46 +11,6 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from conductor_client.api.metadata_resource import (
-    delete_task_def,
-    get_task_def,
-    get_task_defs,
-    register_task_defs,
-    register_workflow_def,
-    update_task_def,
-    update_workflow_defs,
-)
-from conductor_client.api.task_resource import (
-    add_task_log,
-    get_all_poll_data,
-    get_poll_data,
-    get_queue_details,
-    get_queue_size,
-    get_queue_sizes,
-    get_task,
-    get_task_external_storage_location,
-    get_task_logs,
-    requeue_pending_tasks,
-    search_tasks,
-    signal_workflow_task,
-    update_task,
-    update_task_by_ref_name,
-    update_task_by_ref_name_sync,
-)
-from conductor_client.api.workflow_resource import (
-    decide_workflow,
-    get_workflow,
-    get_workflow_status,
-    pause_workflow,
-    restart_workflow,
-    resume_workflow,
-    retry_workflow,
-    search_workflows,
-    skip_task,
-    start_workflow,
-    terminate_workflow,
-)
-
 from conductor import metrics
 from conductor._output import output_data
 from conductor.errors import ApiError, ConductorError, ConfigurationError, NotFoundError
@@ -70,11 +30,11 @@ from conductor.models import (
 )
 from conductor.settings import Duration, path_segment
 from conductor.task_result import TaskResult, whole_seconds
-from conductor.transport import ApiClient
+from conductor.transport import ApiClient, metadata, tasks, workflows
 
 
 class _Executor:
-    """A connection, made from the environment and then also closed when none is given. Thread-safe; a context manager."""
+    """Thread-safe; a context manager. Without an api_client it makes one from the environment, and closes that."""
 
     def __init__(self, api_client: ApiClient | None = None) -> None:
         self._api = api_client or ApiClient()
@@ -97,7 +57,7 @@ class TaskExecutor(_Executor):
 
     def get_task(self, task_id: str) -> Task:
         """NotFoundError for an unknown id (server >= 3.21.20)."""
-        return self._api.call(get_task.sync, path_segment("task_id", task_id))
+        return self._api.call(tasks.get_task.sync, path_segment("task_id", task_id))
 
     def update_task(
         self,
@@ -123,14 +83,14 @@ class TaskExecutor(_Executor):
             worker_id=socket.gethostname(),
             output_data=output_data(output)[0],
         )
-        return self._api.call(update_task.sync, result)
+        return self._api.call(tasks.update_task.sync, result)
 
     def update_task_by_ref_name(
         self, task_ref_name: str, workflow_instance_id: str, status: TaskResultStatus, output: Any = None
     ) -> str:
         """The same for a workflow's pending task of that reference name. NotFoundError when there is none."""
         task_id = self._api.call(
-            update_task_by_ref_name.sync,
+            tasks.update_task_by_ref_name.sync,
             path_segment("workflow_instance_id", workflow_instance_id),
             path_segment("task_ref_name", task_ref_name),
             _checked_status(status),
@@ -139,7 +99,9 @@ class TaskExecutor(_Executor):
         )
         if not task_id:  # the server's answer to an unknown workflow, an unknown name and a finished task (3.32.3)
             message = f"an empty 200: no task {task_ref_name!r} is pending in workflow {workflow_instance_id!r}"
-            raise NotFoundError(404, update_task_by_ref_name.METHOD, update_task_by_ref_name.TEMPLATE, message)
+            raise NotFoundError(
+                404, tasks.update_task_by_ref_name.METHOD, tasks.update_task_by_ref_name.TEMPLATE, message
+            )
         return task_id
 
     def update_task_by_ref_name_sync(
@@ -147,7 +109,7 @@ class TaskExecutor(_Executor):
     ) -> Workflow:
         """The same, and the workflow as it is after that (server >= 3.21.12)."""
         return self._api.call(
-            update_task_by_ref_name_sync.sync,
+            tasks.update_task_by_ref_name_sync.sync,
             path_segment("workflow_instance_id", workflow_instance_id),
             path_segment("task_ref_name", task_ref_name),
             _checked_status(status),
@@ -158,70 +120,70 @@ class TaskExecutor(_Executor):
     def signal(self, workflow_instance_id: str, status: TaskResultStatus, output: Any = None) -> None:
         """Complete the WAIT task at which a workflow, or one of its sub-workflows, is blocked (server >= 3.32.0)."""
         workflow_id = path_segment("workflow_instance_id", workflow_instance_id)
-        self._api.call(signal_workflow_task.sync, workflow_id, _checked_status(status), output_data(output)[0])
+        self._api.call(tasks.signal_workflow_task.sync, workflow_id, _checked_status(status), output_data(output)[0])
 
     def add_log(self, task_id: str, text: str) -> None:
         """Append a line to a task's log. The server does not check that the task exists."""
-        self._api.call(add_task_log.sync, path_segment("task_id", task_id), text)
+        self._api.call(tasks.add_task_log.sync, path_segment("task_id", task_id), text)
 
     def get_logs(self, task_id: str) -> list[TaskExecLog]:
         """Oldest first; empty also for an unknown task, and on servers without indexing."""
-        return self._api.call(get_task_logs.sync, path_segment("task_id", task_id))
+        return self._api.call(tasks.get_task_logs.sync, path_segment("task_id", task_id))
 
     def queue_size(self, task_name: str, domain: str | None = None) -> int:
         """How many tasks wait to be polled, delayed ones included."""
-        return self._api.call(get_queue_size.sync, task_type=path_segment("task_name", task_name), domain=domain)
+        return self._api.call(tasks.get_queue_size.sync, task_type=path_segment("task_name", task_name), domain=domain)
 
     def queue_sizes(self) -> dict[str, int]:
         """By queue: ``task_name``, or ``domain:task_name``."""
-        return self._api.call(get_queue_sizes.sync)
+        return self._api.call(tasks.get_queue_sizes.sync)
 
     def queue_details(self) -> dict[str, dict[str, dict[str, int]]]:
         """By queue, then shard: ``size`` and ``uacked``."""
-        return self._api.call(get_queue_details.sync)
+        return self._api.call(tasks.get_queue_details.sync)
 
     def poll_data(self, task_name: str | None = None) -> list[PollData]:
         """Who polled last, by queue and domain; without a name for all task types."""
         if task_name is None:
-            return self._api.call(get_all_poll_data.sync)
-        return self._api.call(get_poll_data.sync, task_type=path_segment("task_name", task_name))
+            return self._api.call(tasks.get_all_poll_data.sync)
+        return self._api.call(tasks.get_poll_data.sync, task_type=path_segment("task_name", task_name))
 
     def requeue(self, task_name: str) -> int:
         """Put all open tasks of a type into the queue again, **those that run included**; returns how many."""
-        return int(self._api.call(requeue_pending_tasks.sync, path_segment("task_name", task_name)))
+        return int(self._api.call(tasks.requeue_pending_tasks.sync, path_segment("task_name", task_name)))
 
     def search(
         self, query: str = "", *, free_text: str = "*", start: int = 0, size: int = 100, sort: str | None = None
     ) -> SearchResult:
-        """Summaries from the server's index, e.g. ``query="status=FAILED AND taskType=email"``, ``sort="startTime:DESC"``."""
+        """Summaries from the server's index: query="status=FAILED AND taskType=email", sort="startTime:DESC"."""
         return self._api.call(
-            search_tasks.sync, query=query, free_text=free_text, start=start, size=size, sort=sort
+            tasks.search_tasks.sync, query=query, free_text=free_text, start=start, size=size, sort=sort
         )
 
     def register_task_defs(self, *task_defs: TaskDef) -> None:
         """Create the definitions, or replace those of the same name."""
-        self._api.call(register_task_defs.sync, list(task_defs))
+        self._api.call(metadata.register_task_defs.sync, list(task_defs))
 
     def get_task_def(self, name: str) -> TaskDef:
         """NotFoundError when there is none."""
-        return self._api.call(get_task_def.sync, path_segment("name", name))
+        return self._api.call(metadata.get_task_def.sync, path_segment("name", name))
 
     def get_task_defs(self) -> list[TaskDef]:
-        return self._api.call(get_task_defs.sync)
+        return self._api.call(metadata.get_task_defs.sync)
 
     def update_task_def(self, task_def: TaskDef) -> None:
-        """Replace a definition as a whole: what is left out falls back to its default. NotFoundError when there is none."""
-        self._api.call(update_task_def.sync, task_def)
+        """Replace a definition: what is left out falls back to its default. NotFoundError when there is none."""
+        self._api.call(metadata.update_task_def.sync, task_def)
 
     def delete_task_def(self, name: str) -> None:
-        self._api.call(delete_task_def.sync, path_segment("name", name))
+        self._api.call(metadata.delete_task_def.sync, path_segment("name", name))
 
     def external_storage_location(self, path: str, operation: str, payload_type: str) -> ExternalStorageLocation:
         """Where a large payload lies: operation READ or WRITE; payload_type TASK_INPUT, TASK_OUTPUT, WORKFLOW_INPUT or
         WORKFLOW_OUTPUT. ``uri`` is None on servers with the default storage, a directory of the server's own.
         """
         return self._api.call(
-            get_task_external_storage_location.sync, path=path, operation=operation, payload_type=payload_type
+            tasks.get_task_external_storage_location.sync, path=path, operation=operation, payload_type=payload_type
         )
 
 
@@ -237,12 +199,14 @@ class WorkflowExecutor(_Executor):
             self._update_workflow_defs(workflow_defs)
         else:
             for workflow_def in workflow_defs:
-                self._api.call(register_workflow_def.sync, workflow_def)
+                self._api.call(metadata.register_workflow_def.sync, workflow_def)
 
     def _update_workflow_defs(self, workflow_defs: Sequence[WorkflowDef]) -> None:
-        answer = self._api.call(update_workflow_defs.sync, list(workflow_defs))
+        answer = self._api.call(metadata.update_workflow_defs.sync, list(workflow_defs))
         for name, message in (answer.bulk_error_results or {}).items():  # inside a 200 (server 3.32.3)
-            raise ApiError(400, update_workflow_defs.METHOD, update_workflow_defs.TEMPLATE, f"{name}: {message}")
+            raise ApiError(
+                400, metadata.update_workflow_defs.METHOD, metadata.update_workflow_defs.TEMPLATE, f"{name}: {message}"
+            )
 
     def start_workflow(
         self,
@@ -254,7 +218,7 @@ class WorkflowExecutor(_Executor):
         task_to_domain: Mapping[str, str] | None = None,
         priority: int = 0,
     ) -> str:
-        """Start a workflow, the latest version unless told otherwise; returns its id. NotFoundError: no such definition.
+        """Start a workflow, by default its latest version; returns its id. NotFoundError: no such definition.
 
         input: whatever a worker function may return as output. priority: 0 to 99.
         """
@@ -269,52 +233,54 @@ class WorkflowExecutor(_Executor):
         )
         metrics.workflow_input_size(name, "" if version is None else str(version), size)
         try:
-            return self._api.call(start_workflow.sync, request)
+            return self._api.call(workflows.start_workflow.sync, request)
         except ConductorError as error:
             metrics.workflow_start_failed(name, error)
             raise
 
-    def get_workflow(self, workflow_id: str, include_tasks: bool = True) -> Workflow:  # noqa: FBT001, FBT002
-        return self._api.call(get_workflow.sync, path_segment("workflow_id", workflow_id), include_tasks=include_tasks)
+    def get_workflow(self, workflow_id: str, include_tasks: bool = True) -> Workflow:
+        return self._api.call(
+            workflows.get_workflow.sync, path_segment("workflow_id", workflow_id), include_tasks=include_tasks
+        )
 
     def get_workflow_status(self, workflow_id: str) -> WorkflowStatusSummary:
         """Without tasks, input and output (server >= 3.31.2)."""
-        return self._api.call(get_workflow_status.sync, path_segment("workflow_id", workflow_id))
+        return self._api.call(workflows.get_workflow_status.sync, path_segment("workflow_id", workflow_id))
 
     def pause(self, workflow_id: str) -> None:
         """Schedule no more tasks; those that are queued stay so."""
-        self._api.call(pause_workflow.sync, path_segment("workflow_id", workflow_id))
+        self._api.call(workflows.pause_workflow.sync, path_segment("workflow_id", workflow_id))
 
     def resume(self, workflow_id: str) -> None:
-        self._api.call(resume_workflow.sync, path_segment("workflow_id", workflow_id))
+        self._api.call(workflows.resume_workflow.sync, path_segment("workflow_id", workflow_id))
 
     def restart(self, workflow_id: str) -> None:
         """Run an ended workflow from its start. ConflictError while it runs."""
-        self._api.call(restart_workflow.sync, path_segment("workflow_id", workflow_id))
+        self._api.call(workflows.restart_workflow.sync, path_segment("workflow_id", workflow_id))
 
     def retry(self, workflow_id: str) -> None:
         """Run a failed workflow on from its last failed task. ConflictError if it has not failed."""
-        self._api.call(retry_workflow.sync, path_segment("workflow_id", workflow_id))
+        self._api.call(workflows.retry_workflow.sync, path_segment("workflow_id", workflow_id))
 
     def decide(self, workflow_id: str) -> None:
         """Look for timeouts and due retries now instead of when the server's sweeper comes by."""
-        self._api.call(decide_workflow.sync, path_segment("workflow_id", workflow_id))
+        self._api.call(workflows.decide_workflow.sync, path_segment("workflow_id", workflow_id))
 
     def terminate(self, workflow_id: str, reason: str | None = None) -> None:
         """End a workflow as TERMINATED; its open tasks are cancelled."""
-        self._api.call(terminate_workflow.sync, path_segment("workflow_id", workflow_id), reason=reason)
+        self._api.call(workflows.terminate_workflow.sync, path_segment("workflow_id", workflow_id), reason=reason)
 
     def skip_task(self, workflow_id: str, task_ref_name: str) -> None:
         """Let a running workflow pass over a task that is not scheduled yet."""
         workflow, task = path_segment("workflow_id", workflow_id), path_segment("task_ref_name", task_ref_name)
-        self._api.call(skip_task.sync, workflow, task)
+        self._api.call(workflows.skip_task.sync, workflow, task)
 
     def search(
         self, query: str = "", *, free_text: str = "*", start: int = 0, size: int = 100, sort: str | None = None
     ) -> WorkflowSearchResult:
         """Summaries from the server's index, e.g. ``query="status=FAILED AND workflowType=order"``."""
         return self._api.call(
-            search_workflows.sync, query=query, free_text=free_text, start=start, size=size, sort=sort
+            workflows.search_workflows.sync, query=query, free_text=free_text, start=start, size=size, sort=sort
         )
 
 

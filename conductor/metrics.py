@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from socketserver import ThreadingMixIn
@@ -70,7 +71,8 @@ class _Instruments:
         self.poll_error_statuses = counter("poll_error_status", "Feeds the guide's task_poll_error", task, "status")
 
 
-_lock = threading.Lock()  # guards the making of _instruments: there is one set of them, whoever asks first
+_lock = threading.RLock()  # guards the two below
+_registries: weakref.WeakSet[CollectorRegistry] = weakref.WeakSet()  # those that provide_metrics put a collector in
 _instruments: _Instruments | None = None
 
 
@@ -116,9 +118,7 @@ def execution_started(to: _Instruments, task_type: str) -> None:
 
 
 @_recording
-def execution_finished(
-    to: _Instruments, task_type: str, seconds: float, error: BaseException | None = None
-) -> None:
+def execution_finished(to: _Instruments, task_type: str, seconds: float, error: BaseException | None = None) -> None:
     to.active.labels(task_type).dec()
     to.execute_time.labels(task_type, _outcome(error)).observe(seconds)
     if error is not None:
@@ -186,6 +186,10 @@ class MetricsCollector(Collector):
                 _instruments = _Instruments()
             self._instruments = _instruments
 
+    def describe(self) -> Iterator[Metric]:
+        """The names, for a registry's check that no two collectors give the same."""
+        return self.collect()
+
     def collect(self) -> Iterator[Metric]:
         for instrument in self._instruments.canonical:
             for metric in instrument.collect():
@@ -194,11 +198,13 @@ class MetricsCollector(Collector):
         yield from self._guide_rows()
 
     def _guide_rows(self) -> Iterator[Metric]:
-        """The worker guide's table to the letter. Untyped, since the format wants ``_total`` from what calls itself a counter."""
+        """The worker guide's table to the letter. Untyped: the format wants ``_total`` from a counter."""
         of = self._instruments
         yield _untyped("task_poll_counter", _sums(of.polls, ("taskType",), {"_total": ""}))
         errors = _sums(of.poll_error_statuses, ("taskType", "status"), {"_total": ""})
-        yield _untyped("task_poll_error", ((end, {**labels, "includeRetries": "false"}, n) for end, labels, n in errors))
+        yield _untyped(
+            "task_poll_error", ((end, {**labels, "includeRetries": "false"}, n) for end, labels, n in errors)
+        )
         yield _untyped("task_execute_error", _sums(of.execute_errors, ("taskType",), {"_total": ""}))
         yield _untyped("task_update_error", _sums(of.update_errors, ("taskType",), {"_total": ""}))
         summary = {"_sum": "_sum", "_count": "_count"}
@@ -285,6 +291,8 @@ def provide_metrics(
     ConfigurationError when the port is in use.
     """
     registry = registry or CollectorRegistry()
-    if not any(isinstance(collector, MetricsCollector) for collector in registry._collector_to_names):
-        registry.register(MetricsCollector())
+    with _lock:
+        if registry not in _registries:
+            registry.register(MetricsCollector())
+            _registries.add(registry)
     return MetricsServer(settings or MetricsSettings(), registry)

@@ -6,8 +6,6 @@ from conductor_client.models import (
     ExternalStorageLocation,
     GenerateTokenRequest,
     PollData,
-    SearchResultTaskSummary as SearchResult,
-    SearchResultWorkflowSummary as WorkflowSearchResult,
     StartWorkflowRequest,
     Task,
     TaskDef,
@@ -20,6 +18,12 @@ from conductor_client.models import (
     WorkflowStatus,
     WorkflowStatusSummary,
     WorkflowTask,
+)
+from conductor_client.models import (
+    SearchResultTaskSummary as SearchResult,
+)
+from conductor_client.models import (
+    SearchResultWorkflowSummary as WorkflowSearchResult,
 )
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What a user can set about the connection and the metrics, checked at construction; the only reader of ``os.environ``."""
+"""What a user can set about connection and metrics, checked at construction. The only reader of ``os.environ``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 def seconds(name: str, value: Duration, *, minimum: float = 0.0, maximum: float = math.inf) -> float:
-    """The duration in seconds; ConfigurationError, naming the argument, unless finite and minimum <= value <= maximum."""
+    """The duration in seconds; ConfigurationError, naming the argument, unless finite and within the limits."""
     number = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
         raise ConfigurationError(f"{name} must be a number of seconds or a timedelta, not {value!r}")
@@ -85,7 +85,7 @@ class HttpSettings:
     headers: sent with every request.
     connect_timeout, read_timeout: seconds or timedelta. read_timeout None: CONDUCTOR_CLIENT_HTTP_TIMEOUT, else 30 s.
         A poll's own deadline is its poll_timeout + min(read_timeout, 10 s).
-    ca_file: PEM file of the accepted authorities. client_cert, client_key: PEM files; the key may be in the certificate's.
+    ca_file: PEM file of the accepted authorities. client_cert, client_key: PEM files; one may hold both.
     proxy_url: None: HTTP_PROXY or HTTPS_PROXY, whichever the server's scheme asks for, unless NO_PROXY names its host.
     verify: False accepts any certificate.
     """

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 import msgspec
-from conductor_client.api.task_resource import batch_poll_tasks, update_task, update_task_v2
 
 from conductor.models import Task, milliseconds
 from conductor.task_result import TaskResult, failed
-from conductor.transport import ApiClient
+from conductor.transport import ApiClient, Decoder, tasks
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +26,9 @@ class Delivery(NamedTuple):
 
 
 class TaskClient(Protocol):
-    """Thread-safe. Each call blocks for one request and raises ConductorError: ApiError, TransportError or DecodeError."""
+    """Thread-safe. Each call blocks for one request and raises ApiError, TransportError or DecodeError."""
 
-    def batch_poll(
-        self, task_name: str, worker_id: str, domain: str | None, count: int, timeout: float
-    ) -> Delivery:
+    def batch_poll(self, task_name: str, worker_id: str, domain: str | None, count: int, timeout: float) -> Delivery:
         """Up to ``count`` tasks, waiting up to ``timeout`` seconds at the server. It may give more than asked for."""
         ...
 
@@ -55,7 +52,7 @@ class HttpTaskClient:
         return _decoded(
             self._api.call_within(
                 timeout + self._margin,
-                batch_poll_tasks.sync,
+                tasks.batch_poll_tasks.sync,
                 task_name,
                 workerid=worker_id,
                 domain=domain,
@@ -65,10 +62,10 @@ class HttpTaskClient:
         )
 
     def update(self, result: TaskResult) -> None:
-        self._api.call(update_task.sync, result)
+        self._api.call(tasks.update_task.sync, result)
 
     def update_and_poll(self, result: TaskResult) -> Delivery:
-        raw = self._api.call(update_task_v2.sync, result)
+        raw = self._api.call(tasks.update_task_v2.sync, result)
         return _decoded([] if raw is None else [raw])
 
 
@@ -77,8 +74,8 @@ class _Ids(msgspec.Struct, rename="camel"):
     workflow_instance_id: str
 
 
-_task_decoder = msgspec.json.Decoder(Task)
-_ids_decoder = msgspec.json.Decoder(_Ids)
+_task_decoder = Decoder(Task)
+_ids_decoder = Decoder(_Ids)
 
 
 def _decoded(raw_tasks: Iterable[msgspec.Raw]) -> Delivery:

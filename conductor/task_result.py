@@ -26,9 +26,9 @@ class TaskResult(models.TaskResult, rename="camel", omit_defaults=True):
     """What a worker function may return to say more than an output, and what is sent to the server.
 
     Fields as on the wire, in snake_case. ``output_data`` may hold anything that a worker function may return (the table
-    in conductor/_output.py). ``callback_after_seconds`` (seconds or timedelta, rounded up) counts with IN_PROGRESS only:
-    the server hands the task out again that much later, to any worker. What a function returns is copied and its
-    ``task_id``, ``workflow_instance_id`` and ``worker_id`` are overwritten by the runner.
+    in conductor/_output.py). ``callback_after_seconds`` (seconds or timedelta, rounded up) counts with IN_PROGRESS: the
+    server hands the task out again that much later, to any worker. What a function returns is copied, and the copy's
+    ``task_id``, ``workflow_instance_id`` and ``worker_id`` are the runner's.
     """
 
     # A factory that is no plain container makes msgspec write the member even when it holds its default: the server
@@ -122,7 +122,7 @@ def failed(
 
 
 def hand_back(task: Task, worker_id: str) -> TaskResult:
-    """Puts a task that was not started back into its queue at once. It replaces the output, so it sends the task's own."""
+    """Puts a task that was not started back into its queue at once. It replaces the output, so it sends the old one."""
     result = TaskResult.from_task(task)
     result.status = TaskResultStatus.IN_PROGRESS
     result.output_data = task.output_data

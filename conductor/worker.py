@@ -1,4 +1,4 @@
-"""One worker as the user described it: which task, which function, how often and how many; checked once, then a value."""
+"""One worker as the user described it: which task, which function, how often and how many; checked once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def checked_poll_timeout(poll_timeout: Duration | None) -> float | None:
 
 @dataclass
 class Worker:
-    """A worker's description; batch_size is what it starts with, poll_interval and poll_timeout may change as it runs."""
+    """batch_size is what it starts with; poll_interval and poll_timeout, in seconds, may change while it runs."""
 
     task_name: str
     execute: Execute
@@ -48,7 +48,7 @@ class Worker:
     poll_timeout: float | None = None
 
     @classmethod
-    def checked(
+    def checked(  # noqa: PLR0917 - start_worker's order
         cls,
         task_name: str,
         execute: Execute,

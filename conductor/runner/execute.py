@@ -21,7 +21,7 @@ class TaskContext:
         self.task = task
         """The task as it was polled."""
         self.stopping = stopping
-        """True, and set, once the worker is asked to stop: finish soon. ``stopping.wait(seconds)`` sleeps until then."""
+        """True once the worker is asked to stop: finish soon. ``stopping.wait(seconds)`` sleeps until then."""
 
     @property
     def task_id(self) -> str:
@@ -42,7 +42,7 @@ class TaskContext:
         return self.task.poll_count or 0
 
     def log(self, text: str) -> None:
-        """Add a line to the task's log. It goes out with the result; the server keeps ten entries, so more are merged."""
+        """Add a line to the task's log. It goes out with the result; of more than ten the first are merged."""
         self._logs.append(log_entry(self.task.task_id, text))
 
 

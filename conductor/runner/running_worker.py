@@ -18,7 +18,7 @@ from conductor.runner.poll import Poller
 from conductor.runner.slots import Slots
 from conductor.runner.update import KEEP_AT_LEAST, Updater
 from conductor.task_client import Delivery, TaskClient
-from conductor.task_result import Outcome, TaskResult, hand_back, to_task_result
+from conductor.task_result import Outcome, hand_back, to_task_result
 from conductor.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class RunningWorker:
         return started
 
     def _admit(self, task: Task) -> bool:
-        """Register a task that was delivered. False: the same one is running here already (delivery is at least once)."""
+        """Register a delivered task. False: it is running here already (delivery is at least once)."""
         if not self.slots.occupy(task.task_id):
             logger.warning("ignored a task that is running already (task_id=%r)", task.task_id)
             return False
@@ -111,7 +111,9 @@ class RunningWorker:
             else:
                 self._threads.run(lambda: self._work(task, received))
         except RuntimeError as error:  # the system has no thread left
-            logger.error("handed back a task that could not be started: %s (task_id=%r)", error, task.task_id)
+            logger.error(  # noqa: TRY400 - where this happened says nothing
+                "handed back a task that could not be started: %s (task_id=%r)", error, task.task_id
+            )
             self.slots.vacate(task.task_id)
             self._hand_back(task, received)
             return False

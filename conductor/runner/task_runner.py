@@ -28,7 +28,7 @@ _LOOK_AGAIN = 0  # what a watcher is told besides signal numbers: a worker ended
 
 
 class TaskRunner:
-    """Polls tasks from a Conductor server and runs worker functions for them. All methods may be called from any thread.
+    """Polls tasks from a Conductor server and runs worker functions for them. Thread-safe.
 
     api_client: None makes one from the environment, which the runner then also closes.
     worker_id: what the server shows as the poller; None: this machine's host name.
@@ -89,7 +89,9 @@ class TaskRunner:
         with self._lock:
             previous = self._workers.get(worker.key)
             if previous is not None and not previous.is_stopping:
-                raise ConfigurationError(f"a worker for task_name {task_name!r} and domain {domain!r} is running already")
+                raise ConfigurationError(
+                    f"a worker for task_name {task_name!r} and domain {domain!r} is running already"
+                )
             if previous is not None:
                 self._replaced = [other for other in (*self._replaced, previous) if not other.slots.ended]
             self._workers[worker.key] = RunningWorker(
@@ -260,7 +262,7 @@ def _abandon(workers: list[RunningWorker]) -> bool:
 
 @contextmanager
 def _signals_into(news: queue.SimpleQueue[int], wanted: bool) -> Iterator[None]:
-    """Put SIGINT and SIGTERM into the queue instead of whatever they did. Only the main thread can, and only it does."""
+    """Put SIGINT and SIGTERM into the queue instead of whatever they did. Does nothing off the main thread."""
     if not wanted or threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -80,7 +80,7 @@ REQUIRED = {
 
 
 def keep_operations(document: Document) -> None:
-    """Only what a worker, its manager or its tests need, under our operationIds; a path without /api, as base URLs have it."""
+    """Only what a worker, its manager or its tests need, under our operationIds; without /api, which base URLs have."""
     kept: dict[str, Any] = {}
     for key, operation_id in OPERATIONS.items():
         method, path = key.split()
@@ -108,7 +108,10 @@ def add_token_endpoint(document: Document) -> None:
             "tags": ["token-resource"],
             "operationId": "generateToken",
             "summary": "Exchange an access key for a token",
-            "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("GenerateTokenRequest")}}},
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": _ref("GenerateTokenRequest")}},
+            },
             "responses": {"200": {"description": "OK", "content": {"*/*": {"schema": _ref("GenerateTokenResponse")}}}},
         }
     }
@@ -145,7 +148,7 @@ def leave_delivered_tasks_raw(document: Document) -> None:
 
 
 def drop_object_from_query(document: Document) -> None:
-    """skipTask's request is declared as an object in the query, which has no agreed form on the wire."""
+    """SkipTask's request is declared as an object in the query, which has no agreed form on the wire."""
     operation = document["paths"]["/workflow/{workflowId}/skiptask/{taskReferenceName}"]["put"]
     operation["parameters"] = [each for each in operation["parameters"] if each["in"] == "path"]
 
@@ -177,7 +180,7 @@ def name_maps(document: Document) -> None:
 
 
 def name_enums(document: Document) -> None:
-    """One class for an enum that is used in several places; the schema WorkflowStatus makes room for the enum's name."""
+    """One class for an enum that is used in several places; the schema WorkflowStatus makes room for the enum."""
     schemas = document["components"]["schemas"]
     schemas["WorkflowStatusSummary"] = schemas.pop("WorkflowStatus")
     for schema in _schemas(document):

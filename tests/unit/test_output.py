@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
 import enum
 import math
@@ -66,9 +66,9 @@ class Ratio(float):
         ([1, 2], {"result": [1, 2]}),
         ((1, 2), {"result": [1, 2]}),
         ({3}, {"result": [3]}),
-        (datetime.date(2026, 1, 2), {"result": "2026-01-02"}),
-        ({"t": datetime.datetime(2026, 1, 2, 3, tzinfo=datetime.UTC)}, {"t": "2026-01-02T03:00:00Z"}),
-        ({"d": datetime.timedelta(seconds=5)}, {"d": "PT5S"}),
+        (dt.date(2026, 1, 2), {"result": "2026-01-02"}),
+        ({"t": dt.datetime(2026, 1, 2, 3, tzinfo=dt.UTC)}, {"t": "2026-01-02T03:00:00Z"}),
+        ({"d": dt.timedelta(seconds=5)}, {"d": "PT5S"}),
         ({"u": uuid.UUID(int=1)}, {"u": "00000000-0000-0000-0000-000000000001"}),
         ({"d": decimal.Decimal("1.50")}, {"d": "1.50"}),
         ({"c": Colour.RED}, {"c": "red"}),

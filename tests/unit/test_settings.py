@@ -84,9 +84,7 @@ def test_a_timeout_that_cannot_work_is_refused_by_name(name, value):
         HttpSettings(**{name: value})
 
 
-@pytest.mark.parametrize(
-    "headers", [{"X Y": "z"}, {"": "z"}, {"X": "a\r\nY: b"}, {"X": "\u20ac"}, {"X": 5}, {5: "x"}]
-)
+@pytest.mark.parametrize("headers", [{"X Y": "z"}, {"": "z"}, {"X": "a\r\nY: b"}, {"X": "\u20ac"}, {"X": 5}, {5: "x"}])
 def test_a_header_that_cannot_be_sent_is_refused_without_its_value(headers):
     with pytest.raises(ConfigurationError, match="headers") as caught:
         HttpSettings(headers=headers)

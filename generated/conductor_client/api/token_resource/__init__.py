@@ -1,0 +1,5 @@
+from . import (
+    generate_token,
+)
+
+__all__ = ("generate_token",)

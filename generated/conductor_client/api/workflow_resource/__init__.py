@@ -1,0 +1,33 @@
+from . import (
+    decide_workflow,
+    execute_workflow,
+    get_workflow,
+    get_workflow_status,
+    pause_workflow,
+    remove_workflow,
+    rerun_workflow,
+    restart_workflow,
+    resume_workflow,
+    retry_workflow,
+    search_workflows,
+    skip_task,
+    start_workflow,
+    terminate_workflow,
+)
+
+__all__ = (
+    "decide_workflow",
+    "execute_workflow",
+    "get_workflow",
+    "get_workflow_status",
+    "pause_workflow",
+    "remove_workflow",
+    "rerun_workflow",
+    "restart_workflow",
+    "resume_workflow",
+    "retry_workflow",
+    "search_workflows",
+    "skip_task",
+    "start_workflow",
+    "terminate_workflow",
+)
