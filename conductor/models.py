@@ -19,12 +19,8 @@ from conductor_client.models import (
     WorkflowStatusSummary,
     WorkflowTask,
 )
-from conductor_client.models import (
-    SearchResultTaskSummary as SearchResult,
-)
-from conductor_client.models import (
-    SearchResultWorkflowSummary as WorkflowSearchResult,
-)
+from conductor_client.models import SearchResultTaskSummary as SearchResult
+from conductor_client.models import SearchResultWorkflowSummary as WorkflowSearchResult
 
 __all__ = [
     "ExternalStorageLocation",

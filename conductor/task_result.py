@@ -112,10 +112,7 @@ def _raised(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
 
 
 def failed(
-    task_id: str,
-    workflow_instance_id: str,
-    reason: str,
-    status: TaskResultStatus = TaskResultStatus.FAILED,
+    task_id: str, workflow_instance_id: str, reason: str, status: TaskResultStatus = TaskResultStatus.FAILED
 ) -> TaskResult:
     """A result without output that says why."""
     return TaskResult(task_id, workflow_instance_id, status, reason_for_incompletion=_reason(reason))

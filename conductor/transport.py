@@ -53,9 +53,7 @@ class ApiClient:
     """
 
     def __init__(
-        self,
-        authentication_settings: AuthenticationSettings | None = None,
-        http_settings: HttpSettings | None = None,
+        self, authentication_settings: AuthenticationSettings | None = None, http_settings: HttpSettings | None = None
     ) -> None:
         authentication = authentication_settings or AuthenticationSettings.from_environment()
         self.http_settings = http_settings or HttpSettings()
@@ -87,12 +85,7 @@ class ApiClient:
         return self.call_within(self.http_settings.read_timeout, operation, *args, **kwargs)
 
     def call_within(
-        self,
-        read_timeout: float,
-        operation: Callable[Concatenate[Client, P], T],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
+        self, read_timeout: float, operation: Callable[Concatenate[Client, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """``call`` with a read timeout of its own, in seconds."""
         token = self._tokens.token() if self._tokens else None
@@ -177,13 +170,18 @@ class _ErrorBody(msgspec.Struct, rename="camel"):
     retryable: bool | None = None
     validation_errors: list[dict[str, object]] | None = None
 
+    def text(self) -> str | None:
+        """The message, and what a failed validation found."""
+        found = "; ".join(f"{each.get('path')}: {each.get('message')}" for each in self.validation_errors or ())
+        return " ".join(filter(None, (self.message or self.error, found))) or None
+
 
 def _api_error(error: errors.UnexpectedStatus, secrets: tuple[str | None, ...]) -> ApiError:
     try:
         body = msgspec.json.decode(error.content, type=_ErrorBody)
     except msgspec.DecodeError:
         body = _ErrorBody()
-    message = body.message or body.error or _standard_message(error)
+    message = body.text() or _standard_message(error)
     for secret in filter(None, secrets):
         message = message.replace(secret, "***")
     return api_error_class(error.status)(

@@ -1,8 +1,40 @@
 """What all tests share."""
 
 import os
+import subprocess
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--real-server",
+        metavar="URL",
+        help="run the tests that need a real Conductor server on the one at URL; 'start' starts one",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--real-server"):
+        skip = pytest.mark.skip(reason="needs a real Conductor server: --real-server")
+        for item in items:
+            if item.get_closest_marker("real_server"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def real_server_url(request):
+    """The API URL of a real Conductor server."""
+    url = request.config.getoption("--real-server")
+    if url != "start":
+        return url
+    started = subprocess.run(
+        [ROOT / "scripts" / "conductor_server.sh", "start"], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return started.stdout.strip()
 
 
 @pytest.fixture(autouse=True)

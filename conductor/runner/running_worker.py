@@ -33,12 +33,7 @@ class RunningWorker:
     """
 
     def __init__(
-        self,
-        worker: Worker,
-        client: TaskClient,
-        worker_id: str,
-        loop_thread: LoopThread,
-        on_end: Callable[[], None],
+        self, worker: Worker, client: TaskClient, worker_id: str, loop_thread: LoopThread, on_end: Callable[[], None]
     ) -> None:
         self.worker = worker
         self._client = client

@@ -39,11 +39,7 @@ class TaskRunner:
     """
 
     def __init__(
-        self,
-        api_client: ApiClient | None = None,
-        *,
-        worker_id: str | None = None,
-        shutdown_timeout: Duration = 30.0,
+        self, api_client: ApiClient | None = None, *, worker_id: str | None = None, shutdown_timeout: Duration = 30.0
     ) -> None:
         if worker_id is not None and (not isinstance(worker_id, str) or not worker_id):
             raise ConfigurationError(f"worker_id must be None or a name, not {worker_id!r}")

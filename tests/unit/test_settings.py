@@ -157,8 +157,7 @@ def test_no_repr_shows_a_secret():
 
 
 @pytest.mark.parametrize(
-    "bad",
-    [{"port": -1}, {"port": 65536}, {"port": "2112"}, {"port": True}, {"endpoint": "metrics"}, {"host": ""}],
+    "bad", [{"port": -1}, {"port": 65536}, {"port": "2112"}, {"port": True}, {"endpoint": "metrics"}, {"host": ""}]
 )
 def test_metrics_settings_that_cannot_work_are_refused_by_name(bad):
     with pytest.raises(ConfigurationError, match=next(iter(bad))):

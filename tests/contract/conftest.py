@@ -1,0 +1,83 @@
+"""A real server, and names that no other test uses."""
+
+import uuid
+
+import pytest
+
+from conductor import (
+    ApiClient,
+    HttpSettings,
+    TaskDef,
+    TaskExecutor,
+    TaskRunner,
+    WorkflowDef,
+    WorkflowExecutor,
+    WorkflowTask,
+)
+from support.waiting import eventually
+
+OWNER = "team@example.com"
+
+
+@pytest.fixture
+def api_client(real_server_url):
+    with ApiClient(http_settings=HttpSettings(real_server_url)) as client:
+        yield client
+
+
+@pytest.fixture
+def tasks(api_client):
+    return TaskExecutor(api_client)
+
+
+@pytest.fixture
+def workflows(api_client):
+    return WorkflowExecutor(api_client)
+
+
+@pytest.fixture
+def runner(api_client):
+    with TaskRunner(api_client, shutdown_timeout=10) as runner:
+        yield runner
+
+
+@pytest.fixture
+def name():
+    """A task's and workflow's name of this test's own."""
+    return f"test_{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def a_workflow(tasks, workflows, name):
+    """Registers a workflow of simple tasks: a_workflow("a", "b") has the tasks NAME_a and NAME_b, by reference a and b."""
+
+    def register(*refs, **of_each_task_def):
+        settings = {"retry_count": 0, "response_timeout_seconds": 60, "owner_email": OWNER} | of_each_task_def
+        tasks.register_task_defs(*(TaskDef(name=f"{name}_{ref}", **settings) for ref in refs))
+        workflows.register_workflow(
+            WorkflowDef(
+                name=name,
+                owner_email=OWNER,
+                tasks=[
+                    WorkflowTask(
+                        name=f"{name}_{ref}", task_reference_name=ref, input_parameters={"given": "${workflow.input}"}
+                    )
+                    for ref in refs
+                ],
+            )
+        )
+        return name
+
+    return register
+
+
+@pytest.fixture
+def ended(workflows):
+    """Waits until a workflow has ended; returns it with its tasks by reference name, the last try of each."""
+
+    def wait(workflow_id, timeout=30):
+        eventually(lambda: workflows.get_workflow(workflow_id, include_tasks=False).status != "RUNNING", timeout)
+        workflow = workflows.get_workflow(workflow_id)
+        return workflow, {task.reference_task_name: task for task in workflow.tasks}
+
+    return wait

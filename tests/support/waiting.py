@@ -1,0 +1,14 @@
+"""Waiting for what happens on other threads or on a server, with a deadline instead of a hope."""
+
+import time
+
+
+def eventually(probe, timeout=20.0):
+    """What the probe returns, once that is true; an AssertionError when it is not within the timeout, in seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = probe()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {timeout} s: {getattr(probe, '__name__', probe)}"
+        time.sleep(0.02)
