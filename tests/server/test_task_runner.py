@@ -1,0 +1,660 @@
+"""TaskRunner as a whole: what goes over the wire, what runs when, and what changes at run time."""
+
+import asyncio
+import logging
+import queue
+import signal
+import threading
+import time
+
+import pytest
+
+from conductor import (
+    ApiClient,
+    ConfigurationError,
+    HttpSettings,
+    TaskResult,
+    TaskResultStatus,
+    TaskRunner,
+    task_context,
+)
+from support.stub import POLL, UPDATE, UPDATE_V2, Answer, Stub, error
+from support.waiting import eventually
+
+
+def results(stub, number):
+    """The first so many results, once they are there."""
+    return eventually(lambda: stub.results() if len(stub.results()) >= number else None)
+
+
+class Gate:
+    """A worker function that waits until it is let through, and counts who is inside."""
+
+    def __init__(self):
+        self.inside = queue.Queue()
+        self.opened = threading.Event()
+
+    def __call__(self, task):
+        self.inside.put(task.task_id)
+        assert self.opened.wait(20)
+
+
+@pytest.fixture
+def gate():
+    gate = Gate()
+    yield gate
+    gate.opened.set()
+
+
+def test_a_poll_names_worker_domain_count_and_timeout(stub, runner):
+    runner.start_worker("my task/ä".replace("/", "-"), lambda task: None, domain="blue", poll_timeout=0.25)
+    request = eventually(lambda: stub.of(POLL))[0]
+    assert request.operation == f"{POLL}my%20task-%C3%A4"
+    assert request.query == {"workerid": "worker-1", "domain": "blue", "count": "1", "timeout": "250"}
+
+
+def test_a_result_carries_ids_status_and_worker_id(stub, runner):
+    stub.add_task("t")
+    runner.start_worker("t", lambda task: {"n": task.input_data["n"]})
+    (result,) = results(stub, 1)
+    assert result == {
+        "taskId": "t1",
+        "workflowInstanceId": "w1",
+        "status": "COMPLETED",
+        "outputData": {"n": 1},
+        "workerId": "worker-1",
+    }
+
+
+def test_an_empty_output_needs_no_member(stub, runner):
+    stub.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    (result,) = results(stub, 1)
+    assert result == {"taskId": "t1", "workflowInstanceId": "w1", "status": "COMPLETED", "workerId": "worker-1"}
+
+
+def test_a_result_for_another_task_is_sent_for_this_one(stub, runner):
+    stub.add_task("t")
+    returned = TaskResult("elsewhere", "elsewhere", TaskResultStatus.COMPLETED, {"x": 1}, worker_id="else")
+    runner.start_worker("t", lambda task: returned)
+    (result,) = results(stub, 1)
+    assert (result["taskId"], result["workflowInstanceId"], result["workerId"]) == ("t1", "w1", "worker-1")
+    assert returned.task_id == "elsewhere"  # the function's own object is left alone
+
+
+def test_a_system_exit_in_a_function_fails_its_task_and_nothing_else(stub, runner):
+    def worker(task):
+        if task.task_id == "t1":
+            raise SystemExit(3)
+
+    stub.add_task("t")
+    stub.add_task("t")
+    runner.start_worker("t", worker)
+    first, second = results(stub, 2)
+    assert (first["status"], first["reasonForIncompletion"]) == ("FAILED", "SystemExit: 3")
+    assert second["status"] == "COMPLETED"
+
+
+def test_an_output_that_json_cannot_hold_fails_for_good_with_its_path(stub, runner):
+    stub.add_task("t")
+    runner.start_worker("t", lambda task: {"items": [1, {"when": object()}]})
+    (result,) = results(stub, 1)
+    assert result["status"] == "FAILED_WITH_TERMINAL_ERROR"
+    assert "items[1].when" in result["reasonForIncompletion"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"status": "SOMETHING_NEW", "taskDefinition": None, "workflowTask": None, "more": {"x": [1]}},
+        {"retryCount": None, "inputData": None, "status": None},
+    ],
+)
+def test_an_odd_task_is_executed_as_it_is(stub, runner, broken):
+    stub.add_task("t", **broken)
+    runner.start_worker("t", lambda task: {"input": task.input_data, "retries": task.retry_count})
+    (result,) = results(stub, 1)
+    assert result["status"] == "COMPLETED"
+
+
+def test_a_bad_task_in_a_batch_does_not_cost_the_others(stub, runner, caplog):
+    batch = [
+        {"taskId": "good-1", "workflowInstanceId": "w"},
+        {"taskId": "wrong", "workflowInstanceId": "w", "inputData": 5},
+        {"taskId": 7, "workflowInstanceId": "w"},
+        {"workflowInstanceId": "w"},
+        "nonsense",
+        {"taskId": "good-2", "workflowInstanceId": "w"},
+    ]
+    stub.answers[POLL].append(Answer(body=batch))
+    runner.start_worker("t", lambda task: None, batch_size=5)
+    by_id = {result["taskId"]: result for result in results(stub, 3)}
+    assert {task_id: result["status"] for task_id, result in by_id.items()} == {
+        "good-1": "COMPLETED",
+        "wrong": "FAILED",
+        "good-2": "IN_PROGRESS",  # one was asked for, so this one is handed back
+    }
+    assert "inputData" in by_id["wrong"]["reasonForIncompletion"]
+    assert caplog.text.count("without ids") == 3
+
+
+def test_no_more_tasks_run_than_the_batch_size_and_none_waits_in_hand(stub, runner, gate):
+    for _ in range(5):
+        stub.add_task("t")
+    runner.start_worker("t", gate, batch_size=3)
+    assert {gate.inside.get(timeout=5) for _ in range(3)} == {"t1", "t2", "t3"}
+    polls = len(stub.of(POLL))
+    stub.add_task("t")
+    assert len(stub.of(POLL)) == polls  # no slot, no poll
+    assert len(stub.tasks["t", None]) == 3
+    gate.opened.set()
+    results(stub, 6)
+
+
+def test_idle_it_asks_for_one_task_and_with_a_backlog_for_all_that_are_free(stub, runner, gate):
+    runner.start_worker("t", gate, batch_size=4)
+    eventually(lambda: stub.of(POLL))
+    for _ in range(4):
+        stub.add_task("t")
+    for _ in range(4):
+        gate.inside.get(timeout=5)
+    first, second = stub.of(POLL)[:2]
+    assert (first.query["count"], first.query["timeout"]) == ("1", "1000")
+    assert (second.query["count"], second.query["timeout"]) == ("3", "0")
+
+
+def test_surplus_tasks_are_handed_back_with_their_own_output(stub, runner):
+    tasks = [{"taskId": f"x{n}", "workflowInstanceId": "w", "outputData": {"kept": n}} for n in range(3)]
+    stub.answers[POLL].append(Answer(body=tasks))
+    runner.start_worker("t", lambda task: None)
+    by_id = {result["taskId"]: result for result in results(stub, 3)}
+    assert by_id["x0"]["status"] == "COMPLETED"
+    for surplus in ("x1", "x2"):
+        assert by_id[surplus]["status"] == "IN_PROGRESS"
+        assert by_id[surplus]["outputData"] == {"kept": int(surplus[1])}
+        assert "callbackAfterSeconds" not in by_id[surplus]
+
+
+def test_a_task_that_runs_already_is_not_run_twice(stub, runner, gate):
+    task_id = stub.add_task("t")
+    runner.start_worker("t", gate, batch_size=2)
+    assert gate.inside.get(timeout=5) == task_id
+    stub.add_task("t", taskId=task_id)
+    other = stub.add_task("t")
+    assert gate.inside.get(timeout=5) == other
+    gate.opened.set()
+    results(stub, 2)
+    assert gate.inside.empty()
+
+
+def test_the_next_task_of_an_update_runs_in_the_same_slot(stub, runner):
+    following = {"taskId": "next", "workflowInstanceId": "w", "inputData": {"n": 2}}
+    stub.answers[UPDATE_V2].append(Answer(body=following))
+    threads = []
+    stub.add_task("t")
+    runner.start_worker("t", lambda task: threads.append(threading.current_thread().name))
+    first, second = results(stub, 2)
+    assert (first["taskId"], second["taskId"]) == ("t1", "next")
+    assert threads == ["conductor-work-t-1"] * 2
+
+
+def test_the_next_task_of_an_update_is_handed_back_by_a_worker_that_was_told_to_stop(stub, runner):
+    def next_task(request):
+        runner.shutdown("t")
+        return Answer(body={"taskId": "next", "workflowInstanceId": "w"})
+
+    stub.answers[UPDATE_V2].append(next_task)
+    stub.add_task("t")
+    executed = []
+    runner.start_worker("t", lambda task: executed.append(task.task_id))
+    assert runner.wait_workers(timeout=10)
+    assert executed == ["t1"]
+    handed_back = stub.of(UPDATE)[-1].json()
+    assert (handed_back["taskId"], handed_back["status"]) == ("next", "IN_PROGRESS")
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        error(405, "Request method 'POST' is not supported"),
+        error(500, "Request method 'POST' not supported"),
+        Answer(404, "<html>", "text/html"),
+        error(404, "No static resource api/tasks/update-v2."),
+    ],
+)
+def test_without_update_v2_the_result_goes_by_the_plain_update(stub, runner, missing):
+    stub.answers[UPDATE_V2].append(missing)
+    for _ in range(2):
+        stub.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    results(stub, 3)
+    assert len(stub.of(UPDATE_V2)) == 1  # and it is not asked again for each task
+    assert [request.json()["taskId"] for request in stub.of(UPDATE)] == ["t1", "t2"]
+
+
+def test_an_unknown_task_in_update_v2_is_not_taken_for_a_missing_route(stub, runner, caplog):
+    stub.answers[UPDATE_V2].append(error(404, "No such task found by id: t1"))
+    for _ in range(2):
+        stub.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: len(stub.of(UPDATE_V2)) == 2)
+    assert stub.of(UPDATE) == []
+    assert "No such task found by id" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Answer(close=True),
+        error(500, "database is locked"),
+        Answer(503, "<html>", "text/html"),
+        Answer(200, "<html>login", "text/html"),
+    ],
+)
+def test_a_result_is_sent_again_until_it_is_accepted(stub, runner, trouble):
+    stub.answers[UPDATE_V2].extend([trouble, trouble])
+    stub.add_task("t")
+    executed = []
+    runner.start_worker("t", lambda task: executed.append(task.task_id))
+    sent = results(stub, 3)
+    assert [result["taskId"] for result in sent] == ["t1"] * 3
+    assert executed == ["t1"]
+
+
+def test_a_refused_result_is_an_error_in_the_log_and_its_slot_is_free_again(stub, runner, caplog):
+    stub.answers[UPDATE_V2].append(error(400, "Validation failed"))
+    for _ in range(2):
+        stub.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    results(stub, 2)
+    assert "the COMPLETED result was refused: POST /tasks/update-v2 answered 400: Validation failed" in caplog.text
+
+
+def test_poll_interval_is_the_wait_after_an_empty_poll(stub, runner):
+    runner.start_worker("t", lambda task: None, poll_interval=0.3, poll_timeout=0)
+    first, second, third = eventually(lambda: stub.of(POLL)[:3] if len(stub.of(POLL)) >= 3 else None)
+    assert 0.3 <= second.at - first.at
+    assert 0.3 <= third.at - second.at
+
+
+def test_a_server_that_does_not_hold_polls_is_not_asked_in_a_busy_loop(stub, runner):
+    stub.answers[POLL].extend([Answer(body=[])] * 100)
+    runner.start_worker("t", lambda task: None)
+    time.sleep(1.0)
+    assert len(stub.of(POLL)) <= 6
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        error(401, "no"),
+        error(403, "no"),
+        error(404, "no"),
+        error(500, "no"),
+        Answer(503, "<html>", "text/html"),
+        Answer(200, "<html>", "text/html"),
+        Answer(200, "{"),
+        Answer(200, {}),
+        Answer(close=True),
+        Answer(302, headers={"Location": "http://127.0.0.1:1/login"}),
+    ],
+)
+def test_failing_polls_are_rare_said_once_and_over_when_the_server_is_back(stub, runner, trouble, caplog):
+    caplog.set_level(logging.INFO)
+    stub.answers[POLL].extend([trouble] * 2)
+    stub.add_task("t")
+    started = time.monotonic()
+    runner.start_worker("t", lambda task: None)
+    results(stub, 1)
+    assert time.monotonic() - started >= 0.375 + 0.75
+    assert caplog.text.count("polls fail") == 1
+    assert caplog.text.count("polls succeed again") == 1
+
+
+def test_an_empty_answer_and_204_are_no_tasks_and_no_errors(stub, runner, caplog):
+    stub.answers[POLL].extend([Answer(204), Answer(200, b"")])
+    stub.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    results(stub, 1)
+    assert "polls fail" not in caplog.text
+
+
+def test_a_paused_worker_does_not_poll_until_it_is_resumed(stub, runner):
+    runner.start_worker("t", lambda task: None, batch_size=21)
+    eventually(lambda: stub.of(POLL))
+    runner.pause("t")
+    assert runner.get_batch_size_for_task("t") == 21
+    eventually(lambda: _no_poll_in_flight(stub))
+    stub.add_task("t")
+    polls = len(stub.of(POLL))
+    time.sleep(0.3)
+    assert len(stub.of(POLL)) == polls
+    runner.resume("t")
+    results(stub, 1)
+    assert runner.get_batch_size_for_task("t") == 21
+
+
+def _no_poll_in_flight(stub):
+    before = len(stub.of(POLL))
+    time.sleep(0.2)  # an idle long poll of the stub is over by then
+    return len(stub.of(POLL)) == before
+
+
+def test_pause_and_resume_without_a_name_are_for_all(stub, runner):
+    runner.start_worker("a", lambda task: None)
+    runner.start_worker("b", lambda task: None)
+    runner.pause()
+    eventually(lambda: _no_poll_in_flight(stub))
+    runner.resume()
+    stub.add_task("a")
+    stub.add_task("b")
+    results(stub, 2)
+
+
+def test_a_lowered_batch_size_ends_chains_and_a_raised_one_lets_more_run(stub, runner, gate):
+    for _ in range(4):
+        stub.add_task("t")
+    runner.start_worker("t", gate, batch_size=2)
+    for _ in range(2):
+        gate.inside.get(timeout=5)
+    runner.increase_batch_size("t", 2)
+    for _ in range(2):
+        gate.inside.get(timeout=5)
+    assert runner.get_batch_size_for_task("t") == 4
+    runner.decrease_batch_size("t", 10)
+    assert runner.get_batch_size_for_task("t") == 0
+    gate.opened.set()
+    results(stub, 4)
+    assert stub.of(UPDATE_V2) == []
+
+
+def test_settings_change_while_a_worker_runs(stub, runner):
+    runner.start_worker("t", lambda task: None)
+    assert runner.get_poll_interval_for_task("t") is None
+    assert runner.get_poll_timeout_for_task("t") is None
+    runner.set_poll_interval_for_task("t", 0.05)
+    runner.set_poll_timeout_for_task("t", 0.2)
+    assert runner.get_poll_interval_for_task("t") == 0.05
+    assert runner.get_poll_timeout_for_task("t") == 0.2
+    eventually(lambda: "200" in [request.query["timeout"] for request in stub.of(POLL)])
+
+
+def test_an_unknown_worker_is_nothing_to_get_and_an_error_to_set(runner):
+    assert runner.get_batch_size_for_task("t") == 0
+    assert runner.get_poll_interval_for_task("t") is None
+    assert runner.get_poll_timeout_for_task("t") is None
+    assert runner.get_batch_size_for_all() == {}
+    for change in (
+        lambda: runner.set_batch_size("t", 1),
+        lambda: runner.increase_batch_size("t", 1),
+        lambda: runner.decrease_batch_size("t", 1),
+        lambda: runner.set_poll_interval_for_task("t", 1),
+        lambda: runner.set_poll_timeout_for_task("t", 1),
+        lambda: runner.pause("t"),
+        lambda: runner.resume("t"),
+        lambda: runner.shutdown("t"),
+        lambda: runner.shutdown("t", domain="blue"),
+    ):
+        with pytest.raises(ConfigurationError, match="no worker registered for task_name 't'"):
+            change()
+
+
+def test_bad_changes_are_refused_by_name(runner):
+    runner.start_worker("t", lambda task: None)
+    for change, argument in (
+        (lambda: runner.set_batch_size("t", -1), "batch_size"),
+        (lambda: runner.set_batch_size("t", True), "batch_size"),
+        (lambda: runner.increase_batch_size("t", 0), "batch_size"),
+        (lambda: runner.decrease_batch_size("t", 1.5), "batch_size"),
+        (lambda: runner.set_poll_interval_for_task("t", -1), "poll_interval"),
+        (lambda: runner.set_poll_timeout_for_task("t", 5.1), "poll_timeout"),
+        (lambda: runner.wait_workers(timeout=-1), "timeout"),
+    ):
+        with pytest.raises(ConfigurationError, match=argument):
+            change()
+
+
+@pytest.mark.parametrize(
+    ("bad", "argument"),
+    [
+        ({"task_name": ""}, "task_name"),
+        ({"task_name": ".."}, "task_name"),
+        ({"execute": None}, "execute"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"batch_size": 2.0}, "batch_size"),
+        ({"poll_interval": float("nan")}, "poll_interval"),
+        ({"poll_interval": -1}, "poll_interval"),
+        ({"poll_timeout": 5.1}, "poll_timeout"),
+        ({"domain": ""}, "domain"),
+    ],
+)
+def test_a_worker_that_cannot_work_is_refused_by_name(runner, bad, argument):
+    with pytest.raises(ConfigurationError, match=argument):
+        runner.start_worker(**{"task_name": "t", "execute": lambda task: None} | bad)
+
+
+@pytest.mark.parametrize(
+    ("bad", "argument"), [({"worker_id": ""}, "worker_id"), ({"shutdown_timeout": -1}, "shutdown")]
+)
+def test_a_runner_that_cannot_work_is_refused_by_name(api_client, bad, argument):
+    with pytest.raises(ConfigurationError, match=argument):
+        TaskRunner(api_client, **bad)
+
+
+def test_the_same_worker_twice_is_refused_and_a_second_domain_is_not(runner):
+    runner.start_worker("t", lambda task: None, batch_size=2)
+    with pytest.raises(ConfigurationError, match="running already"):
+        runner.start_worker("t", lambda task: None, batch_size=3)
+    runner.start_worker("t", lambda task: None, batch_size=4, domain="blue")
+    assert runner.get_batch_size_for_all() == {("t", None): 2, ("t", "blue"): 4}
+
+
+def test_a_worker_can_be_started_again_after_its_shutdown(stub, runner, gate):
+    stub.add_task("t")
+    runner.start_worker("t", gate)
+    gate.inside.get(timeout=5)
+    runner.shutdown("t")
+    assert runner.get_batch_size_for_task("t") == 0
+    runner.shutdown("t")  # again: no error, no change
+    runner.start_worker("t", lambda task: {"by": "the new one"})
+    stub.add_task("t")
+    assert results(stub, 1)[0]["outputData"] == {"by": "the new one"}
+    assert not runner.wait_workers(timeout=0)
+    gate.opened.set()
+    results(stub, 2)
+
+
+def test_waiting_for_no_workers_returns_at_once(runner):
+    assert runner.wait_workers()
+
+
+def test_waiting_has_a_timeout_after_which_workers_go_on(stub, runner):
+    runner.start_worker("t", lambda task: None)
+    assert not runner.wait_workers(timeout=0.05)
+    stub.add_task("t")
+    results(stub, 1)
+
+
+def test_shutdown_of_all_unblocks_wait_even_without_a_server(caplog):
+    with TaskRunner(ApiClient(http_settings=HttpSettings("http://127.0.0.1:1"))) as runner:
+        runner.start_worker("a", lambda task: None)
+        runner.start_worker("b", lambda task: None)
+        eventually(lambda: caplog.text.count("polls fail") == 2)
+        threading.Timer(0.1, runner.shutdown).start()
+        assert runner.wait_workers(timeout=5)
+        assert "Connection refused" in caplog.text
+
+
+def test_shutdown_lets_running_tasks_finish_and_sends_their_results(stub, runner, gate):
+    for _ in range(3):
+        stub.add_task("t")
+    runner.start_worker("t", gate, batch_size=3)
+    for _ in range(3):
+        gate.inside.get(timeout=5)
+    runner.shutdown()
+    gate.opened.set()
+    assert runner.wait_workers(timeout=10)
+    assert len(stub.of(UPDATE)) == 3
+    assert stub.of(UPDATE_V2) == []  # its answer could be a task that nobody would run
+
+
+def test_a_poll_in_flight_at_shutdown_is_awaited_and_its_tasks_handed_back(stub, runner):
+    stub.answers[POLL].append(lambda request: Answer(delay=0.5, body=[{"taskId": "late", "workflowInstanceId": "w"}]))
+    executed = []
+    runner.start_worker("t", executed.append)
+    eventually(lambda: stub.of(POLL))
+    runner.shutdown()
+    assert runner.wait_workers(timeout=10)
+    assert [(r["taskId"], r["status"]) for r in stub.results()] == [("late", "IN_PROGRESS")]
+    assert executed == []
+
+
+def test_a_drain_that_takes_too_long_is_given_up_and_names_what_is_left(stub, api_client, gate, caplog):
+    runner = TaskRunner(api_client, shutdown_timeout=0.2)
+    task_id = stub.add_task("t")
+    runner.start_worker("t", gate)
+    gate.inside.get(timeout=5)
+    runner.shutdown()
+    assert not runner.wait_workers()
+    assert f"left behind at the end of the drain (task_id='{task_id}')" in caplog.text
+    gate.opened.set()
+    assert eventually(runner.wait_workers)  # the late result was delivered after all
+
+
+def test_a_result_that_the_server_does_not_take_during_a_drain_is_work_left_behind(stub, api_client, caplog):
+    stub.answers[UPDATE].extend([error(500, "down")] * 100)
+    stub.answers[UPDATE_V2].extend([error(500, "down")] * 100)
+    stub.add_task("t")
+    runner = TaskRunner(api_client, shutdown_timeout=0.5)
+    runner.start_worker("t", lambda task: None)
+    results(stub, 1)
+    runner.shutdown()
+    assert not runner.wait_workers()
+    eventually(lambda: "the COMPLETED result was given up" in caplog.text)
+    assert not runner.wait_workers(timeout=10)
+
+
+def test_a_worker_function_can_shut_its_own_runner_down(stub, runner):
+    stub.add_task("t")
+    runner.start_worker("t", lambda task: runner.shutdown())
+    assert runner.wait_workers(timeout=10)
+    assert len(stub.results()) == 1
+
+
+def test_a_function_is_told_that_it_should_stop(stub, runner):
+    told = []
+
+    def worker(task):
+        context = task_context()
+        told.append(bool(context.stopping))
+        told.append(context.stopping.wait(10))
+
+    stub.add_task("t")
+    runner.start_worker("t", worker)
+    eventually(lambda: told)
+    runner.shutdown()
+    assert runner.wait_workers(timeout=10)
+    assert told == [False, True]
+
+
+def send_signals(number, times, then=lambda: None):
+    """To the main thread, from another one, once its handler has been replaced."""
+    previous = signal.getsignal(number)
+
+    def send():
+        eventually(lambda: signal.getsignal(number) is not previous)
+        for _ in range(times):
+            signal.pthread_kill(threading.main_thread().ident, number)
+            time.sleep(0.05)
+        then()
+
+    threading.Thread(target=send).start()
+    return previous
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_drains_and_the_handlers_from_before_are_back_after_it(stub, runner, gate, number):
+    stub.add_task("t")
+    runner.start_worker("t", gate)
+    gate.inside.get(timeout=5)
+    previous = send_signals(number, 1, then=gate.opened.set)
+    assert runner.wait_workers(timeout=10)
+    assert signal.getsignal(number) is previous
+    assert len(stub.results()) == 1
+
+
+def test_a_second_signal_means_now(stub, runner, gate):
+    stub.add_task("t")
+    runner.start_worker("t", gate)
+    gate.inside.get(timeout=5)
+    send_signals(signal.SIGTERM, 2)
+    assert not runner.wait_workers()
+    assert stub.results() == []
+    gate.opened.set()
+
+
+def test_async_functions_share_one_loop_which_carries_no_http(stub, runner):
+    loops, threads = set(), set()
+
+    async def worker(task):
+        loops.add(id(asyncio.get_running_loop()))
+        threads.add(threading.current_thread().name)
+        await asyncio.sleep(0)
+        return {"n": task.input_data["n"], "context": task_context().task_id}
+
+    for _ in range(6):
+        stub.add_task("t")
+    runner.start_worker("t", worker, batch_size=3)
+    sent = results(stub, 6)
+    assert {result["outputData"]["context"] for result in sent} == {f"t{n}" for n in range(1, 7)}
+    assert len(loops) == 1
+    assert threads == {"conductor-loop"}
+
+
+def test_an_async_function_fails_as_another_one_does(stub, runner):
+    async def worker(task):
+        raise asyncio.CancelledError
+
+    stub.add_task("t")
+    runner.start_worker("t", worker)
+    (result,) = results(stub, 1)
+    assert (result["status"], result["reasonForIncompletion"]) == ("FAILED", "CancelledError")
+
+
+def test_an_object_with_an_async_call_is_an_async_worker(stub, runner):
+    class Worker:
+        async def __call__(self, task):
+            return {"thread": threading.current_thread().name}
+
+    stub.add_task("t")
+    runner.start_worker("t", Worker())
+    (result,) = results(stub, 1)
+    assert result["outputData"] == {"thread": "conductor-loop"}
+
+
+def test_starts_and_stops_leave_no_thread_behind(stub, api_client):
+    async def coroutine(task):
+        return None
+
+    for _ in range(5):
+        with TaskRunner(api_client) as runner:
+            runner.start_worker("sync", lambda task: None, poll_timeout=0.01)
+            runner.start_worker("async", coroutine, poll_timeout=0.01)
+            stub.add_task("sync")
+            stub.add_task("async")
+            done = len(stub.results()) + 2
+            results(stub, done)
+    eventually(lambda: not [thread.name for thread in threading.enumerate() if "conductor" in thread.name])
+
+
+def test_two_runners_in_one_process_are_independent(stub, api_client):
+    with Stub() as other, ApiClient(http_settings=HttpSettings(other.url)) as other_client:
+        with TaskRunner(api_client) as first, TaskRunner(other_client) as second:
+            first.start_worker("t", lambda task: None)
+            second.start_worker("t", lambda task: None)
+            stub.add_task("t")
+            results(stub, 1)
+            first.shutdown()
+            assert first.wait_workers(timeout=5)
+            other.add_task("t")
+            results(other, 1)
