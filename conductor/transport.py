@@ -55,12 +55,11 @@ class ApiClient:
     def __init__(
         self, authentication_settings: AuthenticationSettings | None = None, http_settings: HttpSettings | None = None
     ) -> None:
-        authentication = authentication_settings or AuthenticationSettings.from_environment()
+        self._key = authentication_settings or AuthenticationSettings.from_environment()
         self.http_settings = http_settings or HttpSettings()
         self._base_url = self.http_settings.base_url
         self._pool = _make_pool(self.http_settings)
-        self._key_id, self._key_secret = authentication.key_id, authentication.key_secret
-        self._tokens = TokenCache(self._fetch_token) if self._key_id else None
+        self._tokens = TokenCache(self._fetch_token) if self._key.key_id else None
         if self._tokens and not _is_private(self._base_url):
             logger.warning("the access key and its tokens go to %s without TLS", self._base_url)
 
@@ -114,14 +113,14 @@ class ApiClient:
         try:
             return operation(client, *args, **kwargs)
         except errors.UnexpectedStatus as error:
-            raise _api_error(error, secrets=(token, self._key_secret)) from None
+            raise _api_error(error, secrets=(token, self._key.key_secret)) from None
         except errors.UndecodableResponse as error:
             raise DecodeError(f"{error.method} {error.template} answered {error.status}: {error.reason}") from error
         except errors.NoAnswer as error:
             raise TransportError(f"{error.method} {error.template}: {_cause(error)}") from error
 
     def _fetch_token(self) -> str:
-        request = GenerateTokenRequest(key_id=self._key_id, key_secret=self._key_secret)
+        request = GenerateTokenRequest(key_id=self._key.key_id, key_secret=self._key.key_secret)
         answer = self._attempt(None, self.http_settings.read_timeout, tokens.generate_token.sync, request)
         return answer.token
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,21 @@ from rules import RULES, Document
 
 
 def patch(document: Document) -> Document:
-    """The patched document. SystemExit names a rule that did not match."""
+    """The patched document."""
     for rule in RULES:
-        before = json.dumps(document)
-        try:
-            rule(document)
-        except (KeyError, IndexError) as error:
-            raise SystemExit(f"openapi: rule {rule.__name__} found no {error} in the document") from error
-        if json.dumps(document) == before:
-            raise SystemExit(f"openapi: rule {rule.__name__} changed nothing: does it still need to be there?")
+        apply(rule, document)
     return prune(document)
+
+
+def apply(rule: Callable[[Document], None], document: Document) -> None:
+    """Change the document by the rule. SystemExit names a rule that did not match."""
+    before = json.dumps(document)
+    try:
+        rule(document)
+    except KeyError as error:
+        raise SystemExit(f"openapi: rule {rule.__name__} found no {error} in the document") from error
+    if json.dumps(document) == before:
+        raise SystemExit(f"openapi: rule {rule.__name__} changed nothing: does it still need to be there?")
 
 
 def prune(document: Document) -> Document:

@@ -65,6 +65,15 @@ ENUMS = {
     "TaskStatus": ["Task.status", "TaskSummary.status"],
     "TaskResultStatus": ["TaskResult.status"],
     "WorkflowStatus": ["Workflow.status", "WorkflowSummary.status", "WorkflowStatusSummary.status"],
+    "IdempotencyStrategy": ["StartWorkflowRequest.idempotencyStrategy", "SubWorkflowParams.idempotencyStrategy"],
+}
+PARAMETER_ENUMS = {"status": "TaskResultStatus", "returnStrategy": "WorkflowReturnStrategy"}
+
+# Maps that stand inline at each use: the schema of their values under the name they share.
+MAPS: dict[str, Schema] = {
+    "JsonMap": {},
+    "StringMap": {"type": "string"},
+    "IntMap": {"type": "integer", "format": "int64"},
 }
 
 # What a caller or the server must give. The document asks for less in some places and, in answers, for more than older
@@ -96,12 +105,12 @@ def add_token_endpoint(document: Document) -> None:
     document["components"]["schemas"]["GenerateTokenRequest"] = {
         "type": "object",
         "required": ["keyId", "keySecret"],
-        "properties": {"keyId": string, "keySecret": string},
+        "properties": {"keyId": string, "keySecret": string, "expiration": {"type": "integer", "format": "int64"}},
     }
     document["components"]["schemas"]["GenerateTokenResponse"] = {
         "type": "object",
         "required": ["token"],
-        "properties": {"token": string},
+        "properties": {"token": string, "userId": string},
     }
     document["paths"]["/token"] = {
         "post": {
@@ -162,21 +171,28 @@ def drop_computed_members(document: Document) -> None:
 
 
 def name_maps(document: Document) -> None:
-    """One type for all maps of anything, one for maps of strings; a bare object is any value."""
-    maps: dict[str, Schema] = {"JsonMap": {}, "StringMap": {"type": "string"}}
+    """See MAPS. A bare object is any value."""
     for schema in _schemas(document):
         if schema.get("type") == "object" and "properties" not in schema:
             values = schema.pop("additionalProperties", None)
             if values is None:
                 del schema["type"]
-            elif values in maps.values():
-                name = next(name for name in maps if maps[name] == values)
+            elif values in MAPS.values():
+                name = next(name for name in MAPS if MAPS[name] == values)
+                document["components"]["schemas"][name] = {"type": "object", "additionalProperties": values}
                 schema.clear()
                 schema.update(_ref(name))
             else:
                 schema["additionalProperties"] = values
-    for name, values in maps.items():
-        document["components"]["schemas"][name] = {"type": "object", "additionalProperties": values}
+
+
+def name_queue_details(document: Document) -> None:
+    """Names for the map of maps that describes the queues; the generator's own run to seventy letters."""
+    schemas = document["components"]["schemas"]
+    answer = document["paths"]["/tasks/queue/all/verbose"]["get"]["responses"]["200"]["content"]["application/json"]
+    schemas["QueueDetails"], answer["schema"] = answer["schema"], _ref("QueueDetails")
+    queues = schemas["QueueDetails"]
+    schemas["QueueShards"], queues["additionalProperties"] = queues["additionalProperties"], _ref("QueueShards")
 
 
 def name_enums(document: Document) -> None:
@@ -193,8 +209,11 @@ def name_enums(document: Document) -> None:
             schemas[owner]["properties"][member] = _ref(name)
     for operation in _operations(document):
         for parameter in operation.get("parameters", []):
-            if parameter["in"] == "path" and parameter["name"] == "status":
-                parameter["schema"] = _ref("TaskResultStatus")
+            if "enum" in parameter["schema"]:
+                name = PARAMETER_ENUMS[parameter["name"]]
+                parameter["schema"].pop("default", None)  # the server's business
+                schemas.setdefault(name, parameter["schema"])
+                parameter["schema"] = _ref(name)
 
 
 def require_little(document: Document) -> None:
@@ -237,6 +256,7 @@ RULES: list[Callable[[Document], None]] = [
     drop_object_from_query,
     drop_computed_members,
     name_maps,
+    name_queue_details,
     name_enums,
     require_little,
     order_members,

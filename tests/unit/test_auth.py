@@ -1,0 +1,141 @@
+"""The token cache: one fetch for all threads, the old token kept until it is refused, a wrong key not hammered."""
+
+import threading
+
+import pytest
+
+from conductor.auth import TokenCache
+from conductor.errors import AuthenticationError, DecodeError
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class Server:
+    """Gives token-1, token-2, …, or raises what it was told to."""
+
+    def __init__(self):
+        self.calls = 0
+        self.error = None
+        self.token = None
+
+    def __call__(self):
+        self.calls += 1
+        if self.error:
+            raise self.error
+        return self.token or f"token-{self.calls}"
+
+
+@pytest.fixture
+def server():
+    return Server()
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def cache(server, clock):
+    return TokenCache(server, clock)
+
+
+def test_a_token_is_fetched_once_and_kept_however_old(cache, server, clock):
+    assert cache.token() == "token-1"
+    clock.now = 1e9
+    assert cache.token() == "token-1"
+    assert server.calls == 1
+
+
+def test_a_refused_token_is_replaced_once_for_all_who_used_it(cache, server):
+    old = cache.token()
+    assert cache.renew(refused=old) == "token-2"
+    assert cache.renew(refused=old) == "token-2"
+    assert cache.token() == "token-2"
+    assert server.calls == 2
+
+
+def test_twenty_threads_at_once_make_one_call_and_none_waits_under_a_lock():
+    barrier, release = threading.Barrier(21), threading.Event()
+    calls, tokens = [], []
+
+    def fetch():
+        calls.append(1)
+        assert release.wait(10)
+        return "fresh"
+
+    cache = TokenCache(fetch)
+
+    def use():
+        barrier.wait()
+        tokens.append(cache.token())
+
+    threads = [threading.Thread(target=use) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    assert cache._lock.acquire(timeout=5)  # free, though a fetch is under way
+    cache._lock.release()
+    release.set()
+    for thread in threads:
+        thread.join(10)
+    assert tokens == ["fresh"] * 20
+    assert len(calls) == 1
+
+
+def test_a_failed_fetch_reaches_every_caller_and_the_next_one_waits_its_turn(cache, server, clock):
+    server.error = AuthenticationError(401, "POST", "/token", "wrong key")
+    for _ in range(50):
+        with pytest.raises(AuthenticationError, match="wrong key"):
+            cache.token()
+    assert server.calls == 1
+    server.error = None
+    clock.now = 0.5  # the first back-off step is over
+    assert cache.token() == "token-2"
+
+
+def test_a_wrong_key_is_tried_at_most_eight_times_a_minute(cache, server, clock):
+    server.error = AuthenticationError(401, "POST", "/token", "wrong key")
+    for tenth in range(600):
+        clock.now = tenth / 10
+        with pytest.raises(AuthenticationError):
+            cache.token()
+    assert server.calls <= 8
+
+
+def test_a_failed_renewal_keeps_the_old_token_in_use(cache, server, clock):
+    old = cache.token()
+    server.error = AuthenticationError(503, "POST", "/token", "down")
+    with pytest.raises(AuthenticationError):
+        cache.renew(refused=old)
+    assert cache.token() == old
+    server.error = None
+    clock.now = 1.0
+    assert cache.renew(refused=old) == "token-3"
+
+
+@pytest.mark.parametrize("token", ["", "a b", "a\r\nX: y", "\u20ac", "a\x00"])
+def test_a_token_that_cannot_stand_in_a_header_is_refused_and_not_shown(cache, server, token):
+    server.token = token
+    if token:
+        with pytest.raises(DecodeError) as caught:
+            cache.token()
+        assert token not in str(caught.value)
+
+
+def test_a_bug_in_the_fetch_reaches_the_caller_and_is_not_kept(cache, server):
+    server.error = RuntimeError("bug")
+    with pytest.raises(RuntimeError):
+        cache.token()
+    server.error = None
+    assert cache.token() == "token-2"
+
+
+def test_the_cache_shows_no_token(cache):
+    assert cache.token() not in repr(cache)

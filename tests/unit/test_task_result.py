@@ -1,0 +1,201 @@
+"""From an outcome to the result that is sent: total, whatever a function did."""
+
+import math
+from datetime import timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conductor import NonRetryableError, Task, TaskExecLog, TaskResult, TaskResultStatus
+from conductor.task_result import Outcome, hand_back, log_entry, to_task_result
+
+TASK = Task("t", "w", worker_id="an earlier poller", output_data={"old": 1})
+
+
+def sent(outcome):
+    """What the server would get."""
+    result, _ = to_task_result(TASK, outcome, "worker-1")
+    return msgspec.json.decode(msgspec.json.encode(result))
+
+
+def raised(error):
+    """The outcome of a function that raises the error, with a real traceback."""
+
+    def function():
+        raise error
+
+    try:
+        function()
+    except BaseException as caught:
+        return Outcome(error=caught)
+
+
+def test_status_and_worker_id_always_go_out():
+    assert sent(Outcome()) == {"taskId": "t", "workflowInstanceId": "w", "status": "COMPLETED", "workerId": "worker-1"}
+    assert msgspec.json.decode(msgspec.json.encode(TaskResult("t", "w"))) == {
+        "taskId": "t",
+        "workflowInstanceId": "w",
+        "status": "COMPLETED",
+        "workerId": "",
+    }
+
+
+def test_from_task_takes_the_ids():
+    result = TaskResult.from_task(TASK)
+    assert (result.task_id, result.workflow_instance_id, result.worker_id) == ("t", "w", "an earlier poller")
+    assert result.status is TaskResultStatus.COMPLETED
+
+
+def test_the_size_is_that_of_the_outputs_json():
+    assert to_task_result(TASK, Outcome({"a": "ä"}), "w")[1] == len('{"a":"ä"}'.encode())
+    assert to_task_result(TASK, Outcome(None), "w")[1] == 2
+
+
+def test_a_returned_result_is_sent_as_it_is_but_for_the_ids():
+    result = TaskResult(
+        "other",
+        "other",
+        TaskResultStatus.IN_PROGRESS,
+        {"done": {1, 2}},
+        callback_after_seconds=timedelta(minutes=1),
+        reason_for_incompletion="waiting",
+    )
+    result.add_log("line")
+    assert sent(Outcome(result)) | {"logs": None} == {
+        "taskId": "t",
+        "workflowInstanceId": "w",
+        "workerId": "worker-1",
+        "status": "IN_PROGRESS",
+        "outputData": {"done": [1, 2]},
+        "callbackAfterSeconds": 60,
+        "reasonForIncompletion": "waiting",
+        "logs": None,
+    }
+    assert result.task_id == "other"
+
+
+def test_a_callback_is_rounded_up_to_whole_seconds():
+    result = TaskResult("t", "w", TaskResultStatus.IN_PROGRESS, callback_after_seconds=1.2)
+    assert sent(Outcome(result))["callbackAfterSeconds"] == 2
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"status": "SCHEDULED"},
+        {"status": None},
+        {"callback_after_seconds": math.nan},
+        {"callback_after_seconds": "soon"},
+        {"output_data": {"x": object()}},
+        {"logs": ["text"]},
+        {"logs": None},
+        {"sub_workflow_id": object()},
+    ],
+)
+def test_a_returned_result_that_cannot_be_sent_fails_for_good(bad):
+    result = sent(Outcome(msgspec.structs.replace(TaskResult("t", "w"), **bad)))
+    assert result["status"] == "FAILED_WITH_TERMINAL_ERROR"
+    assert result["reasonForIncompletion"].startswith("the result cannot be sent: ")
+
+
+def test_a_plain_string_is_a_status_too():
+    assert sent(Outcome(TaskResult("t", "w", "FAILED")))["status"] == "FAILED"
+
+
+def test_an_exception_gives_type_message_and_traceback_from_the_users_frame_on():
+    result = sent(raised(KeyError("order")))
+    assert result["status"] == "FAILED"
+    assert result["reasonForIncompletion"] == "KeyError: 'order'"
+    (entry,) = result["logs"]
+    assert entry["taskId"] == "t"
+    assert entry["log"].count("File ") == 1
+    assert "in function" in entry["log"]
+
+
+def test_a_reason_is_cut_where_the_server_cuts_it():
+    assert len(sent(raised(ValueError("x" * 600)))["reasonForIncompletion"]) == 500
+
+
+def test_an_exception_without_a_text_is_its_type():
+    assert sent(raised(TimeoutError()))["reasonForIncompletion"] == "TimeoutError"
+
+
+def test_an_exception_whose_text_cannot_be_made_is_reported_all_the_same():
+    class Mute(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    assert sent(raised(Mute()))["reasonForIncompletion"] == "Mute: <its text could not be made>"
+
+
+def test_text_that_is_not_unicode_is_sent_with_question_marks():
+    result = sent(Outcome(error=ValueError("bad \ud800"), logs=[log_entry("t", "log \udfff")]))
+    assert result["reasonForIncompletion"] == "ValueError: bad ?"
+    assert result["logs"][0]["log"] == "log ?"
+
+
+def test_a_huge_traceback_keeps_its_end():
+    def deep(levels):
+        if levels % 2:
+            return deep(levels - 1)
+        if levels:
+            return deep(levels - 1) + 0
+        raise ValueError("the end")
+
+    try:
+        deep(500)
+    except ValueError as error:
+        (entry,) = sent(Outcome(error=error))["logs"]
+    assert len(entry["log"]) <= 16_000
+    assert entry["log"].endswith("ValueError: the end\n")
+
+
+def test_a_non_retryable_error_counts_as_a_cause_but_not_as_a_mere_context():
+    def chained(explicit):
+        try:
+            raise NonRetryableError("inner")
+        except NonRetryableError as inner:
+            if explicit:
+                raise OSError("outer") from inner
+            raise OSError("outer")
+
+    statuses = []
+    for explicit in (True, False):
+        try:
+            chained(explicit)
+        except OSError as error:
+            statuses.append(sent(Outcome(error=error))["status"])
+    assert statuses == ["FAILED_WITH_TERMINAL_ERROR", "FAILED"]
+
+
+def test_a_circle_of_causes_ends():
+    first, second = ValueError("a"), ValueError("b")
+    first.__cause__, second.__cause__ = second, first
+    assert sent(Outcome(error=first))["status"] == "FAILED"
+
+
+def test_logs_of_the_context_come_before_the_results_and_the_traceback_last():
+    lines = [log_entry("t", f"line {number}") for number in range(14)]
+    logs = sent(Outcome(error=raised(OSError("x")).error, logs=lines))["logs"]
+    assert len(logs) == 10
+    assert logs[0]["log"] == "\n".join(f"line {number}" for number in range(6))
+    assert [entry["log"] for entry in logs[1:9]] == [f"line {number}" for number in range(6, 14)]
+    assert "OSError: x" in logs[9]["log"]
+
+
+def test_a_log_entry_carries_milliseconds():
+    entry = log_entry("t", "line")
+    assert isinstance(entry, TaskExecLog)
+    assert entry.created_time > 1.6e12
+
+
+def test_a_hand_back_keeps_the_tasks_output():
+    result = hand_back(TASK, "worker-1")
+    assert (result.status, result.output_data, result.callback_after_seconds) == ("IN_PROGRESS", {"old": 1}, 0)
+
+
+@given(st.recursive(st.none() | st.floats() | st.text() | st.binary() | st.builds(object), st.lists))
+def test_any_value_becomes_a_result_that_can_be_sent(value):
+    assert sent(Outcome(value))["status"] in ("COMPLETED", "FAILED_WITH_TERMINAL_ERROR")
