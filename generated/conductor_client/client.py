@@ -94,7 +94,7 @@ class Client:
                 self._observe(method, template, status, time.perf_counter() - started)
         if not 200 <= status < 300:
             raise UnexpectedStatus(method, template, status, answer.headers, answer.data)
-        if answer.headers.get("Content-Type", "").startswith("text/html"):
+        if answer.headers.get("Content-Type", "").lower().startswith("text/html"):
             raise UndecodableResponse(method, template, status, "an HTML page")
         return Response(method, template, status, answer.data)
 

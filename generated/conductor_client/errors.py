@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 
 class CallError(Exception):
-    """method and template name the operation, as in the document."""
+    """method and template (the path with names for its values) say which operation it was."""
 
     def __init__(self, method: str, template: str, text: str) -> None:
         super().__init__(f"{method} {template}: {text}")

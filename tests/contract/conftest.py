@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from support.waiting import eventually
 
 from conductor import (
     ApiClient,
@@ -14,7 +15,6 @@ from conductor import (
     WorkflowExecutor,
     WorkflowTask,
 )
-from support.waiting import eventually
 
 OWNER = "team@example.com"
 
@@ -49,7 +49,7 @@ def name():
 
 @pytest.fixture
 def a_workflow(tasks, workflows, name):
-    """Registers a workflow of simple tasks: a_workflow("a", "b") has the tasks NAME_a and NAME_b, by reference a and b."""
+    """Registers a workflow of simple tasks: ``a_workflow("a", "b")`` has the tasks NAME_a and NAME_b, called a and b."""
 
     def register(*refs, **of_each_task_def):
         settings = {"retry_count": 0, "response_timeout_seconds": 60, "owner_email": OWNER} | of_each_task_def

@@ -1,6 +1,7 @@
 """The executors' calls on a real server."""
 
 import pytest
+from support.waiting import eventually
 
 from conductor import (
     ApiError,
@@ -12,7 +13,6 @@ from conductor import (
     WorkflowDef,
     WorkflowTask,
 )
-from support.waiting import eventually
 
 pytestmark = pytest.mark.real_server
 

@@ -1,4 +1,4 @@
-"""A scripted HTTP server in this process: queues of tasks, the results it was sent, and answers that go wrong on demand."""
+"""A scripted HTTP server in this process: queues of tasks, the results it was sent, answers that go wrong on demand."""
 
 import json
 import threading
@@ -130,7 +130,7 @@ class Stub:
             self._changed.wait_for(lambda: self.tasks[key], min(0.1, float(request.query["timeout"]) / 1000))
             return [self.tasks[key].popleft() for _ in range(min(int(request.query["count"]), len(self.tasks[key])))]
 
-    def _handler(stub):  # noqa: N805 - the handler below has a self of its own
+    def _handler(stub):
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True

@@ -83,7 +83,7 @@ def test_a_flag_is_true_when_it_is_set():
 
 
 class SlotsAgainstAModel(RuleBasedStateMachine):
-    """Any order of calls: never more taken than the limit allowed when they were taken; the end is told exactly once."""
+    """Any order of calls: no more is taken than the limit allows at that moment, and the end is told exactly once."""
 
     def __init__(self):
         super().__init__()

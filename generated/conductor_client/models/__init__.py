@@ -3,21 +3,16 @@
 from .aggregate_token_usage import AggregateTokenUsage
 from .bulk_response_string import BulkResponseString
 from .cache_config import CacheConfig
-from .execute_workflow_return_strategy import ExecuteWorkflowReturnStrategy
 from .execution_metadata import ExecutionMetadata
 from .external_storage_location import ExternalStorageLocation
 from .generate_token_request import GenerateTokenRequest
 from .generate_token_response import GenerateTokenResponse
-from .get_queue_details_response_200 import GetQueueDetailsResponse200
-from .get_queue_details_response_200_additional_property import (
-    GetQueueDetailsResponse200AdditionalProperty,
-)
-from .get_queue_details_response_200_additional_property_additional_property import (
-    GetQueueDetailsResponse200AdditionalPropertyAdditionalProperty,
-)
-from .get_queue_sizes_response_200 import GetQueueSizesResponse200
+from .idempotency_strategy import IdempotencyStrategy
+from .int_map import IntMap
 from .json_map import JsonMap
 from .poll_data import PollData
+from .queue_details import QueueDetails
+from .queue_shards import QueueShards
 from .rate_limit_config import RateLimitConfig
 from .rate_limit_config_policy import RateLimitConfigPolicy
 from .rerun_workflow_request import RerunWorkflowRequest
@@ -28,19 +23,10 @@ from .search_result_task_summary import SearchResultTaskSummary
 from .search_result_workflow_summary import SearchResultWorkflowSummary
 from .signal_response import SignalResponse
 from .signal_response_response_type import SignalResponseResponseType
-from .signal_workflow_task_sync_return_strategy import (
-    SignalWorkflowTaskSyncReturnStrategy,
-)
 from .start_workflow_request import StartWorkflowRequest
-from .start_workflow_request_idempotency_strategy import (
-    StartWorkflowRequestIdempotencyStrategy,
-)
 from .state_change_event import StateChangeEvent
 from .string_map import StringMap
 from .sub_workflow_params import SubWorkflowParams
-from .sub_workflow_params_idempotency_strategy import (
-    SubWorkflowParamsIdempotencyStrategy,
-)
 from .task import Task
 from .task_def import TaskDef
 from .task_def_retry_logic import TaskDefRetryLogic
@@ -53,6 +39,7 @@ from .task_summary import TaskSummary
 from .workflow import Workflow
 from .workflow_def import WorkflowDef
 from .workflow_def_timeout_policy import WorkflowDefTimeoutPolicy
+from .workflow_return_strategy import WorkflowReturnStrategy
 from .workflow_status import WorkflowStatus
 from .workflow_status_summary import WorkflowStatusSummary
 from .workflow_summary import WorkflowSummary
@@ -66,17 +53,16 @@ __all__ = (
     "AggregateTokenUsage",
     "BulkResponseString",
     "CacheConfig",
-    "ExecuteWorkflowReturnStrategy",
     "ExecutionMetadata",
     "ExternalStorageLocation",
     "GenerateTokenRequest",
     "GenerateTokenResponse",
-    "GetQueueDetailsResponse200",
-    "GetQueueDetailsResponse200AdditionalProperty",
-    "GetQueueDetailsResponse200AdditionalPropertyAdditionalProperty",
-    "GetQueueSizesResponse200",
+    "IdempotencyStrategy",
+    "IntMap",
     "JsonMap",
     "PollData",
+    "QueueDetails",
+    "QueueShards",
     "RateLimitConfig",
     "RateLimitConfigPolicy",
     "RerunWorkflowRequest",
@@ -87,13 +73,10 @@ __all__ = (
     "SearchResultWorkflowSummary",
     "SignalResponse",
     "SignalResponseResponseType",
-    "SignalWorkflowTaskSyncReturnStrategy",
     "StartWorkflowRequest",
-    "StartWorkflowRequestIdempotencyStrategy",
     "StateChangeEvent",
     "StringMap",
     "SubWorkflowParams",
-    "SubWorkflowParamsIdempotencyStrategy",
     "Task",
     "TaskDef",
     "TaskDefRetryLogic",
@@ -106,6 +89,7 @@ __all__ = (
     "Workflow",
     "WorkflowDef",
     "WorkflowDefTimeoutPolicy",
+    "WorkflowReturnStrategy",
     "WorkflowStatus",
     "WorkflowStatusSummary",
     "WorkflowSummary",

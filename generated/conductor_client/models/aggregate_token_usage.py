@@ -7,6 +7,3 @@ class AggregateTokenUsage(msgspec.Struct, rename="camel", omit_defaults=True):
     completion_tokens: int | None = None
     prompt_tokens: int | None = None
     total_tokens: int | None = None
-
-
-# Here, since models refer to each other in circles.

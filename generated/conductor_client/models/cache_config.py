@@ -6,6 +6,3 @@ import msgspec
 class CacheConfig(msgspec.Struct, rename="camel", omit_defaults=True):
     key: str | None = None
     ttl_in_second: int | None = None
-
-
-# Here, since models refer to each other in circles.

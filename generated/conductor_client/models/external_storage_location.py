@@ -6,6 +6,3 @@ import msgspec
 class ExternalStorageLocation(msgspec.Struct, rename="camel", omit_defaults=True):
     path: str | None = None
     uri: str | None = None
-
-
-# Here, since models refer to each other in circles.

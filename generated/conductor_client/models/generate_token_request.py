@@ -6,6 +6,4 @@ import msgspec
 class GenerateTokenRequest(msgspec.Struct, rename="camel", omit_defaults=True):
     key_id: str
     key_secret: str
-
-
-# Here, since models refer to each other in circles.
+    expiration: int | None = None

@@ -5,6 +5,4 @@ import msgspec
 
 class GenerateTokenResponse(msgspec.Struct, rename="camel", omit_defaults=True):
     token: str
-
-
-# Here, since models refer to each other in circles.
+    user_id: str | None = None

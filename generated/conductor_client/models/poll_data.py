@@ -8,6 +8,3 @@ class PollData(msgspec.Struct, rename="camel", omit_defaults=True):
     last_poll_time: int | None = None
     queue_name: str | None = None
     worker_id: str | None = None
-
-
-# Here, since models refer to each other in circles.

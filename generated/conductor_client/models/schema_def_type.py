@@ -1,4 +1,4 @@
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 
 class SchemaDefType(StrEnum):
@@ -9,9 +9,9 @@ class SchemaDefType(StrEnum):
     PROTOBUF = "PROTOBUF"
 
     @classmethod
-    def _missing_(cls, value: object) -> "SchemaDefType | None":
+    def _missing_(cls, value: object) -> Enum | None:
         if not isinstance(value, str):
             return None
         member = str.__new__(cls, value)
         member._name_ = member._value_ = value
-        return member
+        return cls._value2member_map_.setdefault(value, member)  # the same object each time

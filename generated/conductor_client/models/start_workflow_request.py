@@ -9,7 +9,7 @@ class StartWorkflowRequest(msgspec.Struct, rename="camel", omit_defaults=True):
     created_by: str | None = None
     external_input_payload_storage_path: str | None = None
     idempotency_key: str | None = None
-    idempotency_strategy: StartWorkflowRequestIdempotencyStrategy | None = None
+    idempotency_strategy: IdempotencyStrategy | None = None
     input: JsonMap = msgspec.field(default_factory=dict)
     priority: int | None = None
     task_to_domain: StringMap = msgspec.field(default_factory=dict)
@@ -19,9 +19,7 @@ class StartWorkflowRequest(msgspec.Struct, rename="camel", omit_defaults=True):
 
 # Here, since models refer to each other in circles.
 
+from ..models.idempotency_strategy import IdempotencyStrategy
 from ..models.json_map import JsonMap
-from ..models.start_workflow_request_idempotency_strategy import (
-    StartWorkflowRequestIdempotencyStrategy,
-)
 from ..models.string_map import StringMap
 from ..models.workflow_def import WorkflowDef

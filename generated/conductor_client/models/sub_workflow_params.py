@@ -7,7 +7,7 @@ import msgspec
 
 class SubWorkflowParams(msgspec.Struct, rename="camel", omit_defaults=True):
     idempotency_key: str | None = None
-    idempotency_strategy: SubWorkflowParamsIdempotencyStrategy | None = None
+    idempotency_strategy: IdempotencyStrategy | None = None
     name: str | None = None
     priority: Any = None
     task_to_domain: StringMap = msgspec.field(default_factory=dict)
@@ -17,7 +17,5 @@ class SubWorkflowParams(msgspec.Struct, rename="camel", omit_defaults=True):
 
 # Here, since models refer to each other in circles.
 
+from ..models.idempotency_strategy import IdempotencyStrategy
 from ..models.string_map import StringMap
-from ..models.sub_workflow_params_idempotency_strategy import (
-    SubWorkflowParamsIdempotencyStrategy,
-)

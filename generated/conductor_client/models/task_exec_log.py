@@ -7,6 +7,3 @@ class TaskExecLog(msgspec.Struct, rename="camel", omit_defaults=True):
     log: str | None = None
     task_id: str | None = None
     created_time: int | None = None
-
-
-# Here, since models refer to each other in circles.

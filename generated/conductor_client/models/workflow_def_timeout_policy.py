@@ -1,4 +1,4 @@
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 
 class WorkflowDefTimeoutPolicy(StrEnum):
@@ -8,9 +8,9 @@ class WorkflowDefTimeoutPolicy(StrEnum):
     TIME_OUT_WF = "TIME_OUT_WF"
 
     @classmethod
-    def _missing_(cls, value: object) -> "WorkflowDefTimeoutPolicy | None":
+    def _missing_(cls, value: object) -> Enum | None:
         if not isinstance(value, str):
             return None
         member = str.__new__(cls, value)
         member._name_ = member._value_ = value
-        return member
+        return cls._value2member_map_.setdefault(value, member)  # the same object each time

@@ -1,16 +1,16 @@
 from ...client import Client
-from ...models.get_queue_details_response_200 import GetQueueDetailsResponse200
+from ...models.queue_details import QueueDetails
 from ...types import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/tasks/queue/all/verbose"
 
-_decoder = Decoder(GetQueueDetailsResponse200)
+_decoder = Decoder(QueueDetails)
 
 
 def sync(
     client: Client,
-) -> GetQueueDetailsResponse200:
+) -> QueueDetails:
     """Get the details about each queue"""
     response = client.request(
         METHOD,

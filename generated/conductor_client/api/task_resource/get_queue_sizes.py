@@ -1,16 +1,16 @@
 from ...client import Client
-from ...models.get_queue_sizes_response_200 import GetQueueSizesResponse200
+from ...models.int_map import IntMap
 from ...types import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/tasks/queue/all"
 
-_decoder = Decoder(GetQueueSizesResponse200)
+_decoder = Decoder(IntMap)
 
 
 def sync(
     client: Client,
-) -> GetQueueSizesResponse200:
+) -> IntMap:
     """Get the details about each queue"""
     response = client.request(
         METHOD,

@@ -3,10 +3,8 @@ import msgspec
 from ...client import Client, segment
 from ...models.json_map import JsonMap
 from ...models.signal_response import SignalResponse
-from ...models.signal_workflow_task_sync_return_strategy import (
-    SignalWorkflowTaskSyncReturnStrategy,
-)
 from ...models.task_result_status import TaskResultStatus
+from ...models.workflow_return_strategy import WorkflowReturnStrategy
 from ...types import Decoder
 
 METHOD = "POST"
@@ -21,7 +19,7 @@ def sync(
     status: TaskResultStatus,
     body: JsonMap,
     *,
-    return_strategy: SignalWorkflowTaskSyncReturnStrategy | None = None,
+    return_strategy: WorkflowReturnStrategy | None = None,
     timeout_millis: int | None = None,
 ) -> SignalResponse:
     """Signal the workflow's currently blocked task synchronously and return the updated workflow per the return strategy"""

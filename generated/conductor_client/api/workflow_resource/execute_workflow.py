@@ -1,9 +1,9 @@
 import msgspec
 
 from ...client import Client, segment
-from ...models.execute_workflow_return_strategy import ExecuteWorkflowReturnStrategy
 from ...models.signal_response import SignalResponse
 from ...models.start_workflow_request import StartWorkflowRequest
+from ...models.workflow_return_strategy import WorkflowReturnStrategy
 from ...types import Decoder
 
 METHOD = "POST"
@@ -22,7 +22,7 @@ def sync(
     wait_until_task_ref: str | None = None,
     wait_for_seconds: int | None = None,
     consistency: str | None = None,
-    return_strategy: ExecuteWorkflowReturnStrategy | None = None,
+    return_strategy: WorkflowReturnStrategy | None = None,
 ) -> SignalResponse:
     """Execute a workflow synchronously"""
     response = client.request(

@@ -1,7 +1,7 @@
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 
-class SubWorkflowParamsIdempotencyStrategy(StrEnum):
+class IdempotencyStrategy(StrEnum):
     """A value that this package does not know is kept, as a member without a place among the others."""
 
     FAIL = "FAIL"
@@ -9,9 +9,9 @@ class SubWorkflowParamsIdempotencyStrategy(StrEnum):
     RETURN_EXISTING = "RETURN_EXISTING"
 
     @classmethod
-    def _missing_(cls, value: object) -> "SubWorkflowParamsIdempotencyStrategy | None":
+    def _missing_(cls, value: object) -> Enum | None:
         if not isinstance(value, str):
             return None
         member = str.__new__(cls, value)
         member._name_ = member._value_ = value
-        return member
+        return cls._value2member_map_.setdefault(value, member)  # the same object each time

@@ -1,7 +1,0 @@
-from __future__ import annotations
-
-from ..models.get_queue_details_response_200_additional_property_additional_property import (
-    GetQueueDetailsResponse200AdditionalPropertyAdditionalProperty,
-)
-
-GetQueueDetailsResponse200AdditionalProperty = dict[str, GetQueueDetailsResponse200AdditionalPropertyAdditionalProperty]

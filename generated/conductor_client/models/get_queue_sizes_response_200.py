@@ -1,3 +1,0 @@
-from __future__ import annotations
-
-GetQueueSizesResponse200 = dict[str, int]

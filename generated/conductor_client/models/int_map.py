@@ -1,0 +1,3 @@
+from __future__ import annotations
+
+IntMap = dict[str, int]

@@ -1,0 +1,173 @@
+"""What is recorded, under which names, and that recording can fail nothing."""
+
+import threading
+import uuid
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from conductor import MetricsCollector, metrics
+from conductor.errors import NotFoundError, ServerError, TransportError
+
+
+@pytest.fixture
+def registry():
+    registry = CollectorRegistry()
+    registry.register(MetricsCollector())
+    return registry
+
+
+@pytest.fixture
+def name():
+    """A task type that no other test counts."""
+    return uuid.uuid4().hex
+
+
+@pytest.fixture
+def value(registry, name):
+    """A sample's value by its name and further labels."""
+    return lambda sample, **labels: registry.get_sample_value(sample, {"taskType": name, **labels})
+
+
+def test_a_poll_feeds_both_sets_of_names(value, name):
+    metrics.poll_finished(name, 0.02)
+    metrics.poll_finished(name, 3.0, NotFoundError(404, "GET", "/x", "gone"))
+    metrics.poll_finished(name, 0.1, TransportError("refused"))
+    assert value("task_poll_total") == 3
+    assert value("task_poll_time_seconds_count", status="SUCCESS") == 1
+    assert value("task_poll_time_seconds_bucket", status="SUCCESS", le="0.025") == 1
+    assert value("task_poll_time_seconds_bucket", status="SUCCESS", le="0.01") == 0
+    assert value("task_poll_time_seconds_sum", status="FAILURE") == pytest.approx(3.1)
+    assert value("task_poll_error_total", exception="NotFoundError") == 1
+    assert value("task_poll_error_total", exception="TransportError") == 1
+    assert value("task_poll_counter") == 3
+    assert value("task_poll_time_count") == 3
+    assert value("task_poll_time_sum") == pytest.approx(3.12)
+    assert value("task_poll_error", includeRetries="false", status="404") == 1
+    assert value("task_poll_error", includeRetries="false", status="0") == 1
+
+
+def test_an_execution_is_active_while_it_runs_and_then_timed(value, name):
+    metrics.execution_started(name)
+    metrics.execution_started(name)
+    assert value("active_workers") == 2
+    metrics.execution_finished(name, 0.5)
+    metrics.execution_finished(name, 1.5, KeyError("x"))
+    assert value("active_workers") == 0
+    assert value("task_execution_started_total") == 2
+    assert value("task_execute_time_seconds_count", status="SUCCESS") == 1
+    assert value("task_execute_time_seconds_count", status="FAILURE") == 1
+    assert value("task_execute_error_total", exception="KeyError") == 1
+    assert value("task_execute_time_sum") == 2.0
+    assert value("task_execute_time_count") == 2
+    assert value("task_execute_error") == 1
+
+
+def test_an_update_and_its_size(value, name):
+    metrics.update_finished(name, 0.1)
+    metrics.update_finished(name, 0.1, ServerError(500, "POST", "/tasks", "x"))
+    metrics.result_size(name, 250)
+    assert value("task_update_time_seconds_count", status="FAILURE") == 1
+    assert value("task_update_error_total", exception="ServerError") == 1
+    assert value("task_update_error") == 1
+    assert value("task_result_size_bytes_bucket", le="1000.0") == 1
+    assert value("task_result_size_bytes_bucket", le="100.0") == 0
+    assert (value("task_result_size_sum"), value("task_result_size_count")) == (250, 1)
+
+
+def test_the_rest_of_the_catalogue(registry, value, name):
+    metrics.execution_queue_full(name)
+    metrics.paused(name)
+    metrics.uncaught_exception(LookupError(name))
+    metrics.external_payload_used(name, "READ", "TASK_INPUT")
+    metrics.workflow_start_failed(name, NotFoundError(404, "POST", "/workflow", "x"))
+    metrics.workflow_input_size(name, "", 5)
+    metrics.http_request("GET", f"/{name}", 0, 0.1)
+    assert value("task_execution_queue_full_total") == 1
+    assert value("task_paused_total") == 1
+    get = registry.get_sample_value
+    assert get("thread_uncaught_exceptions_total", {"exception": "LookupError"}) >= 1
+    payload = {"entityName": name, "operation": "READ", "payloadType": "TASK_INPUT"}
+    assert get("external_payload_used_total", payload) == 1
+    assert get("workflow_start_error_total", {"workflowType": name, "exception": "NotFoundError"}) == 1
+    assert get("workflow_input_size_bytes_count", {"workflowType": name, "version": ""}) == 1
+    request = {"method": "GET", "uri": f"/{name}", "status": "0"}
+    assert get("http_api_client_request_seconds_count", request) == 1
+
+
+def test_the_guides_rows_are_untyped_and_the_canonical_ones_are_not(registry, name):
+    metrics.poll_finished(name, 0.1)
+    text = generate_latest(registry).decode()
+    for row in (
+        "task_poll_error",
+        "task_execute_error",
+        "task_update_error",
+        "task_poll_counter",
+        "task_poll_time",
+        "task_execute_time",
+        "task_result_size",
+    ):
+        assert f"# TYPE {row} untyped\n" in text
+    assert "# TYPE task_poll_total counter\n" in text
+    assert "# TYPE task_poll_time_seconds histogram\n" in text
+    assert "# TYPE active_workers gauge\n" in text
+    assert "_created" not in text
+
+
+def test_the_text_format_can_be_parsed(registry, name):
+    metrics.poll_finished(name, 0.1, TransportError("x"))
+    families = parse_text(generate_latest(registry).decode())
+    samples = [sample for family in families for sample in family.samples if sample.labels.get("taskType") == name]
+    assert {"task_poll_error", "task_poll_error_total", "task_poll_time_sum"} <= {sample.name for sample in samples}
+
+
+def test_many_threads_lose_no_count(value, name):
+    def record():
+        for _ in range(500):
+            metrics.execution_started(name)
+            metrics.execution_finished(name, 0.001)
+
+    threads = [threading.Thread(target=record) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert value("task_execution_started_total") == value("task_execute_time_count") == 4000
+    assert value("active_workers") == 0
+
+
+def test_ten_thousand_different_errors_are_one_series(registry, name):
+    for number in range(10_000):
+        metrics.execution_finished(name, 0.1, ValueError(f"error {number}"))
+    text = generate_latest(registry).decode()
+    series = [line for line in text.splitlines() if line.startswith("task_execute_error_total") and name in line]
+    assert series == [f'task_execute_error_total{{exception="ValueError",taskType="{name}"}} 10000.0']
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        lambda: metrics.poll_finished("t", "soon"),
+        lambda: metrics.result_size("t", None),
+        lambda: metrics.execution_finished("t", object()),
+    ],
+)
+def test_what_cannot_be_recorded_is_said_once_and_raises_nothing(registry, caplog, record):
+    for _ in range(3):
+        record()
+    assert caplog.text.count("a metric could not be recorded") <= 1
+
+
+def test_all_collectors_show_the_same_numbers(registry, name):
+    metrics.paused(name)
+    second = CollectorRegistry()
+    second.register(MetricsCollector())
+    labels = {"taskType": name}
+    assert second.get_sample_value("task_paused_total", labels) == 1
+    assert registry.get_sample_value("task_paused_total", labels) == 1
+
+
+def test_a_second_collector_in_one_registry_is_refused_by_the_registry(registry):
+    with pytest.raises(ValueError, match="Duplicated timeseries"):
+        registry.register(MetricsCollector())
