@@ -86,5 +86,5 @@ class TokenCache:
 
 def _checked(token: str) -> str:
     if not _HEADER_TOKEN.fullmatch(token):
-        raise DecodeError("POST /token: the token is empty or cannot stand in a header")
+        raise DecodeError("the server gave a token that is empty or cannot stand in a header")
     return token

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Generate generated/conductor_client from openapi/conductor.json: patch, generate with our templates, check, put in place.
 set -euo pipefail
+# shellcheck source=scripts/environment.sh
 source "$(dirname "$0")/environment.sh"
 
 fail() {

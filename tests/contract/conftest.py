@@ -49,7 +49,7 @@ def name():
 
 @pytest.fixture
 def a_workflow(tasks, workflows, name):
-    """Registers a workflow of simple tasks: ``a_workflow("a", "b")`` has the tasks NAME_a and NAME_b, called a and b."""
+    """Registers a workflow of simple tasks: ``a_workflow("a")`` has the task NAME_a, by reference a."""
 
     def register(*refs, **of_each_task_def):
         settings = {"retry_count": 0, "response_timeout_seconds": 60, "owner_email": OWNER} | of_each_task_def

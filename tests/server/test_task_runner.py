@@ -648,13 +648,17 @@ def test_starts_and_stops_leave_no_thread_behind(stub, api_client):
 
 
 def test_two_runners_in_one_process_are_independent(stub, api_client):
-    with Stub() as other, ApiClient(http_settings=HttpSettings(other.url)) as other_client:
-        with TaskRunner(api_client) as first, TaskRunner(other_client) as second:
-            first.start_worker("t", lambda task: None)
-            second.start_worker("t", lambda task: None)
-            stub.add_task("t")
-            results(stub, 1)
-            first.shutdown()
-            assert first.wait_workers(timeout=5)
-            other.add_task("t")
-            results(other, 1)
+    with (
+        Stub() as other,
+        ApiClient(http_settings=HttpSettings(other.url)) as other_client,
+        TaskRunner(api_client) as first,
+        TaskRunner(other_client) as second,
+    ):
+        first.start_worker("t", lambda task: None)
+        second.start_worker("t", lambda task: None)
+        stub.add_task("t")
+        results(stub, 1)
+        first.shutdown()
+        assert first.wait_workers(timeout=5)
+        other.add_task("t")
+        results(other, 1)

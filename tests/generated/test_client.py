@@ -1,0 +1,134 @@
+"""The generated client by itself: what it sends, what it makes of answers."""
+
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+import urllib3
+from conductor_client import Client
+from conductor_client.api import task_resource as tasks
+from conductor_client.api import workflow_resource as workflows
+from conductor_client.errors import CallError, NoAnswer, UndecodableResponse, UnexpectedStatus
+from conductor_client.models import Task, TaskResult, TaskResultStatus
+
+
+
+class Pool:
+    """A urllib3 pool that keeps what it was asked and gives one answer."""
+
+    def __init__(self, status=200, data=b"", content_type="application/json", error=None):
+        self.answer = SimpleNamespace(status=status, data=data, headers={"Content-Type": content_type})
+        self.error = error
+        self.asked = None
+
+    def request(self, method, url, **arguments):
+        self.asked = SimpleNamespace(method=method, url=url, **arguments)
+        if self.error:
+            raise self.error
+        return self.answer
+
+
+def test_a_request_is_never_repeated_or_redirected():
+    pool = Pool(data=b"[]")
+    tasks.batch_poll_tasks.sync(Client("http://host/api", pool, headers={"X-A": "b"}, timeout=3), "a b/c", count=2)
+    assert pool.asked.method == "GET"
+    assert pool.asked.url == "http://host/api/tasks/poll/batch/a%20b%2Fc?count=2"
+    assert (pool.asked.retries, pool.asked.redirect, pool.asked.timeout) == (False, False, 3)
+    assert pool.asked.headers["X-A"] == "b"
+    assert pool.asked.body is None
+
+
+def test_query_parameters_repeat_lists_spell_booleans_and_leave_out_none():
+    pool = Pool(data=b"{}")
+    workflows.get_workflow.sync(Client("", pool), "w", include_tasks=False)
+    assert pool.asked.url == "/workflow/w?includeTasks=false"
+    tasks.get_poll_data.sync(Client("", Pool(data=b"[]")), task_type="a&b")
+    tasks.get_queue_size.sync(Client("", pool := Pool(data=b"1")), task_type=["a", "b c"])
+    assert pool.asked.url == "/tasks/queue/size?taskType=a&taskType=b+c"
+
+
+def test_a_body_is_json_and_a_log_line_is_not():
+    pool = Pool(data=b"id", content_type="text/plain;charset=UTF-8")
+    result = TaskResult("t", "w", TaskResultStatus.COMPLETED, {"a": None})
+    assert tasks.update_task.sync(Client("", pool), result) == "id"
+    assert pool.asked.body == b'{"taskId":"t","workflowInstanceId":"w","status":"COMPLETED","outputData":{"a":null}}'
+    assert pool.asked.headers["Content-Type"] == "application/json"
+    tasks.add_task_log.sync(Client("", pool), "t", 'say "ä"')
+    assert pool.asked.body == 'say "ä"'.encode()
+
+
+@pytest.mark.parametrize("pool", [Pool(204), Pool(200)])
+def test_an_empty_answer_is_no_task_and_no_log(pool):
+    client = Client("", pool)
+    assert tasks.batch_poll_tasks.sync(client, "t") == []
+    assert tasks.poll_task.sync(client, "t") is None
+    assert tasks.update_task_v2.sync(client, TaskResult("t", "w", TaskResultStatus.COMPLETED)) is None
+    assert tasks.get_task_logs.sync(client, "t") == []
+
+
+def test_delivered_tasks_are_left_for_the_caller_to_decode():
+    raw = tasks.batch_poll_tasks.sync(Client("", Pool(data=b'[{"taskId":1}, 5]')), "t")
+    assert [bytes(each) for each in raw] == [b'{"taskId":1}', b"5"]
+
+
+@pytest.mark.parametrize("status", [302, 400, 404, 499, 500, 599])
+def test_an_error_status_is_raised_with_what_a_caller_needs_and_no_body_in_its_text(status):
+    pool = Pool(status, b"the body", "text/plain")
+    with pytest.raises(UnexpectedStatus) as caught:
+        tasks.get_task.sync(Client("", pool), "secret-id")
+    error = caught.value
+    assert (error.method, error.template, error.status, error.content) == (
+        "GET",
+        "/tasks/{task_id}",
+        status,
+        b"the body",
+    )
+    assert str(error) == f"GET /tasks/{{task_id}}: status {status}"
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"5", b'{"taskId": "t"}', b"\xff"])
+def test_an_answer_of_another_shape_is_undecodable(data):
+    with pytest.raises(UndecodableResponse, match=r"GET /tasks/\{task_id\}: status 200") as caught:
+        tasks.get_task.sync(Client("", Pool(data=data)), "t")
+    assert isinstance(caught.value, CallError)
+
+
+def test_a_text_that_is_not_utf8_is_undecodable():
+    with pytest.raises(UndecodableResponse, match="not UTF-8"):
+        workflows.start_workflow.sync(Client("", Pool(data=b"\xff", content_type="text/plain")), {"name": "x"})
+
+
+def test_a_page_is_undecodable_even_where_nothing_is_decoded():
+    with pytest.raises(UndecodableResponse, match="an HTML page"):
+        workflows.decide_workflow.sync(Client("", Pool(content_type="text/html; charset=utf-8")), "w")
+
+
+def test_no_answer_names_the_operation_and_keeps_the_cause():
+    cause = urllib3.exceptions.ProtocolError("closed")
+    with pytest.raises(NoAnswer, match=r"GET /tasks/\{task_id\}: no answer") as caught:
+        tasks.get_task.sync(Client("", Pool(error=cause)), "t")
+    assert caught.value.__cause__ is cause
+
+
+def test_each_exchange_is_observed_also_one_without_an_answer():
+    seen = []
+
+    def observe(method, template, status, seconds):
+        seen.append((method, template, status))
+        assert seconds >= 0
+
+    tasks.batch_poll_tasks.sync(Client("", Pool(204), observe=observe), "t")
+    with pytest.raises(NoAnswer):
+        tasks.batch_poll_tasks.sync(Client("", Pool(error=OSError()), observe=observe), "t")
+    with pytest.raises(UnexpectedStatus):
+        tasks.batch_poll_tasks.sync(Client("", Pool(503), observe=observe), "t")
+    template = "/tasks/poll/batch/{tasktype}"
+    assert seen == [("GET", template, 204), ("GET", template, 0), ("GET", template, 503)]
+
+
+def test_a_struct_of_the_package_is_what_a_list_of_tasks_decodes_to():
+    found = tasks.search_tasks_v2.sync(
+        Client("", Pool(data=b'{"totalHits":1,"results":[{"taskId":"t","workflowInstanceId":"w"}]}'))
+    )
+    assert found.results == [Task("t", "w")]
+    assert isinstance(found.results[0], msgspec.Struct)

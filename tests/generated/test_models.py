@@ -1,0 +1,89 @@
+"""The generated models: tolerant towards servers of other ages."""
+
+import copy
+import pickle
+
+import msgspec
+import pytest
+from conductor_client import models
+from conductor_client.models import Task, TaskDef, TaskStatus, Workflow, WorkflowDef, WorkflowTask
+from conductor_client.types import Decoder
+
+IDS = b'"taskId":"t","workflowInstanceId":"w"'
+STRUCTS = [each for each in vars(models).values() if isinstance(each, type) and issubclass(each, msgspec.Struct)]
+
+
+def decode_task(members):
+    return Decoder(Task).decode(b"{%b,%b}" % (IDS, members))
+
+
+def test_names_are_snake_case_here_and_as_the_document_has_them_on_the_wire():
+    task = decode_task(b'"executionNameSpace":"n","subworkflowChanged":true,"inputData":{"someKey":[1]}')
+    assert (task.execution_name_space, task.subworkflow_changed, task.input_data) == ("n", True, {"someKey": [1]})
+    assert msgspec.json.decode(msgspec.json.encode(WorkflowTask("a", "b", type="WAIT"))) == {
+        "name": "a",
+        "taskReferenceName": "b",
+        "type": "WAIT",
+    }
+
+
+def test_what_a_server_leaves_out_has_a_value_to_work_with():
+    task = decode_task(b'"more":1')
+    assert (task.input_data, task.output_data, task.retry_count, task.retried, task.task_type) == ({}, {}, 0, False, "")
+    assert task.status is None
+
+
+def test_what_is_not_set_is_not_sent():
+    assert msgspec.json.encode(TaskDef("x")) == b'{"name":"x"}'
+    assert msgspec.json.encode(TaskDef("x", retry_count=0)) == b'{"name":"x","retryCount":0}'
+    assert msgspec.json.encode(WorkflowDef("x", [])) == b'{"name":"x","tasks":[]}'
+
+
+def test_an_unknown_status_is_kept_as_it_is():
+    task = decode_task(b'"status":"LOST_IN_SPACE"')
+    assert task.status == "LOST_IN_SPACE"
+    assert isinstance(task.status, TaskStatus)
+    assert task.status not in TaskStatus.__members__.values()
+    assert decode_task(b'"status":"FAILED"').status is TaskStatus.FAILED
+    assert msgspec.json.encode(task).endswith(b'"status":"LOST_IN_SPACE"}')
+    assert copy.deepcopy(task) == pickle.loads(pickle.dumps(task)) == task  # noqa: S301 - its own
+
+
+@pytest.mark.parametrize("struct", STRUCTS)
+def test_an_explicit_null_is_a_member_left_out(struct):
+    """For every member that is not required, of every model."""
+    required = {field.encode_name: "x" for field in msgspec.structs.fields(struct) if field.required}
+    for name in {"tasks", "status"} & required.keys():
+        required[name] = [] if name == "tasks" else "COMPLETED"
+    nulls = {field.encode_name: None for field in msgspec.structs.fields(struct) if not field.required}
+    decoder = Decoder(struct)
+    assert decoder.decode(msgspec.json.encode(required | nulls)) == decoder.decode(msgspec.json.encode(required))
+
+
+def test_nulls_deep_inside_are_left_out_too_but_those_in_maps_of_anything_stay():
+    workflow = Decoder(Workflow).decode(
+        b'{"tasks":[{"taskId":"t","workflowInstanceId":"w","retryCount":null,"inputData":{"a":null},'
+        b'"workflowTask":{"name":"n","taskReferenceName":"r","decisionCases":{"x":[{"name":"n",'
+        b'"taskReferenceName":"r","joinOn":null}]}}}],"input":{"b":null}}'
+    )
+    (task,) = workflow.tasks
+    assert (task.retry_count, task.input_data, workflow.input) == (0, {"a": None}, {"b": None})
+    assert task.workflow_task.decision_cases["x"][0].join_on == []
+
+
+def test_a_missing_id_or_a_wrong_type_is_an_error_that_names_the_place():
+    with pytest.raises(msgspec.ValidationError, match="taskId"):
+        Decoder(Task).decode(b'{"workflowInstanceId":"w"}')
+    with pytest.raises(msgspec.ValidationError, match=r"\$\.inputData"):
+        decode_task(b'"inputData":5')
+    with pytest.raises(msgspec.ValidationError, match=r"\$\.inputData"):
+        decode_task(b'"inputData":5,"seq":null')
+    with pytest.raises(msgspec.ValidationError, match=r"\$\.taskId"):
+        Decoder(Task).decode(b'{"taskId":null,"workflowInstanceId":"w"}'.replace(b"null", b"7"))
+
+
+def test_large_whole_numbers_keep_every_digit():
+    assert decode_task(b'"inputData":{"n":9007199254740993,"m":18446744073709551617}').input_data == {
+        "n": 9007199254740993,
+        "m": 18446744073709551617,
+    }
