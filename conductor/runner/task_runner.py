@@ -184,15 +184,14 @@ class TaskRunner:
             while alive := self._alive():
                 drain_until = max(running.drain_until for running in alive)
                 try:
-                    signals += _next(news, min(deadline, drain_until)) != _LOOK_AGAIN
+                    event = _next(news, min(deadline, drain_until))
                 except queue.Empty:
-                    if time.monotonic() < drain_until:
-                        return False
-                    signals = max(signals, 2)
-                if signals == 1:
+                    return _abandon(alive) if drain_until <= deadline else False
+                if event != _LOOK_AGAIN:
+                    signals += 1
+                    if signals > 1:
+                        return _abandon(alive)
                     self.shutdown()
-                elif signals > 1:
-                    return _abandon(alive)
         return self._ended()
 
     def _ended(self) -> bool:

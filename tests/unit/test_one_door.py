@@ -36,7 +36,6 @@ class Called(Exception):
 @pytest.fixture
 def api_client(monkeypatch):
     for name, module in operations().items():
-
         monkeypatch.setattr(module, "sync", Mock(side_effect=Called(name)))
     return ApiClient(http_settings=HttpSettings("http://127.0.0.1:1"))
 
