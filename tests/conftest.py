@@ -15,6 +15,7 @@ def pytest_addoption(parser):
         metavar="URL",
         help="run the tests that need a real Conductor server on the one at URL; 'start' starts one",
     )
+    parser.addoption("--record-cassettes", action="store_true", help="record them anew; needs --real-server")
 
 
 def pytest_collection_modifyitems(config, items):

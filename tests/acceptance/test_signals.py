@@ -4,6 +4,7 @@ import signal
 import time
 
 import pytest
+
 from support.stub import POLL, UPDATE, Answer
 from support.waiting import eventually
 

@@ -3,7 +3,6 @@
 import uuid
 
 import pytest
-from support.waiting import eventually
 
 from conductor import (
     ApiClient,
@@ -15,6 +14,7 @@ from conductor import (
     WorkflowExecutor,
     WorkflowTask,
 )
+from support.waiting import eventually
 
 OWNER = "team@example.com"
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from support.waiting import eventually
 
 pytestmark = pytest.mark.real_server

@@ -1,7 +1,6 @@
 """The executors' calls on a real server."""
 
 import pytest
-from support.waiting import eventually
 
 from conductor import (
     ApiError,
@@ -13,6 +12,7 @@ from conductor import (
     WorkflowDef,
     WorkflowTask,
 )
+from support.waiting import eventually
 
 pytestmark = pytest.mark.real_server
 

@@ -7,9 +7,9 @@ import threading
 import time
 
 import pytest
-from support.waiting import eventually
 
 from conductor import NonRetryableError, NotFoundError, TaskResult, TaskResultStatus, task_context
+from support.waiting import eventually
 
 pytestmark = pytest.mark.real_server
 

@@ -51,6 +51,24 @@ def test_it_is_typed():
     assert (PACKAGE / "py.typed").exists()
 
 
+def test_it_stays_small():
+    files = list(PACKAGE.rglob("*.py"))
+    assert len(files) < 130
+    assert sum(len(file.read_text().splitlines()) for file in files) < 6000
+
+
+def test_no_library_but_urllib3_and_msgspec_comes_in():
+    program = f"""
+import importlib, sys
+for name in {MODULES}:
+    importlib.import_module(name)
+loaded = {{name.split(".")[0] for name in sys.modules}}
+assert {{"urllib3", "msgspec"}} <= loaded
+assert not loaded & {{"httpx", "httpcore", "attr", "attrs", "requests", "pydantic", "dateutil", "conductor"}}, loaded
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_it_refers_to_itself_relatively():
     """So that it can be moved under another name."""
     for file in PACKAGE.rglob("*.py"):

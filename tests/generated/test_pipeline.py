@@ -1,6 +1,7 @@
 """From the server's document to the package: what is kept of the one must be in the other."""
 
 import copy
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -25,6 +26,15 @@ def document():
 @pytest.fixture
 def patched(document):
     return apply.patch(document)
+
+
+@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
+def test_a_rule_with_nothing_to_do_stops_the_run(rule):
+    nothing = {"paths": {}, "components": {"schemas": {}}}
+    if rule is rules.add_token_endpoint:  # it needs nothing, so it is idle only when done
+        rule(nothing)
+    with pytest.raises(SystemExit, match=f"rule {rule.__name__} (found no|changed nothing)"):
+        apply.apply(rule, nothing)
 
 
 @pytest.mark.parametrize("operation", rules.OPERATIONS)
@@ -67,3 +77,9 @@ def test_a_package_that_does_not_fit_is_noticed(patched):
 def test_no_address_of_the_machine_that_fetched_it_is_in_the_document():
     assert "servers" not in DOCUMENT
     assert "127.0.0.1" not in json.dumps(DOCUMENT)
+
+
+def test_the_document_is_the_one_that_its_source_names():
+    source = json.loads((OPENAPI / "SOURCE.json").read_text())
+    assert source["sha256"] == hashlib.sha256((OPENAPI / "conductor.json").read_bytes()).hexdigest()
+    assert source["server"].startswith("conductor-oss 3.")

@@ -1,9 +1,9 @@
 """Real threads and real HTTP, against a scripted server."""
 
 import pytest
-from support.stub import Stub
 
 from conductor import ApiClient, HttpSettings, TaskRunner
+from support.stub import Stub
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import urllib.request
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
-from support.stub import UPDATE_V2, error
-from support.waiting import eventually
 
 from conductor import ConfigurationError, MetricsSettings, provide_metrics
+from support.stub import UPDATE_V2, error
+from support.waiting import eventually
 
 ANY_PORT = MetricsSettings(port=0)
 

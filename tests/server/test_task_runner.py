@@ -8,8 +8,6 @@ import threading
 import time
 
 import pytest
-from support.stub import POLL, UPDATE, UPDATE_V2, Answer, Stub, error
-from support.waiting import eventually
 
 from conductor import (
     ApiClient,
@@ -20,6 +18,8 @@ from conductor import (
     TaskRunner,
     task_context,
 )
+from support.stub import POLL, UPDATE, UPDATE_V2, Answer, Stub, error
+from support.waiting import eventually
 
 
 def results(stub, number):

@@ -8,8 +8,6 @@ import time
 
 import pytest
 import trustme
-from support.stub import TOKEN, Answer, Stub, error
-from support.waiting import eventually
 
 from conductor import (
     ApiClient,
@@ -28,6 +26,8 @@ from conductor import (
     TaskExecutor,
     TransportError,
 )
+from support.stub import TOKEN, Answer, Stub, error
+from support.waiting import eventually
 
 KEY = AuthenticationSettings("the-key", "the-secret")
 GET_TASK = "GET /tasks/t"
