@@ -1,0 +1,39 @@
+"""Two workers: one returns a struct, one comes back after a while. Run by scripts/quickstart.sh, and by a test."""
+
+import dataclasses
+import random
+import sys
+
+from conductor import Task, TaskResult, TaskResultStatus, TaskRunner
+
+
+@dataclasses.dataclass
+class TaskOutput:
+    keys: list[str]
+    message: str
+    value: float
+
+
+def simple_worker(task: Task) -> TaskOutput:
+    return TaskOutput(keys=["Key1", "Key2"], message="Hello World", value=random.random())  # noqa: S311 - no secret
+
+
+def long_running_worker(task: Task) -> TaskResult:
+    result = TaskResult.from_task(task)
+    if task.poll_count == 1:  # started: look again in a second
+        result.status = TaskResultStatus.IN_PROGRESS
+        result.callback_after_seconds = 1
+    else:
+        result.output_data = {"heard": task.input_data["message"], "deliveries": task.poll_count}
+    return result
+
+
+def main() -> bool:
+    runner = TaskRunner()  # CONDUCTOR_SERVER_URL says where the server is
+    runner.start_worker("simple_task", simple_worker, batch_size=5)
+    runner.start_worker("long_running_task", long_running_worker, batch_size=5)
+    return runner.wait_workers()  # until SIGINT or SIGTERM; then running tasks finish first
+
+
+if __name__ == "__main__":
+    sys.exit(not main())

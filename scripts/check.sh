@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Everything that is checked without running the tests: format, lint, types, imports, generated code, README snippets.
+set -euo pipefail
+# shellcheck source=scripts/environment.sh
+source "$(dirname "$0")/environment.sh"
+
+ruff format --quiet --check
+ruff check --quiet
+mypy
+PYTHONPATH=generated lint-imports --no-cache | tail -n 8
+shellcheck -x scripts/*.sh .ci/run
+"$python" scripts/sync_snippets.py --check
+
+# The generated client is what the document, the patches and the templates make, whatever the hash seed.
+before=$(git status --porcelain -- openapi generated; find openapi generated -type f -print0 | sort -z | xargs -0 cat | cksum)
+PYTHONHASHSEED=1 scripts/generate.sh >/dev/null
+after=$(git status --porcelain -- openapi generated; find openapi generated -type f -print0 | sort -z | xargs -0 cat | cksum)
+if [ "$before" != "$after" ]; then
+  git status --short -- openapi generated
+  echo "check: scripts/generate.sh changed the generated client; commit what it made" >&2
+  exit 1
+fi
+if [ "${CI:-}" = true ] && [ -n "$(git status --porcelain)" ]; then
+  git status --short
+  echo "check: a clean checkout is not clean after the checks" >&2
+  exit 1
+fi
+echo "check: all is well"

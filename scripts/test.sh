@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Environment, checks and all tests. The real-server tests start a server of their own (Java >= 21 and Maven);
+# without them they are skipped in one line, unless REQUIRE_REAL_SERVER=1.
+set -euo pipefail
+# shellcheck source=scripts/environment.sh
+source "$(dirname "$0")/environment.sh"
+
+scripts/check.sh
+
+running=$(scripts/conductor_server.sh url || true)
+real_server=()
+if url=$(scripts/conductor_server.sh start); then
+  real_server=(--real-server "$url")
+  [ -n "$running" ] || trap 'scripts/conductor_server.sh stop' EXIT
+elif [ "${REQUIRE_REAL_SERVER:-}" = 1 ]; then
+  echo "test: REQUIRE_REAL_SERVER=1, and no real server could be started" >&2
+  exit 1
+else
+  echo "test: SKIPPED: the tests on a real Conductor server (the reason is above)"
+fi
+
+pytest -q --cov "${real_server[@]}" "$@"
