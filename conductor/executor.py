@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from conductor import metrics
+from conductor import _recording
 from conductor._output import output_data
 from conductor.errors import ApiError, ConductorError, ConfigurationError, NotFoundError
 from conductor.models import (
@@ -231,11 +231,11 @@ class WorkflowExecutor(_Executor):
             task_to_domain=dict(task_to_domain or {}),
             priority=priority,
         )
-        metrics.workflow_input_size(name, "" if version is None else str(version), size)
+        _recording.workflow_input_size(name, "" if version is None else str(version), size)
         try:
             return self._api.call(workflows.start_workflow.sync, request)
         except ConductorError as error:
-            metrics.workflow_start_failed(name, error)
+            _recording.workflow_start_failed(name, error)
             raise
 
     def get_workflow(self, workflow_id: str, include_tasks: bool = True) -> Workflow:

@@ -1,21 +1,19 @@
-"""What a worker process counts and times, and where Prometheus reads it. Recording never raises into its caller.
+"""Where Prometheus reads what ``_recording`` records.
 
 One recording feeds two sets of names: the canonical catalogue of the Conductor SDKs (conductor-oss/go-sdk
-docs/metrics.md) and the rows of the Go SDK's worker guide, which have neither ``_total`` nor units. Nothing is recorded
-until somebody reads: before the first MetricsCollector is made, a recording is one comparison.
+docs/metrics.md) and the rows of the Go SDK's worker guide, which have neither ``_total`` nor units.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
 import threading
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from socketserver import ThreadingMixIn
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self
+from typing import Any, ParamSpec, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -23,7 +21,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from conductor.errors import ApiError, ConfigurationError
+from conductor._recording import switch_on
+from conductor.errors import ConfigurationError
 from conductor.settings import MetricsSettings
 
 logger = logging.getLogger(__name__)
@@ -34,7 +33,7 @@ SIZE_BUCKETS = (100, 1e3, 1e4, 1e5, 1e6, 1e7)
 P = ParamSpec("P")
 
 
-class _Instruments:
+class Instruments:
     """The storage: one instrument a row of the catalogue, in no registry of its own."""
 
     def __init__(self) -> None:
@@ -71,106 +70,8 @@ class _Instruments:
         self.poll_error_statuses = counter("poll_error_status", "Feeds the guide's task_poll_error", task, "status")
 
 
-_lock = threading.RLock()  # guards the two below
-_registries: weakref.WeakSet[CollectorRegistry] = weakref.WeakSet()  # those that provide_metrics put a collector in
-_instruments: _Instruments | None = None
-
-
-def _recording(record: Callable[Concatenate[_Instruments, P], None]) -> Callable[P, None]:
-    """A recording that does nothing before somebody reads, and never raises: a metric must not fail a task."""
-    told = threading.Event()
-
-    @functools.wraps(record)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        if _instruments is None:
-            return
-        try:
-            record(_instruments, *args, **kwargs)
-        except Exception:
-            if not told.is_set():
-                told.set()
-                logger.exception("a metric could not be recorded; this is said once for %s", record.__name__)
-
-    return guarded
-
-
-def _outcome(error: BaseException | None) -> str:
-    return "SUCCESS" if error is None else "FAILURE"
-
-
-def _name(error: BaseException) -> str:
-    return type(error).__name__
-
-
-@_recording
-def poll_finished(to: _Instruments, task_type: str, seconds: float, error: Exception | None = None) -> None:
-    to.polls.labels(task_type).inc()
-    to.poll_time.labels(task_type, _outcome(error)).observe(seconds)
-    if error is not None:
-        to.poll_errors.labels(task_type, _name(error)).inc()
-        to.poll_error_statuses.labels(task_type, str(error.status) if isinstance(error, ApiError) else "0").inc()
-
-
-@_recording
-def execution_started(to: _Instruments, task_type: str) -> None:
-    to.executions.labels(task_type).inc()
-    to.active.labels(task_type).inc()
-
-
-@_recording
-def execution_finished(to: _Instruments, task_type: str, seconds: float, error: BaseException | None = None) -> None:
-    to.active.labels(task_type).dec()
-    to.execute_time.labels(task_type, _outcome(error)).observe(seconds)
-    if error is not None:
-        to.execute_errors.labels(task_type, _name(error)).inc()
-
-
-@_recording
-def update_finished(to: _Instruments, task_type: str, seconds: float, error: Exception | None = None) -> None:
-    to.update_time.labels(task_type, _outcome(error)).observe(seconds)
-    if error is not None:
-        to.update_errors.labels(task_type, _name(error)).inc()
-
-
-@_recording
-def result_size(to: _Instruments, task_type: str, size_bytes: int) -> None:
-    to.result_size.labels(task_type).observe(size_bytes)
-
-
-@_recording
-def execution_queue_full(to: _Instruments, task_type: str) -> None:
-    to.queue_full.labels(task_type).inc()
-
-
-@_recording
-def paused(to: _Instruments, task_type: str) -> None:
-    to.paused.labels(task_type).inc()
-
-
-@_recording
-def uncaught_exception(to: _Instruments, error: BaseException) -> None:
-    to.uncaught.labels(_name(error)).inc()
-
-
-@_recording
-def external_payload_used(to: _Instruments, entity_name: str, operation: str, payload_type: str) -> None:
-    to.payloads.labels(entity_name, operation, payload_type).inc()
-
-
-@_recording
-def workflow_start_failed(to: _Instruments, workflow_type: str, error: Exception) -> None:
-    to.start_errors.labels(workflow_type, _name(error)).inc()
-
-
-@_recording
-def workflow_input_size(to: _Instruments, workflow_type: str, version: str, size_bytes: int) -> None:
-    to.input_size.labels(workflow_type, version).observe(size_bytes)
-
-
-@_recording
-def http_request(to: _Instruments, method: str, uri: str, status: int, seconds: float) -> None:
-    """uri: the path template. status: 0 when no answer came."""
-    to.http_time.labels(method, uri, str(status)).observe(seconds)
+_registries_lock = threading.Lock()  # guards _registries: those that provide_metrics put a collector in
+_registries: weakref.WeakSet[CollectorRegistry] = weakref.WeakSet()
 
 
 class MetricsCollector(Collector):
@@ -180,11 +81,7 @@ class MetricsCollector(Collector):
     """
 
     def __init__(self) -> None:
-        global _instruments  # noqa: PLW0603 - the process's metrics, as all of them are
-        with _lock:
-            if _instruments is None:
-                _instruments = _Instruments()
-            self._instruments = _instruments
+        self._instruments = switch_on(Instruments)
 
     def describe(self) -> Iterator[Metric]:
         """The names, for a registry's check that no two collectors give the same."""
@@ -294,7 +191,7 @@ def provide_metrics(
     ConfigurationError when the port is in use.
     """
     registry = registry or CollectorRegistry()
-    with _lock:
+    with _registries_lock:
         if registry not in _registries:
             registry.register(MetricsCollector())
             _registries.add(registry)

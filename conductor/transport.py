@@ -21,7 +21,7 @@ from conductor_client.api import workflow_resource as workflows
 from conductor_client.types import Decoder
 from urllib3.util.ssl_ import create_urllib3_context
 
-from conductor import metrics
+from conductor import _recording
 from conductor.auth import TokenCache
 from conductor.errors import (
     ApiError,
@@ -109,7 +109,7 @@ class ApiClient:
             self.http_settings.headers if token is None else {**self.http_settings.headers, "X-Authorization": token}
         )
         timeout = urllib3.Timeout(connect=self.http_settings.connect_timeout, read=read_timeout)
-        client = Client(self._base_url, self._pool, headers=headers, timeout=timeout, observe=metrics.http_request)
+        client = Client(self._base_url, self._pool, headers=headers, timeout=timeout, observe=_recording.http_request)
         try:
             return operation(client, *args, **kwargs)
         except errors.UnexpectedStatus as error:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from conductor import metrics
+from conductor import _recording
 from conductor._backoff import Backoff
 from conductor.errors import ApiError, ConductorError
 from conductor.runner.slots import Slots
@@ -63,7 +63,7 @@ class Poller:
         except ConductorError as error:
             return self._failed(error)
         except Exception as error:
-            metrics.uncaught_exception(error)
+            _recording.uncaught_exception(error)
             logger.exception("%s: a poll ended in a bug; polling goes on", self._worker.task_name)
             return self._backoff.next()
         finally:
@@ -81,7 +81,7 @@ class Poller:
             error = caught
             raise
         finally:
-            metrics.poll_finished(self._worker.task_name, time.perf_counter() - started, error)
+            _recording.poll_finished(self._worker.task_name, time.perf_counter() - started, error)
 
     def _poll_timeout(self) -> float:
         if self._worker.poll_timeout is not None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from conductor import metrics
+from conductor import _recording
 from conductor._threads import LoopThread, ThreadsOnDemand
 from conductor.models import Task
 from conductor.runner.execute import execute, execute_async
@@ -72,7 +72,7 @@ class RunningWorker:
         return self._client.batch_poll(self.worker.task_name, self._worker_id, self.worker.domain, count, timeout)
 
     def _count_wait(self, why: str) -> None:
-        (metrics.paused if why == "paused" else metrics.execution_queue_full)(self.worker.task_name)
+        (_recording.paused if why == "paused" else _recording.execution_queue_full)(self.worker.task_name)
 
     def _end(self) -> None:
         self._threads.close()
@@ -96,7 +96,7 @@ class RunningWorker:
             logger.warning("ignored a task that is running already (task_id=%r)", task.task_id)
             return False
         if task.external_input_payload_storage_path:
-            metrics.external_payload_used(self.worker.task_name, "READ", "TASK_INPUT")
+            _recording.external_payload_used(self.worker.task_name, "READ", "TASK_INPUT")
         return True
 
     def _start(self, task: Task, received: float) -> bool:
@@ -117,7 +117,7 @@ class RunningWorker:
     def _work(self, task: Task | None, received: float) -> None:
         try:
             while task is not None:
-                metrics.execution_started(self.worker.task_name)
+                _recording.execution_started(self.worker.task_name)
                 outcome = execute(self.worker.execute, task, self.slots.closed)
                 task, received = self._finish(task, outcome, received), time.monotonic()
         finally:
@@ -126,7 +126,7 @@ class RunningWorker:
     async def _work_async(self, task: Task | None, received: float) -> None:
         try:
             while task is not None:
-                metrics.execution_started(self.worker.task_name)
+                _recording.execution_started(self.worker.task_name)
                 outcome = await execute_async(self.worker.execute, task, self.slots.closed)
                 task, received = await self._finish_on_thread(task, outcome, received), time.monotonic()
         finally:
@@ -144,16 +144,16 @@ class RunningWorker:
     def _finish(self, task: Task, outcome: Outcome, received: float) -> Task | None:
         """Send the result of an execution. Returns the next task for this slot, if the answer brought one."""
         try:
-            metrics.execution_finished(self.worker.task_name, outcome.seconds, outcome.error)
+            _recording.execution_finished(self.worker.task_name, outcome.seconds, outcome.error)
             if outcome.error is not None:
                 _log_failure(task, outcome.error)
             result, size = to_task_result(task, outcome, self._worker_id)
-            metrics.result_size(self.worker.task_name, size)
+            _recording.result_size(self.worker.task_name, size)
             keep_until = received + max(task.response_timeout_seconds or 0, KEEP_AT_LEAST)
             delivery = self._updater.send(result, keep_until, self.slots.may_continue)
             return self._next_task(delivery)
         except Exception as error:
-            metrics.uncaught_exception(error)
+            _recording.uncaught_exception(error)
             logger.exception("a bug kept a result from being sent (task_id=%r)", task.task_id)
             return None
         finally:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from conductor import metrics
+from conductor import _recording
 from conductor._backoff import Backoff
 from conductor.errors import ApiError, AuthenticationError, ConductorError, RateLimitedError, ServerError
 from conductor.task_client import Delivery, TaskClient
@@ -80,7 +80,7 @@ class Updater:
             error = caught
             raise
         finally:
-            metrics.update_finished(self._task_name, time.perf_counter() - started, error)
+            _recording.update_finished(self._task_name, time.perf_counter() - started, error)
 
     def _lost(self, result: TaskResult, why: str, error: ConductorError) -> Delivery:
         logger.error(

@@ -647,6 +647,35 @@ def test_starts_and_stops_leave_no_thread_behind(stub, api_client):
     eventually(lambda: not [thread.name for thread in threading.enumerate() if "conductor" in thread.name])
 
 
+def test_a_task_that_the_system_has_no_thread_for_is_handed_back(stub, runner, monkeypatch, caplog):
+    start = threading.Thread.start
+
+    def no_more_threads(thread):
+        if thread.name.startswith("conductor-work"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", no_more_threads)
+    stub.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    (handed_back,) = results(stub, 1)
+    assert handed_back["status"] == "IN_PROGRESS"
+    assert "could not be started: can't start new thread" in caplog.text
+    monkeypatch.undo()
+    stub.add_task("t")
+    assert results(stub, 2)[1]["status"] == "COMPLETED"
+
+
+def test_a_bug_in_the_runner_is_logged_and_costs_no_slot(stub, runner, monkeypatch, caplog):
+    monkeypatch.setattr("conductor.runner.running_worker.to_task_result", lambda *args: 1 / 0)
+    stub.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: "a bug kept a result from being sent (task_id='t1')" in caplog.text)
+    monkeypatch.undo()
+    stub.add_task("t")
+    assert results(stub, 1)[0]["status"] == "COMPLETED"
+
+
 def test_two_runners_in_one_process_are_independent(stub, api_client):
     with (
         Stub() as other,

@@ -44,6 +44,14 @@ def error(status, message, **more):
     return Answer(status, {"status": status, "message": message, "retryable": False, "instance": "stub", **more})
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request, client_address):
+        """Clients that go away are what some tests are about."""
+
+
 class Stub:
     """By default every poll is answered from its queue and every update accepted; ``answers`` come first, in order.
 
@@ -57,9 +65,7 @@ class Stub:
         self.tasks = defaultdict(deque)
         self._ids = count(1)
         self._changed = threading.Condition()  # guards everything above
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.scheme = "https" if tls else "http"
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)

@@ -7,7 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from conductor import MetricsCollector, metrics
+from conductor import MetricsCollector
+from conductor import _recording as metrics
 from conductor.errors import NotFoundError, ServerError, TransportError
 
 

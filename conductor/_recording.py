@@ -1,0 +1,131 @@
+"""What a worker process counts and times. Recording never raises into its caller.
+
+Nothing is recorded until somebody reads: before the first MetricsCollector is made, a recording is one comparison, and
+prometheus_client, a third of what importing this package would take, is not even loaded.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
+
+from conductor.errors import ApiError
+
+if TYPE_CHECKING:
+    from conductor.metrics import Instruments
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+
+_lock = threading.Lock()  # guards _instruments: there is one set of them, whoever asks first
+_instruments: Instruments | None = None
+
+
+def switch_on(make: Callable[[], Instruments]) -> Instruments:
+    """The process's instruments, made by the first call; from then on recordings go into them."""
+    global _instruments  # noqa: PLW0603 - the process's metrics, as all of them are
+    with _lock:
+        if _instruments is None:
+            _instruments = make()
+        return _instruments
+
+
+def _recording(record: Callable[Concatenate[Instruments, P], None]) -> Callable[P, None]:
+    """A recording that does nothing before somebody reads, and never raises: a metric must not fail a task."""
+    told = threading.Event()
+
+    @functools.wraps(record)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        if _instruments is None:
+            return
+        try:
+            record(_instruments, *args, **kwargs)
+        except Exception:
+            if not told.is_set():
+                told.set()
+                logger.exception("a metric could not be recorded; this is said once for %s", record.__name__)
+
+    return guarded
+
+
+def _outcome(error: BaseException | None) -> str:
+    return "SUCCESS" if error is None else "FAILURE"
+
+
+def _name(error: BaseException) -> str:
+    return type(error).__name__
+
+
+@_recording
+def poll_finished(to: Instruments, task_type: str, seconds: float, error: Exception | None = None) -> None:
+    to.polls.labels(task_type).inc()
+    to.poll_time.labels(task_type, _outcome(error)).observe(seconds)
+    if error is not None:
+        to.poll_errors.labels(task_type, _name(error)).inc()
+        to.poll_error_statuses.labels(task_type, str(error.status) if isinstance(error, ApiError) else "0").inc()
+
+
+@_recording
+def execution_started(to: Instruments, task_type: str) -> None:
+    to.executions.labels(task_type).inc()
+    to.active.labels(task_type).inc()
+
+
+@_recording
+def execution_finished(to: Instruments, task_type: str, seconds: float, error: BaseException | None = None) -> None:
+    to.active.labels(task_type).dec()
+    to.execute_time.labels(task_type, _outcome(error)).observe(seconds)
+    if error is not None:
+        to.execute_errors.labels(task_type, _name(error)).inc()
+
+
+@_recording
+def update_finished(to: Instruments, task_type: str, seconds: float, error: Exception | None = None) -> None:
+    to.update_time.labels(task_type, _outcome(error)).observe(seconds)
+    if error is not None:
+        to.update_errors.labels(task_type, _name(error)).inc()
+
+
+@_recording
+def result_size(to: Instruments, task_type: str, size_bytes: int) -> None:
+    to.result_size.labels(task_type).observe(size_bytes)
+
+
+@_recording
+def execution_queue_full(to: Instruments, task_type: str) -> None:
+    to.queue_full.labels(task_type).inc()
+
+
+@_recording
+def paused(to: Instruments, task_type: str) -> None:
+    to.paused.labels(task_type).inc()
+
+
+@_recording
+def uncaught_exception(to: Instruments, error: BaseException) -> None:
+    to.uncaught.labels(_name(error)).inc()
+
+
+@_recording
+def external_payload_used(to: Instruments, entity_name: str, operation: str, payload_type: str) -> None:
+    to.payloads.labels(entity_name, operation, payload_type).inc()
+
+
+@_recording
+def workflow_start_failed(to: Instruments, workflow_type: str, error: Exception) -> None:
+    to.start_errors.labels(workflow_type, _name(error)).inc()
+
+
+@_recording
+def workflow_input_size(to: Instruments, workflow_type: str, version: str, size_bytes: int) -> None:
+    to.input_size.labels(workflow_type, version).observe(size_bytes)
+
+
+@_recording
+def http_request(to: Instruments, method: str, uri: str, status: int, seconds: float) -> None:
+    """uri: the path template. status: 0 when no answer came."""
+    to.http_time.labels(method, uri, str(status)).observe(seconds)

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Measure on this machine what the project promises in figures. Prints tables; asserts nothing.
+set -euo pipefail
+# shellcheck source=scripts/environment.sh
+source "$(dirname "$0")/environment.sh"
+
+"$python" scripts/footprint.py

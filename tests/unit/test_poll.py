@@ -1,0 +1,80 @@
+"""The poll loop by itself, on a scripted batch_poll: what is asked for when, and how long it waits."""
+
+import threading
+
+import pytest
+
+from conductor import Task, TransportError
+from conductor.runner.poll import Poller
+from conductor.runner.slots import Slots
+from conductor.task_client import Delivery
+from conductor.worker import Worker
+
+
+class Script:
+    """Answers polls with so many tasks, or raises; notes what was asked. Ends the loop after the last answer."""
+
+    def __init__(self, limit, *answers, **worker_settings):
+        self.answers = list(answers)
+        self.asked = []
+        self.slots = Slots(limit, lambda why: None, lambda: None)
+        worker = Worker("t", lambda task: None, **worker_settings)
+        self.poller = Poller(worker, self.slots, self.batch_poll, self.deliver)
+        self.waits = []
+        self.slots.closed.wait = self.waits.append
+
+    def batch_poll(self, count, timeout):
+        self.asked.append((count, timeout))
+        answer = self.answers.pop(0)
+        if not self.answers:
+            self.slots.close()
+        if isinstance(answer, Exception):
+            raise answer
+        return Delivery([Task(f"t{number}", "w") for number in range(answer)], [])
+
+    def deliver(self, delivery, asked):
+        """The tasks are done at once: their slots are free again before the next poll."""
+        self.slots.give_back(len(delivery.tasks))
+        return len(delivery.tasks)
+
+    def run(self):
+        thread = threading.Thread(target=self.poller.run)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()
+        assert self.slots.ended  # whatever happened, every slot was given back
+        return self
+
+
+def test_a_full_answer_means_a_backlog_and_a_partial_one_its_end():
+    script = Script(4, 0, 1, 4, 2, 0).run()
+    assert script.asked == [(1, 1.0), (1, 1.0), (4, 0.0), (4, 0.0), (1, 1.0)]
+
+
+def test_a_given_poll_timeout_is_obeyed_in_every_poll():
+    script = Script(3, 1, 3, 0, poll_timeout=0.25).run()
+    assert script.asked == [(1, 0.25), (3, 0.25), (3, 0.25)]
+
+
+def test_a_given_poll_interval_is_the_wait_after_every_empty_answer_and_no_other():
+    script = Script(3, 0, 1, 3, 0, 0, poll_interval=7.0).run()
+    assert script.waits == [7.0, 0.0, 0.0, 7.0, 7.0]
+
+
+def test_empty_answers_that_come_at_once_are_paced_until_a_task_comes():
+    script = Script(1, 0, 0, 0, 0, 0, 0, 1, 0, 0).run()
+    assert script.waits[:6] == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.0, 1.0], abs=0.05)
+    assert script.waits[6:] == pytest.approx([0.0, 0.0, 0.1], abs=0.05)
+
+
+def test_failures_back_off_from_half_a_second_to_half_a_minute_and_start_over_after_a_success():
+    script = Script(1, *[TransportError("down")] * 9, 0, TransportError("down"), 0).run()
+    for wait, longest in zip(script.waits[:9], [0.5, 1, 2, 4, 8, 16, 30, 30, 30], strict=True):
+        assert 0.75 * longest <= wait <= longest
+    assert 0.375 <= script.waits[10] <= 0.5
+
+
+def test_a_change_from_one_trouble_to_another_is_said_again(caplog):
+    Script(1, TransportError("a"), TransportError("a"), ValueError("bug"), TransportError("a"), 0).run()
+    assert caplog.text.count("polls fail") == 1
+    assert "a poll ended in a bug; polling goes on" in caplog.text
