@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
@@ -21,8 +22,11 @@ logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 
-_lock = threading.Lock()  # guards _instruments: there is one set of them, whoever asks first
-_instruments: Instruments | None = None
+_lock = threading.Lock()  # guards the two below
+_instruments: Instruments | None = None  # one set, whoever asks first
+_active: Counter[str] = (
+    Counter()
+)  # running tasks by type; counted always, or one that began unrecorded would be missing
 
 
 def switch_on(make: Callable[[], Instruments]) -> Instruments:
@@ -69,15 +73,31 @@ def poll_finished(to: Instruments, task_type: str, seconds: float, error: Except
         to.poll_error_statuses.labels(task_type, str(error.status) if isinstance(error, ApiError) else "0").inc()
 
 
+def active_tasks() -> dict[str, int]:
+    """How many tasks of each type are executing now; 0 for a type that has none any more."""
+    with _lock:
+        return dict(_active)
+
+
+def execution_started(task_type: str) -> None:
+    with _lock:
+        _active[str(task_type)] += 1
+    _count_execution(task_type)
+
+
+def execution_finished(task_type: str, seconds: float, error: BaseException | None = None) -> None:
+    with _lock:
+        _active[str(task_type)] -= 1
+    _time_execution(task_type, seconds, error)
+
+
 @_recording
-def execution_started(to: Instruments, task_type: str) -> None:
+def _count_execution(to: Instruments, task_type: str) -> None:
     to.executions.labels(task_type).inc()
-    to.active.labels(task_type).inc()
 
 
 @_recording
-def execution_finished(to: Instruments, task_type: str, seconds: float, error: BaseException | None = None) -> None:
-    to.active.labels(task_type).dec()
+def _time_execution(to: Instruments, task_type: str, seconds: float, error: BaseException | None) -> None:
     to.execute_time.labels(task_type, _outcome(error)).observe(seconds)
     if error is not None:
         to.execute_errors.labels(task_type, _name(error)).inc()

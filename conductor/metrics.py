@@ -6,22 +6,23 @@ docs/metrics.md) and the rows of the Go SDK's worker guide, which have neither `
 
 from __future__ import annotations
 
+import io
 import logging
+import sys
 import threading
-import weakref
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from socketserver import ThreadingMixIn
 from types import TracebackType
-from typing import Any, ParamSpec, Self
+from typing import Any, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
-from wsgiref.types import StartResponse, WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
-from prometheus_client.metrics_core import Metric
+from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_app
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from conductor._recording import switch_on
+from conductor._recording import active_tasks, switch_on
 from conductor.errors import ConfigurationError
 from conductor.settings import MetricsSettings
 
@@ -29,8 +30,7 @@ logger = logging.getLogger(__name__)
 
 TIME_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 SIZE_BUCKETS = (100, 1e3, 1e4, 1e5, 1e6, 1e7)
-
-P = ParamSpec("P")
+ACTIVE_WORKERS = ("active_workers", "Tasks that are executing now")
 
 
 class Instruments:
@@ -53,7 +53,6 @@ class Instruments:
         self.executions = counter("task_execution_started", "Executions", task)
         self.execute_errors = counter("task_execute_error", "Executions that raised", *failed)
         self.execute_time = times("task_execute_time_seconds", "Duration of an execution", task, "status")
-        self.active = Gauge("active_workers", "Tasks that are executing now", [task], registry=None)
         self.update_errors = counter("task_update_error", "Updates that failed", *failed)
         self.update_time = times("task_update_time_seconds", "Duration of an update", task, "status")
         self.result_size = sizes("task_result_size_bytes", "Size of an output's JSON", task)
@@ -70,10 +69,6 @@ class Instruments:
         self.poll_error_statuses = counter("poll_error_status", "Feeds the guide's task_poll_error", task, "status")
 
 
-_registries_lock = threading.Lock()  # guards _registries: those that provide_metrics put a collector in
-_registries: weakref.WeakSet[CollectorRegistry] = weakref.WeakSet()
-
-
 class MetricsCollector(Collector):
     """All metrics of this process, for a registry of your own: ``REGISTRY.register(MetricsCollector())``.
 
@@ -84,14 +79,26 @@ class MetricsCollector(Collector):
         self._instruments = switch_on(Instruments)
 
     def describe(self) -> Iterator[Metric]:
-        """The names, for a registry's check that no two collectors give the same."""
-        return self.collect()
+        """Every name, for a registry's check that no two collectors give the same.
+
+        Each once, or the registry could not take the collector out again: a counter ``x_total`` claims ``x`` too.
+        """
+        for instrument in self._instruments.canonical:
+            yield from instrument.describe()
+        yield GaugeMetricFamily(*ACTIVE_WORKERS)
+        yield _GuideRow("task_poll_counter", "", "untyped")
+        for name in ("task_poll_time", "task_execute_time", "task_result_size"):
+            yield _GuideRow(name, "", "summary")  # claims _sum and _count
 
     def collect(self) -> Iterator[Metric]:
         for instrument in self._instruments.canonical:
             for metric in instrument.collect():
                 metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
                 yield metric
+        active = GaugeMetricFamily(*ACTIVE_WORKERS, labels=["taskType"])
+        for task_type, tasks in active_tasks().items():
+            active.add_metric([task_type], tasks)
+        yield active
         yield from self._guide_rows()
 
     def _guide_rows(self) -> Iterator[Metric]:
@@ -110,6 +117,10 @@ class MetricsCollector(Collector):
         yield _untyped("task_result_size", _sums(of.result_size, ("taskType",), summary))
 
 
+class _GuideRow(Metric):
+    """Known by its class where a registry already holds a MetricsCollector."""
+
+
 _Row = tuple[str, dict[str, str], float]
 
 
@@ -126,7 +137,7 @@ def _sums(instrument: Counter | Histogram, labels: tuple[str, ...], ends: dict[s
 
 
 def _untyped(name: str, rows: Iterable[_Row]) -> Metric:
-    metric = Metric(name, "The worker guide's row of this name", "untyped")
+    metric = _GuideRow(name, "The worker guide's row of this name", "untyped")
     for end, labels, value in rows:
         metric.add_sample(name + end, labels, value)
     return metric
@@ -136,20 +147,9 @@ class MetricsServer:
     """Serves a registry over HTTP, in Prometheus' text format, until ``close()``. A context manager."""
 
     def __init__(self, settings: MetricsSettings, registry: CollectorRegistry) -> None:
-        app = make_wsgi_app(registry)
-
-        def at_endpoint(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            if environ["PATH_INFO"] != settings.endpoint:
-                start_response("404 Not Found", [("Content-Type", "text/plain")])
-                return [f"metrics are at {settings.endpoint}\n".encode()]
-            environ.pop(
-                "HTTP_ACCEPT", None
-            )  # OpenMetrics forbids what the guide's rows need: task_x beside task_x_total
-            answer: Iterable[bytes] = app(environ, start_response)
-            return answer
-
+        app = _app_at(settings.endpoint, registry)
         try:
-            self._server = make_server(settings.host, settings.port, at_endpoint, _Server, _Handler)
+            self._server = make_server(settings.host, settings.port, app, _Server, _Handler)
         except OSError as error:
             raise ConfigurationError(f"metrics cannot be served on {settings.host}:{settings.port}: {error}") from error
         self.port: int = self._server.server_port
@@ -170,13 +170,48 @@ class MetricsServer:
         self._thread.join()
 
 
+def _app_at(endpoint: str, registry: CollectorRegistry) -> WSGIApplication:
+    app = make_wsgi_app(registry)
+    path = endpoint.encode().decode("latin-1")  # how WSGI spells a path
+
+    def at_endpoint(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != path:
+            start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+            return [f"metrics are at {endpoint}\n".encode()]
+        # OpenMetrics forbids what the guide's rows need: task_x beside task_x_total
+        environ.pop("HTTP_ACCEPT", None)
+        try:
+            answer: Iterable[bytes] = app(environ, start_response)
+        except Exception:
+            logger.exception("metrics: a collector of the registry failed")
+            start_response("500 Internal Server Error", [("Content-Type", "text/plain")])
+            return [b"a collector failed: the log of the process says which\n"]
+        return answer
+
+    return at_endpoint
+
+
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True  # a scraper that hangs keeps neither close() nor the process waiting
     block_on_close = False
 
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's signature
+        logger.debug("metrics: a scraper was given up", exc_info=sys.exception())
+
+
+class _DebugLog(io.TextIOBase):
+    """Stands in for stderr, where wsgiref writes the traceback of a scraper that stopped reading."""
+
+    def write(self, text: str) -> int:
+        logger.debug("metrics: %s", text.rstrip())
+        return len(text)
+
 
 class _Handler(WSGIRequestHandler):
-    timeout = 10.0  # seconds for a scraper to send its request
+    timeout = 10.0  # seconds for a scraper to send its request, and to take each part of the answer
+
+    def get_stderr(self) -> io.TextIOBase:
+        return _DebugLog()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
         logger.debug("metrics: " + format, *args)  # noqa: G003
@@ -187,12 +222,17 @@ def provide_metrics(
 ) -> MetricsServer:
     """Serve this process's metrics on a thread, by default at http://127.0.0.1:2112/metrics.
 
-    registry: your own, which then gets the MetricsCollector (once, however often it is given) and is served as a whole.
-    ConfigurationError when the port is in use.
+    registry: your own, which then gets the MetricsCollector, unless it has one, and is served as a whole.
+    ConfigurationError when the port is in use, or when the registry has other metrics under the same names.
     """
-    registry = registry or CollectorRegistry()
-    with _registries_lock:
-        if registry not in _registries:
-            registry.register(MetricsCollector())
-            _registries.add(registry)
+    registry = CollectorRegistry() if registry is None else registry
+    _register(registry)
     return MetricsServer(settings or MetricsSettings(), registry)
+
+
+def _register(registry: CollectorRegistry) -> None:
+    try:
+        registry.register(MetricsCollector())
+    except ValueError as error:  # names are taken: by a collector of ours, or by somebody else's
+        if not any(isinstance(metric, _GuideRow) for metric in registry.collect()):
+            raise ConfigurationError(f"registry has other metrics under the names of ours: {error}") from error

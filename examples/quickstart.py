@@ -1,4 +1,4 @@
-"""Two workers: one returns a struct, one comes back after a while. Run by scripts/quickstart.sh, and by a test."""
+"""Two workers: one returns a struct, one comes back after a while."""
 
 import dataclasses
 import random
@@ -15,7 +15,7 @@ class TaskOutput:
 
 
 def simple_worker(task: Task) -> TaskOutput:
-    return TaskOutput(keys=["Key1", "Key2"], message="Hello World", value=random.random())  # noqa: S311 - no secret
+    return TaskOutput(keys=["Key1", "Key2"], message="Hello World", value=random.random())
 
 
 def long_running_worker(task: Task) -> TaskResult:

@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-BLOCK = re.compile(r"(?<=<!-- snippet: )(?P<path>\S+) -->\n```(?P<language>\w+)\n.*?\n```", re.DOTALL)
+BLOCK = re.compile(
+    r"(?<=<!-- snippet: )(?P<path>\S+) -->\n```(?P<language>\w+)\n(?:.*?\n)??```$", re.DOTALL | re.MULTILINE
+)
 
 
 def synced(text: str) -> str:

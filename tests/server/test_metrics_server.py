@@ -1,16 +1,18 @@
 """Metrics over HTTP, and that importing the package starts nothing."""
 
+import logging
 import socket
 import subprocess
 import sys
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from conductor import ConfigurationError, MetricsSettings, provide_metrics
+from conductor import ConfigurationError, MetricsCollector, MetricsSettings, provide_metrics
 from support.stub import UPDATE_V2, error
 from support.waiting import eventually
 
@@ -77,11 +79,83 @@ def test_a_registry_of_ones_own_is_served_as_a_whole_and_may_be_given_twice():
             assert text.count("# TYPE task_poll_counter untyped") == 1
 
 
+def test_a_registry_that_has_a_collector_already_is_served_as_it_is():
+    registry = CollectorRegistry()
+    registry.register(MetricsCollector())
+    with provide_metrics(ANY_PORT, registry) as server:
+        assert scrape(server)[1].count("# TYPE task_poll_counter untyped") == 1
+
+
+def test_a_registry_that_has_lost_its_collector_gets_another():
+    registry, collector = CollectorRegistry(), MetricsCollector()
+    registry.register(collector)
+    provide_metrics(ANY_PORT, registry).close()
+    registry.unregister(collector)
+    with provide_metrics(ANY_PORT, registry) as server:
+        assert "# TYPE task_poll_counter untyped" in scrape(server)[1]
+
+
+def test_a_registry_with_other_metrics_under_the_same_names_is_refused():
+    registry = CollectorRegistry()
+    Gauge("active_workers", "Of the user's own", registry=registry)
+    with pytest.raises(ConfigurationError, match="registry has other metrics .*active_workers"):
+        provide_metrics(ANY_PORT, registry)
+
+
+def test_an_endpoint_may_hold_any_letter():
+    with provide_metrics(MetricsSettings(port=0, endpoint="/métriques")) as server:
+        assert "task_poll_counter" in scrape(server, urllib.parse.quote("/métriques"))[1]
+
+
+def test_a_collector_that_fails_is_answered_with_500_and_logged(caplog, capfd):
+    class Failing:
+        def collect(self):
+            raise RuntimeError("out of numbers")
+
+    registry = CollectorRegistry()
+    with provide_metrics(ANY_PORT, registry) as server:
+        failing = Failing()
+        registry.register(failing)
+        with pytest.raises(urllib.error.HTTPError, match="500"):
+            scrape(server)
+        registry.unregister(failing)
+        scrape(server)
+    assert "out of numbers" in caplog.text
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_scraper_that_sends_no_request_is_given_up_quietly(monkeypatch, caplog, capfd):
+    monkeypatch.setattr("conductor.metrics._Handler.timeout", 0.01)
+    caplog.set_level(logging.DEBUG, "conductor.metrics")
+    with (
+        provide_metrics(ANY_PORT) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=5) as hanging,
+    ):
+        assert hanging.recv(1) == b""
+        eventually(lambda: "a scraper was given up" in caplog.text)
+    assert {record.levelname for record in caplog.records} == {"DEBUG"}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_scraper_that_does_not_read_is_given_up_quietly(monkeypatch, caplog, capfd):
+    monkeypatch.setattr("conductor.metrics._Handler.timeout", 0.2)
+    caplog.set_level(logging.DEBUG, "conductor.metrics")
+    registry = CollectorRegistry()
+    big = Counter("big", "Longer than what a socket buffers", ["text"], registry=registry)
+    big.labels("x" * 30_000_000).inc()
+    with provide_metrics(ANY_PORT, registry) as server, socket.create_connection(("127.0.0.1", server.port)) as stalled:
+        stalled.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        eventually(lambda: "TimeoutError" in caplog.text)
+    assert {record.levelname for record in caplog.records} == {"DEBUG"}
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_scraper_that_says_nothing_holds_up_neither_others_nor_close():
     server = provide_metrics(ANY_PORT)
     with socket.create_connection(("127.0.0.1", server.port)):
         scrape(server)
         server.close()
+        provide_metrics(MetricsSettings(port=server.port)).close()
 
 
 def test_a_runner_is_counted(stub, runner):
@@ -114,5 +188,20 @@ assert threading.active_count() == 1
 assert "task_poll" not in {metric.name for metric in REGISTRY.collect()}
 extras = {"httpx", "attrs", "attr", "requests", "rich", "opentelemetry", "pydantic", "conductor.testing"}
 assert not extras & set(sys.modules), extras & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_a_task_that_began_before_anybody_read_is_active_while_it_runs_and_gone_after_it():
+    """In a process of its own: in this one somebody has read already."""
+    code = """
+import conductor
+from conductor import _recording
+_recording.execution_started("t")
+collector = conductor.MetricsCollector()
+active = lambda: [s.value for m in collector.collect() for s in m.samples if s.name == "active_workers"]
+assert active() == [1], active()
+_recording.execution_finished("t", 0.1)
+assert active() == [0], active()
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

@@ -147,17 +147,34 @@ def test_ten_thousand_different_errors_are_one_series(registry, name):
 
 
 @pytest.mark.parametrize(
-    "record",
+    ("function", "record"),
     [
-        lambda: metrics.poll_finished("t", "soon"),
-        lambda: metrics.result_size("t", None),
-        lambda: metrics.execution_finished("t", object()),
+        ("poll_finished", lambda: metrics.poll_finished("t", "soon")),
+        ("result_size", lambda: metrics.result_size("t", None)),
+        ("_time_execution", lambda: metrics.execution_finished("t", object())),
     ],
 )
-def test_what_cannot_be_recorded_is_said_once_and_raises_nothing(registry, caplog, record):
+def test_what_cannot_be_recorded_is_said_once_and_raises_nothing(registry, caplog, function, record):
     for _ in range(3):
         record()
-    assert caplog.text.count("a metric could not be recorded") <= 1
+    assert [entry.levelname for entry in caplog.records] == ["ERROR"]
+    assert f"this is said once for {function}" in caplog.text
+
+
+@pytest.mark.parametrize("task_type", [None, 7, object(), ["a"]])
+def test_a_task_type_that_is_no_string_raises_nothing(registry, task_type):
+    metrics.poll_finished(task_type, 0.1)
+    metrics.execution_started(task_type)
+    metrics.execution_finished(task_type, 0.1)
+    generate_latest(registry)
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1.0])
+def test_a_duration_that_is_none_raises_nothing_and_can_be_served(registry, name, seconds):
+    metrics.execution_started(name)
+    metrics.execution_finished(name, seconds)
+    assert registry.get_sample_value("active_workers", {"taskType": name}) == 0
+    assert list(parse_text(generate_latest(registry).decode()))
 
 
 def test_all_collectors_show_the_same_numbers(registry, name):
@@ -172,3 +189,25 @@ def test_all_collectors_show_the_same_numbers(registry, name):
 def test_a_second_collector_in_one_registry_is_refused_by_the_registry(registry):
     with pytest.raises(ValueError, match="Duplicated timeseries"):
         registry.register(MetricsCollector())
+
+
+def test_a_collector_can_leave_a_registry_and_another_can_join(name):
+    registry, collector = CollectorRegistry(), MetricsCollector()
+    registry.register(collector)
+    registry.unregister(collector)
+    assert not list(registry.collect())
+    registry.register(MetricsCollector())
+    metrics.paused(name)
+    assert registry.get_sample_value("task_paused_total", {"taskType": name}) == 1
+
+
+def test_a_collector_claims_each_name_that_it_gives(registry, name):
+    metrics.poll_finished(name, 0.1, TransportError("x"))
+    metrics.execution_started(name)
+    metrics.execution_finished(name, 0.1, KeyError("x"))
+    metrics.update_finished(name, 0.1, TransportError("x"))
+    metrics.result_size(name, 1)
+    given = {sample.name for family in registry.collect() for sample in family.samples}
+    assert "task_result_size_sum" in given
+    for sample in given:
+        assert list(registry.restricted_registry([sample]).collect()), f"{sample} is not claimed"
