@@ -40,7 +40,6 @@ class ApiError(ConductorError):
     retryable: Conductor's flag; it is true for nothing but its TransientException (server 3.32.3).
     validation_errors: Conductor's list of ``{path, message, invalidValue}``, empty for most errors.
     conductor: whether the body was Conductor's error JSON, and not a gateway's page.
-    retry_after: seconds the server asked to wait, None when it did not.
     """
 
     def __init__(
@@ -53,7 +52,6 @@ class ApiError(ConductorError):
         retryable: bool = False,
         validation_errors: Sequence[Any] = (),
         conductor: bool = False,
-        retry_after: float | None = None,
     ) -> None:
         super().__init__(status, method, path_template, message)
         self.status = status
@@ -63,7 +61,6 @@ class ApiError(ConductorError):
         self.retryable = retryable
         self.validation_errors = list(validation_errors)
         self.conductor = conductor
-        self.retry_after = retry_after
 
     def __str__(self) -> str:
         return f"{self.method} {self.path_template} answered {self.status}: {self.message}"
@@ -82,7 +79,7 @@ class ConflictError(ApiError):
 
 
 class RateLimitedError(ApiError):
-    """429: too many requests; ``retry_after`` says how long to wait, if the server did."""
+    """429: too many requests."""
 
 
 class ServerError(ApiError):

@@ -27,6 +27,9 @@ def synced(text: str) -> str:
 def main() -> int:
     readme = ROOT / "README.md"
     text = readme.read_text()
+    if text.count("```python") != len(BLOCK.findall(text)):
+        print("README.md has Python code that belongs to no file that is tested", file=sys.stderr)
+        return 1
     if synced(text) == text:
         return 0
     if "--check" in sys.argv:

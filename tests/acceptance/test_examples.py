@@ -1,0 +1,45 @@
+"""The README's programs do what it says, on a scripted server."""
+
+import importlib.util
+import signal
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from conductor import MetricsSettings
+from support.stub import POLL, TOKEN, Answer
+from support.waiting import eventually
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+
+
+def test_the_configured_program_says_all_of_it_on_the_wire(stub, start_program, monkeypatch):
+    monkeypatch.setenv("MY_KEY_ID", "key")
+    monkeypatch.setenv("MY_KEY_SECRET", "secret")
+    monkeypatch.setenv("MY_SERVER_URL", stub.url)
+    stub.answers[TOKEN].append(Answer(body={"token": "abc"}))
+    stub.add_task("greet", domain="blue", inputData={"name": "Ada"})
+    process = start_program((EXAMPLES / "configured.py").read_text(), "http://127.0.0.1:1")
+    (result,) = eventually(stub.results)
+    assert result["outputData"] == {"greeting": "Hello Ada"}
+    assert [entry["log"] for entry in result["logs"]] == ["greeting"]
+    assert result["workerId"] == "greeter-1"
+    poll = stub.of(POLL)[0]
+    assert poll.query == {"workerid": "greeter-1", "domain": "blue", "count": "1", "timeout": "2000"}
+    assert poll.headers["x-authorization"] == "abc"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+
+
+def test_the_metrics_example_serves_and_registers(monkeypatch):
+    spec = importlib.util.spec_from_file_location("metrics_example", EXAMPLES / "metrics.py")
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    given = []
+    monkeypatch.setattr(example, "provide_metrics", lambda *arguments: given.append(arguments))
+    registry = CollectorRegistry()
+    example.by_default()
+    example.with_metrics_of_your_own(registry)
+    assert given == [(), (MetricsSettings(port=9100, host="0.0.0.0"), registry)]
+    example.served_by_yourself(registry)
+    assert "task_poll" in {metric.name for metric in registry.collect()}
