@@ -18,7 +18,7 @@ from conductor._threads import LoopThread
 from conductor.errors import ConfigurationError
 from conductor.runner.running_worker import RunningWorker
 from conductor.settings import Duration, positive_int, seconds
-from conductor.task_client import HttpTaskClient
+from conductor.task_client import HttpTaskClient, TaskClient
 from conductor.transport import ApiClient
 from conductor.worker import Execute, Worker, WorkerKey, checked_poll_interval, checked_poll_timeout
 
@@ -30,7 +30,7 @@ _LOOK_AGAIN = 0  # what a watcher is told besides signal numbers: a worker ended
 class TaskRunner:
     """Polls tasks from a Conductor server and runs worker functions for them. Thread-safe.
 
-    api_client: None makes one from the environment, which the runner then also closes.
+    api_client: None makes one from the environment, which the runner then also closes. (Tests may give a TaskClient.)
     worker_id: what the server shows as the poller; None: this machine's host name.
     shutdown_timeout: how long running tasks may take to finish, counted from ``shutdown``; seconds or timedelta.
 
@@ -39,15 +39,20 @@ class TaskRunner:
     """
 
     def __init__(
-        self, api_client: ApiClient | None = None, *, worker_id: str | None = None, shutdown_timeout: Duration = 30.0
+        self,
+        api_client: ApiClient | TaskClient | None = None,
+        *,
+        worker_id: str | None = None,
+        shutdown_timeout: Duration = 30.0,
     ) -> None:
         if worker_id is not None and (not isinstance(worker_id, str) or not worker_id):
             raise ConfigurationError(f"worker_id must be None or a name, not {worker_id!r}")
         self._shutdown_timeout = seconds("shutdown_timeout", shutdown_timeout)
         self._worker_id = worker_id or socket.gethostname()
-        self._api_client = api_client or ApiClient()
-        self._made_client = api_client is None
-        self._client = HttpTaskClient(self._api_client)
+        self._own_client = None
+        if api_client is None:
+            api_client = self._own_client = ApiClient()
+        self._client = HttpTaskClient(api_client) if isinstance(api_client, ApiClient) else api_client
         self._loop_thread = LoopThread("conductor-loop")
         self._lock = threading.Lock()  # guards everything below
         self._workers: dict[WorkerKey, RunningWorker] = {}  # the last one started for each key, stopping ones included
@@ -196,8 +201,8 @@ class TaskRunner:
 
     def _ended(self) -> bool:
         self._loop_thread.close()
-        if self._made_client:
-            self._api_client.close()
+        if self._own_client is not None:
+            self._own_client.close()
         with self._lock:
             return not any(running.left_work_behind for running in (*self._workers.values(), *self._replaced))
 

@@ -20,8 +20,14 @@ OWNER = "team@example.com"
 
 
 @pytest.fixture
-def api_client(real_server_url):
-    with ApiClient(http_settings=HttpSettings(real_server_url)) as client:
+def server_url(real_server_url):
+    """The API URL of the server that a scenario runs on."""
+    return real_server_url
+
+
+@pytest.fixture
+def api_client(server_url):
+    with ApiClient(http_settings=HttpSettings(server_url)) as client:
         yield client
 
 

@@ -1,0 +1,125 @@
+"""Testing a worker without a server: its function alone, or a runner on a client that a test scripts."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from conductor.errors import ConductorError
+from conductor.models import Task, TaskResultStatus
+from conductor.runner.execute import execute as call
+from conductor.runner.execute import execute_async
+from conductor.runner.slots import Flag
+from conductor.task_client import Delivery
+from conductor.task_result import TaskResult, to_task_result
+from conductor.worker import Worker
+
+WORKER_ID = "test-worker"
+
+
+def make_task(input_data: Mapping[str, Any] | None = None, **members: Any) -> Task:
+    """A task as a worker would get it; members by their names in snake_case, e.g. ``retry_count=2``."""
+    ids: dict[str, Any] = {
+        "task_id": "task-1",
+        "workflow_instance_id": "workflow-1",
+        "poll_count": 1,
+        "response_timeout_seconds": 3600,
+    }
+    return Task(**(ids | members), input_data=dict(input_data or {}))
+
+
+def run_worker(
+    execute: Callable[[Task], Any], input_data: Mapping[str, Any] | None = None, **members: Any
+) -> TaskResult:
+    """Run a worker function once, on this thread, as a runner would; returns the result that would be sent.
+
+    execute: ``def`` or ``async def`` (which needs a thread without a running event loop). input_data: the task's input.
+    members: more of the task, e.g. ``retry_count=2``. What the function raises becomes the result's status and reason.
+    """
+    task = make_task(input_data, **members)
+    if Worker("test", execute).is_async:
+        outcome = asyncio.run(execute_async(execute, task, Flag()))
+    else:
+        outcome = call(execute, task, Flag())
+    return to_task_result(task, outcome, WORKER_ID)[0]
+
+
+class FakeTaskClient:
+    """A TaskClient without a server, for ``TaskRunner(FakeTaskClient())``. Thread-safe.
+
+    ``add_task`` feeds it, ``results`` waits for what was sent. A task that is answered with IN_PROGRESS is queued again
+    at once, whatever its callback, with its new output and poll_count + 1.
+    """
+
+    def __init__(self) -> None:
+        self._ids = itertools.count(1)
+        self._changed = threading.Condition()  # guards everything below
+        self._queues: defaultdict[tuple[str, str | None], deque[Task]] = defaultdict(deque)
+        self._tasks: dict[str, Task] = {}
+        self._results: list[TaskResult] = []
+        self._failures: deque[ConductorError] = deque()
+
+    def add_task(
+        self, task_name: str, input_data: Mapping[str, Any] | None = None, *, domain: str | None = None, **members: Any
+    ) -> str:
+        """Queue a task; returns its id. members: as for run_worker."""
+        number = next(self._ids)
+        ids: dict[str, Any] = {
+            "task_id": f"task-{number}",
+            "workflow_instance_id": f"workflow-{number}",
+            "poll_count": 0,
+        }
+        task = make_task(input_data, **(ids | {"task_def_name": task_name, "domain": domain} | members))
+        with self._changed:
+            self._tasks[task.task_id] = task
+            self._queues[task_name, domain].append(task)
+            self._changed.notify_all()
+        return task.task_id
+
+    def fail_next(self, error: ConductorError) -> None:
+        """Let one more update raise the error instead of being accepted."""
+        with self._changed:
+            self._failures.append(error)
+
+    def results(self, count: int, timeout: float = 5.0) -> list[TaskResult]:
+        """The accepted results, in order, once there are so many; TimeoutError when that takes longer (seconds)."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self._results) >= count, timeout):
+                raise TimeoutError(f"{len(self._results)} of {count} results within {timeout} s")
+            return list(self._results)
+
+    def batch_poll(self, task_name: str, worker_id: str, domain: str | None, count: int, timeout: float) -> Delivery:
+        with self._changed:
+            self._changed.wait_for(lambda: self._queues[task_name, domain], timeout)
+            return self._pop((task_name, domain), worker_id, count)
+
+    def update(self, result: TaskResult) -> None:
+        with self._changed:
+            if self._failures:
+                raise self._failures.popleft()
+            self._results.append(result)
+            task = self._tasks.get(result.task_id)
+            if task is not None and result.status == TaskResultStatus.IN_PROGRESS:
+                task.output_data = result.output_data
+                self._queues[task.task_def_name, task.domain].append(task)
+            self._changed.notify_all()
+
+    def update_and_poll(self, result: TaskResult) -> Delivery:
+        self.update(result)
+        with self._changed:
+            task = self._tasks.get(result.task_id)
+            if task is None or result.status == TaskResultStatus.IN_PROGRESS:
+                return Delivery([], [])
+            return self._pop((task.task_def_name, task.domain), result.worker_id, 1)
+
+    def _pop(self, key: tuple[str, str | None], worker_id: str, count: int) -> Delivery:
+        queue = self._queues[key]
+        tasks = [queue.popleft() for _ in range(min(count, len(queue)))]
+        for task in tasks:
+            task.poll_count += 1
+            task.worker_id = worker_id
+        return Delivery(tasks, [])
