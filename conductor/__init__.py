@@ -3,72 +3,51 @@
 from typing import TYPE_CHECKING, Any
 
 from conductor.errors import (
-    ApiError,
-    AuthenticationError,
-    ConductorError,
-    ConfigurationError,
-    ConflictError,
-    DecodeError,
-    NonRetryableError,
-    NotFoundError,
-    RateLimitedError,
-    ServerError,
-    TransportError,
+    ApiError as ApiError,
+    AuthenticationError as AuthenticationError,
+    ConductorError as ConductorError,
+    ConfigurationError as ConfigurationError,
+    ConflictError as ConflictError,
+    DecodeError as DecodeError,
+    NonRetryableError as NonRetryableError,
+    NotFoundError as NotFoundError,
+    RateLimitedError as RateLimitedError,
+    ServerError as ServerError,
+    TransportError as TransportError,
 )
-from conductor.executor import TaskExecutor, WorkflowExecutor
+from conductor.executor import TaskExecutor as TaskExecutor, WorkflowExecutor as WorkflowExecutor
 from conductor.models import (
-    Task,
-    TaskDef,
-    TaskExecLog,
-    TaskResultStatus,
-    TaskStatus,
-    Workflow,
-    WorkflowDef,
-    WorkflowTask,
+    ExternalStorageLocation as ExternalStorageLocation,
+    PollData as PollData,
+    SearchResult as SearchResult,
+    Task as Task,
+    TaskDef as TaskDef,
+    TaskDefRetryLogic as TaskDefRetryLogic,
+    TaskDefTimeoutPolicy as TaskDefTimeoutPolicy,
+    TaskExecLog as TaskExecLog,
+    TaskResultStatus as TaskResultStatus,
+    TaskStatus as TaskStatus,
+    Workflow as Workflow,
+    WorkflowDef as WorkflowDef,
+    WorkflowStatus as WorkflowStatus,
+    WorkflowTask as WorkflowTask,
 )
-from conductor.runner.execute import TaskContext, task_context
-from conductor.runner.task_runner import TaskRunner
-from conductor.settings import AuthenticationSettings, HttpSettings, MetricsSettings
-from conductor.task_result import TaskResult
-from conductor.transport import ApiClient
+from conductor.runner.execute import TaskContext as TaskContext, task_context as task_context
+from conductor.runner.task_runner import TaskRunner as TaskRunner
+from conductor.settings import (
+    AuthenticationSettings as AuthenticationSettings,
+    HttpSettings as HttpSettings,
+    MetricsSettings as MetricsSettings,
+)
+from conductor.task_result import TaskResult as TaskResult
+from conductor.transport import ApiClient as ApiClient
 
 if TYPE_CHECKING:
-    from conductor.metrics import MetricsCollector, MetricsServer, provide_metrics
-
-__all__ = [
-    "ApiClient",
-    "ApiError",
-    "AuthenticationError",
-    "AuthenticationSettings",
-    "ConductorError",
-    "ConfigurationError",
-    "ConflictError",
-    "DecodeError",
-    "HttpSettings",
-    "MetricsCollector",
-    "MetricsServer",
-    "MetricsSettings",
-    "NonRetryableError",
-    "NotFoundError",
-    "RateLimitedError",
-    "ServerError",
-    "Task",
-    "TaskContext",
-    "TaskDef",
-    "TaskExecLog",
-    "TaskExecutor",
-    "TaskResult",
-    "TaskResultStatus",
-    "TaskRunner",
-    "TaskStatus",
-    "TransportError",
-    "Workflow",
-    "WorkflowDef",
-    "WorkflowExecutor",
-    "WorkflowTask",
-    "provide_metrics",
-    "task_context",
-]
+    from conductor.metrics import (
+        MetricsCollector as MetricsCollector,
+        MetricsServer as MetricsServer,
+        provide_metrics as provide_metrics,
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -23,6 +23,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -31,6 +32,8 @@ import msgspec
 
 from conductor.errors import ConfigurationError
 
+_DIGITS = 1_000  # of a number, the same parser's limit
+_TOO_LONG = re.compile(rb"\d{%d}" % (_DIGITS + 1))
 _LEVELS = 999  # the server's parser takes 1,000 (Jackson's StreamReadConstraints), and the result itself is the first
 
 
@@ -63,6 +66,7 @@ def _looks_wrong(encoded: bytes, data: dict[str, Any]) -> bool:
     """Whether it is worth walking the value: each of these is cheap, and rare in outputs that are fine."""
     return (
         b"null" in encoded  # msgspec writes NaN and infinity so
+        or (len(encoded) > _DIGITS and _TOO_LONG.search(encoded) is not None)
         or encoded.count(b"[") + encoded.count(b"{") > _LEVELS
         or len(_encoder.encode(data)) != len(encoded)  # a key that stood twice in one object
     )
@@ -72,6 +76,8 @@ def _plain(value: Any) -> Any:
     """The types that msgspec does not know by itself."""
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, bool):  # as a key: JSON would say "true", msgspec "1"
+        raise TypeError("a bool is no key")
     for builtin in (str, int, float):  # subclasses, as numpy.float64 is one
         if isinstance(value, builtin):
             return builtin(value)
@@ -129,6 +135,8 @@ def _find_problem(root: Any) -> str | None:
             return f"{place.path()}: {_reason(error, place.value)}"
         if isinstance(place.value, float) and not math.isfinite(place.value):
             return f"{place.path()}: NaN and infinity have no JSON form"
+        if isinstance(place.value, int) and abs(place.value) >= 10**_DIGITS:
+            return f"{place.path()}: a number of over {_DIGITS} digits"
         places += [_Place(child, step, place, place.depth + 1) for step, child in reversed(children or [])]
     return None
 

@@ -111,41 +111,21 @@ def update_finished(to: Instruments, task_type: str, seconds: float, error: Exce
 
 
 @_recording
-def result_size(to: Instruments, task_type: str, size_bytes: int) -> None:
-    to.result_size.labels(task_type).observe(size_bytes)
+def count(to: Instruments, counter: str, *labels: str) -> None:
+    """One more of what an Instruments' counter of that name counts."""
+    getattr(to, counter).labels(*labels).inc()
 
 
 @_recording
-def execution_queue_full(to: Instruments, task_type: str) -> None:
-    to.queue_full.labels(task_type).inc()
+def observe(to: Instruments, histogram: str, value: float, *labels: str) -> None:
+    """A value for an Instruments' histogram of that name."""
+    getattr(to, histogram).labels(*labels).observe(value)
 
 
-@_recording
-def paused(to: Instruments, task_type: str) -> None:
-    to.paused.labels(task_type).inc()
-
-
-@_recording
-def uncaught_exception(to: Instruments, error: BaseException) -> None:
-    to.uncaught.labels(_name(error)).inc()
-
-
-@_recording
-def external_payload_used(to: Instruments, entity_name: str, operation: str, payload_type: str) -> None:
-    to.payloads.labels(entity_name, operation, payload_type).inc()
-
-
-@_recording
-def workflow_start_failed(to: Instruments, workflow_type: str, error: Exception) -> None:
-    to.start_errors.labels(workflow_type, _name(error)).inc()
-
-
-@_recording
-def workflow_input_size(to: Instruments, workflow_type: str, version: str, size_bytes: int) -> None:
-    to.input_size.labels(workflow_type, version).observe(size_bytes)
-
-
-@_recording
-def http_request(to: Instruments, method: str, uri: str, status: int, seconds: float) -> None:
+def http_request(method: str, uri: str, status: int, seconds: float) -> None:
     """uri: the path template. status: 0 when no answer came."""
-    to.http_time.labels(method, uri, str(status)).observe(seconds)
+    observe("http_time", seconds, method, uri, str(status))
+
+
+def uncaught_exception(error: BaseException) -> None:
+    count("uncaught", type(error).__name__)

@@ -6,6 +6,7 @@ a call needs a token   what happens
 one is cached          it is used, however old: only the server knows when it ends
 none is cached         one thread fetches it, the others wait for that answer
 it was refused (401)   the same, unless another thread has fetched a newer one meanwhile
+a renewed one too      no other is fetched within a second: that refusal is the caller's
 the fetch failed       every waiting caller gets that error; the next fetch waits for a back-off step,
                        and calls before that get the same error without one
 =====================  ==============================================================================
@@ -21,6 +22,9 @@ from concurrent.futures import Future
 
 from conductor._backoff import Backoff
 from conductor.errors import ConductorError, DecodeError
+
+RENEWAL_PACE = 1.0
+"""Seconds from one renewal to the next where a server refuses what it has just given."""
 
 _HEADER_TOKEN = re.compile(r"[\x21-\x7e]+")
 
@@ -39,6 +43,7 @@ class TokenCache:
         self._fetching: Future[str] | None = None
         self._failure: ConductorError | None = None
         self._not_before = 0.0
+        self._next_renewal = 0.0
         self._backoff = Backoff()
 
     def __repr__(self) -> str:
@@ -47,10 +52,19 @@ class TokenCache:
     def token(self) -> str:
         """The cached token, or a new one. Blocks while one is fetched; raises what the fetch raised."""
         token = self._token  # one reference: reading it needs no lock
-        return token if token is not None else self.renew(None)
+        return token if token is not None else self._fetched(None)
 
-    def renew(self, refused: str | None) -> str:
-        """A token other than the refused one. Blocks while one is fetched; raises what the fetch raised."""
+    def renew(self, refused: str) -> str | None:
+        """A token to replace the refused one; None when that came from a renewal just now.
+
+        Blocks while one is fetched; raises what the fetch raised.
+        """
+        with self._lock:
+            if refused == self._token and self._clock() < self._next_renewal:
+                return None
+        return self._fetched(refused)
+
+    def _fetched(self, refused: str | None) -> str:
         with self._lock:
             if self._token is not None and self._token != refused:
                 return self._token
@@ -79,6 +93,8 @@ class TokenCache:
             with self._lock:
                 self._fetching = None
                 self._failure = None
+                if self._token is not None:
+                    self._next_renewal = self._clock() + RENEWAL_PACE
                 self._token = token
                 self._backoff.reset()
             fetching.set_result(token)

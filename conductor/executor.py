@@ -196,12 +196,12 @@ class WorkflowExecutor(_Executor):
         overwrite=False: ConflictError if one exists; they are created one by one, so those before it stay.
         """
         if overwrite:
-            self._update_workflow_defs(workflow_defs)
+            self._replace_workflows(workflow_defs)
         else:
             for workflow_def in workflow_defs:
                 self._api.call(metadata.register_workflow_def.sync, workflow_def)
 
-    def _update_workflow_defs(self, workflow_defs: Sequence[WorkflowDef]) -> None:
+    def _replace_workflows(self, workflow_defs: Sequence[WorkflowDef]) -> None:
         answer = self._api.call(metadata.update_workflow_defs.sync, list(workflow_defs))
         for name, message in (answer.bulk_error_results or {}).items():  # inside a 200 (server 3.32.3)
             raise ApiError(
@@ -231,11 +231,11 @@ class WorkflowExecutor(_Executor):
             task_to_domain=dict(task_to_domain or {}),
             priority=priority,
         )
-        _recording.workflow_input_size(name, "" if version is None else str(version), size)
+        _recording.observe("input_size", size, name, "" if version is None else str(version))
         try:
             return self._api.call(workflows.start_workflow.sync, request)
         except ConductorError as error:
-            _recording.workflow_start_failed(name, error)
+            _recording.count("start_errors", name, type(error).__name__)
             raise
 
     def get_workflow(self, workflow_id: str, include_tasks: bool = True) -> Workflow:

@@ -199,19 +199,11 @@ class _Server(ThreadingMixIn, WSGIServer):
         logger.debug("metrics: a scraper was given up", exc_info=sys.exception())
 
 
-class _DebugLog(io.TextIOBase):
-    """Stands in for stderr, where wsgiref writes the traceback of a scraper that stopped reading."""
-
-    def write(self, text: str) -> int:
-        logger.debug("metrics: %s", text.rstrip())
-        return len(text)
-
-
 class _Handler(WSGIRequestHandler):
     timeout = 10.0  # seconds for a scraper to send its request, and to take each part of the answer
 
-    def get_stderr(self) -> io.TextIOBase:
-        return _DebugLog()
+    def get_stderr(self) -> io.StringIO:
+        return io.StringIO()  # where wsgiref would write the traceback of a scraper that stopped reading
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
         logger.debug("metrics: " + format, *args)  # noqa: G003

@@ -3,45 +3,29 @@
 from __future__ import annotations
 
 from conductor_client.models import (
-    ExternalStorageLocation,
-    GenerateTokenRequest,
-    PollData,
-    StartWorkflowRequest,
-    Task,
-    TaskDef,
-    TaskExecLog,
-    TaskResult,
-    TaskResultStatus,
-    TaskStatus,
-    Workflow,
-    WorkflowDef,
-    WorkflowStatus,
-    WorkflowStatusSummary,
-    WorkflowTask,
+    ExternalStorageLocation as ExternalStorageLocation,
+    GenerateTokenRequest as GenerateTokenRequest,
+    PollData as PollData,
+    SearchResultTaskSummary,
+    SearchResultWorkflowSummary,
+    StartWorkflowRequest as StartWorkflowRequest,
+    Task as Task,
+    TaskDef as TaskDef,
+    TaskDefRetryLogic as TaskDefRetryLogic,
+    TaskDefTimeoutPolicy as TaskDefTimeoutPolicy,
+    TaskExecLog as TaskExecLog,
+    TaskResult as TaskResult,
+    TaskResultStatus as TaskResultStatus,
+    TaskStatus as TaskStatus,
+    Workflow as Workflow,
+    WorkflowDef as WorkflowDef,
+    WorkflowStatus as WorkflowStatus,
+    WorkflowStatusSummary as WorkflowStatusSummary,
+    WorkflowTask as WorkflowTask,
 )
-from conductor_client.models import SearchResultTaskSummary as SearchResult
-from conductor_client.models import SearchResultWorkflowSummary as WorkflowSearchResult
 
-__all__ = [
-    "ExternalStorageLocation",
-    "GenerateTokenRequest",
-    "PollData",
-    "SearchResult",
-    "StartWorkflowRequest",
-    "Task",
-    "TaskDef",
-    "TaskExecLog",
-    "TaskResult",
-    "TaskResultStatus",
-    "TaskStatus",
-    "Workflow",
-    "WorkflowDef",
-    "WorkflowSearchResult",
-    "WorkflowStatus",
-    "WorkflowStatusSummary",
-    "WorkflowTask",
-    "milliseconds",
-]
+SearchResult = SearchResultTaskSummary
+WorkflowSearchResult = SearchResultWorkflowSummary
 
 
 def milliseconds(seconds: float) -> int:

@@ -18,6 +18,8 @@ Duration = float | timedelta
 
 DEFAULT_SERVER_URL = "http://localhost:8080/api"
 DEFAULT_READ_TIMEOUT = 30.0
+LONGEST = 1e9
+"""Seconds; what the system's timers take ends not far above."""
 
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _NOT_IN_A_SEGMENT = re.compile(r"[/\\\x00-\x1f\x7f]")
@@ -25,7 +27,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
-def seconds(name: str, value: Duration, *, minimum: float = 0.0, maximum: float = math.inf) -> float:
+def seconds(name: str, value: Duration, *, minimum: float = 0.0, maximum: float = LONGEST) -> float:
     """The duration in seconds; ConfigurationError, naming the argument, unless finite and within the limits."""
     number = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
@@ -43,12 +45,17 @@ def positive_int(name: str, value: int) -> int:
     return value
 
 
+def is_text(value: str) -> bool:
+    """Whether it can be sent as UTF-8: it holds no lone surrogate."""
+    return value == value.encode("utf-8", "ignore").decode("utf-8")
+
+
 def path_segment(name: str, value: str) -> str:
     """The value; ConfigurationError, naming the argument, unless it can stand in a URL's path as one segment.
 
     The server refuses %2F and %5C there (3.32.3), and ``.`` and ``..`` would make it another path.
     """
-    if not isinstance(value, str) or value in ("", ".", "..") or _NOT_IN_A_SEGMENT.search(value):
+    if not isinstance(value, str) or value in ("", ".", "..") or _NOT_IN_A_SEGMENT.search(value) or not is_text(value):
         raise ConfigurationError(f"{name} must be a name without slashes and control characters, not {value!r}")
     return value
 
@@ -77,7 +84,7 @@ class AuthenticationSettings:
         return cls(key_id, key_secret)
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(init=False)
 class HttpSettings:
     """Where the server is and how to reach it. After construction every attribute holds the value in force.
 
@@ -118,19 +125,15 @@ class HttpSettings:
             raise ConfigurationError("client_key needs a client_cert")
         if not isinstance(verify, bool):
             raise ConfigurationError(f"verify must be True or False, not {verify!r}: a file of authorities is ca_file")
-        in_force = {
-            "base_url": url,
-            "headers": _checked_headers(headers or {}),
-            "connect_timeout": seconds("connect_timeout", connect_timeout, minimum=0.001),
-            "read_timeout": _read_timeout(read_timeout),
-            "ca_file": _checked_file("ca_file", ca_file),
-            "client_cert": _checked_file("client_cert", client_cert),
-            "client_key": _checked_file("client_key", client_key),
-            "proxy_url": _proxy_for(url) if proxy_url is None else _checked_url("proxy_url", proxy_url),
-            "verify": verify,
-        }
-        for name, value in in_force.items():
-            object.__setattr__(self, name, value)  # how a frozen dataclass sets its own attributes
+        self.base_url = url
+        self.headers = _checked_headers(headers or {})
+        self.connect_timeout = seconds("connect_timeout", connect_timeout, minimum=0.001)
+        self.read_timeout = _read_timeout(read_timeout)
+        self.ca_file = _checked_file("ca_file", ca_file)
+        self.client_cert = _checked_file("client_cert", client_cert)
+        self.client_key = _checked_file("client_key", client_key)
+        self.proxy_url = _proxy_for(url) if proxy_url is None else _checked_url("proxy_url", proxy_url)
+        self.verify = verify
 
 
 @dataclass(frozen=True)
@@ -200,7 +203,7 @@ def _read_timeout(value: Duration | None) -> float:
     if value is not None:
         return seconds("read_timeout", value, minimum=0.001)
     text = os.environ.get("CONDUCTOR_CLIENT_HTTP_TIMEOUT")
-    if text is None:
+    if not text:
         return DEFAULT_READ_TIMEOUT
     try:
         return seconds("CONDUCTOR_CLIENT_HTTP_TIMEOUT", float(text), minimum=0.001)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -25,6 +25,7 @@ class Delivery(NamedTuple):
     unreadable: list[TaskResult]
 
 
+@runtime_checkable
 class TaskClient(Protocol):
     """Thread-safe. Each call blocks for one request and raises ApiError, TransportError or DecodeError."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 import traceback
@@ -60,7 +61,7 @@ class Outcome:
 
 
 def log_entry(task_id: str, text: str) -> TaskExecLog:
-    return TaskExecLog(log=_sendable(text), task_id=task_id, created_time=models.milliseconds(time.time()))
+    return TaskExecLog(log=sendable(text), task_id=task_id, created_time=models.milliseconds(time.time()))
 
 
 def to_task_result(task: Task, outcome: Outcome, worker_id: str) -> tuple[TaskResult, int]:
@@ -79,6 +80,9 @@ def to_task_result(task: Task, outcome: Outcome, worker_id: str) -> tuple[TaskRe
 
 def _returned(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
     value = outcome.value
+    if inspect.iscoroutine(value):
+        value.close()
+        raise ConfigurationError("the function returned a coroutine: give the runner the `async def` itself")
     if not isinstance(value, TaskResult):
         data, size = output_data(value)
         return TaskResult(task.task_id, task.workflow_instance_id, output_data=data), size
@@ -92,8 +96,9 @@ def _returned(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
         status=TaskResultStatus(value.status),
         output_data=data,
         callback_after_seconds=whole_seconds(value.callback_after_seconds),
-        reason_for_incompletion=_reason(value.reason_for_incompletion),
-        logs=[msgspec.structs.replace(entry, log=_sendable(entry.log)) for entry in value.logs],
+        reason_for_incompletion=sendable_reason(value.reason_for_incompletion),
+        logs=[msgspec.structs.replace(entry, log=sendable(entry.log)) for entry in value.logs],
+        extend_lease=None,  # with it the server would take the rest for a mere heartbeat
     )
     msgspec.json.encode(result)  # what the function put into the other fields can be sent too
     return result, size
@@ -102,7 +107,7 @@ def _returned(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
 def _raised(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
     error = outcome.error
     assert error is not None  # noqa: S101 - for the type checker: the caller asked
-    final = any(isinstance(cause, NonRetryableError) for cause in _causes(error))
+    final = any(isinstance(cause, NonRetryableError) for cause in _causes(error, []))
     status = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR if final else TaskResultStatus.FAILED
     result = failed(task.task_id, task.workflow_instance_id, _describe(error), status)
     # The first frame is the runner's own call.
@@ -115,26 +120,25 @@ def failed(
     task_id: str, workflow_instance_id: str, reason: str, status: TaskResultStatus = TaskResultStatus.FAILED
 ) -> TaskResult:
     """A result without output that says why."""
-    return TaskResult(task_id, workflow_instance_id, status, reason_for_incompletion=_reason(reason))
+    return TaskResult(task_id, workflow_instance_id, status, reason_for_incompletion=sendable_reason(reason))
 
 
-def hand_back(task: Task, worker_id: str) -> TaskResult:
+def hand_back(task: Task) -> TaskResult:
     """Puts a task that was not started back into its queue at once. It replaces the output, so it sends the old one."""
     result = TaskResult.from_task(task)
     result.status = TaskResultStatus.IN_PROGRESS
     result.output_data = task.output_data
-    result.worker_id = worker_id
     return result
 
 
-def _causes(error: BaseException) -> list[BaseException]:
-    """The error and what it was explicitly raised from, as far as that goes."""
-    chain: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in chain:
-        chain.append(cause)
-        cause = cause.__cause__
-    return chain
+def _causes(error: BaseException | None, found: list[BaseException]) -> list[BaseException]:
+    """The error, the members of a group, and what they were explicitly raised from, as far as that goes."""
+    if error is not None and error not in found:
+        found.append(error)
+        for member in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+            _causes(member, found)
+        _causes(error.__cause__, found)
+    return found
 
 
 def _describe(error: BaseException) -> str:
@@ -145,11 +149,11 @@ def _describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _reason(text: str | None) -> str | None:
-    return None if text is None else _sendable(text)[:LONGEST_REASON]
+def sendable_reason(text: str | None) -> str | None:
+    return None if text is None else sendable(text)[:LONGEST_REASON]
 
 
-def _sendable(text: Any) -> str:
+def sendable(text: Any) -> str:
     """The text without what UTF-8 cannot hold: lone surrogates become question marks."""
     return str(text).encode("utf-8", "replace").decode("utf-8")
 

@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 import msgspec
 import urllib3
 from conductor_client import Client, errors
-from conductor_client.api import metadata_resource as metadata
-from conductor_client.api import task_resource as tasks
-from conductor_client.api import token_resource as tokens
-from conductor_client.api import workflow_resource as workflows
+from conductor_client.api import (
+    metadata_resource as metadata,
+    task_resource as tasks,
+    token_resource as tokens,
+    workflow_resource as workflows,
+)
 from conductor_client.types import Decoder
 from urllib3.util.ssl_ import create_urllib3_context
 
@@ -55,6 +57,10 @@ class ApiClient:
     def __init__(
         self, authentication_settings: AuthenticationSettings | None = None, http_settings: HttpSettings | None = None
     ) -> None:
+        if not isinstance(authentication_settings, AuthenticationSettings | None):
+            raise ConfigurationError("authentication_settings must be an AuthenticationSettings")
+        if not isinstance(http_settings, HttpSettings | None):
+            raise ConfigurationError(f"http_settings must be an HttpSettings, not {http_settings!r}")
         self._key = authentication_settings or AuthenticationSettings.from_environment()
         self.http_settings = http_settings or HttpSettings()
         self._base_url = self.http_settings.base_url
@@ -91,10 +97,14 @@ class ApiClient:
         try:
             return self._attempt(token, read_timeout, operation, *args, **kwargs)
         except AuthenticationError as error:
-            if self._tokens is None or error.status != 401:  # 403: the token is good, the permission is missing
+            if (
+                self._tokens is None or token is None or error.status != 401
+            ):  # 403: it is the permission that is missing
                 raise
-        token = self._tokens.renew(refused=token)
-        return self._attempt(token, read_timeout, operation, *args, **kwargs)
+            renewed = self._tokens.renew(refused=token)
+            if renewed is None:
+                raise
+        return self._attempt(renewed, read_timeout, operation, *args, **kwargs)
 
     def _attempt(
         self,

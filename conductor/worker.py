@@ -9,7 +9,7 @@ from typing import Any
 
 from conductor.errors import ConfigurationError
 from conductor.models import Task
-from conductor.settings import Duration, path_segment, positive_int, seconds
+from conductor.settings import Duration, is_text, path_segment, positive_int, seconds
 
 Execute = Callable[[Task], Any]
 WorkerKey = tuple[str, str | None]
@@ -21,7 +21,7 @@ LONGEST_POLL_TIMEOUT = 5.0
 
 def checked_domain(domain: str | None) -> str | None:
     """The domain; an empty one is refused, since the server takes it for a queue that nobody feeds."""
-    if domain is not None and (not isinstance(domain, str) or not domain.strip()):
+    if domain is not None and (not isinstance(domain, str) or not domain.strip() or not is_text(domain)):
         raise ConfigurationError(f"domain must be None or a name, not {domain!r}")
     return domain
 

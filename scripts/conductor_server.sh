@@ -53,7 +53,22 @@ fetch_jar() {
   rmdir "$download"
 }
 
-running() { [ -f "$state/pid" ] && kill -0 "$(cat "$state/pid")" 2>/dev/null; }
+# The process of the pid file, unless that number is another program's by now.
+running() { [ -f "$state/pid" ] && ps -p "$(cat "$state/pid")" -o args= | grep -qF "$jar"; }
+
+wait_until_ready() {
+  local url started=$SECONDS
+  url=$(cat "$state/url")
+  until curl -fsS -m 2 "${url%/api}/health" >/dev/null 2>&1; do
+    if ! running || [ $((SECONDS - started)) -ge $ready_within ]; then
+      tail -n 20 "$state/log" >&2
+      say "the server was not ready within $ready_within s; the end of its log is above."
+      exit 1
+    fi
+    sleep 0.5
+  done
+  echo "$url"
+}
 
 stop() {
   if running; then
@@ -71,10 +86,10 @@ stop() {
 
 start() {
   if running; then
-    cat "$state/url"
+    wait_until_ready
     return
   fi
-  local java port started=$SECONDS
+  local java port
   java=$(find_java)
   fetch_jar
   stop # what a killed server left behind
@@ -90,16 +105,8 @@ start() {
   echo $! >"$state/pid"
   echo "http://127.0.0.1:$port/api" >"$state/url"
   say "starting Conductor server $version on port $port"
-  until curl -fsS -m 2 "http://127.0.0.1:$port/health" >/dev/null 2>&1; do
-    if ! running || [ $((SECONDS - started)) -ge $ready_within ]; then
-      tail -n 20 "$state/log" >&2
-      say "the server was not ready within $ready_within s; the end of its log is above."
-      exit 1
-    fi
-    sleep 0.5
-  done
+  wait_until_ready
   trap - EXIT
-  cat "$state/url"
 }
 
 case ${1:-} in

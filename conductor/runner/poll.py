@@ -14,8 +14,10 @@ from collections.abc import Callable
 from conductor import _recording
 from conductor._backoff import Backoff
 from conductor.errors import ApiError, ConductorError
+from conductor.models import Task
 from conductor.runner.slots import Slots
 from conductor.task_client import Delivery
+from conductor.task_result import TaskResult
 from conductor.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -30,7 +32,8 @@ QUICKEST_PACE, SLOWEST_PACE = 0.1, 1.0
 class Poller:
     """run() is the body of the poll thread; it returns when the slots are closed.
 
-    batch_poll: (count, timeout in seconds) → Delivery. deliver: (Delivery, asked for) → how many slots it took.
+    batch_poll: (count, timeout in seconds) → Delivery. deliver: (task, whether there is a slot) → whether it took
+    the slot. report: sends the result of a task that could not be read.
     """
 
     def __init__(
@@ -38,12 +41,14 @@ class Poller:
         worker: Worker,
         slots: Slots,
         batch_poll: Callable[[int, float], Delivery],
-        deliver: Callable[[Delivery, int], int],
+        deliver: Callable[[Task, bool], bool],
+        report: Callable[[TaskResult], None],
     ) -> None:
         self._worker = worker
         self._slots = slots
         self._batch_poll = batch_poll
         self._deliver = deliver
+        self._report = report
         self._idle = True
         self._pace = QUICKEST_PACE
         self._backoff = Backoff()
@@ -59,7 +64,10 @@ class Poller:
         started = time.monotonic()
         try:
             delivery = self._timed_poll(asked)
-            used = self._deliver(delivery, asked)
+            for task in delivery.tasks:
+                used += self._deliver(task, used < asked)
+            for result in delivery.unreadable:
+                self._report(result)
         except ConductorError as error:
             return self._failed(error)
         except Exception as error:
@@ -68,8 +76,10 @@ class Poller:
             return self._backoff.next()
         finally:
             self._slots.give_back(asked - used)
-        self._recovered()
         received = len(delivery.tasks) + len(delivery.unreadable)
+        if received and not used:  # duplicates, or what cannot be read: a server that repeats it must not be hurried
+            return self._backoff.next()
+        self._recovered()
         return self._wait_after(received, asked, time.monotonic() - started)
 
     def _timed_poll(self, asked: int) -> Delivery:

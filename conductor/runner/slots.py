@@ -17,7 +17,7 @@ class Slots:
     """A worker's capacity. A slot is taken before a task is polled and given back when its result is out of hand.
 
     Thread-safe. ``on_end`` is called once, on whichever thread gets there: closed, and every slot given back.
-    ``on_wait`` is called with "paused" or "full" when ``take`` has to wait.
+    ``on_wait`` is called with "paused" or "queue_full" when ``take`` has to wait.
     """
 
     def __init__(self, limit: int, on_wait: Callable[[str], None], on_end: Callable[[], None]) -> None:
@@ -26,6 +26,7 @@ class Slots:
         self._changed = threading.Condition()  # guards everything below
         self._limit = limit
         self._taken = 0
+        self._errands = 0
         self._running: set[str] = set()
         self._paused = False
         self._end_told = False
@@ -56,7 +57,7 @@ class Slots:
     def ended(self) -> bool:
         """Closed, and every slot given back."""
         with self._changed:
-            return self._closed.is_set() and self._taken == 0
+            return self._has_ended()
 
     def running(self) -> list[str]:
         """The ids of the tasks that occupy slots."""
@@ -67,7 +68,7 @@ class Slots:
         """Wait for a free slot, then take as many as are free, or at most so many. 0: closed."""
         with self._changed:
             if not self._may_take() and not self._closed.is_set():
-                self._on_wait("paused" if self._paused else "full")
+                self._on_wait("paused" if self._paused else "queue_full")
             self._changed.wait_for(lambda: self._closed.is_set() or self._may_take())
             if self._closed.is_set():
                 return 0
@@ -83,6 +84,16 @@ class Slots:
                 return False
             self._running.add(task_id)
             return True
+
+    def begin_errand(self) -> None:
+        """The worker does not end before ``end_errand``, though this takes no slot."""
+        with self._changed:
+            self._errands += 1
+
+    def end_errand(self) -> None:
+        with self._changed:
+            self._errands -= 1
+        self._tell_end()
 
     def vacate(self, task_id: str) -> None:
         """The task is done with; its slot stays taken until it is given back."""
@@ -117,12 +128,15 @@ class Slots:
             self._changed.notify_all()
         self._tell_end()
 
+    def _has_ended(self) -> bool:
+        return self._closed.is_set() and self._taken == 0 and self._errands == 0
+
     def _may_take(self) -> bool:
         return not self._paused and self._taken < self._limit
 
     def _tell_end(self) -> None:
         with self._changed:
-            tell = self._closed.is_set() and self._taken == 0 and not self._end_told
+            tell = self._has_ended() and not self._end_told
             self._end_told = self._end_told or tell
         if tell:
             self._on_end()

@@ -17,7 +17,7 @@ from typing import Self
 from conductor._threads import LoopThread
 from conductor.errors import ConfigurationError
 from conductor.runner.running_worker import RunningWorker
-from conductor.settings import Duration, positive_int, seconds
+from conductor.settings import Duration, is_text, positive_int, seconds
 from conductor.task_client import HttpTaskClient, TaskClient
 from conductor.transport import ApiClient
 from conductor.worker import Execute, Worker, WorkerKey, checked_poll_interval, checked_poll_timeout
@@ -45,15 +45,18 @@ class TaskRunner:
         worker_id: str | None = None,
         shutdown_timeout: Duration = 30.0,
     ) -> None:
-        if worker_id is not None and (not isinstance(worker_id, str) or not worker_id):
+        if worker_id is not None and (not isinstance(worker_id, str) or not worker_id or not is_text(worker_id)):
             raise ConfigurationError(f"worker_id must be None or a name, not {worker_id!r}")
         self._shutdown_timeout = seconds("shutdown_timeout", shutdown_timeout)
         self._worker_id = worker_id or socket.gethostname()
+        if not isinstance(api_client, TaskClient | ApiClient | None):
+            raise ConfigurationError(f"api_client must be an ApiClient, not {api_client!r}")
         self._own_client = None
         if api_client is None:
             api_client = self._own_client = ApiClient()
         self._client = HttpTaskClient(api_client) if isinstance(api_client, ApiClient) else api_client
         self._loop_thread = LoopThread("conductor-loop")
+        self._left_behind = threading.Event()
         self._lock = threading.Lock()  # guards everything below
         self._workers: dict[WorkerKey, RunningWorker] = {}  # the last one started for each key, stopping ones included
         self._replaced: list[RunningWorker] = []  # stopping ones whose key was started again
@@ -96,7 +99,7 @@ class TaskRunner:
             if previous is not None:
                 self._replaced = [other for other in (*self._replaced, previous) if not other.slots.ended]
             self._workers[worker.key] = RunningWorker(
-                worker, self._client, self._worker_id, self._loop_thread, self._tell_watchers
+                worker, self._client, self._worker_id, self._loop_thread, self._left_behind, self._tell_watchers
             )
 
     def set_batch_size(self, task_name: str, batch_size: int, domain: str | None = None) -> None:
@@ -148,32 +151,30 @@ class TaskRunner:
         return running.worker.poll_timeout if running else None
 
     def pause(self, task_name: str | None = None, domain: str | None = None) -> None:
-        """Poll no more until ``resume``; running tasks go on. Without a name: all workers."""
+        """Poll no more until ``resume``; running tasks go on. Without name and domain: all workers."""
         for running in self._chosen(task_name, domain):
             running.slots.pause()
 
     def resume(self, task_name: str | None = None, domain: str | None = None) -> None:
-        """Without a name: all workers."""
+        """Without name and domain: all workers."""
         for running in self._chosen(task_name, domain):
             running.slots.resume()
 
     def shutdown(self, task_name: str | None = None, domain: str | None = None) -> None:
-        """End a worker, or without a name all; returns at once, ``wait_workers`` waits. Repeating it changes nothing.
+        """End a worker, or without name and domain all; returns at once. Repeating it changes nothing.
 
         It polls no more; running tasks get ``shutdown_timeout`` to finish; tasks of a poll in flight are handed back.
+        ``wait_workers`` waits for the end.
         """
         drain_until = time.monotonic() + self._shutdown_timeout
         with self._lock:
-            known = self._workers.get((task_name, domain)) if task_name is not None else None
-            everyone = list(self._workers.values())
-        if task_name is not None and known is None:
-            raise _unknown(task_name, domain)
-        for running in [known] if known else everyone:
+            known = self._workers.get((task_name or "", domain))  # a stopping one too
+        for running in [known] if known else self._chosen(task_name, domain):
             running.shutdown(drain_until)
         self._tell_watchers()
 
     def wait_workers(self, timeout: Duration | None = None, handle_signals: bool = True) -> bool:
-        """Block until all workers have ended, at once when there is none.
+        """Block until all workers have ended, at once when there are none. A worker function must not call it.
 
         True: all ended, and nothing was left behind. False: the timeout passed (the workers go on), or work was left
         behind, at the end of ``shutdown_timeout`` or by a second signal: those tasks are logged and come back when
@@ -186,7 +187,7 @@ class TaskRunner:
         news: queue.SimpleQueue[int] = queue.SimpleQueue()
         signals = 0
         with self._watching(news), _signals_into(news, handle_signals):
-            while alive := self._alive():
+            while alive := self._alive_or_cleaned_up():
                 drain_until = max(running.drain_until for running in alive)
                 try:
                     event = _next(news, min(deadline, drain_until))
@@ -197,18 +198,17 @@ class TaskRunner:
                     if signals > 1:
                         return _abandon(alive)
                     self.shutdown()
-        return self._ended()
+        return not self._left_behind.is_set()
 
-    def _ended(self) -> bool:
-        self._loop_thread.close()
-        if self._own_client is not None:
-            self._own_client.close()
-        with self._lock:
-            return not any(running.left_work_behind for running in (*self._workers.values(), *self._replaced))
-
-    def _alive(self) -> list[RunningWorker]:
-        with self._lock:
-            return [running for running in (*self._workers.values(), *self._replaced) if not running.slots.ended]
+    def _alive_or_cleaned_up(self) -> list[RunningWorker]:
+        """The workers that have not ended; when there is none, what the runner made has been closed."""
+        with self._lock:  # so that no worker starts between the look and the closing
+            alive = [running for running in (*self._workers.values(), *self._replaced) if not running.slots.ended]
+            if not alive:
+                self._loop_thread.close()
+                if self._own_client is not None:
+                    self._own_client.close()
+        return alive
 
     def _active(self) -> list[RunningWorker]:
         with self._lock:
@@ -226,7 +226,11 @@ class TaskRunner:
         return running
 
     def _chosen(self, task_name: str | None, domain: str | None) -> list[RunningWorker]:
-        return self._active() if task_name is None else [self._known(task_name, domain)]
+        if task_name is not None:
+            return [self._known(task_name, domain)]
+        if domain is not None:
+            raise ConfigurationError(f"domain {domain!r} needs a task_name")
+        return self._active()
 
     def _tell_watchers(self) -> None:
         with self._lock:
@@ -276,3 +280,6 @@ def _signals_into(news: queue.SimpleQueue[int], wanted: bool) -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        while not news.empty():  # a signal that came when the waiting was over already is for the handlers from before
+            if (event := news.get()) != _LOOK_AGAIN:
+                signal.raise_signal(event)

@@ -28,15 +28,17 @@ NOTHING = Delivery([], [])
 
 
 class Updater:
-    """Sends the results of one worker. Thread-safe."""
+    """Sends the results of one worker. Thread-safe.
 
-    def __init__(self, client: TaskClient, task_name: str) -> None:
+    left_behind: set when a result is given up or refused whose task the server still waits for.
+    """
+
+    def __init__(self, client: TaskClient, task_name: str, left_behind: threading.Event) -> None:
         self._client = client
         self._task_name = task_name
+        self._left_behind = left_behind
         self._abandoned = threading.Event()
         self._v2_again_at = 0.0
-        self.gave_up = threading.Event()
-        """Set once a result was given up that the server might still have taken."""
 
     def abandon(self) -> None:
         """From now on give up what is not accepted at its next attempt."""
@@ -56,7 +58,6 @@ class Updater:
                     return self._lost(result, "refused", error)
                 wait = min(backoff.next(), keep_until - time.monotonic())
                 if wait <= 0 or self._abandoned.wait(wait):
-                    self.gave_up.set()
                     return self._lost(result, "given up", error)
 
     def _attempt(self, result: TaskResult, may_poll: bool) -> Delivery:
@@ -83,6 +84,8 @@ class Updater:
             _recording.update_finished(self._task_name, time.perf_counter() - started, error)
 
     def _lost(self, result: TaskResult, why: str, error: ConductorError) -> Delivery:
+        if not (isinstance(error, ApiError) and (_says_task_is_gone(error) or error.status == 409)):
+            self._left_behind.set()
         logger.error(
             "%s: the %s result was %s: %s (task_id=%r workflow_instance_id=%r)",
             self._task_name,

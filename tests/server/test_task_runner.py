@@ -509,6 +509,18 @@ def test_a_poll_in_flight_at_shutdown_is_awaited_and_its_tasks_handed_back(stub,
     assert executed == []
 
 
+def test_leaving_the_context_after_a_drain_that_was_given_up_waits_no_second_time(stub, api_client, gate):
+    with TaskRunner(api_client, shutdown_timeout=60) as runner:
+        stub.add_task("t")
+        runner.start_worker("t", gate)
+        gate.inside.get(timeout=5)
+        send_signals(signal.SIGTERM, 2)
+        assert not runner.wait_workers()
+        started = time.monotonic()
+    assert time.monotonic() - started < 2
+    gate.opened.set()
+
+
 def test_a_drain_that_takes_too_long_is_given_up_and_names_what_is_left(stub, api_client, gate, caplog):
     runner = TaskRunner(api_client, shutdown_timeout=0.2)
     task_id = stub.add_task("t")
@@ -674,6 +686,137 @@ def test_a_bug_in_the_runner_is_logged_and_costs_no_slot(stub, runner, monkeypat
     monkeypatch.undo()
     stub.add_task("t")
     assert results(stub, 1)[0]["status"] == "COMPLETED"
+
+
+def test_a_task_handed_back_may_come_back_before_the_answer_to_its_update(stub, runner):
+    """Servers before 3.32.0 answer update-v2 with the very task that was just handed back."""
+    task = {"taskId": "t1", "workflowInstanceId": "w1", "pollCount": 2}
+    stub.answers[UPDATE_V2].append(Answer(body=task))
+
+    def twice(task):
+        result = TaskResult.from_task(task)
+        if task.poll_count == 1:
+            result.status = TaskResultStatus.IN_PROGRESS
+        return result
+
+    stub.add_task("t")
+    runner.start_worker("t", twice)
+    assert [result["status"] for result in results(stub, 2)] == ["IN_PROGRESS", "COMPLETED"]
+
+
+def test_a_task_handed_back_may_be_polled_again_while_its_update_is_under_way(stub, runner):
+    def slow_answer(request):
+        stub.add_task("t", taskId="t1", pollCount=2)  # the server has queued it again, and the other slot polls it
+        return Answer(204, delay=0.5)
+
+    def twice(task):
+        result = TaskResult.from_task(task)
+        if task.poll_count == 1:
+            result.status = TaskResultStatus.IN_PROGRESS
+        return result
+
+    stub.answers[UPDATE_V2].append(slow_answer)
+    stub.add_task("t")
+    runner.start_worker("t", twice, batch_size=2)
+    assert [result["status"] for result in results(stub, 2)] == ["IN_PROGRESS", "COMPLETED"]
+
+
+@pytest.mark.parametrize("odd", [{"taskId": "odd", "workflowInstanceId": "w", "inputData": 5}, {"taskId": "surplus"}])
+def test_what_is_sent_aside_holds_up_neither_polls_nor_other_tasks(stub, runner, odd):
+    """A result that the server does not take is retried for a long time; the worker goes on."""
+
+    def down_for_the_odd_one(request):
+        return error(500, "down") if request.json()["taskId"] == odd["taskId"] else None
+
+    for operation in (UPDATE, UPDATE_V2):
+        stub.answers[operation].extend([down_for_the_odd_one] * 100)
+    first = {"taskId": "first", "workflowInstanceId": "w"}
+    stub.answers[POLL].append(Answer(body=[first, {"workflowInstanceId": "w", **odd}]))
+    for _ in range(3):
+        stub.add_task("t")
+    executed = []
+    runner.start_worker("t", lambda task: executed.append(task.task_id))
+    eventually(lambda: len(executed) == 4)
+    for operation in (UPDATE, UPDATE_V2):
+        stub.answers[operation].clear()
+    eventually(lambda: stub.results()[-1]["taskId"] == odd["taskId"])
+
+
+def test_a_coroutine_that_cancels_itself_loses_no_result(stub, runner):
+    async def worker(task):
+        asyncio.current_task().cancel()
+        return {"n": task.input_data["n"]}
+
+    for _ in range(3):
+        stub.add_task("t")
+    runner.start_worker("t", worker)
+    assert [result["outputData"]["n"] for result in results(stub, 3)] == [1, 2, 3]
+
+
+def test_a_coroutines_result_is_sent_even_when_the_system_has_no_thread_for_it(stub, runner, monkeypatch):
+    start = threading.Thread.start
+
+    def no_more_threads(thread):
+        if thread.name.startswith("conductor-work"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    async def worker(task):
+        return {}
+
+    monkeypatch.setattr(threading.Thread, "start", no_more_threads)
+    stub.add_task("t")
+    runner.start_worker("t", worker)
+    assert results(stub, 1)[0]["status"] == "COMPLETED"
+
+
+def test_a_server_that_repeats_a_running_task_is_not_asked_in_a_busy_loop(stub, runner, gate):
+    task_id = stub.add_task("t")
+    runner.start_worker("t", gate, batch_size=2)
+    gate.inside.get(timeout=5)
+    again = Answer(body=[{"taskId": task_id, "workflowInstanceId": "w1"}])
+    polls = len(stub.of(POLL))
+    stub.answers[POLL].extend([again] * 100)
+    time.sleep(1.0)
+    assert len(stub.of(POLL)) - polls <= 4
+
+
+def test_a_domain_without_a_task_name_is_refused(runner):
+    runner.start_worker("t", lambda task: None)
+    for change in (runner.pause, runner.resume, runner.shutdown):
+        with pytest.raises(ConfigurationError, match="domain 'blue' needs a task_name"):
+            change(domain="blue")
+    assert runner.get_batch_size_for_task("t") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "left_behind"), [(error(413, "too large"), True), (error(404, "No such task found"), False)]
+)
+def test_a_refused_result_is_work_left_behind_unless_its_task_is_gone(stub, runner, answer, left_behind):
+    stub.answers[UPDATE_V2].append(answer)
+    stub.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    results(stub, 1)
+    runner.shutdown()
+    assert runner.wait_workers(timeout=10) is not left_behind
+
+
+def test_a_signal_that_comes_too_late_for_the_wait_goes_to_the_handler_from_before(stub, runner, monkeypatch):
+    seen = []
+    previous = signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+    try:
+        look = runner._alive_or_cleaned_up
+
+        def look_and_be_signalled():
+            signal.raise_signal(signal.SIGTERM)
+            return look()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(runner, "_alive_or_cleaned_up", look_and_be_signalled)
+            assert runner.wait_workers()
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    assert seen == [signal.SIGTERM]
 
 
 def test_two_runners_in_one_process_are_independent(stub, api_client):

@@ -137,5 +137,14 @@ def test_a_bug_in_the_fetch_reaches_the_caller_and_is_not_kept(cache, server):
     assert cache.token() == "token-2"
 
 
+def test_a_renewed_token_that_is_refused_too_is_not_renewed_at_once_again(cache, server, clock):
+    renewed = cache.renew(refused=cache.token())
+    for _ in range(10):
+        assert cache.renew(refused=renewed) is None
+    assert server.calls == 2
+    clock.now = 1.0
+    assert cache.renew(refused=renewed) == "token-3"
+
+
 def test_the_cache_shows_no_token(cache):
     assert cache.token() not in repr(cache)

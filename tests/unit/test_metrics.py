@@ -7,8 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from conductor import MetricsCollector
-from conductor import _recording as metrics
+from conductor import MetricsCollector, _recording as metrics
 from conductor.errors import NotFoundError, ServerError, TransportError
 
 
@@ -68,7 +67,7 @@ def test_an_execution_is_active_while_it_runs_and_then_timed(value, name):
 def test_an_update_and_its_size(value, name):
     metrics.update_finished(name, 0.1)
     metrics.update_finished(name, 0.1, ServerError(500, "POST", "/tasks", "x"))
-    metrics.result_size(name, 250)
+    metrics.observe("result_size", 250, name)
     assert value("task_update_time_seconds_count", status="FAILURE") == 1
     assert value("task_update_error_total", exception="ServerError") == 1
     assert value("task_update_error") == 1
@@ -78,12 +77,12 @@ def test_an_update_and_its_size(value, name):
 
 
 def test_the_rest_of_the_catalogue(registry, value, name):
-    metrics.execution_queue_full(name)
-    metrics.paused(name)
+    metrics.count("queue_full", name)
+    metrics.count("paused", name)
     metrics.uncaught_exception(LookupError(name))
-    metrics.external_payload_used(name, "READ", "TASK_INPUT")
-    metrics.workflow_start_failed(name, NotFoundError(404, "POST", "/workflow", "x"))
-    metrics.workflow_input_size(name, "", 5)
+    metrics.count("payloads", name, "READ", "TASK_INPUT")
+    metrics.count("start_errors", name, "NotFoundError")
+    metrics.observe("input_size", 5, name, "")
     metrics.http_request("GET", f"/{name}", 0, 0.1)
     assert value("task_execution_queue_full_total") == 1
     assert value("task_paused_total") == 1
@@ -150,7 +149,7 @@ def test_ten_thousand_different_errors_are_one_series(registry, name):
     ("function", "record"),
     [
         ("poll_finished", lambda: metrics.poll_finished("t", "soon")),
-        ("result_size", lambda: metrics.result_size("t", None)),
+        ("observe", lambda: metrics.observe("result_size", None, "t")),
         ("_time_execution", lambda: metrics.execution_finished("t", object())),
     ],
 )
@@ -178,7 +177,7 @@ def test_a_duration_that_is_none_raises_nothing_and_can_be_served(registry, name
 
 
 def test_all_collectors_show_the_same_numbers(registry, name):
-    metrics.paused(name)
+    metrics.count("paused", name)
     second = CollectorRegistry()
     second.register(MetricsCollector())
     labels = {"taskType": name}
@@ -197,7 +196,7 @@ def test_a_collector_can_leave_a_registry_and_another_can_join(name):
     registry.unregister(collector)
     assert not list(registry.collect())
     registry.register(MetricsCollector())
-    metrics.paused(name)
+    metrics.count("paused", name)
     assert registry.get_sample_value("task_paused_total", {"taskType": name}) == 1
 
 
@@ -206,7 +205,7 @@ def test_a_collector_claims_each_name_that_it_gives(registry, name):
     metrics.execution_started(name)
     metrics.execution_finished(name, 0.1, KeyError("x"))
     metrics.update_finished(name, 0.1, TransportError("x"))
-    metrics.result_size(name, 1)
+    metrics.observe("result_size", 1, name)
     given = {sample.name for family in registry.collect() for sample in family.samples}
     assert "task_result_size_sum" in given
     for sample in given:

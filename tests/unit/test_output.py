@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from conductor._output import UnsendableOutput, output_data
 
@@ -62,6 +61,7 @@ class Ratio(float):
         ("text", {"result": "text"}),
         (7, {"result": 7}),
         (2**70, {"result": 2**70}),
+        ({"n": 10**999, "digits": "9" * 2000}, {"n": 10**999, "digits": "9" * 2000}),
         (True, {"result": True}),
         ([1, 2], {"result": [1, 2]}),
         ((1, 2), {"result": [1, 2]}),
@@ -95,6 +95,8 @@ def test_values_become_the_json_of_the_table(value, data):
         (Order([], when=threading.Lock()), "when: lock has no JSON form"),
         ([1, 2j], "[1]: complex has no JSON form"),
         ({"a": {(1, 2): 3}}, "a: a key of type tuple"),
+        ({"a": {True: 3}}, "a: a key of type bool"),
+        ({"a": [10**1000]}, "a[0]: a number of over 1000 digits"),
         ({"a": {None: 3}}, "a: a key of type NoneType"),
         ({"a": {1: "x", "1": "y"}}, "a: two keys that are '1'"),
         ({"a": ["\ud800"]}, "a[0]: text that is not valid Unicode"),

@@ -19,7 +19,7 @@ class Script:
         self.asked = []
         self.slots = Slots(limit, lambda why: None, lambda: None)
         worker = Worker("t", lambda task: None, **worker_settings)
-        self.poller = Poller(worker, self.slots, self.batch_poll, self.deliver)
+        self.poller = Poller(worker, self.slots, self.batch_poll, self.deliver, lambda result: None)
         self.waits = []
         self.slots.closed.wait = self.waits.append
 
@@ -32,10 +32,11 @@ class Script:
             raise answer
         return Delivery([Task(f"t{number}", "w") for number in range(answer)], [])
 
-    def deliver(self, delivery, asked):
+    def deliver(self, task, has_slot):
         """The tasks are done at once: their slots are free again before the next poll."""
-        self.slots.give_back(len(delivery.tasks))
-        return len(delivery.tasks)
+        assert has_slot
+        self.slots.give_back()
+        return True
 
     def run(self):
         thread = threading.Thread(target=self.poller.run)

@@ -70,7 +70,7 @@ def test_read_timeout_comes_from_the_environment_when_it_is_not_given(monkeypatc
     assert HttpSettings(read_timeout=timedelta(minutes=1)).read_timeout == 60.0
 
 
-@pytest.mark.parametrize("text", ["soon", "", "0", "-1", "nan", "inf"])
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf"])
 def test_a_read_timeout_in_the_environment_that_cannot_work_is_refused(monkeypatch, text):
     monkeypatch.setenv("CONDUCTOR_CLIENT_HTTP_TIMEOUT", text)
     with pytest.raises(ConfigurationError, match="CONDUCTOR_CLIENT_HTTP_TIMEOUT"):
@@ -78,7 +78,7 @@ def test_a_read_timeout_in_the_environment_that_cannot_work_is_refused(monkeypat
 
 
 @pytest.mark.parametrize("name", ["connect_timeout", "read_timeout"])
-@pytest.mark.parametrize("value", [0, -1, math.nan, math.inf, "5", True, timedelta(0)])
+@pytest.mark.parametrize("value", [0, -1, 1e12, math.nan, math.inf, "5", True, timedelta(0)])
 def test_a_timeout_that_cannot_work_is_refused_by_name(name, value):
     with pytest.raises(ConfigurationError, match=name):
         HttpSettings(**{name: value})
@@ -164,7 +164,7 @@ def test_metrics_settings_that_cannot_work_are_refused_by_name(bad):
         MetricsSettings(**bad)
 
 
-@pytest.mark.parametrize("value", ["", ".", "..", "a/b", "a\\b", "a\nb", "\x7f", None, 5])
+@pytest.mark.parametrize("value", ["", ".", "..", "a/b", "a\\b", "a\nb", "\x7f", "\ud800", None, 5])
 def test_what_cannot_stand_in_a_path_is_refused(value):
     with pytest.raises(ConfigurationError, match="task_name"):
         path_segment("task_name", value)

@@ -2,8 +2,7 @@
 
 import threading
 
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from conductor.runner.slots import Flag, Slots
@@ -43,7 +42,7 @@ def test_a_taker_waits_and_is_woken_by_a_slot_a_higher_limit_a_resume_and_the_en
         wake(slots)
         thread.join(5)
         assert done == [0 if slots.closed else 1]
-        assert waits == ["full"]
+        assert waits == ["queue_full"]
 
 
 def test_a_paused_worker_takes_nothing_until_it_is_resumed():

@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from conductor import NonRetryableError, Task, TaskExecLog, TaskResult, TaskResultStatus
 from conductor.task_result import Outcome, hand_back, log_entry, to_task_result
@@ -170,6 +169,24 @@ def test_a_non_retryable_error_counts_as_a_cause_but_not_as_a_mere_context():
     assert statuses == ["FAILED_WITH_TERMINAL_ERROR", "FAILED"]
 
 
+def test_a_non_retryable_error_counts_in_a_group():
+    group = ExceptionGroup("of a TaskGroup", [ValueError("a"), NonRetryableError("b")])
+    assert sent(Outcome(error=group))["status"] == "FAILED_WITH_TERMINAL_ERROR"
+
+
+def test_a_coroutine_that_nobody_awaits_is_a_clear_failure():
+    async def function():
+        pass
+
+    result = sent(Outcome(function()))
+    assert result["status"] == "FAILED_WITH_TERMINAL_ERROR"
+    assert "returned a coroutine" in result["reasonForIncompletion"]
+
+
+def test_a_returned_result_is_never_a_mere_lease_extension():
+    assert "extendLease" not in sent(Outcome(TaskResult("t", "w", extend_lease=True)))
+
+
 def test_a_circle_of_causes_ends():
     first, second = ValueError("a"), ValueError("b")
     first.__cause__, second.__cause__ = second, first
@@ -192,7 +209,7 @@ def test_a_log_entry_carries_milliseconds():
 
 
 def test_a_hand_back_keeps_the_tasks_output():
-    result = hand_back(TASK, "worker-1")
+    result = hand_back(TASK)
     assert (result.status, result.output_data, result.callback_after_seconds) == ("IN_PROGRESS", {"old": 1}, 0)
 
 
