@@ -125,7 +125,3 @@ def observe(to: Instruments, histogram: str, value: float, *labels: str) -> None
 def http_request(method: str, uri: str, status: int, seconds: float) -> None:
     """uri: the path template. status: 0 when no answer came."""
     observe("http_time", seconds, method, uri, str(status))
-
-
-def uncaught_exception(error: BaseException) -> None:
-    count("uncaught", type(error).__name__)

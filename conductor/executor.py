@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from conductor import _recording
 from conductor._output import output_data
-from conductor.errors import ApiError, ConductorError, ConfigurationError, NotFoundError
+from conductor.errors import ApiError, ConductorError, ConfigurationError, DecodeError, NotFoundError
 from conductor.models import (
     ExternalStorageLocation,
     PollData,
@@ -29,7 +29,7 @@ from conductor.models import (
     WorkflowStatusSummary,
 )
 from conductor.settings import Duration, path_segment
-from conductor.task_result import TaskResult, whole_seconds
+from conductor.task_result import TaskResult, sendable, sendable_reason, whole_seconds
 from conductor.transport import ApiClient, metadata, tasks, workflows
 
 
@@ -63,7 +63,7 @@ class TaskExecutor(_Executor):
         self,
         task_id: str,
         workflow_instance_id: str,
-        status: TaskResultStatus,
+        status: TaskResultStatus | str,
         output: Any = None,
         *,
         reason_for_incompletion: str | None = None,
@@ -78,7 +78,7 @@ class TaskExecutor(_Executor):
             path_segment("task_id", task_id),
             path_segment("workflow_instance_id", workflow_instance_id),
             _checked_status(status),
-            reason_for_incompletion=reason_for_incompletion,
+            reason_for_incompletion=sendable_reason(reason_for_incompletion),
             callback_after_seconds=whole_seconds(callback_after_seconds),
             worker_id=socket.gethostname(),
             output_data=output_data(output)[0],
@@ -86,7 +86,7 @@ class TaskExecutor(_Executor):
         return self._api.call(tasks.update_task.sync, result)
 
     def update_task_by_ref_name(
-        self, task_ref_name: str, workflow_instance_id: str, status: TaskResultStatus, output: Any = None
+        self, task_ref_name: str, workflow_instance_id: str, status: TaskResultStatus | str, output: Any = None
     ) -> str:
         """The same for a workflow's pending task of that reference name. NotFoundError when there is none."""
         task_id = self._api.call(
@@ -105,7 +105,7 @@ class TaskExecutor(_Executor):
         return task_id
 
     def update_task_by_ref_name_sync(
-        self, task_ref_name: str, workflow_instance_id: str, status: TaskResultStatus, output: Any = None
+        self, task_ref_name: str, workflow_instance_id: str, status: TaskResultStatus | str, output: Any = None
     ) -> Workflow:
         """The same, and the workflow as it is after that (server >= 3.21.12)."""
         return self._api.call(
@@ -117,14 +117,16 @@ class TaskExecutor(_Executor):
             workerid=socket.gethostname(),
         )
 
-    def signal(self, workflow_instance_id: str, status: TaskResultStatus, output: Any = None) -> None:
+    def signal(self, workflow_instance_id: str, status: TaskResultStatus | str, output: Any = None) -> None:
         """Complete the WAIT task at which a workflow, or one of its sub-workflows, is blocked (server >= 3.32.0)."""
         workflow_id = path_segment("workflow_instance_id", workflow_instance_id)
         self._api.call(tasks.signal_workflow_task.sync, workflow_id, _checked_status(status), output_data(output)[0])
 
     def add_log(self, task_id: str, text: str) -> None:
         """Append a line to a task's log. The server does not check that the task exists."""
-        self._api.call(tasks.add_task_log.sync, path_segment("task_id", task_id), text)
+        if not isinstance(text, str) or not text:
+            raise ConfigurationError(f"text must be a text that is not empty, not {text!r}")
+        self._api.call(tasks.add_task_log.sync, path_segment("task_id", task_id), sendable(text))
 
     def get_logs(self, task_id: str) -> list[TaskExecLog]:
         """Oldest first; empty also for an unknown task, and on servers without indexing."""
@@ -150,7 +152,10 @@ class TaskExecutor(_Executor):
 
     def requeue(self, task_name: str) -> int:
         """Put all open tasks of a type into the queue again, **those that run included**; returns how many."""
-        return int(self._api.call(tasks.requeue_pending_tasks.sync, path_segment("task_name", task_name)))
+        count = self._api.call(tasks.requeue_pending_tasks.sync, path_segment("task_name", task_name))
+        if not count.isdecimal():
+            raise DecodeError(f"{tasks.requeue_pending_tasks.TEMPLATE} answered with a text that is no number")
+        return int(count)
 
     def search(
         self, query: str = "", *, free_text: str = "*", start: int = 0, size: int = 100, sort: str | None = None
@@ -284,7 +289,7 @@ class WorkflowExecutor(_Executor):
         )
 
 
-def _checked_status(status: TaskResultStatus) -> TaskResultStatus:
+def _checked_status(status: TaskResultStatus | str) -> TaskResultStatus:
     """Also a plain string of one; the server would answer another one with 500."""
     if status not in TaskResultStatus.__members__.values():
         raise ConfigurationError(f"status must be one of {', '.join(TaskResultStatus)}, not {status!r}")

@@ -71,7 +71,7 @@ class Poller:
         except ConductorError as error:
             return self._failed(error)
         except Exception as error:
-            _recording.uncaught_exception(error)
+            _recording.count("uncaught", type(error).__name__)
             logger.exception("%s: a poll ended in a bug; polling goes on", self._worker.task_name)
             return self._backoff.next()
         finally:

@@ -153,7 +153,7 @@ class RunningWorker:
                 self.slots.vacate(task.task_id)
             return self._next_task(delivery)
         except Exception as error:
-            _recording.uncaught_exception(error)
+            _recording.count("uncaught", type(error).__name__)
             self._left_behind.set()
             self.slots.vacate(task.task_id)
             logger.exception("a bug kept a result from being sent (task_id=%r)", task.task_id)

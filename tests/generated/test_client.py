@@ -12,7 +12,6 @@ from conductor_client.errors import CallError, NoAnswer, UndecodableResponse, Un
 from conductor_client.models import Task, TaskResult, TaskResultStatus
 
 
-
 class Pool:
     """A urllib3 pool that keeps what it was asked and gives one answer."""
 

@@ -312,7 +312,7 @@ def test_failing_polls_are_rare_said_once_and_over_when_the_server_is_back(stub,
 
 
 def test_an_empty_answer_and_204_are_no_tasks_and_no_errors(stub, runner, caplog):
-    stub.answers[POLL].extend([Answer(204), Answer(200, b"")])
+    stub.answers[POLL].extend([Answer(204), Answer(200, b""), Answer(200, b"null")])
     stub.add_task("t")
     runner.start_worker("t", lambda task: None)
     results(stub, 1)

@@ -24,6 +24,7 @@ from conductor import (
     ServerError,
     TaskDef,
     TaskExecutor,
+    TaskRunner,
     TransportError,
 )
 from support.stub import TOKEN, Answer, Stub, error
@@ -358,3 +359,29 @@ def test_no_urllib3_retry_hides_a_failed_call(stub, api_client, caplog):
         TaskExecutor(api_client).get_task("t")
     assert time.monotonic() - started < 5
     assert len(stub.of(GET_TASK)) == 1
+
+
+def test_what_an_executor_cannot_send_is_refused_or_mended(stub, api_client):
+    executor = TaskExecutor(api_client)
+    for text in ("", 5, None):
+        with pytest.raises(ConfigurationError, match="text"):
+            executor.add_log("t", text)
+    executor.add_log("t", "lone \ud800")
+    assert stub.requests[-1].body == b"lone ?"
+    executor.update_task("t", "w", "FAILED", reason_for_incompletion="lone \ud800" + "x" * 600)
+    assert len(stub.requests[-1].json()["reasonForIncompletion"]) == 500
+
+
+def test_a_requeue_that_does_not_count_is_a_decode_error(stub, api_client):
+    stub.answers["POST /tasks/queue/requeue/t"].append(Answer(body="many", content_type="text/plain"))
+    with pytest.raises(DecodeError, match="no number"):
+        TaskExecutor(api_client).requeue("t")
+
+
+def test_settings_of_another_kind_are_refused_by_name():
+    with pytest.raises(ConfigurationError, match="authentication_settings"):
+        ApiClient("key")
+    with pytest.raises(ConfigurationError, match="http_settings must be an HttpSettings, not 'http://host'"):
+        ApiClient(None, "http://host")
+    with pytest.raises(ConfigurationError, match="api_client must be an ApiClient"):
+        TaskRunner("http://host")

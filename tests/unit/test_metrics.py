@@ -79,7 +79,7 @@ def test_an_update_and_its_size(value, name):
 def test_the_rest_of_the_catalogue(registry, value, name):
     metrics.count("queue_full", name)
     metrics.count("paused", name)
-    metrics.uncaught_exception(LookupError(name))
+    metrics.count("uncaught", "LookupError")
     metrics.count("payloads", name, "READ", "TASK_INPUT")
     metrics.count("start_errors", name, "NotFoundError")
     metrics.observe("input_size", 5, name, "")

@@ -30,6 +30,6 @@ def sync(
             "timeout": timeout,
         },
     )
-    if not response.content:
+    if response.content in (b"", b"null"):
         return []
     return response.decode(_decoder)

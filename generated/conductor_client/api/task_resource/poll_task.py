@@ -26,6 +26,6 @@ def sync(
             "domain": domain,
         },
     )
-    if not response.content:
+    if response.content in (b"", b"null"):
         return None
     return response.decode(_decoder)
