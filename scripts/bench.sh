@@ -5,3 +5,4 @@ set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 
 "$python" scripts/footprint.py
+"$python" scripts/dev_server_bench.py

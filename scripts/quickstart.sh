@@ -1,15 +1,30 @@
 #!/usr/bin/env bash
 # From nothing to workers that run: environment, server, 20 workflows, and what to type next.
-# The server is the one at CONDUCTOR_SERVER_URL, or a real one that is started here.
+#
+#   scripts/quickstart.sh           on the server at CONDUCTOR_SERVER_URL, else on an embedded one
+#   scripts/quickstart.sh --real    on a real Conductor server, started here (Java >= 21 and Maven)
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "$0")/environment.sh"
 
-if [ -z "${CONDUCTOR_SERVER_URL:-}" ]; then
+serve="  $python -m conductor.testing            # an embedded server at port 8080, until Ctrl-C
+"
+stop=""
+if [ "${1:-}" = --real ]; then
   CONDUCTOR_SERVER_URL=$(scripts/conductor_server.sh start)
-  started_here=1
+  serve=""
+  stop="
+  scripts/conductor_server.sh stop         # end the server that was started for this"
+elif [ -n "${CONDUCTOR_SERVER_URL:-}" ]; then
+  serve=""
+else
+  exec {embedded}< <(exec "$python" -m conductor.testing --port 0)
+  trap 'kill $!' EXIT
+  read -r CONDUCTOR_SERVER_URL <&"$embedded"
 fi
 export CONDUCTOR_SERVER_URL
+lasting_url=$CONDUCTOR_SERVER_URL
+[ -z "$serve" ] || lasting_url=http://127.0.0.1:8080/api
 echo "Conductor server: $CONDUCTOR_SERVER_URL"
 
 "$python" scripts/quickstart.py
@@ -17,9 +32,8 @@ echo "Conductor server: $CONDUCTOR_SERVER_URL"
 cat <<END
 
 What next:
-  export CONDUCTOR_SERVER_URL=$CONDUCTOR_SERVER_URL
-  $python examples/quickstart.py      # the two workers, until Ctrl-C
-  $python examples/from_outside.py    # complete a task without a worker
-  \$EDITOR examples/quickstart.py       # change a worker, run it again
+$serve  export CONDUCTOR_SERVER_URL=$lasting_url
+  $python examples/quickstart.py          # the two workers, until Ctrl-C
+  $python examples/from_outside.py        # complete a task without a worker
+  \$EDITOR examples/quickstart.py           # change a worker, run it again$stop
 END
-[ -z "${started_here:-}" ] || echo "  scripts/conductor_server.sh stop    # end the server that was started for this"

@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -44,3 +45,15 @@ def _clean_environment(monkeypatch):
     for name in list(os.environ):
         if name.upper().startswith("CONDUCTOR_") or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How many contract scenarios passed on which server."""
+    for server in ("dev", "real"):
+        passed = [
+            report
+            for report in terminalreporter.stats.get("passed", [])
+            if report.nodeid.startswith("tests/contract/") and re.search(rf"\[{server}\b", report.nodeid)
+        ]
+        if passed:
+            terminalreporter.write_line(f"contract scenarios passed on the {server} server: {len(passed)}")

@@ -1,8 +1,15 @@
-"""For testing workers: a function alone (run_worker), or a runner without a server (FakeTaskClient).
+"""For testing workers: a function alone, a runner without a server, and an embedded Conductor server.
 
-Nothing here is used in production, and nothing is installed into pytest unless a conftest.py asks for it.
+``run_worker(execute, input_data)``: one function, once, and the result it would send.
+``DevServer()``: a Conductor in this process, on loopback, with a clock that can be advanced and faults on demand.
+``FakeTaskClient()``: for ``TaskRunner``, without any HTTP. ``FakeClock``: for what takes a clock.
+
+Nothing here is used in production, and nothing is installed into pytest unless a conftest.py asks for it with
+``pytest_plugins = ["conductor.testing.pytest_plugin"]``.
 """
 
+from conductor.testing.clock import FakeClock
+from conductor.testing.dev_server import DevServer, TaskFailed
 from conductor.testing.kit import FakeTaskClient, run_worker
 
-__all__ = ["FakeTaskClient", "run_worker"]
+__all__ = ["DevServer", "FakeClock", "FakeTaskClient", "TaskFailed", "run_worker"]

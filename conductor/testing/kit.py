@@ -11,8 +11,7 @@ from typing import Any
 
 from conductor.errors import ConductorError
 from conductor.models import Task, TaskResultStatus
-from conductor.runner.execute import execute as call
-from conductor.runner.execute import execute_async
+from conductor.runner.execute import execute as call, execute_async
 from conductor.runner.slots import Flag
 from conductor.task_client import Delivery
 from conductor.task_result import TaskResult, to_task_result

@@ -136,7 +136,7 @@ def answer_in_json(document: Document) -> None:
 
 
 def declare_empty_answers(document: Document) -> None:
-    """204 where there is nothing to give (server.md: poll, update-v2, logs)."""
+    """204 where there is nothing to give (run on 3.32.3: poll, update-v2, logs)."""
     for path, method in (
         ("/tasks/poll/{tasktype}", "get"),
         ("/tasks/poll/batch/{tasktype}", "get"),

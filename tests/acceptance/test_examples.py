@@ -2,6 +2,8 @@
 
 import importlib.util
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -29,6 +31,17 @@ def test_the_configured_program_says_all_of_it_on_the_wire(stub, start_program, 
     assert poll.headers["x-authorization"] == "abc"
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
+
+
+def test_the_example_of_tests_passes():
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "conductor.testing.pytest_plugin", "-p", "no:cacheprovider", "."],
+        check=False,
+        cwd=EXAMPLES,
+        capture_output=True,
+        text=True,
+    )
+    assert "2 passed" in done.stdout, done.stdout
 
 
 def test_the_metrics_example_serves_and_registers(monkeypatch):

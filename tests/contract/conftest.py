@@ -1,4 +1,4 @@
-"""A real server, and names that no other test uses."""
+"""Each scenario on two servers, the embedded one and a real one, with names that no other test uses."""
 
 import uuid
 
@@ -14,15 +14,20 @@ from conductor import (
     WorkflowExecutor,
     WorkflowTask,
 )
+from conductor.testing.dev_server import DevServer
 from support.waiting import eventually
 
 OWNER = "team@example.com"
 
 
-@pytest.fixture
-def server_url(real_server_url):
-    """The API URL of the server that a scenario runs on."""
-    return real_server_url
+@pytest.fixture(params=["dev", pytest.param("real", marks=pytest.mark.real_server)])
+def server_url(request):
+    """The API URL of the server that a scenario runs on: each runs on both."""
+    if request.param == "real":
+        yield request.getfixturevalue("real_server_url")
+    else:
+        with DevServer() as server:
+            yield server.url
 
 
 @pytest.fixture

@@ -5,11 +5,7 @@ import signal
 import subprocess
 import sys
 
-import pytest
-
 from support.waiting import eventually
-
-pytestmark = pytest.mark.real_server
 
 SCRIPT = """
 import os, sys, time
@@ -27,13 +23,13 @@ sys.exit(not runner.wait_workers())
 
 
 def test_sigterm_in_the_middle_of_two_hundred_workflows_loses_nothing(
-    tasks, workflows, runner, a_workflow, ended, real_server_url
+    tasks, workflows, runner, a_workflow, ended, server_url
 ):
     name = a_workflow("a", "b")
     ids = [workflows.start_workflow(name) for _ in range(200)]
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", SCRIPT, name],
-        env=os.environ | {"CONDUCTOR_SERVER_URL": real_server_url},
+        env=os.environ | {"CONDUCTOR_SERVER_URL": server_url},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -10,20 +10,18 @@ import pytest
 
 from conductor import TaskDef, TaskResultStatus, WorkflowDef, WorkflowTask
 
-pytestmark = pytest.mark.real_server
-
 ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
-def program(real_server_url):
+def program(server_url):
     """Starts one of the project's Python files as a process of its own."""
     started = []
 
     def start(path):
         process = subprocess.Popen(
             [sys.executable, "-W", "error", ROOT / path],
-            env=os.environ | {"CONDUCTOR_SERVER_URL": real_server_url, "COLUMNS": "200"},
+            env=os.environ | {"CONDUCTOR_SERVER_URL": server_url, "COLUMNS": "200"},
             stdout=subprocess.PIPE,
             text=True,
         )

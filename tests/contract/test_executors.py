@@ -14,8 +14,6 @@ from conductor import (
 )
 from support.waiting import eventually
 
-pytestmark = pytest.mark.real_server
-
 
 def test_an_unknown_task_is_not_found(tasks):
     with pytest.raises(NotFoundError) as caught:

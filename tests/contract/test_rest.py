@@ -9,8 +9,6 @@ from contract.rows import row
 
 from support.waiting import eventually
 
-pytestmark = pytest.mark.real_server
-
 JSON = "application/json"
 
 

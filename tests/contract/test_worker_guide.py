@@ -11,8 +11,6 @@ import pytest
 from conductor import NonRetryableError, NotFoundError, TaskResult, TaskResultStatus, task_context
 from support.waiting import eventually
 
-pytestmark = pytest.mark.real_server
-
 
 @dataclasses.dataclass
 class TaskOutput:
@@ -128,7 +126,7 @@ with ApiClient(http_settings=HttpSettings(url)) as client:
 
 
 def test_another_process_completes_a_task_that_waits_for_its_callback(
-    runner, tasks, workflows, a_workflow, ended, real_server_url
+    runner, tasks, workflows, a_workflow, ended, server_url
 ):
     deliveries = []
 
@@ -144,9 +142,7 @@ def test_another_process_completes_a_task_that_waits_for_its_callback(
     runner.start_worker(f"{name}_a", waits_for_another)
     eventually(lambda: deliveries and tasks.get_task(deliveries[0]).status == "SCHEDULED")
     assert tasks.queue_size(f"{name}_a") == 1
-    subprocess.run(
-        [sys.executable, "-c", COMPLETE_FROM_OUTSIDE, real_server_url, deliveries[0], workflow_id], check=True
-    )
+    subprocess.run([sys.executable, "-c", COMPLETE_FROM_OUTSIDE, server_url, deliveries[0], workflow_id], check=True)
     workflow, by_ref = ended(workflow_id)
     assert workflow.status == "COMPLETED"
     assert by_ref["a"].output_data == {"by": "another process"}

@@ -1,0 +1,77 @@
+"""What time it is: the machine's time, or one that a test moves by hand."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the engine asks about time."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+    def real_seconds_until(self, moment: float) -> float | None:
+        """How long to sleep until a moment has come. None: it does not come by itself."""
+        ...
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call the listener, without arguments, after each jump of the clock."""
+        ...
+
+    def unlisten(self, listener: Callable[[], None]) -> None:
+        """Call it no more."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock. It never jumps, so nobody who listens is ever called."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def real_seconds_until(self, moment: float) -> float | None:
+        return max(0.0, moment - time.time())
+
+    def listen(self, listener: Callable[[], None]) -> None: ...
+
+    def unlisten(self, listener: Callable[[], None]) -> None: ...
+
+
+class FakeClock:
+    """A clock that stands still until ``advance`` is called. Thread-safe."""
+
+    def __init__(self, now: float = 1_700_000_000.0) -> None:
+        self._lock = threading.Lock()  # guards both
+        self._now = now
+        self._listeners: list[Callable[[], None]] = []
+
+    def now(self) -> float:
+        with self._lock:
+            return self._now
+
+    def real_seconds_until(self, moment: float) -> float | None:
+        return 0.0 if moment <= self.now() else None
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward and tell every listener, on this thread. Time never goes back: ValueError."""
+        if not seconds >= 0:
+            raise ValueError(f"a clock is only advanced forward, not by {seconds}")
+        with self._lock:
+            self._now += seconds
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        with self._lock:
+            self._listeners.append(listener)
+
+    def unlisten(self, listener: Callable[[], None]) -> None:
+        with self._lock:
+            if listener in self._listeners:
+                self._listeners.remove(listener)

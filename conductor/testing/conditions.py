@@ -1,0 +1,145 @@
+"""A DO_WHILE's loopCondition: comparisons of paths and constants, joined by ``&&`` and ``||``, negated by ``!``.
+
+The real server runs JavaScript. This covers what loops are written with, and says at registration what it does not.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from typing import Any
+
+from conductor.testing.expressions import Roots, follow
+
+Condition = Callable[[Roots], Any]
+
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<number>-?\d+(?:\.\d+)?)|(?P<text>'[^']*'|"[^"]*")|(?P<path>\$(?:\.\w+|\['[^']*'\]|\["[^"]*"\]|\[\d+\])+)
+    |(?P<word>\w+)|(?P<sign>===|!==|==|!=|<=|>=|&&|\|\||[<>!(){};]))""",
+    re.VERBOSE,
+)
+_STEP = re.compile(r"""\.(\w+)|\['([^']*)'\]|\["([^"]*)"\]|\[(\d+)\]""")
+_CONSTANTS = {"true": True, "false": False, "null": None}
+_IF_ELSE = re.compile(
+    r"^\s*if\s*\((?P<test>.*)\)\s*\{\s*(?:return\s+)?true\s*;?\s*\}\s*else\s*\{\s*(?:return\s+)?false\s*;?\s*\}\s*;?\s*$",
+    re.DOTALL,
+)
+
+
+def _comparable(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def checked(left: Any, right: Any) -> bool:
+        left, right = (0 if side is None else side for side in (left, right))  # as JavaScript takes null
+        try:
+            return compare(left, right)
+        except TypeError:
+            return False
+
+    return checked
+
+
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "===": operator.eq,
+    "!=": operator.ne,
+    "!==": operator.ne,
+    "<": _comparable(operator.lt),
+    ">": _comparable(operator.gt),
+    "<=": _comparable(operator.le),
+    ">=": _comparable(operator.ge),
+}
+
+
+def parse(text: str) -> Condition:
+    """The condition as a function of what its names stand for. ValueError: it is more than this understands."""
+    wrapped = _IF_ELSE.match(text)
+    parser = _Parser(wrapped["test"] if wrapped else text.strip().removesuffix(";"))
+    condition = parser.either()
+    if not parser.at_end:
+        raise ValueError(f"cannot read {text!r}")
+    return condition
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._tokens: list[tuple[str, str]] = []
+        position = 0
+        text = text.rstrip()
+        while position < len(text):
+            match = _TOKEN.match(text, position)
+            if match is None:
+                raise ValueError(f"cannot read {text[position:]!r}")
+            self._tokens.append((match.lastgroup or "", match.group().strip()))
+            position = match.end()
+        self._position = 0
+
+    @property
+    def at_end(self) -> bool:
+        return self._position == len(self._tokens)
+
+    def _accept(self, *signs: str) -> str | None:
+        if not self.at_end and self._tokens[self._position][1] in signs:
+            self._position += 1
+            return self._tokens[self._position - 1][1]
+        return None
+
+    def either(self) -> Condition:
+        left = self._both()
+        while self._accept("||"):
+            left = _either(left, self._both())
+        return left
+
+    def _both(self) -> Condition:
+        left = self._comparison()
+        while self._accept("&&"):
+            left = _both(left, self._comparison())
+        return left
+
+    def _comparison(self) -> Condition:
+        left = self._operand()
+        sign = self._accept(*_COMPARISONS)
+        return _compare(_COMPARISONS[sign], left, self._operand()) if sign else left
+
+    def _operand(self) -> Condition:
+        if self._accept("!"):
+            inner = self._operand()
+            return lambda roots: not inner(roots)
+        if self._accept("("):
+            grouped = self.either()
+            if not self._accept(")"):
+                raise ValueError("a parenthesis is not closed")
+            return grouped
+        if self.at_end:
+            raise ValueError("it ends too early")
+        kind, token = self._tokens[self._position]
+        self._position += 1
+        return _leaf(kind, token)
+
+
+def _leaf(kind: str, token: str) -> Condition:
+    if kind == "path":
+        steps: list[str | int] = [int(m[4]) if m[4] else m[1] or m[2] or m[3] for m in _STEP.finditer(token)]
+        return lambda roots: follow(roots(str(steps[0])), steps[1:])
+    if kind == "number":
+        return _constant(float(token) if "." in token else int(token))
+    if kind == "text":
+        return _constant(token[1:-1])
+    if token in _CONSTANTS:
+        return _constant(_CONSTANTS[token])
+    raise ValueError(f"cannot read {token!r}")
+
+
+def _constant(value: Any) -> Condition:
+    return lambda _: value
+
+
+def _either(left: Condition, right: Condition) -> Condition:
+    return lambda roots: left(roots) or right(roots)
+
+
+def _both(left: Condition, right: Condition) -> Condition:
+    return lambda roots: left(roots) and right(roots)
+
+
+def _compare(compare: Callable[[Any, Any], bool], left: Condition, right: Condition) -> Condition:
+    return lambda roots: compare(left(roots), right(roots))

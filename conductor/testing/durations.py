@@ -1,0 +1,40 @@
+"""The ``duration`` and ``until`` of a WAIT task, as the server reads them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+_DURATION = re.compile(
+    r"\s*(?:(\d+)\s*(?:days?|d))?\s*(?:(\d+)\s*(?:hours?|hrs?|h))?\s*(?:(\d+)\s*(?:minutes?|mins?|m))?"
+    r"\s*(?:(\d+)\s*(?:seconds?|secs?|s))?\s*",
+    re.IGNORECASE,
+)
+_UNTIL = re.compile(
+    r"(\d{4})-(\d{2})-(\d{2})(?:[ T](\d{2}):(\d{2}))?(?:\s*(GMT|UTC|Z)?\s*([+-])(\d{2}):?(\d{2})|\s*(GMT|UTC|Z))?"
+)
+
+_INT_MAX = 2**31 - 1
+
+
+def parse_duration(text: str) -> int:
+    """``2 days 3 hours 10 minutes 5 seconds`` in seconds. ValueError."""
+    match = _DURATION.fullmatch(text)
+    if match is None or not any(match.groups()):
+        raise ValueError(f"not a duration: {text!r}")
+    days, hours, minutes, seconds = (int(group or 0) for group in match.groups())
+    if max(days, hours, minutes, seconds) > _INT_MAX:
+        raise ValueError(f"not a duration: {text!r}")
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def parse_until(text: str) -> int:
+    """``2026-01-31``, ``2026-01-31 10:00``, ``2026-01-31 10:00 GMT+02:00`` in epoch ms, UTC unless said. ValueError."""
+    match = _UNTIL.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"not a date: {text!r}")
+    year, month, day, hour, minute = (int(group or 0) for group in match.groups()[:5])
+    zone: timezone = UTC
+    if match[7]:
+        zone = timezone((1 if match[7] == "+" else -1) * timedelta(hours=int(match[8]), minutes=int(match[9])))
+    return int(datetime(year, month, day, hour, minute, tzinfo=zone).timestamp() * 1000)

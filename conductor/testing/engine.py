@@ -1,0 +1,75 @@
+"""The engine of the embedded server: Conductor's state machine without HTTP.
+
+All values are plain dicts in the wire's camelCase, as the real server 3.32.3 sends them: zeros and false are always
+there, null members are left out, times are epoch milliseconds.
+"""
+
+from __future__ import annotations
+
+import heapq
+
+from conductor.testing.clock import Clock
+from conductor.testing.model import Refusal
+from conductor.testing.views import Views
+
+__all__ = ["Engine", "Refusal"]
+
+
+class Engine(Views):
+    """A Conductor server's state and rules. Thread-safe; every call is one transaction.
+
+    clock: what time it is; after a jump of a FakeClock everything that became due has been done when ``advance``
+    returns. db: a file to keep the state in, where nothing is lost when the process ends; memory by default.
+    hold_until_count: polls wait for the count they ask for, as servers on SQL do. retention: how many workflows that
+    have ended are kept, with their tasks and logs; the oldest are forgotten.
+
+    What a call returns shares its values with the engine's state: serialise it, do not change it.
+    """
+
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        db: str = ":memory:",
+        *,
+        hold_until_count: bool = False,
+        retention: int = 10_000,
+    ) -> None:
+        super().__init__(clock, db, hold_until_count=hold_until_count, retention=retention)
+        self.clock.listen(self._on_jump)
+
+    def close(self) -> None:
+        """End waiting polls and let go of the database. Every later call is refused with 503."""
+        self.clock.unlisten(self._on_jump)
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._store.close()
+                self._wake_all()
+
+    def _on_jump(self) -> None:
+        self.sweep()
+        with self._lock:
+            self._wake_all()
+
+    def _wake_all(self) -> None:
+        for queue in self._queues.values():
+            queue.arrived.notify_all()
+        self._changed.notify_all()
+
+    def sweep(self) -> None:
+        """Do everything that time has made due: timeouts, WAIT timers, sub-workflows that start late."""
+        with self.transaction():
+            now = self.clock.now()
+            while self._timers and self._timers[0][0] <= now:
+                timer = heapq.heappop(self._timers)
+                if self._is_current(timer):
+                    workflow = self._workflows[timer[1]]
+                    workflow.timer = None
+                    self._decide(workflow)
+
+    def next_due(self) -> float | None:
+        """When ``sweep`` has something to do next, in seconds since the epoch."""
+        with self.transaction():
+            while self._timers and not self._is_current(self._timers[0]):
+                heapq.heappop(self._timers)
+            return self._timers[0][0] if self._timers else None

@@ -1,0 +1,235 @@
+"""What goes wrong on demand: ``server.faults`` of a DevServer, for tests of how a worker bears it.
+
+An operation is "poll" (both kinds), "update" (POST /tasks), "update_v2", "token", or a "METHOD /path/template" as in
+the OpenAPI document, with or without /api: "GET /tasks/{taskId}". Each fault applies to the next ``times`` requests of
+its operation that reach the server, in the order in which the faults were ordered:
+
+==============  =======================================================================================
+outage          every connection is cut, and new ones are closed before a request is read
+drop_before     the connection is closed before the request has any effect
+delay           the request waits (in real time) before it has any effect; then the others may apply
+status          the request has no effect and gets this answer
+drop_after      the request has its effect, and the connection is closed instead of an answer
+duplicate       a delivered task is delivered once more, in the same answer if that has room, else with
+                the next poll
+==============  =======================================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+NAMES = {
+    "poll": ("GET /api/tasks/poll/{tasktype}", "GET /api/tasks/poll/batch/{tasktype}"),
+    "update": ("POST /api/tasks",),
+    "update_v2": ("POST /api/tasks/update-v2",),
+    "token": ("POST /api/token",),
+}
+
+
+@dataclass
+class _Fault:
+    kind: str
+    operations: tuple[str, ...]
+    times: int
+    seconds: float = 0.0
+    answer: tuple[int, bytes | None, Mapping[str, str]] = (0, None, {})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What happens to one request. answer: status, body (None: the usual one) and headers instead of the real ones."""
+
+    seconds: float = 0.0
+    drop_before: bool = False
+    drop_after: bool = False
+    answer: tuple[int, bytes | None, Mapping[str, str]] | None = None
+
+
+NOTHING = Plan()
+
+
+class Outage:
+    """Lasts until its time is over, ``end()``, or the end of its ``with`` block."""
+
+    def __init__(self, end: Callable[[Outage], None]) -> None:
+        self._end = end
+
+    def end(self) -> None:
+        """The server can be reached again, unless another outage lasts. Repeating it changes nothing."""
+        self._end(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.end()
+
+
+class Faults:
+    """See the module. Thread-safe; nothing is left to chance.
+
+    ``seen`` counts requests, ``injected`` counts faults that took place, ``clear`` takes back those that have not.
+    """
+
+    def __init__(self, operations: Iterable[str], now: Callable[[], float], cut: Callable[[], None]) -> None:
+        self._operations = frozenset(operations)
+        self._now = now
+        self._cut = cut
+        self._lock = threading.Lock()  # guards everything below
+        self._faults: list[_Fault] = []
+        self._duplicates: Counter[str] = Counter()
+        self._copies: defaultdict[str, deque[dict[str, Any]]] = defaultdict(deque)
+        self._outages: dict[Outage, float | None] = {}
+        self._seen: Counter[str] = Counter()
+        self._injected: Counter[str] = Counter()
+
+    def status(
+        self,
+        operation: str,
+        code: int,
+        times: int = 1,
+        body: str | bytes | Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Answer with a status. body: a mapping goes out as JSON; None: Conductor's error JSON."""
+        if not isinstance(code, int) or not 200 <= code <= 599:
+            raise ValueError(f"code must be an HTTP status from 200 to 599, not {code!r}")
+        content = json.dumps(dict(body)) if isinstance(body, Mapping) else body
+        encoded = content.encode() if isinstance(content, str) else content
+        self._order("status", operation, times, answer=(code, encoded, dict(headers or {})))
+
+    def drop_before(self, operation: str, times: int = 1) -> None:
+        """Close the connection; the request has no effect."""
+        self._order("drop_before", operation, times)
+
+    def drop_after(self, operation: str, times: int = 1) -> None:
+        """Close the connection instead of answering; the request has its effect."""
+        self._order("drop_after", operation, times)
+
+    def delay(self, operation: str, seconds: float, times: int = 1) -> None:
+        """Wait before doing anything; the end of the server ends the wait."""
+        if not 0 <= seconds < float("inf"):
+            raise ValueError(f"seconds must be 0 or more, not {seconds!r}")
+        self._order("delay", operation, times, seconds=seconds)
+
+    def duplicate(self, task_type: str, times: int = 1) -> None:
+        """Deliver the next ``times`` tasks of a type twice."""
+        with self._lock:
+            self._duplicates[task_type] += _positive(times)
+
+    def outage(self, seconds: float | None = None) -> Outage:
+        """Begins at once. seconds: on the server's clock, so that ``clock.advance`` ends it too; None: see Outage."""
+        outage = Outage(self._end_outage)
+        with self._lock:
+            self._outages[outage] = None if seconds is None else self._now() + seconds
+            self._injected["outage"] += 1
+        self._cut()
+        return outage
+
+    def clear(self) -> None:
+        """Forget every fault that has not happened yet, and end the outages."""
+        with self._lock:
+            self._faults.clear()
+            self._duplicates.clear()
+            self._copies.clear()
+            self._outages.clear()
+
+    def seen(self, operation: str) -> int:
+        """How many requests of an operation have reached the server, those that met a fault included."""
+        with self._lock:
+            return sum(self._seen[each] for each in self._resolved(operation))
+
+    def injected(self, kind: str | None = None) -> int:
+        """How many faults of a kind ("status", "drop_before", …), or of all, have taken place."""
+        with self._lock:
+            return self._injected.total() if kind is None else self._injected[kind]
+
+    def out(self) -> bool:
+        """Whether there is an outage now."""
+        if not self._outages:  # the usual case, without the lock
+            return False
+        with self._lock:
+            for outage, until in list(self._outages.items()):
+                if until is not None and until <= self._now():
+                    del self._outages[outage]
+            return bool(self._outages)
+
+    def plan(self, operation: str) -> Plan:
+        """What happens to this request of an operation; each fault in it is used up by that."""
+        with self._lock:
+            self._seen[operation] += 1
+            if not self._faults:
+                return NOTHING
+            if self._take("drop_before", operation):
+                return Plan(drop_before=True)
+            delay = self._take("delay", operation)
+            seconds = delay.seconds if delay else 0.0
+            status = self._take("status", operation)
+            if status:
+                return Plan(seconds, answer=status.answer)
+            return Plan(seconds, drop_after=self._take("drop_after", operation) is not None)
+
+    def copies(self, task_type: str, count: int) -> list[dict[str, Any]]:
+        """The copies that are due in an answer to a poll for so many."""
+        if not self._copies:  # the usual case, without the lock
+            return []
+        with self._lock:
+            due = self._copies[task_type]
+            return [due.popleft() for _ in range(min(count, len(due)))]
+
+    def deliver(self, task_type: str, tasks: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+        """The tasks of an answer, with their copies where a poll for so many has room for them."""
+        if not self._duplicates:
+            return tasks
+        with self._lock:
+            delivered = list(tasks)
+            for task in tasks:
+                if self._duplicates[task_type]:
+                    self._duplicates[task_type] -= 1
+                    self._injected["duplicate"] += 1
+                    if len(delivered) < count:
+                        delivered.append(task)
+                    else:
+                        self._copies[task_type].append(task)
+            return delivered
+
+    def _order(self, kind: str, operation: str, times: int, **more: Any) -> None:
+        fault = _Fault(kind, self._resolved(operation), _positive(times), **more)
+        with self._lock:
+            self._faults.append(fault)
+
+    def _resolved(self, operation: str) -> tuple[str, ...]:
+        if operation in NAMES:
+            return NAMES[operation]
+        method, _, path = operation.partition(" ")
+        for candidate in (operation, f"{method} /api{path}"):
+            if candidate in self._operations:
+                return (candidate,)
+        raise ValueError(f"operation must be {', '.join(NAMES)} or a METHOD /path/template, not {operation!r}")
+
+    def _take(self, kind: str, operation: str) -> _Fault | None:
+        for fault in self._faults:
+            if fault.kind == kind and operation in fault.operations:
+                fault.times -= 1
+                if not fault.times:
+                    self._faults.remove(fault)
+                self._injected[kind] += 1
+                return fault
+        return None
+
+    def _end_outage(self, outage: Outage) -> None:
+        with self._lock:
+            self._outages.pop(outage, None)
+
+
+def _positive(times: int) -> int:
+    if isinstance(times, bool) or not isinstance(times, int) or times < 1:
+        raise ValueError(f"times must be a whole number of 1 or more, not {times!r}")
+    return times

@@ -1,0 +1,36 @@
+"""Fixtures for testing workers; opt in with ``pytest_plugins = ["conductor.testing.pytest_plugin"]`` in a conftest.py.
+
+Each test gets a server of its own, on a free port, so tests neither see each other nor mind pytest-xdist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from conductor.runner.task_runner import TaskRunner
+from conductor.settings import AuthenticationSettings, HttpSettings
+from conductor.testing.dev_server import DevServer
+from conductor.transport import ApiClient
+
+
+@pytest.fixture
+def conductor_dev_server() -> Iterator[DevServer]:
+    """A running DevServer of this test's own."""
+    with DevServer() as server:
+        yield server
+
+
+@pytest.fixture
+def conductor_api_client(conductor_dev_server: DevServer) -> Iterator[ApiClient]:
+    """An ApiClient for ``conductor_dev_server``, whatever the environment says."""
+    with ApiClient(AuthenticationSettings("", ""), HttpSettings(conductor_dev_server.url)) as client:
+        yield client
+
+
+@pytest.fixture
+def conductor_task_runner(conductor_api_client: ApiClient) -> Iterator[TaskRunner]:
+    """A TaskRunner for ``conductor_dev_server``; workers that the test started are shut down after it."""
+    with TaskRunner(conductor_api_client, shutdown_timeout=5) as runner:
+        yield runner

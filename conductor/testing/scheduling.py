@@ -1,0 +1,187 @@
+"""How the tasks of a definition become tasks of a workflow: their input, domain and place in a queue."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+from conductor.testing.definitions import DefinitionCalls
+from conductor.testing.durations import parse_duration, parse_until
+from conductor.testing.expressions import as_text, fill, roots_of
+from conductor.testing.model import FOREVER, TaskRecord, Termination, Wire, WorkflowRecord, new_task
+from conductor.testing.payloads import limit_task
+
+ACTIVE_WORKER_SECONDS = 10.0
+"""A domain counts as served for so long after its last poll (the server's activeWorkerLastPollTimeout)."""
+
+_RATE_LIMITS = ("rateLimitPerFrequency", "rateLimitFrequencyInSeconds")
+
+
+class Scheduling(DefinitionCalls):
+    """Makes tasks and puts them into workflows and queues."""
+
+    def _make(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int = 0) -> list[TaskRecord]:
+        """The tasks that begin with a task of the definition, without those whose names have been used."""
+        used = {task.ref for task in workflow.tasks if task.status != "SCHEDULED"}
+        makers: dict[str, Callable[[WorkflowRecord, Wire, int], list[TaskRecord]]] = {
+            "SIMPLE": self._make_simple,
+            "FORK_JOIN": self._make_fork,
+            "JOIN": self._make_join,
+            "SWITCH": self._make_switch,
+            "DO_WHILE": self._make_loop,
+            "WAIT": self._make_wait,
+            "SUB_WORKFLOW": self._make_sub_workflow,
+            "TERMINATE": self._make_plain_system,
+            "SET_VARIABLE": self._make_plain_system,
+        }
+        make = makers.get(workflow_task["type"], self._make_user_defined)
+        return [task for task in make(workflow, workflow_task, retry_count) if task.ref not in used]
+
+    def _input(self, workflow: WorkflowRecord, task: TaskRecord) -> Wire:
+        """The inputParameters over the TaskDef's inputTemplate, which also stands in for what comes out as null."""
+        template = task.definition.get("inputTemplate") or {}
+        roots = roots_of(workflow, task.task_id)
+        filled: Wire = fill({**copy.deepcopy(template), **task.workflow_task["inputParameters"]}, roots)
+        if template:
+            filled = {name: template.get(name) if value is None else value for name, value in filled.items()}
+        return filled
+
+    def _new(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> TaskRecord:
+        task = new_task(workflow, workflow_task, self._now_ms)
+        task.wire["retryCount"] = retry_count
+        return task
+
+    def _make_user_defined(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
+        task = self._new(workflow, workflow_task, retry_count)
+        task.wire["inputData"] = self._input(workflow, task)
+        task.wire["callbackAfterSeconds"] = workflow_task["startDelay"]
+        task.wire.update({member: task.definition[member] for member in _RATE_LIMITS})
+        return [task]
+
+    def _make_simple(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
+        (task,) = self._make_user_defined(workflow, workflow_task, retry_count)
+        task.wire["taskType"] = workflow_task["name"]
+        task.wire["startDelayInSeconds"] = workflow_task["startDelay"]
+        task.wire["responseTimeoutSeconds"] = task.definition["responseTimeoutSeconds"]
+        return [task]
+
+    def _system(self, workflow: WorkflowRecord, workflow_task: Wire, status: str, retry_count: int) -> TaskRecord:
+        task = self._new(workflow, workflow_task, retry_count)
+        task.wire["status"] = status
+        task.wire["startTime"] = self._now_ms
+        return task
+
+    def _make_plain_system(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
+        task = self._system(workflow, workflow_task, "IN_PROGRESS", retry_count)
+        task.wire["inputData"] = self._input(workflow, task)
+        return [task]
+
+    def _make_fork(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
+        """The fork, done at once, the first tasks of its branches, and the JOIN that must follow."""
+        fork = self._system(workflow, workflow_task, "COMPLETED", retry_count)
+        fork.wire.update(taskType="FORK", taskDefName="FORK", endTime=self._now_ms)
+        fork.wire["inputData"] = fill(workflow_task["inputParameters"], roots_of(workflow))
+        join = workflow.blueprint.next_task(workflow_task["taskReferenceName"])
+        if join is None or join["type"] != "JOIN":
+            raise Termination("Fork task definition is not followed by a join task.  Check the blueprint")
+        firsts = [branch[0] for branch in workflow_task["forkTasks"]]
+        return [fork, *(task for first in [*firsts, join] for task in self._make(workflow, first, retry_count))]
+
+    def _make_join(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
+        task = self._system(workflow, workflow_task, "IN_PROGRESS", retry_count)
+        task.wire.update(taskDefName="JOIN", inputData={"joinOn": list(workflow_task["joinOn"])})
+        return [task]
+
+    def _make_switch(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
+        """The switch and the first task of the branch it takes."""
+        task = self._system(workflow, workflow_task, "IN_PROGRESS", retry_count)
+        given = fill(workflow_task["inputParameters"], roots_of(workflow))
+        case = as_text(given.get(workflow_task["expression"]))
+        chosen = workflow_task["decisionCases"].get(case, workflow_task["defaultCase"])
+        children = {"hasChildren": "true"} if chosen else {}
+        task.wire.update(taskDefName="SWITCH", inputData={**given, "case": case, **children})
+        task.wire["outputData"] = {"evaluationResult": [case], "selectedCase": case}
+        return [task, *(self._make(workflow, chosen[0], retry_count) if chosen else [])]
+
+    def _make_loop(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
+        earlier = workflow.latest(workflow_task["taskReferenceName"])
+        if earlier and earlier.ended:
+            return []
+        (task,) = self._make_plain_system(workflow, workflow_task, retry_count)
+        task.wire.update({member: task.definition[member] for member in _RATE_LIMITS})
+        return [task]
+
+    def _make_wait(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
+        (task,) = self._make_plain_system(workflow, workflow_task, retry_count)
+        given = task.wire["inputData"]
+        duration, until = (str(given.get(name) or "").strip() for name in ("duration", "until"))
+        try:
+            if duration:
+                task.wire["callbackAfterSeconds"] = parse_duration(duration)
+                task.wait_until = self._now_ms + 1000 * task.wire["callbackAfterSeconds"]
+            elif until:
+                task.wait_until = parse_until(until)
+                task.wire["callbackAfterSeconds"] = max(0, (task.wait_until - self._now_ms) // 1000)
+            else:
+                task.wire["callbackAfterSeconds"] = FOREVER
+        except ValueError:
+            task.wire["status"] = "FAILED_WITH_TERMINAL_ERROR"
+            task.set_reason(f"Invalid/Unsupported Wait Until format.  Provided: {duration or until}")
+        return [task]
+
+    def _make_sub_workflow(self, workflow: WorkflowRecord, workflow_task: Wire, _: int) -> list[TaskRecord]:
+        task = self._new(workflow, workflow_task, 0)
+        given = fill(workflow_task["subWorkflowParam"], roots_of(workflow))
+        task.wire["inputData"] = {
+            "subWorkflowName": given["name"],
+            "subWorkflowVersion": given["version"],
+            "subWorkflowTaskToDomain": given.get("taskToDomain"),
+            "subWorkflowDefinition": None,
+            "idempotencyKey": given.get("idempotencyKey"),
+            "idempotencyStrategy": given.get("idempotencyStrategy"),
+            "workflowInput": self._input(workflow, task),
+            "priority": given.get("priority"),
+        }
+        task.wire["callbackAfterSeconds"] = workflow_task["startDelay"]
+        task.wait_until = self._now_ms + 1000 * workflow_task["startDelay"]
+        return [task]
+
+    # Into the workflow
+
+    def _schedule(self, workflow: WorkflowRecord, tasks: list[TaskRecord]) -> bool:
+        """Add tasks to their workflow and its queues; whether the engine itself has something to do for one."""
+        seq = max((task.wire["seq"] for task in workflow.tasks), default=0)
+        for task in tasks:
+            seq += 1
+            task.wire["seq"] = task.wire["seq"] or seq
+            task.wire["scheduledTime"] = self._now_ms
+            task.first_scheduled = task.first_scheduled or self._now_ms
+            limit_task(task, "inputData")
+            self._add_task(workflow, task)
+            if task.is_worker_task and workflow.wire["taskToDomain"]:
+                self._set_domain(workflow, task)
+            if task.ended:
+                self._save_task(task)
+            elif task.is_worker_task:
+                wait = task.visible_at - self.clock.now() if task.visible_at else task.wire["callbackAfterSeconds"]
+                self._enqueue(task, wait)
+        return any(task.ended or not task.is_worker_task for task in tasks)
+
+    def _set_domain(self, workflow: WorkflowRecord, task: TaskRecord) -> None:
+        """taskToDomain: the task's own entry before ``*``; of a list the first domain that a worker is active in."""
+        by_type: dict[str, str] = workflow.wire["taskToDomain"]
+        listed = by_type.get(task.wire["taskType"], by_type.get("*", "")).strip()
+        if not listed:
+            return
+        domains = [domain.strip() for domain in listed.split(",")]
+        served = (domain for domain in domains if self._is_served(task.wire["taskType"], domain))
+        domain = next(served, domains[-1])
+        if domain.upper() == "NO_DOMAIN":
+            task.wire.pop("domain", None)
+        else:
+            task.wire["domain"] = domain
+
+    def _is_served(self, task_type: str, domain: str) -> bool:
+        poll = self._polls.get((task_type, domain))
+        since = self._now_ms - 1000 * ACTIVE_WORKER_SECONDS
+        return poll is not None and domain.upper() != "NO_DOMAIN" and poll["lastPollTime"] > since

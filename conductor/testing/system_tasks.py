@@ -1,0 +1,183 @@
+"""The tasks that the engine runs itself. Each function says whether its task changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from conductor.testing.blueprint import contains
+from conductor.testing.conditions import parse
+from conductor.testing.expressions import Roots, roots_of
+from conductor.testing.model import UNSUCCESSFUL, TaskRecord, WorkflowRecord, base_ref
+from conductor.testing.payloads import payload_size
+from conductor.testing.scheduling import Scheduling
+
+_VARIABLES_LIMIT = 256 * 1024
+
+
+class SystemTasks(Scheduling):
+    """JOIN, SWITCH, DO_WHILE, WAIT, TERMINATE and SET_VARIABLE."""
+
+    def _execute(self, workflow: WorkflowRecord, task: TaskRecord) -> bool:
+        """Run an open system task as far as it goes now."""
+        run: dict[str, Callable[[WorkflowRecord, TaskRecord], bool]] = {
+            "JOIN": self._execute_join,
+            "SWITCH": self._execute_switch,
+            "DO_WHILE": self._execute_loop,
+            "WAIT": self._execute_wait,
+            "TERMINATE": self._execute_terminate,
+            "SET_VARIABLE": self._execute_set_variable,
+        }
+        return run[task.wire["taskType"]](workflow, task)
+
+    def _execute_switch(self, _: WorkflowRecord, task: TaskRecord) -> bool:
+        task.wire["status"] = "COMPLETED"
+        return True
+
+    def _execute_wait(self, _: WorkflowRecord, task: TaskRecord) -> bool:
+        if not task.wait_until or self._now_ms < task.wait_until:
+            return False
+        task.wire["status"] = "COMPLETED"
+        return True
+
+    def _execute_terminate(self, _: WorkflowRecord, task: TaskRecord) -> bool:
+        given = task.wire["inputData"]
+        if given.get("terminationStatus") not in {"COMPLETED", "FAILED", "TERMINATED"}:
+            task.set_reason("given termination status is not valid")
+            task.wire["status"] = "FAILED"
+            return True
+        output = given.get("workflowOutput")
+        if output is not None:
+            task.wire["outputData"] = dict(output) if isinstance(output, dict) else {"output": output}
+        task.wire["status"] = "COMPLETED"
+        return True
+
+    def _execute_set_variable(self, workflow: WorkflowRecord, task: TaskRecord) -> bool:
+        variables = {**workflow.wire["variables"], **task.wire["inputData"]}
+        size = payload_size(variables)
+        if size > _VARIABLES_LIMIT:
+            task.set_reason(
+                f"The variables payload size: {size} of workflow: {workflow.workflow_id} is greater than the "
+                f"permissible limit: {_VARIABLES_LIMIT // 1024} kilobytes"
+            )
+            task.wire["status"] = "FAILED_WITH_TERMINAL_ERROR"
+            return True
+        workflow.wire["variables"] = variables
+        task.wire["status"] = "COMPLETED"
+        self._save_workflow(workflow)
+        return True
+
+    # JOIN
+
+    def _execute_join(self, workflow: WorkflowRecord, task: TaskRecord) -> bool:
+        """Collect the members' outputs; end when all have ended, or at once when one failed that must not."""
+        suffix = f"__{task.wire['iteration']}" if task.wire["iteration"] else ""
+        refs = [ref + suffix for ref in task.wire["inputData"]["joinOn"]]
+        found = {ref: workflow.latest(ref) for ref in refs}
+        members = {ref: member for ref, member in found.items() if member is not None}
+        all_ended = len(members) == len(refs) and all(member.ended for member in members.values())
+        output: dict[str, Any] = {}
+        for ref, member in members.items():
+            if member.output:
+                output[ref] = member.output
+            tolerated = member.workflow_task["optional"] or (member.workflow_task["permissive"] and not all_ended)
+            if member.status in UNSUCCESSFUL and not tolerated:
+                self._fail_join(task, list(members.values()))
+                task.wire["outputData"] = output
+                return True
+        if not all_ended:
+            return False
+        task.wire["outputData"] = output
+        flawed = [m for m in members.values() if m.status == "COMPLETED_WITH_ERRORS" and m.workflow_task["optional"]]
+        task.wire["status"] = "COMPLETED_WITH_ERRORS" if flawed else "COMPLETED"
+        if flawed:
+            names = " ".join(f"{member.wire['taskDefName']}/{member.task_id}" for member in flawed)
+            task.set_reason(f"{names} completed with errors")
+        return True
+
+    @staticmethod
+    def _fail_join(task: TaskRecord, members: list[TaskRecord]) -> None:
+        failed = [member for member in members if member.status in UNSUCCESSFUL]
+        reasons = [member.wire.get("reasonForIncompletion") for member in failed]
+        task.set_reason(" ".join(reason for reason in reasons if reason))
+        canceled = all(member.status == "CANCELED" for member in failed if not member.workflow_task["optional"])
+        task.wire["status"] = "CANCELED" if canceled else "FAILED"
+
+    # DO_WHILE
+
+    def _execute_loop(self, workflow: WorkflowRecord, task: TaskRecord) -> bool:
+        """Begin the first or the next iteration, fail with a task of the body, or end with the condition."""
+        body = self._iteration(workflow, task)
+        if not body:
+            task.wire["iteration"] = 1
+            task.wire["outputData"] = {**task.wire["outputData"], "iteration": 1}
+            return self._begin_iteration(workflow, task)
+        output: dict[str, Any] = {}
+        for member in body.values():
+            output[base_ref(member)] = member.output
+            if member.status in UNSUCCESSFUL:
+                task.set_reason(f"{member.wire.get('reasonForIncompletion', 'null')} ")
+                task.wire["status"] = "FAILED"
+                break
+        iteration = task.wire["iteration"]
+        if not (task.ended or self._iteration_ended(task, workflow, body)):
+            return False
+        task.wire["outputData"] = {**task.wire["outputData"], str(iteration): output}
+        if task.ended:
+            return True
+        condition = parse(task.workflow_task["loopCondition"])
+        if not condition(self._loop_roots(workflow, task)):
+            task.wire["status"] = "COMPLETED"
+            return True
+        task.wire["iteration"] = iteration + 1
+        task.wire["outputData"] = {**task.wire["outputData"], "iteration": iteration + 1}
+        return self._begin_iteration(workflow, task)
+
+    @staticmethod
+    def _iteration(workflow: WorkflowRecord, loop: TaskRecord) -> dict[str, TaskRecord]:
+        """The tasks of the current iteration, of retried ones the last attempt."""
+        found: dict[str, TaskRecord] = {}
+        for task in workflow.tasks:
+            if (
+                task is not loop
+                and task.wire["iteration"] == loop.wire["iteration"] > 0
+                and contains(loop.workflow_task, base_ref(task))
+                and (task.ref not in found or task.wire["retryCount"] > found[task.ref].wire["retryCount"])
+            ):
+                found[task.ref] = task
+        return found
+
+    @staticmethod
+    def _iteration_ended(loop: TaskRecord, workflow: WorkflowRecord, body: dict[str, TaskRecord]) -> bool:
+        """Whether each task has ended and what follows it inside the loop has been scheduled, and has ended too."""
+        suffix = f"__{loop.wire['iteration']}"
+        expected = {task["taskReferenceName"] + suffix for task in loop.workflow_task["loopOver"]}
+        for task in body.values():
+            has_branch = task.wire["taskType"] == "SWITCH" and task.wire["inputData"].get("hasChildren")
+            following = None if has_branch else workflow.blueprint.next_task(base_ref(task))
+            if following is not None and following["taskReferenceName"] != loop.ref:
+                expected.add(following["taskReferenceName"] + suffix)
+        return expected <= body.keys() and all(task.ended for task in body.values())
+
+    def _begin_iteration(self, workflow: WorkflowRecord, loop: TaskRecord) -> bool:
+        iteration = loop.wire["iteration"]
+        tasks = self._make(workflow, loop.workflow_task["loopOver"][0], loop.wire["retryCount"])
+        for task in tasks:
+            task.wire["referenceTaskName"] += f"__{iteration}"
+            task.wire["iteration"] = iteration
+        self._schedule(workflow, tasks)
+        return True
+
+    def _loop_roots(self, workflow: WorkflowRecord, loop: TaskRecord) -> Roots:
+        """In a condition, ``$.ref`` is the output of a task of the loop, or of the loop; else an input of the loop."""
+        general = roots_of(workflow)
+        given = self._input(workflow, loop)
+
+        def roots(name: str) -> Any:
+            if name == loop.ref:
+                return loop.wire["outputData"]
+            if contains(loop.workflow_task, name):
+                return (general(name) or {}).get("output")
+            return given.get(name)
+
+        return roots

@@ -1,0 +1,57 @@
+"""Access keys and the tokens they are exchanged for, as Orkes' servers have them."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from conductor.testing.answers import as_json, error
+from conductor.testing.http_wire import Response
+
+FORGET_AFTER = 1_000  # tokens; what is forgotten is refused as unknown instead of as expired
+
+
+class AccessKey(Protocol):
+    """E.g. AuthenticationSettings."""
+
+    @property
+    def key_id(self) -> str: ...
+
+    @property
+    def key_secret(self) -> str: ...
+
+
+class Tokens:
+    """The tokens that were given out. Thread-safe."""
+
+    def __init__(self, key: AccessKey, seconds: float, now: Callable[[], float]) -> None:
+        self._key = (key.key_id.encode(), key.key_secret.encode())
+        self._seconds = seconds
+        self._now = now
+        self._lock = threading.Lock()  # guards _expiry
+        self._expiry: dict[str, float] = {}
+
+    def exchange(self, request: dict[str, Any]) -> Response:
+        """A new token for the key, or 401."""
+        given = [str(request.get(name, "")).encode() for name in ("keyId", "keySecret")]
+        if not all(hmac.compare_digest(*pair) for pair in zip(self._key, given, strict=True)):
+            return error(401, "the access key is not valid", error="INVALID_KEY")
+        token = secrets.token_urlsafe(24)
+        with self._lock:
+            self._expiry[token] = self._now() + self._seconds
+            while len(self._expiry) > FORGET_AFTER:
+                del self._expiry[next(iter(self._expiry))]
+        return as_json({"token": token, "userId": "dev-server"})
+
+    def refusal(self, token: str | None) -> Response | None:
+        """Why a request with this token is not served, or None."""
+        with self._lock:
+            expiry = None if token is None else self._expiry.get(token)
+        if expiry is None:
+            return error(401, "the token is missing or not valid", error="INVALID_TOKEN")
+        if expiry <= self._now():
+            return error(401, "the token has expired", error="EXPIRED_TOKEN")
+        return None

@@ -1,0 +1,223 @@
+"""What the server refuses in definitions and results, with its words and paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from conductor.testing.blueprint import walk
+from conductor.testing.conditions import parse
+from conductor.testing.durations import parse_duration, parse_until
+from conductor.testing.expressions import expressions_in
+from conductor.testing.model import Refusal, Wire
+
+UNSUPPORTED_TYPES = frozenset(
+    {
+        *("DYNAMIC", "FORK_JOIN_DYNAMIC", "DECISION", "START_WORKFLOW", "EVENT", "HUMAN", "HTTP", "LAMBDA", "INLINE"),
+        *("EXCLUSIVE_JOIN", "KAFKA_PUBLISH", "JSON_JQ_TRANSFORM", "NOOP", "LLM_TEXT_COMPLETE", "LLM_CHAT_COMPLETE"),
+        *("LLM_INDEX_TEXT", "LLM_SEARCH_INDEX", "LLM_GENERATE_EMBEDDINGS", "LLM_STORE_EMBEDDINGS"),
+        *("LLM_GET_EMBEDDINGS", "LIST_MCP_TOOLS", "CALL_MCP_TOOL", "PULL_WORKFLOW_MESSAGES", "AGENT"),
+        *("GET_AGENT_CARD", "CANCEL_AGENT"),
+    }
+)
+"""System types that the real server runs and this one does not."""
+
+_MISSING: Any = object()
+
+
+def refuse(problems: list[Wire]) -> None:
+    """Raise the server's 400 when there is a problem."""
+    if problems:
+        raise Refusal(400, "Validation failed, check below errors for detail.", problems)
+
+
+def problem(path: str, message: str, invalid: Any = _MISSING) -> Wire:
+    """An entry of validationErrors; the value is left out when it is null or a whole object."""
+    found = {"path": path, "message": message}
+    if invalid is not _MISSING and invalid is not None:
+        found["invalidValue"] = str(invalid)
+    return found
+
+
+def check_task_def(definition: Wire, path: str) -> list[Wire]:
+    """A normalised TaskDef's problems."""
+    problems = []
+    name = definition.get("name")
+    if not name:
+        problems.append(problem(f"{path}.name", "TaskDef name cannot be null or empty", name))
+    for member, least, message in (
+        # The server's own texts say the limit where the value should stand.
+        ("retryCount", 0, "TaskDef retryCount: 0 must be >= 0"),
+        ("responseTimeoutSeconds", 1, None),
+        ("backoffScaleFactor", 1, "Backoff scale factor. Applicable for LINEAR_BACKOFF"),
+        ("pollTimeoutSeconds", 0, "TaskDef pollTimeoutSeconds: 0 must be >= 0"),
+    ):
+        value = definition.get(member, least)
+        if value < least:
+            text = message or f"TaskDef responseTimeoutSeconds: {value} should be minimum 1 second"
+            problems.append(problem(f"{path}.{member}", text, value))
+    timeout, response = definition["timeoutSeconds"], definition["responseTimeoutSeconds"]
+    total = definition["totalTimeoutSeconds"]
+    if 0 < timeout < response:
+        text = (
+            f"TaskDef: {name or 'null'} responseTimeoutSeconds: {response} must be less than timeoutSeconds: {timeout}"
+        )
+        problems.append(problem(path, text))
+    if 0 < total < timeout:
+        text = f"TaskDef: {name} timeoutSeconds: {timeout} must be less than or equal to totalTimeoutSeconds: {total}"
+        problems.append(problem(path, text))
+    return problems
+
+
+def check_workflow_def(definition: Wire, path: str) -> list[Wire]:
+    """A normalised WorkflowDef's problems, types that this server does not run included."""
+    problems = []
+    name = definition.get("name")
+    if not name:
+        problems.append(problem(f"{path}.name", "WorkflowDef name cannot be null or empty", name))
+    if not definition["tasks"]:
+        problems.append(problem(f"{path}.tasks", "WorkflowTask list cannot be empty"))
+    if definition["schemaVersion"] != 2:
+        text = "workflowDef schemaVersion: 2 is only supported"
+        problems.append(problem(f"{path}.schemaVersion", text, definition["schemaVersion"]))
+    for position, task in enumerate(definition["tasks"]):
+        problems += _check_named(task, f"{path}.tasks[{position}]")
+    if not problems:
+        problems += [problem(path, text) for text in _check_references(definition)]
+    return problems
+
+
+def _check_named(task: Wire, path: str) -> Iterator[Wire]:
+    for inner in walk([task]):
+        if not inner.get("name"):
+            yield problem(f"{path}.name", "WorkflowTask name cannot be empty or null", inner.get("name"))
+        if not inner.get("taskReferenceName"):
+            text = "WorkflowTask taskReferenceName name cannot be empty or null"
+            yield problem(f"{path}.taskReferenceName", text, inner.get("taskReferenceName"))
+        for text in _check_task(inner):
+            yield problem(path, text)
+
+
+def _check_task(task: Wire) -> list[str]:
+    kind, name = task["type"], task.get("name")
+    if kind in UNSUPPORTED_TYPES:
+        return [f"the embedded server does not support taskType: {kind} taskName: {name}"]
+    check = _CHECKS.get(kind)
+    return check(task, f"taskType: {kind} taskName: {name}") if check else []
+
+
+def _check_switch(task: Wire, where: str) -> list[str]:
+    problems = []
+    if "evaluatorType" not in task:
+        problems.append(f"evaluatorType field is required for {where}")
+    elif "expression" not in task:
+        problems.append(f"expression field is required for {where}")
+    elif task["evaluatorType"] != "value-param":
+        problems.append(
+            f"the embedded server supports no evaluatorType but value-param, not {task['evaluatorType']}, {where}"
+        )
+    if not task["decisionCases"]:
+        problems.append(f"decisionCases should have atleast one task for {where}")
+    return problems
+
+
+def _check_loop(task: Wire, where: str) -> list[str]:
+    problems = []
+    if not task["loopOver"]:
+        problems.append(f"loopOver field is required for {where}")
+    if "items" in task or "keepLastN" in task["inputParameters"]:
+        problems.append(f"the embedded server supports neither items nor keepLastN for {where}")
+    if "loopCondition" not in task:
+        return [*problems, f"loopCondition field is required for {where}"]
+    try:
+        parse(task["loopCondition"])
+    except ValueError as error:
+        problems.append(f"the embedded server cannot evaluate this loopCondition ({error}) for {where}")
+    return problems
+
+
+def _check_fork(task: Wire, where: str) -> list[str]:
+    return [] if task["forkTasks"] else [f"forkTasks should have atleast one task for {where}"]
+
+
+def _check_terminate(task: Wire, _: str) -> list[str]:
+    problems = []
+    name, status = task.get("name"), str(task["inputParameters"].get("terminationStatus"))
+    if task["optional"]:
+        problems.append(f"terminate task cannot be optional, taskName: {name}")
+    if status not in {"COMPLETED", "FAILED", "TERMINATED"} and not status.startswith("${"):
+        problems.append(
+            "terminate task must have an terminationStatus parameter and must be set to COMPLETED or FAILED, "
+            f"taskName: {name}"
+        )
+    return problems
+
+
+def _check_sub_workflow(task: Wire, where: str) -> list[str]:
+    if "subWorkflowParam" not in task:
+        return [f"subWorkflowParam field is required for {where}"]
+    if not isinstance(task["subWorkflowParam"].get("name"), str) or "workflowDefinition" in task["subWorkflowParam"]:
+        return [f"the embedded server supports sub-workflows by name only, for {where}"]
+    return []
+
+
+def _check_wait(task: Wire, _: str) -> list[str]:
+    duration, until = (str(task["inputParameters"].get(name) or "").strip() for name in ("duration", "until"))
+    if duration and until:
+        return ["Both 'duration' and 'until' specified. Please provide only one input"]
+    try:
+        if duration and not duration.startswith("${"):
+            parse_duration(duration)
+    except ValueError:
+        return ["Either date or duration is passed as null "]
+    try:
+        if until and not until.startswith("${"):
+            parse_until(until)
+    except ValueError:
+        return ["Unable to parse date "]
+    return []
+
+
+_CHECKS = {
+    "SWITCH": _check_switch,
+    "DO_WHILE": _check_loop,
+    "FORK_JOIN": _check_fork,
+    "TERMINATE": _check_terminate,
+    "SUB_WORKFLOW": _check_sub_workflow,
+    "WAIT": _check_wait,
+}
+
+
+def _check_references(definition: Wire) -> Iterator[str]:
+    """Unique reference names, and expressions of the outer tasks that name one of them."""
+    seen: set[str] = set()
+    for task in walk(definition["tasks"]):
+        ref = task["taskReferenceName"]
+        if ref in seen:
+            yield (
+                f"taskReferenceName: {ref} should be unique across tasks for a given workflowDefinition: "
+                f"{definition['name']}"
+            )
+        seen.add(ref)
+    for task in definition["tasks"]:
+        for parameter, value in task["inputParameters"].items():
+            for expression in expressions_in(value):
+                root = re.split(r"[.\[]", expression, maxsplit=1)[0]
+                if "." in expression and root not in seen and root != "workflow" and "${" not in expression:
+                    yield (
+                        f"taskReferenceName: {root} for given task: {task['name']} input value: {parameter} "
+                        f"of input parameter: {value} is not defined in workflow definition."
+                    )
+
+
+def check_result(result: Wire) -> list[Wire]:
+    """What a TaskResult must have on ``POST /tasks``."""
+    problems = []
+    for member, message in (
+        ("workflowInstanceId", "Workflow Id cannot be null or empty"),
+        ("taskId", "Task ID cannot be null or empty"),
+    ):
+        if not result.get(member):
+            problems.append(problem(f"updateTask.arg0.{member}", message, result.get(member)))
+    return problems

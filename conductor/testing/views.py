@@ -1,0 +1,188 @@
+"""The engine's calls that only look: queues, polls, searches, the page's overview."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from conductor.testing.expressions import as_text
+from conductor.testing.lifecycle import Lifecycle
+from conductor.testing.model import Refusal, TaskRecord, Wire, WorkflowRecord, new_id, render_workflow
+from conductor.testing.payloads import payload_size
+
+_OVERVIEW_WORKFLOWS = 100
+_PAYLOAD_TYPES = {"WORKFLOW_INPUT", "WORKFLOW_OUTPUT", "TASK_INPUT", "TASK_OUTPUT"}
+_CLAUSE = re.compile(r"""(\w+)\s*(!?=|\bIN\b|[<>])\s*(\([^)]*\)|"[^"]*"|'[^']*'|[^\s]+)""", re.IGNORECASE)
+
+
+class Views(Lifecycle):
+    """Queues, polls, searches."""
+
+    # Queues
+
+    def queue_size(self, task_type: str, domain: str | None) -> int:
+        """Waiting tasks, those not yet visible included."""
+        with self.transaction():
+            queue = self._queues.get((task_type, domain))
+            return len(queue) if queue else 0
+
+    def queue_sizes(self) -> dict[str, int]:
+        """All queues by name, ``domain:type`` where there is a domain."""
+        with self.transaction():
+            sizes = {_queue_name(*key): len(queue) for key, queue in self._queues.items()}
+            return {"_deciderQueue": len(self._workflows), **dict(sorted(sizes.items()))}
+
+    def queue_details(self) -> dict[str, Any]:
+        """The same in the shape of ``/queue/all/verbose``; a polled task is acked at once, so none is unacked."""
+        return {name: {"a": {"size": size, "uacked": 0}} for name, size in self.queue_sizes().items()}
+
+    def poll_data(self, task_type: str | None = None) -> list[Wire]:
+        """The last poll of each queue, or of a task type's."""
+        with self.transaction():
+            found = [poll for poll in self._polls.values() if task_type in {None, poll["queueName"]}]
+            return sorted(found, key=lambda poll: (poll["queueName"], poll.get("domain", "")))
+
+    def requeue(self, task_type: str) -> int:
+        """Put every open task of a type into its queue, those that run included; how many."""
+        with self.transaction():
+            found = [task for _, task in self._tasks.values() if task.wire["taskType"] == task_type and not task.ended]
+            for task in found:
+                self._enqueue(task, task.wire["callbackAfterSeconds"])
+            return len(found)
+
+    # Searches
+
+    def search_tasks(self, query: str, free_text: str, start: int, size: int, sort: str | None) -> Wire:
+        """A SearchResult of TaskSummary."""
+        return self._search(self._task_summaries(), query, free_text, (start, size, sort or "updateTime:DESC"))
+
+    def search_tasks_v2(self, query: str, free_text: str, start: int, size: int, sort: str | None) -> Wire:
+        """A SearchResult of Task."""
+        found = self.search_tasks(query, free_text, start, size, sort)
+        return {**found, "results": [self.get_task(summary["taskId"]) for summary in found["results"]]}
+
+    def search_workflows(self, query: str, free_text: str, start: int, size: int, sort: str | None) -> Wire:
+        """A SearchResult of WorkflowSummary."""
+        return self._search(self._workflow_summaries(), query, free_text, (start, size, sort or "startTime:DESC"))
+
+    def _search(self, summaries: Iterator[Wire], query: str, free_text: str, page: tuple[int, int, str]) -> Wire:
+        start, size, sort = page
+        with self.transaction():
+            text = free_text.strip("* \"'")
+            found = [
+                summary
+                for summary in summaries
+                if _matches(summary, query or "") and (not text or any(text in str(v) for v in summary.values()))
+            ]
+        member, _, order = sort.partition(":")
+        found.sort(key=lambda summary: str(summary.get(member, "")), reverse=order.upper() == "DESC")
+        return {"totalHits": len(found), "results": found[start : start + size]}
+
+    def _all_workflows(self) -> Iterator[WorkflowRecord]:
+        """Open and ended ones; the ended ones are let go of again one by one."""
+        yield from list(self._workflows.values())
+        for workflow_id in self._store.newest_workflows():
+            if workflow_id not in self._workflows:
+                yield self._workflow(workflow_id)
+                self._evict(workflow_id)
+
+    def _task_summaries(self) -> Iterator[Wire]:
+        return (_task_summary(task) for workflow in self._all_workflows() for task in workflow.tasks)
+
+    def _workflow_summaries(self) -> Iterator[Wire]:
+        return (_workflow_summary(workflow) for workflow in self._all_workflows())
+
+    # For the server around it
+
+    def external_storage_location(self, path: str, operation: str, payload_type: str) -> Wire:
+        """A name without an address, as the server's dummy storage answers. Refusal 400."""
+        if operation.upper() not in {"READ", "WRITE"} or payload_type.upper() not in _PAYLOAD_TYPES:
+            raise Refusal(400, f"Invalid input - Operation: {operation}, PayloadType: {payload_type}")
+        return {"path": f"{path}{new_id()}.json"}
+
+    def open_work(self) -> list[Wire]:
+        """Tasks that are queued or running now; ``visibleTime`` is when its queue shows it, missing when it runs."""
+        with self.transaction():
+            return [_open_task(task) for _, task in self._tasks.values() if not task.ended]
+
+    def overview(self) -> Wire:
+        """For the page: the newest workflows with their tasks, queues, polls and the last refused calls."""
+        with self.transaction():
+            workflows = sorted(self._workflows.values(), key=lambda workflow: -int(workflow.wire["createTime"]))
+            ids = [workflow.workflow_id for workflow in workflows]
+            for workflow_id in self._store.newest_workflows():
+                if len(ids) >= 2 * _OVERVIEW_WORKFLOWS:
+                    break
+                if workflow_id not in self._workflows:
+                    ids.append(workflow_id)
+            shown = sorted((self._workflow(i) for i in ids), key=lambda w: -int(w.wire["createTime"]))
+            return {
+                "now": self._now_ms,
+                "workflows": [render_workflow(w, self._now_ms) for w in shown[:_OVERVIEW_WORKFLOWS]],
+                "queues": self.queue_sizes(),
+                "polls": self.poll_data(),
+                "errors": list(self._errors),
+            }
+
+
+def _queue_name(task_type: str, domain: str | None) -> str:
+    return task_type if domain is None else f"{domain}:{task_type}"
+
+
+def _open_task(task: TaskRecord) -> Wire:
+    found = {name: task.wire[name] for name in ("taskId", "taskDefName", "taskType", "status", "workflowInstanceId")}
+    if task.visible_at is not None:
+        found["visibleTime"] = int(task.visible_at * 1000)
+    return found
+
+
+def _matches(summary: Wire, query: str) -> bool:
+    """Clauses joined by AND: =, !=, IN (…), < and >."""
+    for member, sign, literal in _CLAUSE.findall(query):
+        value = str(summary.get(member, ""))
+        wanted = [part.strip().strip("\"'") for part in literal.strip("()").split(",")]
+        if sign.upper() in {"=", "IN"} and value not in wanted:
+            return False
+        if sign == "!=" and value in wanted:
+            return False
+        if sign in "<>" and not (value < wanted[0] if sign == "<" else value > wanted[0]):
+            return False
+    return True
+
+
+def _iso(epoch_ms: int) -> str:
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _copy(wire: Wire, **names: str) -> Wire:
+    return {name: wire[member] for name, member in names.items() if member in wire}
+
+
+def _times(wire: Wire) -> Wire:
+    names = ("scheduledTime", "startTime", "updateTime", "endTime")
+    return {name: _iso(wire[name]) for name in names if wire.get(name)}
+
+
+def _task_summary(task: TaskRecord) -> Wire:
+    wire = task.wire
+    same = ("taskId", "taskType", "taskDefName", "status", "workflowPriority", "correlationId", "domain")
+    found = _copy(wire, **{name: name for name in (*same, "reasonForIncompletion")})
+    found.update(_times(wire), workflowId=wire["workflowInstanceId"], workflowType=wire["workflowType"])
+    found["executionTime"] = max(0, wire["endTime"] - wire["startTime"]) if wire["endTime"] else 0
+    found["queueWaitTime"] = max(0, wire["startTime"] - wire["scheduledTime"]) if wire["startTime"] else 0
+    found.update(input=as_text(wire["inputData"]), output=as_text(wire["outputData"]))
+    return found
+
+
+def _workflow_summary(workflow: WorkflowRecord) -> Wire:
+    wire = workflow.wire
+    same = ("workflowId", "status", "priority", "correlationId", "reasonForIncompletion", "failedTaskNames")
+    found = _copy(wire, **{name: name for name in same}, workflowType="workflowName", version="workflowVersion")
+    found.update(_times(wire), input=as_text(wire["input"]), output=as_text(wire["output"]))
+    found["executionTime"] = max(0, wire["endTime"] - wire["createTime"]) if wire["endTime"] else 0
+    found.update(inputSize=payload_size(wire["input"]), outputSize=payload_size(wire["output"]), classifier="workflow")
+    found.update(taskToDomain=wire["taskToDomain"], parentWorkflowId=wire.get("parentWorkflowId", ""))
+    found["failedReferenceTaskNames"] = ",".join(wire["failedReferenceTaskNames"])
+    return found

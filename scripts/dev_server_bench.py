@@ -1,0 +1,111 @@
+"""What the embedded server costs: start, stop, task updates per second, and whether cycles leave anything behind.
+
+Run by bench.sh. Prints a table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from conductor import ApiClient, HttpSettings, TaskDef, TaskExecutor, WorkflowDef, WorkflowExecutor, WorkflowTask
+from conductor.testing import DevServer
+
+CYCLES = 1_000
+UPDATES = 4_000
+OWNER = "bench@example.com"
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def cycles() -> None:
+    starts, stops = [], []
+    before = threading.active_count(), descriptors()
+    for _ in range(CYCLES):
+        server = DevServer()
+        begin = time.perf_counter()
+        server.start()
+        started = time.perf_counter()
+        server.stop()
+        starts.append(started - begin)
+        stops.append(time.perf_counter() - started)
+    after = threading.active_count(), descriptors()
+    for what, times, wanted in (("start", starts, 150), ("stop", stops, 100)):
+        print(f"{what}, {CYCLES} cycles: median {1000 * statistics.median(times):.1f} ms, ", end="")
+        print(f"longest {1000 * max(times):.1f} ms   (wanted: <= {wanted} ms)")
+    print(f"threads and descriptors before and after: {before} {after}")
+
+
+class RawClient:
+    """One kept-alive connection, no HTTP library: the server is what is measured."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def request(self, method: str, path: str, body: bytes = b"") -> bytes:
+        head = (
+            f"{method} /api{path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        )
+        self._socket.sendall(head.encode() + b"\r\n\r\n" + body)
+        data = self._socket.recv(1_000_000)
+        while b"\r\n\r\n" not in data:
+            data += self._socket.recv(1_000_000)
+        headers, _, body = data.partition(b"\r\n\r\n")
+        length = int(headers.lower().partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
+        while len(body) < length:
+            body += self._socket.recv(1_000_000)
+        return body
+
+
+def updates(url: str) -> None:
+    with ApiClient(http_settings=HttpSettings(url)) as api:
+        TaskExecutor(api).register_task_defs(TaskDef("t", owner_email=OWNER))
+        workflows = WorkflowExecutor(api)
+        workflows.register_workflow(WorkflowDef("w", [WorkflowTask("t", "t")], owner_email=OWNER))
+        for _ in range(UPDATES):
+            workflows.start_workflow("w")
+    client = RawClient(int(url.rsplit(":", 1)[1].split("/", maxsplit=1)[0]))
+    tasks = []
+    while len(tasks) < UPDATES:
+        tasks += json.loads(client.request("GET", "/tasks/poll/batch/t?count=500&timeout=0"))
+    results = [
+        json.dumps(
+            {
+                "taskId": t["taskId"],
+                "workflowInstanceId": t["workflowInstanceId"],
+                "status": "COMPLETED",
+                "outputData": {"n": 1},
+            }
+        ).encode()
+        for t in tasks
+    ]
+    begin = time.perf_counter()
+    for result in results:
+        client.request("POST", "/tasks", result)
+    rate = UPDATES / (time.perf_counter() - begin)
+    print(f"task updates, each ending its workflow: {rate:,.0f}/s   (wanted: >= 2,000/s)")
+
+
+def main() -> None:
+    cycles()
+    serve = [sys.executable, "-m", "conductor.testing", "--port", "0"]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        os.sched_setaffinity(server.pid, {0})  # the server on one core
+        updates(url)
+        server.terminate()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,344 @@
+"""A DevServer's life: start and stop, join, its clock, tokens, and state on a file; with the project's own client."""
+
+import ast
+import re
+import subprocess
+import sys
+import threading
+import time
+import types
+from pathlib import Path
+
+import pytest
+
+from conductor import (
+    ApiClient,
+    AuthenticationError,
+    AuthenticationSettings,
+    HttpSettings,
+    NonRetryableError,
+    TaskExecutor,
+    TaskRunner,
+)
+from conductor.testing import dev_server
+from conductor.testing.clock import FakeClock
+from conductor.testing.dev_server import DevServer, TaskFailed
+
+KEY = types.SimpleNamespace(key_id="the-key", key_secret="the-secret")
+
+
+def fds():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def client_of(server, key_id="", key_secret=""):
+    return ApiClient(AuthenticationSettings(key_id, key_secret), HttpSettings(server.url, read_timeout=5))
+
+
+def test_a_worker_runs_a_workflow_to_its_end(server, http, runner):
+    workflow = http.start("double", "add")
+    runner.start_worker("double", lambda task: {"n": 42})
+    runner.start_worker("add", lambda task: "done")
+    server.join(10)
+    state = http.get(f"/api/workflow/{workflow}").json()
+    assert state["status"] == "COMPLETED"
+    assert [task["outputData"] for task in state["tasks"]] == [{"n": 42}, {"result": "done"}]
+    assert {task["workerId"] for task in state["tasks"]} == {"worker-1"}
+
+
+def test_many_workflows_are_worked_off_by_several_workers(server, http, runner):
+    for _ in range(40):
+        http.start("quick")
+    runner.start_worker("quick", lambda task: {}, batch_size=8)
+    server.join(20)
+    assert http.get("/api/tasks/queue/size?taskType=quick").json() == 0
+
+
+def test_join_returns_at_once_when_there_is_nothing_to_wait_for(server):
+    started = time.monotonic()
+    server.join(10)
+    assert time.monotonic() - started < 1
+
+
+def test_join_that_times_out_names_what_is_open(server, http):
+    http.start("nobody_polls_this")
+    with pytest.raises(TimeoutError, match=r"still open after 0\.05 s \(1\): nobody_polls_this SCHEDULED \(task_id="):
+        server.join(0.05)
+
+
+def test_join_raises_what_a_task_failed_of_with_its_log(server, http, runner):
+    http.start("breaks")
+
+    def breaks(task):
+        raise NonRetryableError("no such customer")
+
+    runner.start_worker("breaks", breaks)
+    with pytest.raises(TaskFailed, match="breaks ended FAILED_WITH_TERMINAL_ERROR: .*no such customer") as caught:
+        server.join(10)
+    assert "no such customer" in caught.value.reason
+    assert any("in breaks" in line for line in caught.value.log)
+    assert caught.value.task["taskDefName"] == "breaks"
+    server.join(1)  # told once
+
+
+def test_a_failure_that_a_retry_makes_good_is_none(server, http, runner):
+    http.start("flaky", retryCount=1, retryDelaySeconds=0)
+
+    def flaky(task):
+        if not task.retry_count:
+            raise ValueError("once")
+
+    runner.start_worker("flaky", flaky)
+    server.join(10)
+
+
+def test_a_task_that_timed_out_has_failed(server, http):
+    http.start("slow", responseTimeoutSeconds=30)
+    assert http.poll("slow")
+    server.clock.advance(31)
+    with pytest.raises(TaskFailed, match="slow ended TIMED_OUT"):
+        server.join(5)
+
+
+def test_advance_has_swept_when_it_returns(server, http):
+    workflow = http.start("slow", responseTimeoutSeconds=30, retryCount=1, retryDelaySeconds=60)
+    task = http.poll("slow")[0]
+    server.clock.advance(29)
+    assert http.get(f"/api/tasks/{task['taskId']}").json()["status"] == "IN_PROGRESS"
+    server.clock.advance(2)
+    assert http.get(f"/api/tasks/{task['taskId']}").json()["status"] == "TIMED_OUT"
+    assert http.poll("slow", timeout=1) == []
+    server.clock.advance(60)
+    again = http.poll("slow", timeout=1)[0]
+    assert (again["retryCount"], again["retriedTaskId"]) == (1, task["taskId"])
+    assert http.get(f"/api/workflow/{workflow}").json()["status"] == "RUNNING"
+
+
+def test_advance_wakes_a_poll_that_waits(server, http, connect):
+    http.start("later")
+    task = http.poll("later")[0]
+    http.finish(task, "IN_PROGRESS", callbackAfterSeconds=300)
+    delivered = []
+    poller = threading.Thread(target=lambda: delivered.extend(connect(server).poll("later", timeout=5000)))
+    poller.start()
+    server.clock.advance(301)
+    poller.join(4)
+    assert [each["pollCount"] for each in delivered] == [2]
+
+
+def test_a_due_timeout_is_swept_without_a_request(server, http):
+    http.start("slow", responseTimeoutSeconds=1)
+    task = http.poll("slow")[0]
+    server.clock.advance(0.9)
+    deadline = time.monotonic() + 5
+    with pytest.raises(TaskFailed):
+        server.join(5)
+    assert time.monotonic() < deadline
+    assert http.get(f"/api/tasks/{task['taskId']}").json()["status"] == "TIMED_OUT"
+
+
+def test_the_clock_follows_real_time_and_never_goes_back(server):
+    assert abs(server.clock.now() - time.time()) < 1
+    server.clock.advance(100)
+    assert 99 < server.clock.now() - time.time() < 101
+    for wrong in (-1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="only advanced forward"):
+            server.clock.advance(wrong)
+
+
+def test_a_clock_of_ones_own_stands_still_until_it_is_advanced(connect):
+    clock = FakeClock()
+    with DevServer(clock=clock) as server:
+        http = connect(server)
+        http.start("slow", responseTimeoutSeconds=1)
+        task = http.poll("slow")[0]
+        assert task["startTime"] == int(clock.now() * 1000)
+        server.clock.advance(2)
+        assert http.get(f"/api/tasks/{task['taskId']}").json()["status"] == "TIMED_OUT"
+
+
+def test_with_hold_until_count_a_long_poll_waits_for_all_it_asked_for(connect):
+    with DevServer(hold_until_count=True) as server:
+        http = connect(server)
+        http.start("one")
+        started = time.monotonic()
+        assert len(http.poll("one", count=2, timeout=300)) == 1
+        assert time.monotonic() - started > 0.25
+
+
+def test_a_db_file_keeps_everything_over_a_restart_on_the_same_port(tmp_path, connect):
+    server = DevServer(db=tmp_path / "conductor.db")
+    with server:
+        url = server.url
+        http = connect(server)
+        workflow = http.start("one", "two")
+        http.finish(http.poll("one")[0], outputData={"n": 1})
+    with server:
+        assert server.url == url
+        http = connect(server)
+        state = http.get(f"/api/workflow/{workflow}").json()
+        assert [task["outputData"] for task in state["tasks"]] == [{"n": 1}, {}]
+        http.finish(http.poll("two")[0])
+        server.join(5)
+        assert http.get(f"/api/workflow/{workflow}").json()["status"] == "COMPLETED"
+
+
+def test_failures_from_before_a_restart_are_not_told_again(tmp_path, connect):
+    server = DevServer(db=tmp_path / "conductor.db")
+    with server:
+        http = connect(server)
+        http.start("one")
+        http.finish(http.poll("one")[0], "FAILED")
+        server.clock.advance(1)
+    with server:
+        server.join(5)
+
+
+def test_stop_ends_a_call_that_waits_for_a_workflow(connect):
+    with DevServer() as server:
+        connect(server).start("one")
+        answers = []
+
+        def execute():
+            answers.append(connect(server).post("/api/workflow/execute/flow/1?waitForSeconds=30", {"name": "flow"}))
+
+        waiting = threading.Thread(target=execute)
+        waiting.start()
+        while not server.faults.seen("POST /workflow/execute/{name}/{version}"):
+            time.sleep(0.01)
+        started = time.monotonic()
+    assert time.monotonic() - started < 1
+    waiting.join(5)
+    assert answers
+
+
+def test_in_memory_a_restart_begins_anew(connect):
+    server = DevServer()
+    with server:
+        workflow = connect(server).start("one")
+    with server:
+        assert connect(server).get(f"/api/workflow/{workflow}").status == 404
+
+
+def test_a_runner_survives_a_restart(tmp_path, connect):
+    server = DevServer(db=tmp_path / "conductor.db").start()
+    with client_of(server) as client, TaskRunner(client, shutdown_timeout=5) as runner:
+        runner.start_worker("one", lambda task: {})
+        server.stop()
+        server.start()
+        connect(server).start("one")
+        server.join(20)
+    server.stop()
+
+
+def test_stop_ends_idle_connections_waiting_polls_and_all_threads(connect):
+    before = set(threading.enumerate())
+    server = DevServer().start()
+    http = connect(server)
+    http.get("/health")
+    poller = threading.Thread(target=connect(server).poll, args=("nothing",), kwargs={"timeout": 5000})
+    poller.start()
+    while server.faults.seen("poll") == 0:
+        time.sleep(0.01)
+    started = time.monotonic()
+    server.stop()
+    assert time.monotonic() - started < 1
+    poller.join(5)
+    assert set(threading.enumerate()) <= before
+    with pytest.raises((ConnectionError, TimeoutError)):
+        http.get("/health")
+    server.stop()  # repeating it changes nothing
+
+
+def test_join_on_a_server_that_does_not_run_is_an_error():
+    with pytest.raises(RuntimeError, match="not running"):
+        DevServer().join(1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors in /proc")
+def test_starting_and_stopping_leaks_no_thread_descriptor_or_file(tmp_path, connect):
+    def cycle(number):
+        with DevServer(db=tmp_path / f"{number % 2}.db" if number % 5 == 0 else ":memory:") as server:
+            http = connect(server)
+            http.start("one")
+            http.finish(http.poll("one")[0])
+            http.connection.close()
+
+    cycle(0)
+    threads, descriptors = threading.active_count(), fds()
+    for number in range(50):
+        cycle(number)
+    assert threading.active_count() == threads
+    assert fds() <= descriptors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.db", "1.db"]
+
+
+def test_with_a_key_a_call_needs_a_token_that_has_not_expired(connect):
+    with DevServer(key=KEY, token_seconds=60) as server:
+        http = connect(server)
+        refused = http.get("/api/tasks/unknown")
+        assert (refused.status, refused.json()["error"]) == (401, "INVALID_TOKEN")
+        assert http.post("/api/token", {"keyId": "the-key", "keySecret": "wrong"}).status == 401
+        token = http.post("/api/token", {"keyId": "the-key", "keySecret": "the-secret"}).json()["token"]
+        assert http.get("/api/tasks/unknown", X_Authorization=token).status == 404
+        assert http.get("/health").status == 200
+        server.clock.advance(60)
+        refused = http.get("/api/tasks/unknown", X_Authorization=token)
+        assert (refused.status, refused.json()["error"]) == (401, "EXPIRED_TOKEN")
+
+
+def test_the_client_gets_a_token_and_renews_it_when_it_has_expired():
+    with DevServer(key=AuthenticationSettings("the-key", "the-secret"), token_seconds=60) as server:
+        with client_of(server, "the-key", "the-secret") as client:
+            executor = TaskExecutor(client)
+            assert executor.queue_size("one") == 0
+            server.clock.advance(61)
+            assert executor.queue_size("one") == 0
+            assert server.faults.seen("token") == 2
+        with client_of(server, "the-key", "wrong") as client, pytest.raises(AuthenticationError) as caught:
+            TaskExecutor(client).queue_sizes()
+        assert "wrong" not in str(caught.value)
+
+
+def test_the_module_serves_until_it_is_told_to_end(tmp_path):
+    command = [sys.executable, "-m", "conductor.testing", "--port", "0", "--db", tmp_path / "x.db"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        url = process.stdout.readline().strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/api", url)
+        with ApiClient(AuthenticationSettings("", ""), HttpSettings(url)) as client:
+            assert TaskExecutor(client).queue_size("one") == 0
+        process.terminate()
+        assert process.wait(10) == 0
+        assert process.stderr.read() == ""
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_the_module_says_when_the_port_is_in_use(server):
+    port = server.url.split(":")[2].removesuffix("/api")
+    command = [sys.executable, "-m", "conductor.testing", "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"conductor.testing: cannot listen on 127.0.0.1:{port}: ")
+
+
+def test_the_http_side_shares_no_code_with_the_client_that_it_tests():
+    package = Path(dev_server.__file__).parent
+    seen, pending = set(), ["dev_server"]
+    while pending:
+        name = pending.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for node in ast.walk(ast.parse((package / f"{name}.py").read_text("utf-8"))):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                for module in [each.name for each in node.names] if isinstance(node, ast.Import) else [node.module]:
+                    first, _, rest = module.partition(".")
+                    assert first in sys.stdlib_module_names or module.startswith("conductor.testing"), (name, module)
+                    if rest.startswith("testing."):
+                        pending.append(rest.removeprefix("testing."))
+                    elif module == "conductor.testing":
+                        pending += [each.name for each in node.names]
+    assert {"routes", "page", "engine", "store"} <= seen

@@ -1,0 +1,75 @@
+"""What stands between tasks and in conditions: expressions, comparisons, durations and dates."""
+
+import pytest
+
+from conductor.testing.conditions import parse
+from conductor.testing.durations import parse_duration, parse_until
+from conductor.testing.expressions import expressions_in, fill
+
+VALUES = {"workflow": {"input": {"l": [1, {"z": 2}], "t": True, "n": None, "a b": 7, "who": "l"}}}
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("${workflow.input.l}", [1, {"z": 2}]),
+        ("${workflow.input.l[1].z}", 2),
+        ("${workflow.input.l[-1]['z']}", 2),
+        ("${workflow.input.l[9]}", None),
+        ("${workflow.input.l.length()}", 2),
+        ("${workflow.input.l[*].z}", [2]),
+        ("${workflow.input['a b']}", 7),
+        ("${workflow.input.nope.deeper}", None),
+        ("${nobody.output.x}", None),
+        ("${workflow.input.${workflow.input.who}[0]}", 1),
+        ("v ${workflow.input.t} ${workflow.input.n} ${workflow.input.l}", "v true null [1, {z=2}]"),
+        ("$${kept} ${workflow.input.t}", "${kept} true"),
+        ("${}", ""),
+        ("${unclosed", "${unclosed"),
+        (["${workflow.input.t}", {"q": "${workflow.input.n}"}], [True, {"q": None}]),
+        (5, 5),
+    ],
+)
+def test_an_expression_keeps_its_type_alone_and_is_text_inside_a_text(template, expected):
+    assert fill(template, VALUES.get) == expected
+
+
+def test_expressions_are_found_anywhere():
+    assert list(expressions_in({"a": ["x ${b.c} ${d}"], "e": {"f": "${g}"}, "h": 1})) == ["b.c", "d", "g"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("$.d['iteration'] < 3", True),
+        ("$.d.iteration >= 3;", False),
+        ("if ($.d['iteration'] < $.n) { return true; } else { return false; }", True),
+        ("!($.d['iteration'] == 2) || $.word === 'yes'", True),
+        ('$.word != "yes" && true', False),
+        ("$.missing.thing < 1", True),
+        ("$.word < 1", False),
+        ("$.l[1] == 2.5", True),
+        ("$.missing == null", False),
+    ],
+)
+def test_a_condition_is_evaluated(text, expected):
+    values = {"d": {"iteration": 2}, "n": 5, "word": "yes", "l": [1, 2.5], "missing": 0}
+    assert bool(parse(text)(values.get)) is expected
+
+
+@pytest.mark.parametrize("text", ["", "foo()", "$.a +", "($.a < 1", "$.a < 1 2", "for (;;) {}", "$.a < "])
+def test_a_condition_that_is_more_is_not_understood(text):
+    with pytest.raises(ValueError, match="."):
+        parse(text)
+
+
+def test_durations_and_dates_are_read_as_the_server_reads_them():
+    assert parse_duration("2 days 3 hours 4 minutes 5 seconds") == 183845
+    assert parse_duration("10s") == 10
+    assert parse_until("1970-01-02") == 86_400_000
+    assert parse_until("1970-01-01 02:00 GMT+01:00") == 3_600_000
+    for text in ("", "soon", "5"):
+        with pytest.raises(ValueError, match="not a"):
+            parse_duration(text)
+        with pytest.raises(ValueError, match="not a"):
+            parse_until(text)
