@@ -1,0 +1,103 @@
+"""Where the embedded server differs from a real one on purpose: docs/embedded-server.md, row by row."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from conductor import (
+    ApiClient,
+    ApiError,
+    HttpSettings,
+    TaskDef,
+    TaskExecutor,
+    WorkflowDef,
+    WorkflowExecutor,
+    WorkflowTask,
+)
+from conductor.testing import DevServer
+
+OWNER = "team@example.com"
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "embedded-server.md"
+
+
+@pytest.fixture
+def server():
+    with DevServer() as server:
+        yield server
+
+
+@pytest.fixture
+def workflows(server):
+    with ApiClient(http_settings=HttpSettings(server.url)) as client:
+        yield WorkflowExecutor(client)
+
+
+@pytest.fixture
+def tasks(server):
+    with ApiClient(http_settings=HttpSettings(server.url)) as client:
+        yield TaskExecutor(client)
+
+
+def poll(tasks, count=1):
+    from conductor.task_client import HttpTaskClient  # noqa: PLC0415 - as a worker would
+
+    return HttpTaskClient(tasks._api).batch_poll("t", "w", None, count, 0.0).tasks
+
+
+def start(tasks, workflows, **settings):
+    tasks.register_task_defs(TaskDef("t", owner_email=OWNER, **settings))
+    workflows.register_workflow(WorkflowDef("w", [WorkflowTask("t", "t")], owner_email=OWNER))
+    return workflows.start_workflow("w")
+
+
+def test_timeouts_are_noticed_when_they_are_due_without_a_decide(server, tasks, workflows):
+    start(tasks, workflows, response_timeout_seconds=10, retry_count=1, retry_delay_seconds=0)
+    (task,) = poll(tasks)
+    server.clock.advance(11)
+    assert tasks.get_task(task.task_id).status == "TIMED_OUT"
+    assert poll(tasks)[0].retried_task_id == task.task_id
+
+
+def test_rate_limits_are_enforced(server, tasks, workflows):
+    for _ in range(3):
+        start(tasks, workflows, rate_limit_per_frequency=2, rate_limit_frequency_in_seconds=60)
+    assert len(poll(tasks, count=3)) == 2
+    server.clock.advance(61)
+    assert len(poll(tasks, count=3)) == 1
+
+
+def test_a_task_type_that_it_does_not_run_is_refused_at_registration(workflows):
+    inline = WorkflowTask("calculate", "calculate", type="INLINE")
+    with pytest.raises(ApiError, match="INLINE") as caught:
+        workflows.register_workflow(WorkflowDef("w", [inline], owner_email=OWNER))
+    assert caught.value.status == 400
+    assert "calculate" in caught.value.message
+
+
+def test_ended_workflows_beyond_the_retention_are_forgotten():
+    with DevServer(retention=2) as server, ApiClient(http_settings=HttpSettings(server.url)) as client:
+        tasks, workflows = TaskExecutor(client), WorkflowExecutor(client)
+        ids = [start(tasks, workflows) for _ in range(4)]
+        for task in poll(tasks, count=4):
+            tasks.update_task(task.task_id, task.workflow_instance_id, "COMPLETED")
+        with pytest.raises(ApiError, match=ids[0]):
+            workflows.get_workflow(ids[0])
+        assert workflows.get_workflow(ids[3]).status == "COMPLETED"
+
+
+def test_search_and_logs_are_there_at_once(tasks, workflows):
+    workflow_id = start(tasks, workflows)
+    (task,) = poll(tasks)
+    tasks.add_log(task.task_id, "line")
+    assert [entry.log for entry in tasks.get_logs(task.task_id)] == ["line"]
+    tasks.update_task(task.task_id, workflow_id, "COMPLETED")
+    assert [found.task_id for found in tasks.search("taskType=t").results] == [task.task_id]
+
+
+def test_each_row_of_the_document_names_a_test_of_this_file():
+    rows = re.findall(r"^\| .* \| `(test_\w+)` \|$", DOCUMENT.read_text(), re.MULTILINE)
+    here = {name for name in globals() if name.startswith("test_")} - {
+        "test_each_row_of_the_document_names_a_test_of_this_file"
+    }
+    assert set(rows) == here
