@@ -60,16 +60,12 @@ def _outcome(error: BaseException | None) -> str:
     return "SUCCESS" if error is None else "FAILURE"
 
 
-def _name(error: BaseException) -> str:
-    return type(error).__name__
-
-
 @_recording
 def poll_finished(to: Instruments, task_type: str, seconds: float, error: Exception | None = None) -> None:
     to.polls.labels(task_type).inc()
     to.poll_time.labels(task_type, _outcome(error)).observe(seconds)
     if error is not None:
-        to.poll_errors.labels(task_type, _name(error)).inc()
+        to.poll_errors.labels(task_type, type(error).__name__).inc()
         to.poll_error_statuses.labels(task_type, str(error.status) if isinstance(error, ApiError) else "0").inc()
 
 
@@ -100,14 +96,14 @@ def _count_execution(to: Instruments, task_type: str) -> None:
 def _time_execution(to: Instruments, task_type: str, seconds: float, error: BaseException | None) -> None:
     to.execute_time.labels(task_type, _outcome(error)).observe(seconds)
     if error is not None:
-        to.execute_errors.labels(task_type, _name(error)).inc()
+        to.execute_errors.labels(task_type, type(error).__name__).inc()
 
 
 @_recording
 def update_finished(to: Instruments, task_type: str, seconds: float, error: Exception | None = None) -> None:
     to.update_time.labels(task_type, _outcome(error)).observe(seconds)
     if error is not None:
-        to.update_errors.labels(task_type, _name(error)).inc()
+        to.update_errors.labels(task_type, type(error).__name__).inc()
 
 
 @_recording

@@ -5,10 +5,13 @@ All of them are daemons: a function that never returns must not keep the process
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class ThreadsOnDemand:
@@ -53,21 +56,23 @@ class ThreadsOnDemand:
 
 
 class LoopThread:
-    """One event loop on one thread, started by the first use."""
+    """One event loop on one thread. The first use starts it, and loads asyncio, which not every worker needs."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._lock = threading.Lock()  # guards _loop: one loop, whoever asks first
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The running loop."""
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Start the coroutine, which must not raise, without waiting for it. RuntimeError: there is no thread left."""
+        import asyncio  # noqa: PLC0415
+
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._run, args=(self._loop,), name=self._name, daemon=True).start()
-            return self._loop
+                loop = asyncio.new_event_loop()
+                threading.Thread(target=self._serve, args=(loop,), name=self._name, daemon=True).start()
+                self._loop = loop
+            asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def close(self) -> None:
         """Stop the loop, if there is one, and close it on its own thread. Unfinished coroutines stay unfinished."""
@@ -77,7 +82,6 @@ class LoopThread:
             loop.call_soon_threadsafe(loop.stop)
 
     @staticmethod
-    def _run(loop: asyncio.AbstractEventLoop) -> None:
-        asyncio.set_event_loop(loop)
+    def _serve(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_forever()
         loop.close()

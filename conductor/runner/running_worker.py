@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 import threading
@@ -104,7 +103,7 @@ class RunningWorker:
         received = time.monotonic()
         try:
             if self.worker.is_async:
-                asyncio.run_coroutine_threadsafe(self._work_async(task, received), self._loop_thread.loop)
+                self._loop_thread.run(self._work_async(task, received))
             else:
                 self._threads.run(lambda: self._work(task, received))
         except RuntimeError as error:  # the system has no thread left
