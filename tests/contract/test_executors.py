@@ -1,6 +1,7 @@
 """The executors' calls on a real server."""
 
 import pytest
+from contract.rows import row
 
 from conductor import (
     ApiError,
@@ -35,6 +36,7 @@ def test_a_bad_definition_is_an_api_error_with_the_servers_reasons(tasks, name):
     assert "responseTimeoutSeconds" in str(caught.value.validation_errors)
 
 
+@row("1.2-1")
 def test_definitions_come_and_go(tasks, name):
     tasks.register_task_defs(TaskDef(name=name, retry_count=0, owner_email="team@example.com"))
     assert tasks.get_task_def(name).retry_count == 0
@@ -151,6 +153,7 @@ def test_an_unknown_workflow_cannot_be_started(workflows, name):
         workflows.get_workflow(name)
 
 
+@row("1.2-2")
 def test_a_second_registration_without_overwrite_is_a_conflict(workflows, a_workflow):
     name = a_workflow("a")
     workflow_def = WorkflowDef(
@@ -166,6 +169,7 @@ def test_a_workflow_that_the_server_refuses_is_an_api_error(workflows, name):
         workflows.register_workflow(WorkflowDef(name=name, owner_email="team@example.com", tasks=twice))
 
 
+@row("1.2-3")
 def test_workflows_are_paused_resumed_terminated_restarted_and_retried(tasks, workflows, a_workflow):
     name = a_workflow("a", "b")
     workflow_id = workflows.start_workflow(name, {"x": 1}, correlation_id="c-1", priority=7)

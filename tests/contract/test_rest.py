@@ -554,3 +554,87 @@ def test_an_unknown_workflow_cannot_be_started(rest, name):
     answer = rest("POST", "/workflow", {"name": name})
     assert answer.status == 404
     assert answer.json()["message"].startswith("No such workflow")
+
+
+@row("1.2-4")
+def test_a_workflow_is_started_by_its_name(rest, a_workflow):
+    answer = rest("POST", f"/workflow/{a_workflow('a')}", {"n": 1}, correlationId="c")
+    assert (answer.status, answer.media_type) == (200, "text/plain")
+    workflow = rest("GET", f"/workflow/{answer.data.decode()}").json()
+    assert (workflow["input"], workflow["correlationId"]) == ({"n": 1}, "c")
+
+
+@row("1.2-5")
+def test_health_and_version(server_url):
+    root = Rest(server_url.removesuffix("/api"))
+    assert root("GET", "/health").json()["healthy"] is True
+    answer = root("GET", "/api/version")
+    assert (answer.status, answer.data.decode()) == (200, "3.32.3")
+
+
+@row("s-13")
+def test_two_dots_are_a_queue_name_like_any_other(rest):
+    answer = rest("GET", "/tasks/poll/batch/%2E%2E", count=1, timeout=0)
+    assert (answer.status, answer.json()) == (200, [])
+
+
+@row("s-14", "e-500")
+def test_a_wrong_content_type_is_500(server_url, started):
+    answer = urllib3.request("POST", f"{server_url}/tasks", body=b"x=1", headers={"Content-Type": "text/plain"})
+    assert (answer.status, answer.json()["status"]) == (500, 500)
+
+
+@row("4.3-7")
+def test_a_total_timeout_ends_the_task_for_good(rest, a_workflow, workflows, ended):
+    name = a_workflow("a", retry_count=5, retry_delay_seconds=0, total_timeout_seconds=2, response_timeout_seconds=1)
+    workflow_id = workflows.start_workflow(name)
+
+    def over():
+        poll(rest, f"{name}_a")
+        workflows.decide(workflow_id)
+        return workflows.get_workflow(workflow_id, include_tasks=False).status != "RUNNING"
+
+    eventually(over)
+    assert ended(workflow_id)[1]["a"].status == "TIMED_OUT"
+
+
+@row("4.3-8")
+def test_a_task_that_nobody_polls_times_out(a_workflow, workflows, ended):
+    name = a_workflow("a", poll_timeout_seconds=1, timeout_policy="TIME_OUT_WF")
+    workflow_id = workflows.start_workflow(name)
+
+    def over():
+        workflows.decide(workflow_id)
+        return workflows.get_workflow(workflow_id, include_tasks=False).status != "RUNNING"
+
+    eventually(over)
+    workflow, tasks = ended(workflow_id)
+    assert (workflow.status, tasks["a"].status) == ("TIMED_OUT", "TIMED_OUT")
+
+
+@row("4.3-9")
+@pytest.mark.parametrize(
+    ("logic", "delays"), [("FIXED", [3, 3]), ("LINEAR_BACKOFF", [3, 6]), ("EXPONENTIAL_BACKOFF", [3, 6])]
+)
+def test_a_retry_waits_by_the_logic_of_its_definition(rest, a_workflow, workflows, logic, delays):
+    name = a_workflow("a", retry_count=2, retry_delay_seconds=3, retry_logic=logic, backoff_scale_factor=1)
+    workflow_id = workflows.start_workflow(name)
+    seen = []
+    for _ in delays:
+        task = rest("GET", f"/workflow/{workflow_id}").json()["tasks"][-1]
+        rest("POST", "/tasks", result(task, "FAILED"))
+        workflows.decide(workflow_id)
+        seen.append(rest("GET", f"/workflow/{workflow_id}").json()["tasks"][-1]["startDelayInSeconds"])
+    assert seen == delays
+
+
+@row("s-15")
+def test_a_poll_that_its_client_gave_up_takes_tasks_all_the_same(rest, server_url, a_workflow, workflows):
+    name = a_workflow("a")
+    impatient = urllib3.PoolManager(retries=False)
+    with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+        impatient.request("GET", f"{server_url}/tasks/poll/batch/{name}_a?count=1&timeout=3000", timeout=0.2)
+    impatient.clear()
+    workflow_id = workflows.start_workflow(name)
+    eventually(lambda: rest("GET", f"/workflow/{workflow_id}").json()["tasks"][0]["status"] == "IN_PROGRESS")
+    assert poll(rest, f"{name}_a") == []
