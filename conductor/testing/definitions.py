@@ -186,7 +186,7 @@ class DefinitionCalls(Core):
             ]
             refuse(problems)
             for definition in normalised:
-                self._put_workflow_def(definition)
+                self._put_workflow_def({"createTime": 0, "updateTime": self._now_ms, **definition})  # new ones, too
             return {"bulkErrorResults": {}, "bulkSuccessfulResults": [d["name"] for d in normalised]}
 
     def _put_workflow_def(self, definition: Wire) -> None:

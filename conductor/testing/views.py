@@ -14,6 +14,7 @@ from conductor.testing.payloads import payload_size
 
 _OVERVIEW_WORKFLOWS = 100
 _PAYLOAD_TYPES = {"WORKFLOW_INPUT", "WORKFLOW_OUTPUT", "TASK_INPUT", "TASK_OUTPUT"}
+_TIMES = ("scheduledTime", "startTime", "updateTime", "endTime")
 _CLAUSE = re.compile(r"""(\w+)\s*(!?=|\bIN\b|[<>])\s*(\([^)]*\)|"[^"]*"|'[^']*'|[^\s]+)""", re.IGNORECASE)
 
 
@@ -161,15 +162,15 @@ def _copy(wire: Wire, **names: str) -> Wire:
 
 
 def _times(wire: Wire) -> Wire:
-    names = ("scheduledTime", "startTime", "updateTime", "endTime")
-    return {name: _iso(wire[name]) for name in names if wire.get(name)}
+    return {name: _iso(wire[name]) for name in _TIMES if wire.get(name)}
 
 
 def _task_summary(task: TaskRecord) -> Wire:
     wire = task.wire
     same = ("taskId", "taskType", "taskDefName", "status", "workflowPriority", "correlationId", "domain")
     found = _copy(wire, **{name: name for name in (*same, "reasonForIncompletion")})
-    found.update(_times(wire), workflowId=wire["workflowInstanceId"], workflowType=wire["workflowType"])
+    found.update({name: _iso(wire[name]) for name in _TIMES})  # those that have not come are 1970's
+    found.update(workflowId=wire["workflowInstanceId"], workflowType=wire["workflowType"])
     found["executionTime"] = max(0, wire["endTime"] - wire["startTime"]) if wire["endTime"] else 0
     found["queueWaitTime"] = max(0, wire["startTime"] - wire["scheduledTime"]) if wire["startTime"] else 0
     found.update(input=as_text(wire["inputData"]), output=as_text(wire["outputData"]))
