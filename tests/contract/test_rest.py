@@ -638,3 +638,32 @@ def test_a_poll_that_its_client_gave_up_takes_tasks_all_the_same(rest, server_ur
     workflow_id = workflows.start_workflow(name)
     eventually(lambda: rest("GET", f"/workflow/{workflow_id}").json()["tasks"][0]["status"] == "IN_PROGRESS")
     assert poll(rest, f"{name}_a") == []
+
+
+@row("1-12")
+def test_the_sizes_of_named_queues(rest, started):
+    assert rest("GET", "/tasks/queue/sizes", taskType=started[1]).json() == {started[1]: 1}
+    assert rest("GET", "/tasks/queue/sizes").status == 500
+
+
+@row("4.1-2")
+def test_a_task_whose_workflow_has_ended_is_not_delivered(rest, started, workflows):
+    workflow_id, task_name = started
+    workflows.terminate(workflow_id)
+    assert poll(rest, task_name) == []
+
+
+@row("4.2-8")
+def test_a_lease_extension_of_an_unknown_task_is_404(rest, started):
+    unknown = {"taskId": "nothing", "workflowInstanceId": started[0], "status": "IN_PROGRESS", "extendLease": True}
+    answer = rest("POST", "/tasks", unknown)
+    assert (answer.status, answer.json()["message"]) == (404, "No such task found by id: nothing")
+
+
+@row("s-16")
+def test_nan_is_no_json(rest, started):
+    (task,) = poll(rest, started[1])
+    body = json.dumps(result(task, outputData={"x": float("nan")})).encode()
+    answer = rest("POST", "/tasks", body)
+    assert answer.status == 500
+    assert answer.json()["message"].startswith("JSON parse error: ")
