@@ -55,7 +55,7 @@ def output_data(value: Any) -> tuple[dict[str, Any], int]:
         if encoded[:1] != b"{":
             encoded = b'{"result":%b}' % encoded
         data: dict[str, Any] = _decoder.decode(encoded)
-    except Exception as error:
+    except BaseException as error:
         raise UnsendableOutput(_find_problem(value) or f"output: {type(error).__name__} while it was read") from error
     if _looks_wrong(encoded, data) and (problem := _find_problem(value)):
         raise UnsendableOutput(problem)
@@ -131,7 +131,7 @@ def _find_problem(root: Any) -> str | None:
             children = _children(place.value)
             if children is None:
                 _encoder.encode(place.value)
-        except Exception as error:  # noqa: BLE001 - whatever the value's own code raises
+        except BaseException as error:  # noqa: BLE001 - whatever the value's own code raises
             return f"{place.path()}: {_reason(error, place.value)}"
         if isinstance(place.value, float) and not math.isfinite(place.value):
             return f"{place.path()}: NaN and infinity have no JSON form"
@@ -141,7 +141,7 @@ def _find_problem(root: Any) -> str | None:
     return None
 
 
-def _reason(error: Exception, value: Any) -> str:
+def _reason(error: BaseException, value: Any) -> str:
     if isinstance(error, UnicodeError):
         return "text that is not valid Unicode"
     if isinstance(error, _KeyProblem):

@@ -56,7 +56,7 @@ def _recording(record: Callable[Concatenate[Instruments, P], None]) -> Callable[
     return guarded
 
 
-def _outcome(error: BaseException | None) -> str:
+def _outcome(error: object | None) -> str:
     return "SUCCESS" if error is None else "FAILURE"
 
 
@@ -81,7 +81,8 @@ def execution_started(task_type: str) -> None:
     _count_execution(task_type)
 
 
-def execution_finished(task_type: str, seconds: float, error: BaseException | None = None) -> None:
+def execution_finished(task_type: str, seconds: float, error: str | None = None) -> None:
+    """error: the class of what the function raised."""
     with _lock:
         _active[str(task_type)] -= 1
     _time_execution(task_type, seconds, error)
@@ -93,10 +94,10 @@ def _count_execution(to: Instruments, task_type: str) -> None:
 
 
 @_recording
-def _time_execution(to: Instruments, task_type: str, seconds: float, error: BaseException | None) -> None:
+def _time_execution(to: Instruments, task_type: str, seconds: float, error: str | None) -> None:
     to.execute_time.labels(task_type, _outcome(error)).observe(seconds)
     if error is not None:
-        to.execute_errors.labels(task_type, type(error).__name__).inc()
+        to.execute_errors.labels(task_type, error).inc()
 
 
 @_recording

@@ -5,13 +5,25 @@ All of them are daemons: a function that never returns must not keep the process
 
 from __future__ import annotations
 
+import logging
+import math
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from queue import SimpleQueue
+from types import FrameType
 from typing import TYPE_CHECKING, Any
+
+from conductor._clock import Clock
 
 if TYPE_CHECKING:
     import asyncio
+    from concurrent.futures import Future
+
+logger = logging.getLogger(__name__)
+
+BLOCKED_AFTER = 1.0
+"""Seconds without a turn after which an event loop counts as blocked."""
 
 
 class ThreadsOnDemand:
@@ -55,33 +67,152 @@ class ThreadsOnDemand:
             job = self._jobs.get()
 
 
+class Timers:
+    """Jobs that are due at a moment, each on a thread of its own. Thread-safe; the first job starts its own thread.
+
+    Made for as many jobs as there are tasks running: a look at what is due goes through all of them.
+    """
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        self._name = name
+        self._clock = clock
+        self._lock = threading.Lock()  # guards everything below
+        self._jobs: dict[object, tuple[float, Callable[[], None]]] = {}
+        self._changed: threading.Event | None = None  # of the thread that looks after the jobs, if there is one
+        self._next_look = math.inf
+
+    def at(self, moment: float, job: Callable[[], None]) -> object:
+        """Run the job, which must not raise, at that moment of the clock. Returns what ``cancel`` takes."""
+        key = object()
+        with self._lock:
+            self._jobs[key] = (moment, job)
+            if self._changed is None:
+                self._start()
+            elif moment < self._next_look:
+                self._changed.set()
+        return key
+
+    def cancel(self, key: object) -> None:
+        """Do not run the job, unless it has begun. Repeating it changes nothing."""
+        with self._lock:
+            self._jobs.pop(key, None)
+
+    def close(self) -> None:
+        """Forget all jobs and end the threads. A later ``at`` starts them again."""
+        with self._lock:
+            self._jobs.clear()
+            changed, self._changed = self._changed, None
+        if changed is not None:
+            changed.set()
+
+    def _start(self) -> None:
+        changed = threading.Event()
+        try:
+            threading.Thread(target=self._run, args=(changed,), name=self._name, daemon=True).start()
+        except RuntimeError:  # the system has no thread left: the next job tries again
+            logger.exception("what is due is late")
+        else:
+            self._changed = changed
+
+    def _run(self, changed: threading.Event) -> None:
+        threads = ThreadsOnDemand(self._name)
+        while (wait := self._look(changed, threads)) is not None:
+            self._clock.wait(changed, None if wait == math.inf else wait)
+        threads.close()
+
+    def _look(self, changed: threading.Event, threads: ThreadsOnDemand) -> float | None:
+        """Start what is due. Returns the seconds until the next is, or None when closed."""
+        changed.clear()
+        with self._lock:
+            if self._changed is not changed:
+                return None
+            now = self._clock.now()
+            due = [key for key, (moment, _) in self._jobs.items() if moment <= now]
+            jobs = [self._jobs.pop(key)[1] for key in due]
+            self._next_look = min((moment for moment, _ in self._jobs.values()), default=math.inf)
+        for job in jobs:
+            try:
+                threads.run(job)
+            except RuntimeError:  # the system has no thread left
+                self.at(now + 1.0, job)
+        return self._next_look - now
+
+
 class LoopThread:
-    """One event loop on one thread. The first use starts it, and loads asyncio, which not every worker needs."""
+    """One event loop on one thread. The first use starts it, and loads asyncio, which not every worker needs.
+
+    While coroutines run, another thread looks whether the loop is blocked, and says where.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._lock = threading.Lock()  # guards _loop: one loop, whoever asks first
+        self._lock = threading.Lock()  # guards everything below
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = threading.Event()  # of that loop
+        self._unfinished = 0
+        self._busy = threading.Event()  # set while there are unfinished coroutines, and when it is closed
 
-    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> Future[None]:
         """Start the coroutine, which must not raise, without waiting for it. RuntimeError: there is no thread left."""
         import asyncio  # noqa: PLC0415
 
         with self._lock:
             if self._loop is None:
-                loop = asyncio.new_event_loop()
-                threading.Thread(target=self._serve, args=(loop,), name=self._name, daemon=True).start()
-                self._loop = loop
-            asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+                try:
+                    self._loop = self._start(asyncio.new_event_loop())
+                except RuntimeError:
+                    coroutine.close()
+                    raise
+            self._unfinished += 1
+            self._busy.set()
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        future.add_done_callback(self._one_less)
+        return future
 
     def close(self) -> None:
         """Stop the loop, if there is one, and close it on its own thread. Unfinished coroutines stay unfinished."""
         with self._lock:
             loop, self._loop = self._loop, None
-        if loop is not None:
-            loop.call_soon_threadsafe(loop.stop)
+            if loop is not None:
+                self._closed.set()
+                self._busy.set()
+                loop.call_soon_threadsafe(loop.stop)
+
+    def _start(self, loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
+        self._closed = threading.Event()
+        thread = threading.Thread(target=self._serve, args=(loop,), name=self._name, daemon=True)
+        thread.start()
+        watch = (loop, thread.ident, self._closed)
+        threading.Thread(target=self._watch, args=watch, name=f"{self._name}-watch", daemon=True).start()
+        return loop
+
+    def _one_less(self, _: Future[None]) -> None:
+        with self._lock:
+            self._unfinished -= 1
+            if not self._unfinished:
+                self._busy.clear()
 
     @staticmethod
     def _serve(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_forever()
         loop.close()
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, thread_id: int, closed: threading.Event) -> None:
+        while self._busy.wait() and not closed.is_set():
+            answered = threading.Event()
+            with self._lock:
+                if self._loop is loop:
+                    loop.call_soon_threadsafe(answered.set)
+            if not answered.wait(BLOCKED_AFTER) and not closed.is_set():
+                place = _place(sys._current_frames().get(thread_id))  # noqa: SLF001 - there is no other way to ask
+                logger.warning("an async function blocks the event loop, which holds up all of them%s", place)
+                while not (answered.wait(BLOCKED_AFTER) or closed.is_set()):
+                    pass  # it is said once, however long it lasts
+            closed.wait(BLOCKED_AFTER)
+
+
+def _place(frame: FrameType | None) -> str:
+    """Where in the function that this package called: its own innermost frame may be the standard library's."""
+    while frame and frame.f_back and not frame.f_back.f_globals.get("__name__", "").startswith("conductor."):
+        frame = frame.f_back
+    return f": {frame.f_code.co_qualname} at {frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""

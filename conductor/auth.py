@@ -9,11 +9,13 @@ it was refused (401)   the same, unless another thread has fetched a newer one m
 a renewed one too      no other is fetched within a second: that refusal is the caller's
 the fetch failed       every waiting caller gets that error; the next fetch waits for a back-off step,
                        and calls before that get the same error without one
+the key was refused    the same; the log says so once, and again only after a success in between
 =====================  ==============================================================================
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
@@ -21,7 +23,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from conductor._backoff import Backoff
-from conductor.errors import ConductorError, DecodeError
+from conductor.errors import ApiError, AuthenticationError, ConductorError, DecodeError
+
+logger = logging.getLogger(__name__)
 
 RENEWAL_PACE = 1.0
 """Seconds from one renewal to the next where a server refuses what it has just given."""
@@ -44,7 +48,8 @@ class TokenCache:
         self._failure: ConductorError | None = None
         self._not_before = 0.0
         self._next_renewal = 0.0
-        self._backoff = Backoff()
+        self._refused = False  # the key; and the log has said so
+        self._backoff = Backoff(factor=2.0)
 
     def __repr__(self) -> str:
         return "TokenCache(...)"
@@ -83,21 +88,33 @@ class TokenCache:
         try:
             token = _checked(self._fetch())
         except BaseException as error:  # noqa: BLE001 - the waiting threads must hear of anything
+            if isinstance(error, ConductorError):
+                self._keep(error)
             with self._lock:
                 self._fetching = None
-                if isinstance(error, ConductorError):
-                    self._failure = error
-                    self._not_before = self._clock() + self._backoff.next()
             fetching.set_exception(error)
         else:
             with self._lock:
                 self._fetching = None
                 self._failure = None
+                self._refused = False
                 if self._token is not None:
                     self._next_renewal = self._clock() + RENEWAL_PACE
                 self._token = token
                 self._backoff.reset()
             fetching.set_result(token)
+
+    def _keep(self, failure: ConductorError) -> None:
+        """For the calls to come, until the next fetch is due."""
+        refused = isinstance(failure, AuthenticationError)
+        with self._lock:
+            news = refused and not self._refused
+            self._refused = self._refused or refused
+            self._failure = failure
+            retry_after = failure.retry_after if isinstance(failure, ApiError) else None
+            self._not_before = self._clock() + self._backoff.next(retry_after)
+        if news:
+            logger.error("the access key got no token: %s", failure)
 
 
 def _checked(token: str) -> str:

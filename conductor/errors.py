@@ -40,6 +40,7 @@ class ApiError(ConductorError):
     retryable: Conductor's flag; it is true for nothing but its TransientException (server 3.32.3).
     validation_errors: Conductor's list of ``{path, message, invalidValue}``, empty for most errors.
     conductor: whether the body was Conductor's error JSON, and not a gateway's page.
+    retry_after: seconds that the Retry-After header asked to wait, however many; None without a usable one.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class ApiError(ConductorError):
         retryable: bool = False,
         validation_errors: Sequence[Any] = (),
         conductor: bool = False,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(status, method, path_template, message)
         self.status = status
@@ -61,13 +63,17 @@ class ApiError(ConductorError):
         self.retryable = retryable
         self.validation_errors = list(validation_errors)
         self.conductor = conductor
+        self.retry_after = retry_after
 
     def __str__(self) -> str:
         return f"{self.method} {self.path_template} answered {self.status}: {self.message}"
 
 
 class AuthenticationError(ApiError):
-    """401 or 403: the key, the token or the permission was refused."""
+    """401 or 403: the key, the token or the permission was refused.
+
+    Also any other 4xx (but 429) of the call that gets the token, whose path_template says so: no call without one.
+    """
 
 
 class NotFoundError(ApiError):

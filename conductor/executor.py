@@ -1,15 +1,19 @@
 """TaskExecutor and WorkflowExecutor: the public face of the generated calls, for what happens outside of a worker.
 
-Every method is one blocking request and raises ApiError, TransportError or DecodeError; a bad argument is a
-ConfigurationError before anything is sent.
+Every method but ``execute_workflow`` is one blocking request, and all raise ApiError, TransportError or DecodeError; a
+bad argument is a ConfigurationError before anything is sent.
 """
 
 from __future__ import annotations
 
+import math
 import socket
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from conductor import _recording
 from conductor._output import output_data
@@ -17,6 +21,7 @@ from conductor.errors import ApiError, ConductorError, ConfigurationError, Decod
 from conductor.models import (
     ExternalStorageLocation,
     PollData,
+    RerunWorkflowRequest,
     SearchResult,
     StartWorkflowRequest,
     Task,
@@ -26,11 +31,21 @@ from conductor.models import (
     Workflow,
     WorkflowDef,
     WorkflowSearchResult,
+    WorkflowStatus,
     WorkflowStatusSummary,
 )
-from conductor.settings import Duration, path_segment
+from conductor.settings import Duration, path_segment, seconds
 from conductor.task_result import TaskResult, sendable, sendable_reason, whole_seconds
 from conductor.transport import ApiClient, metadata, tasks, workflows
+
+LONGEST_WAIT = 20
+"""Seconds that the server is asked to wait for a workflow's end: servlet containers give up after 30."""
+LOOK_PACE = 0.5
+"""Seconds from one look at a workflow to the next, after that."""
+
+T = TypeVar("T")
+
+_UNENDED = (WorkflowStatus.RUNNING, WorkflowStatus.PAUSED)
 
 
 class _Executor:
@@ -89,14 +104,8 @@ class TaskExecutor(_Executor):
         self, task_ref_name: str, workflow_instance_id: str, status: TaskResultStatus | str, output: Any = None
     ) -> str:
         """The same for a workflow's pending task of that reference name. NotFoundError when there is none."""
-        task_id = self._api.call(
-            tasks.update_task_by_ref_name.sync,
-            path_segment("workflow_instance_id", workflow_instance_id),
-            path_segment("task_ref_name", task_ref_name),
-            _checked_status(status),
-            output_data(output)[0],
-            workerid=socket.gethostname(),
-        )
+        update = tasks.update_task_by_ref_name.sync
+        task_id = self._update_by_ref_name(update, task_ref_name, workflow_instance_id, status, output)
         if not task_id:  # the server's answer to an unknown workflow, an unknown name and a finished task (3.32.3)
             message = f"an empty 200: no task {task_ref_name!r} is pending in workflow {workflow_instance_id!r}"
             raise NotFoundError(
@@ -108,8 +117,19 @@ class TaskExecutor(_Executor):
         self, task_ref_name: str, workflow_instance_id: str, status: TaskResultStatus | str, output: Any = None
     ) -> Workflow:
         """The same, and the workflow as it is after that (server >= 3.21.12)."""
+        update = tasks.update_task_by_ref_name_sync.sync
+        return self._update_by_ref_name(update, task_ref_name, workflow_instance_id, status, output)
+
+    def _update_by_ref_name(
+        self,
+        update: Callable[..., T],
+        task_ref_name: str,
+        workflow_instance_id: str,
+        status: TaskResultStatus | str,
+        output: Any,
+    ) -> T:
         return self._api.call(
-            tasks.update_task_by_ref_name_sync.sync,
+            update,
             path_segment("workflow_instance_id", workflow_instance_id),
             path_segment("task_ref_name", task_ref_name),
             _checked_status(status),
@@ -227,21 +247,40 @@ class WorkflowExecutor(_Executor):
 
         input: whatever a worker function may return as output. priority: 0 to 99.
         """
-        data, size = output_data(input)
-        request = StartWorkflowRequest(
-            name=name,
-            version=version,
-            correlation_id=correlation_id,
-            input=data,
-            task_to_domain=dict(task_to_domain or {}),
-            priority=priority,
-        )
-        _recording.observe("input_size", size, name, "" if version is None else str(version))
-        try:
-            return self._api.call(workflows.start_workflow.sync, request)
-        except ConductorError as error:
-            _recording.count("start_errors", name, type(error).__name__)
-            raise
+        request = _start_request(name, input, version, correlation_id, task_to_domain, priority)
+        return _counted(name, lambda: self._api.call(workflows.start_workflow.sync, request))
+
+    def execute_workflow(
+        self,
+        name: str,
+        input: Any = None,  # noqa: A002 - Conductor's word
+        *,
+        timeout: Duration = 30.0,
+        version: int | None = None,
+        correlation_id: str | None = None,
+        task_to_domain: Mapping[str, str] | None = None,
+        priority: int = 0,
+    ) -> Workflow:
+        """Start a workflow and wait; returns it when it has ended or the timeout has passed, whatever its status then.
+
+        timeout: seconds or timedelta; it waits for a second at least. The rest is as for ``start_workflow``. After a
+        TransportError the workflow may have been started all the same.
+        """
+        wait = seconds("timeout", timeout)
+        request = _start_request(path_segment("name", name), input, version, correlation_id, task_to_domain, priority)
+        end = time.monotonic() + wait
+        server_wait = min(max(1, math.ceil(wait)), LONGEST_WAIT)  # whole seconds, of which 0 would mean 10
+        read_timeout = server_wait + self._api.http_settings.read_timeout
+        execute = partial(workflows.execute_workflow.sync, wait_for_seconds=server_wait)
+        started = _counted(name, lambda: self._api.call_within(read_timeout, execute, name, version or 0, request))
+        workflow_id = started.target_workflow_id
+        if not workflow_id:
+            raise DecodeError(f"{workflows.execute_workflow.TEMPLATE} answered with no workflow's id")
+        workflow = self.get_workflow(workflow_id)
+        while workflow.status in _UNENDED and (left := end - time.monotonic()) > 0:  # it answers at a WAIT task, too
+            threading.Event().wait(min(left, LOOK_PACE))
+            workflow = self.get_workflow(workflow_id)
+        return workflow
 
     def get_workflow(self, workflow_id: str, include_tasks: bool = True) -> Workflow:
         return self._api.call(
@@ -262,6 +301,27 @@ class WorkflowExecutor(_Executor):
     def restart(self, workflow_id: str) -> None:
         """Run an ended workflow from its start. ConflictError while it runs."""
         self._api.call(workflows.restart_workflow.sync, path_segment("workflow_id", workflow_id))
+
+    def rerun(
+        self,
+        workflow_id: str,
+        *,
+        task_id: str | None = None,
+        task_input: Any = None,
+        workflow_input: Any = None,
+        correlation_id: str | None = None,
+    ) -> str:
+        """Run an ended workflow again, wholly or from one of its tasks on; returns its id, which stays the same.
+
+        task_input, workflow_input: in place of what that task, or the workflow, had. ConflictError while it runs.
+        """
+        request = RerunWorkflowRequest(
+            re_run_from_task_id=task_id,
+            task_input=output_data(task_input)[0],
+            workflow_input=output_data(workflow_input)[0],
+            correlation_id=correlation_id,
+        )
+        return self._api.call(workflows.rerun_workflow.sync, path_segment("workflow_id", workflow_id), request)
 
     def retry(self, workflow_id: str) -> None:
         """Run a failed workflow on from its last failed task. ConflictError if it has not failed."""
@@ -287,6 +347,34 @@ class WorkflowExecutor(_Executor):
         return self._api.call(
             workflows.search_workflows.sync, query=query, free_text=free_text, start=start, size=size, sort=sort
         )
+
+
+def _start_request(  # noqa: PLR0917 - as callers have them
+    name: str,
+    given: Any,
+    version: int | None,
+    correlation_id: str | None,
+    task_to_domain: Mapping[str, str] | None,
+    priority: int,
+) -> StartWorkflowRequest:
+    data, size = output_data(given)
+    _recording.observe("input_size", size, name, "" if version is None else str(version))
+    return StartWorkflowRequest(
+        name=name,
+        version=version,
+        correlation_id=correlation_id,
+        input=data,
+        task_to_domain=dict(task_to_domain or {}),
+        priority=priority,
+    )
+
+
+def _counted(name: str, start: Callable[[], T]) -> T:
+    try:
+        return start()
+    except ConductorError as error:
+        _recording.count("start_errors", name, type(error).__name__)
+        raise
 
 
 def _checked_status(status: TaskResultStatus | str) -> TaskResultStatus:

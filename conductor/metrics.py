@@ -65,6 +65,13 @@ class Instruments:
         self.start_errors = counter("workflow_start_error", "Starts that failed", "workflowType", "exception")
         self.input_size = sizes("workflow_input_size_bytes", "Size of an input's JSON", "workflowType", "version")
         self.http_time = times("http_api_client_request_seconds", "Duration of a request", "method", "uri", "status")
+        self.results_lost = counter("task_result_lost", "Results refused, discarded or given up", task, "reason")
+        self.late = counter("task_result_late", "Executions that took longer than their lease", task)
+        self.duplicates = counter("task_duplicate", "Deliveries of a task that was running already", task)
+        self.handed_back = counter("task_handed_back", "Tasks put back into their queue unstarted", task)
+        self.threads_lost = counter("task_thread_lost", "Executions over their time limit", task)
+        self.lease_extensions = counter("task_lease_extension", "Extensions that the server accepted", task)
+        self.lease_errors = counter("task_lease_extension_error", "Extensions that failed", *failed)
         self.canonical = list(vars(self).values())
         self.poll_error_statuses = counter("poll_error_status", "Feeds the guide's task_poll_error", task, "status")
 
@@ -194,6 +201,7 @@ def _app_at(endpoint: str, registry: CollectorRegistry) -> WSGIApplication:
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True  # a scraper that hangs keeps neither close() nor the process waiting
     block_on_close = False
+    request_queue_size = 64  # scrapers that come at once
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's signature
         logger.debug("metrics: a scraper was given up", exc_info=sys.exception())

@@ -6,6 +6,7 @@ from conductor_client.models import (
     ExternalStorageLocation as ExternalStorageLocation,
     GenerateTokenRequest as GenerateTokenRequest,
     PollData as PollData,
+    RerunWorkflowRequest as RerunWorkflowRequest,
     SearchResultTaskSummary,
     SearchResultWorkflowSummary,
     StartWorkflowRequest as StartWorkflowRequest,

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NoReturn, Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
@@ -60,9 +61,32 @@ def path_segment(name: str, value: str) -> str:
     return value
 
 
+def is_pem(path_or_text: str) -> bool:
+    """Whether it is what a PEM file holds, and not the path of one."""
+    return "-----BEGIN" in path_or_text
+
+
+class Unpicklable:
+    """Holds secrets, which must not travel in pickles. ``copy.copy`` works."""
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} cannot be pickled, since it holds secrets: "
+            "make a new one in the other process, from its environment"
+        )
+
+    def __copy__(self) -> Self:
+        copied = object.__new__(type(self))
+        vars(copied).update(vars(self))
+        return copied
+
+
 @dataclass(frozen=True)
-class AuthenticationSettings:
-    """An application's access key, exchanged for a token at the server. Two empty strings: no authentication."""
+class AuthenticationSettings(Unpicklable):
+    """An application's access key, exchanged for a token at the server. Two empty strings: no authentication.
+
+    Cannot be pickled, nor can HttpSettings and ApiClient: a child process reads its environment again.
+    """
 
     key_id: str
     key_secret: str = field(repr=False)
@@ -85,14 +109,16 @@ class AuthenticationSettings:
 
 
 @dataclass(init=False)
-class HttpSettings:
+class HttpSettings(Unpicklable):
     """Where the server is and how to reach it. After construction every attribute holds the value in force.
 
     base_url: with or without ``/api`` or a slash at the end; None: CONDUCTOR_SERVER_URL, else http://localhost:8080/api.
     headers: sent with every request.
     connect_timeout, read_timeout: seconds or timedelta. read_timeout None: CONDUCTOR_CLIENT_HTTP_TIMEOUT, else 30 s.
-        A poll's own deadline is its poll_timeout + min(read_timeout, 10 s).
-    ca_file: PEM file of the accepted authorities. client_cert, client_key: PEM files; one may hold both.
+        Within the read timeout the request must be sent, and after that the whole answer must be there, its last byte
+        too. A poll's own deadline is its poll_timeout + min(read_timeout, 10 s).
+    ca_file: PEM file of the accepted authorities.
+    client_cert, client_key: PEM files, or the text of such; one may hold both.
     proxy_url: None: HTTP_PROXY or HTTPS_PROXY, whichever the server's scheme asks for, unless NO_PROXY names its host.
     verify: False accepts any certificate.
     """
@@ -102,8 +128,8 @@ class HttpSettings:
     connect_timeout: float
     read_timeout: float
     ca_file: str | None
-    client_cert: str | None
-    client_key: str | None
+    client_cert: str | None = field(repr=False)  # either may be the text of a key
+    client_key: str | None = field(repr=False)
     proxy_url: str | None = field(repr=False)  # may hold a password
     verify: bool
 
@@ -130,8 +156,8 @@ class HttpSettings:
         self.connect_timeout = seconds("connect_timeout", connect_timeout, minimum=0.001)
         self.read_timeout = _read_timeout(read_timeout)
         self.ca_file = _checked_file("ca_file", ca_file)
-        self.client_cert = _checked_file("client_cert", client_cert)
-        self.client_key = _checked_file("client_key", client_key)
+        self.client_cert = _checked_pem("client_cert", client_cert)
+        self.client_key = _checked_pem("client_key", client_key)
         self.proxy_url = _proxy_for(url) if proxy_url is None else _checked_url("proxy_url", proxy_url)
         self.verify = verify
 
@@ -189,6 +215,12 @@ def _checked_file(name: str, path: str | os.PathLike[str] | None) -> str | None:
     if not os.path.isfile(path):
         raise ConfigurationError(f"{name} {os.fspath(path)!r} is not a file")
     return os.fspath(path)
+
+
+def _checked_pem(name: str, path_or_text: str | os.PathLike[str] | None) -> str | None:
+    if isinstance(path_or_text, str) and is_pem(path_or_text):
+        return path_or_text
+    return _checked_file(name, path_or_text)
 
 
 def _proxy_for(server_url: str) -> str | None:

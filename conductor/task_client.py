@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Annotated, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
-from conductor.models import Task, milliseconds
+from conductor.errors import ApiError, ConductorError, DecodeError, NotFoundError
+from conductor.models import Task, TaskResultStatus, milliseconds
 from conductor.task_result import TaskResult, failed
 from conductor.transport import ApiClient, Decoder, tasks
 
@@ -16,6 +17,10 @@ logger = logging.getLogger(__name__)
 
 LONGEST_POLL_MARGIN = 10.0
 """Seconds that a poll's answer may take beyond its long poll."""
+
+
+LONGEST_ID = 256
+"""Characters of a task's id; what is longer is no id, and would end up in every log line."""
 
 
 class Delivery(NamedTuple):
@@ -27,7 +32,13 @@ class Delivery(NamedTuple):
 
 @runtime_checkable
 class TaskClient(Protocol):
-    """Thread-safe. Each call blocks for one request and raises ApiError, TransportError or DecodeError."""
+    """Thread-safe. Each call blocks for one request and raises ApiError, TransportError or DecodeError.
+
+    server: tells this server from others, e.g. its base URL.
+    """
+
+    @property
+    def server(self) -> str: ...
 
     def batch_poll(self, task_name: str, worker_id: str, domain: str | None, count: int, timeout: float) -> Delivery:
         """Up to ``count`` tasks, waiting up to ``timeout`` seconds at the server. It may give more than asked for."""
@@ -41,12 +52,37 @@ class TaskClient(Protocol):
         """``update`` and, in the same request, poll for one task of the same type and domain."""
         ...
 
+    def extend_lease(self, task: Task, worker_id: str, timeout: float) -> None:
+        """Let the task's lease begin anew, within ``timeout`` seconds. Of an ended task the server ignores it."""
+        ...
+
+    def get_task(self, task_id: str) -> Task: ...
+
+
+def says_task_is_gone(error: ConductorError) -> bool:
+    """Whether it is Conductor's own word that it has no such task or workflow, and not a missing route."""
+    return (
+        isinstance(error, NotFoundError)
+        and error.conductor
+        and error.message.startswith(("No such task found", "No such workflow found", "Task not found"))
+    )
+
+
+def says_update_and_poll_is_missing(error: ConductorError) -> bool:
+    """Servers before 3.21.12: 500 until 3.32.0 mapped it to 405; other routers answer 404."""
+    if not isinstance(error, ApiError) or error.path_template != tasks.update_task_v2.TEMPLATE:
+        return False
+    if error.status == 404:
+        return not says_task_is_gone(error)
+    return error.status == 405 or (error.status == 500 and "not supported" in error.message)
+
 
 class HttpTaskClient:
     """TaskClient over HTTP."""
 
     def __init__(self, api_client: ApiClient) -> None:
         self._api = api_client
+        self.server = api_client.http_settings.base_url
         self._margin = min(api_client.http_settings.read_timeout, LONGEST_POLL_MARGIN)
 
     def batch_poll(self, task_name: str, worker_id: str, domain: str | None, count: int, timeout: float) -> Delivery:
@@ -63,15 +99,32 @@ class HttpTaskClient:
         )
 
     def update(self, result: TaskResult) -> None:
-        self._api.call(tasks.update_task.sync, result)
+        answer = self._api.call(tasks.update_task.sync, result)
+        if answer.startswith(("{", "[")):  # not the id of a task, but e.g. what a gateway has to say
+            raise _not_accepted(tasks.update_task.TEMPLATE)
 
     def update_and_poll(self, result: TaskResult) -> Delivery:
         raw = self._api.call(tasks.update_task_v2.sync, result)
-        return _decoded([] if raw is None else [raw])
+        delivery = _decoded([] if raw is None else [raw])
+        if raw is not None and not delivery.tasks and not delivery.unreadable:
+            raise _not_accepted(tasks.update_task_v2.TEMPLATE)
+        return delivery
+
+    def extend_lease(self, task: Task, worker_id: str, timeout: float) -> None:
+        extension = TaskResult(task.task_id, task.workflow_instance_id, TaskResultStatus.IN_PROGRESS, extend_lease=True)
+        extension.worker_id = worker_id
+        self._api.call_within(min(timeout, self._api.http_settings.read_timeout), tasks.update_task.sync, extension)
+
+    def get_task(self, task_id: str) -> Task:
+        return self._api.call(tasks.get_task.sync, task_id)
+
+
+def _not_accepted(template: str) -> DecodeError:
+    return DecodeError(f"POST {template} answered with a success, but with neither a task nor the id of one")
 
 
 class _Ids(msgspec.Struct, rename="camel"):
-    task_id: str
+    task_id: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID)]
     workflow_instance_id: str
 
 
@@ -84,7 +137,10 @@ def _decoded(raw_tasks: Iterable[msgspec.Raw]) -> Delivery:
     delivery = Delivery([], [])
     for raw in raw_tasks:
         try:
-            delivery.tasks.append(_task_decoder.decode(raw))
+            task = _task_decoder.decode(raw)
+            if not 0 < len(task.task_id) <= LONGEST_ID:
+                raise msgspec.ValidationError(f"a taskId of {len(task.task_id)} characters")
+            delivery.tasks.append(task)
         except (msgspec.DecodeError, RecursionError) as error:
             _report_unreadable(raw, f"the worker cannot read this task: {error}", delivery.unreadable)
     return delivery

@@ -13,13 +13,15 @@ from typing import Any
 import msgspec
 
 from conductor import models
-from conductor._output import UnsendableOutput, output_data
+from conductor._output import output_data
 from conductor.errors import ConfigurationError, NonRetryableError
 from conductor.models import Task, TaskExecLog, TaskResultStatus
 from conductor.settings import Duration, seconds
 
 LONGEST_REASON = 500  # characters; the server cuts there (3.32.3)
 MOST_LOGS = 10  # entries per result; the server drops the rest (3.32.3: taskExecLogSizeLimit)
+LARGEST_OUTPUT = 10_240 * 1024
+"""Bytes of JSON; for more the server fails the task for good (3.32.3: maxTaskOutputPayloadSizeThreshold)."""
 LONGEST_TRACEBACK = 16_000  # characters, from its end, where the error stands
 
 
@@ -60,22 +62,35 @@ class Outcome:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A result that is ready to be sent, the size of its output in bytes of JSON, how long the function took, and the
+    class of what it raised.
+    """
+
+    result: TaskResult
+    size: int
+    seconds: float
+    error: str | None = None
+
+
 def log_entry(task_id: str, text: str) -> TaskExecLog:
     return TaskExecLog(log=sendable(text), task_id=task_id, created_time=models.milliseconds(time.time()))
 
 
-def to_task_result(task: Task, outcome: Outcome, worker_id: str) -> tuple[TaskResult, int]:
-    """The result to send, and the size of its output in bytes of JSON. Never raises."""
+def finish(task: Task, outcome: Outcome, worker_id: str) -> Finished:
+    """What is sent for an outcome. Never raises."""
     try:
         result, size = (_returned if outcome.error is None else _raised)(task, outcome)
-    except Exception as error:  # noqa: BLE001 - whatever the function put in a TaskResult, the server must hear of it
-        problem = str(error) if isinstance(error, UnsendableOutput) else _describe(error)
+    except BaseException as error:  # noqa: BLE001 - what the function returned may do anything when it is read
+        problem = str(error) if isinstance(error, ConfigurationError) else _describe(error)
         reason = f"the result cannot be sent: {problem}"
         terminal = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR
         result, size = failed(task.task_id, task.workflow_instance_id, reason, terminal), 2
     result.worker_id = worker_id
     result.logs = _at_most_ten([*outcome.logs, *result.logs])
-    return result, size
+    error_class = None if outcome.error is None else type(outcome.error).__name__
+    return Finished(result, size, outcome.seconds, error_class)
 
 
 def _returned(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
@@ -84,11 +99,11 @@ def _returned(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
         value.close()
         raise ConfigurationError("the function returned a coroutine: give the runner the `async def` itself")
     if not isinstance(value, TaskResult):
-        data, size = output_data(value)
+        data, size = _sized(value)
         return TaskResult(task.task_id, task.workflow_instance_id, output_data=data), size
     if value.status not in TaskResultStatus.__members__.values():
         raise ConfigurationError(f"status {value.status!r} is not one of {', '.join(TaskResultStatus)}")
-    data, size = output_data(value.output_data)
+    data, size = _sized(value.output_data)
     result = msgspec.structs.replace(
         value,
         task_id=task.task_id,
@@ -102,6 +117,13 @@ def _returned(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
     )
     msgspec.json.encode(result)  # what the function put into the other fields can be sent too
     return result, size
+
+
+def _sized(value: Any) -> tuple[dict[str, Any], int]:
+    data, size = output_data(value)
+    if size > LARGEST_OUTPUT:
+        raise ConfigurationError(f"an output of {size} bytes of JSON, where a server takes {LARGEST_OUTPUT}")
+    return data, size
 
 
 def _raised(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
@@ -144,7 +166,7 @@ def _causes(error: BaseException | None, found: list[BaseException]) -> list[Bas
 def _describe(error: BaseException) -> str:
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001 - the user's own __str__ may raise anything
+    except BaseException:  # noqa: BLE001 - the user's own __str__ may raise anything
         text = "<its text could not be made>"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import http.client
 import logging
+import math
+import os
 import re
-import ssl
+import time
 from collections.abc import Callable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 from urllib.parse import urlsplit
@@ -21,20 +25,20 @@ from conductor_client.api import (
     workflow_resource as workflows,
 )
 from conductor_client.types import Decoder
-from urllib3.util.ssl_ import create_urllib3_context
 
-from conductor import _recording
+from conductor import _http, _recording
 from conductor.auth import TokenCache
 from conductor.errors import (
     ApiError,
     AuthenticationError,
     ConfigurationError,
     DecodeError,
+    RateLimitedError,
     TransportError,
     api_error_class,
 )
 from conductor.models import GenerateTokenRequest
-from conductor.settings import AuthenticationSettings, HttpSettings
+from conductor.settings import AuthenticationSettings, HttpSettings, Unpicklable
 
 logger = logging.getLogger(__name__)
 
@@ -44,14 +48,28 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LONGEST_MESSAGE = 200  # characters of a server's message that an error shows
-POOL_SIZE = 1_000  # connections kept for reuse: never fewer than threads, or urllib3 would close and open them in turn
 
 
-class ApiClient:
+class _Link:
+    """What a process has of its own: connections, and the token.
+
+    inherited: that of the parent process, if this one is forked. It is kept and not used: to let go of it would take
+    locks that another thread of the parent may have held just then.
+    """
+
+    def __init__(self, pool: urllib3.PoolManager, tokens: TokenCache | None, inherited: _Link | None) -> None:
+        self.pid = os.getpid()
+        self.pool = pool
+        self.tokens = tokens
+        self.inherited = inherited
+
+
+class ApiClient(Unpicklable):
     """A connection to one Conductor server, for any number of runners and executors. Making one calls nobody.
 
     What is not given comes from the environment: see AuthenticationSettings.from_environment and HttpSettings.
-    Thread-safe. A context manager; ``close()`` drops the idle connections.
+    Thread-safe. A context manager; ``close()`` drops the idle connections. A forked process may go on using it: its
+    calls have connections and a token of their own there.
     """
 
     def __init__(
@@ -64,9 +82,9 @@ class ApiClient:
         self._key = authentication_settings or AuthenticationSettings.from_environment()
         self.http_settings = http_settings or HttpSettings()
         self._base_url = self.http_settings.base_url
-        self._pool = _make_pool(self.http_settings)
-        self._tokens = TokenCache(self._fetch_token) if self._key.key_id else None
-        if self._tokens and not _is_private(self._base_url):
+        self._ssl_context = _http.ssl_context(self.http_settings)
+        self._link = self._new_link()
+        if self._key.key_id and not _is_private(self._base_url):
             logger.warning("the access key and its tokens go to %s without TLS", self._base_url)
 
     def __repr__(self) -> str:
@@ -80,12 +98,25 @@ class ApiClient:
 
     def close(self) -> None:
         """Close the connections that no call is using. Safe at any time; a later call opens new ones."""
-        self._pool.clear()
+        self._own_link().pool.clear()
+
+    def _new_link(self, inherited: _Link | None = None) -> _Link:
+        tokens = TokenCache(self._fetch_token) if self._key.key_id else None
+        return _Link(_http.make_pool(self.http_settings, self._ssl_context), tokens, inherited)
+
+    def _own_link(self) -> _Link:
+        """That of this process. No lock: if two threads of a new process make one each, both work and one is kept."""
+        link = self._link
+        if link.pid != os.getpid():
+            link = self._link = self._new_link(inherited=link)
+        return link
 
     def call(self, operation: Callable[Concatenate[Client, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a generated operation's function with this connection. Blocks up to connect_timeout + read_timeout.
+        """Run a generated operation's function with this connection.
 
-        A 401 gets a new token and one more attempt. Raises ApiError, TransportError or DecodeError.
+        Blocks up to connect_timeout for each of the host's addresses + read_timeout, and longer only for the time that
+        sending a large body takes. A 401 gets a new token and one more attempt. Raises ApiError, TransportError or
+        DecodeError.
         """
         return self.call_within(self.http_settings.read_timeout, operation, *args, **kwargs)
 
@@ -93,15 +124,16 @@ class ApiClient:
         self, read_timeout: float, operation: Callable[Concatenate[Client, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """``call`` with a read timeout of its own, in seconds."""
-        token = self._tokens.token() if self._tokens else None
+        tokens = self._own_link().tokens
+        if tokens is None:
+            return self._attempt(None, read_timeout, operation, *args, **kwargs)
+        token = tokens.token()
         try:
             return self._attempt(token, read_timeout, operation, *args, **kwargs)
         except AuthenticationError as error:
-            if (
-                self._tokens is None or token is None or error.status != 401
-            ):  # 403: it is the permission that is missing
+            if error.status != 401:  # it is the permission that is missing
                 raise
-            renewed = self._tokens.renew(refused=token)
+            renewed = tokens.renew(refused=token)
             if renewed is None:
                 raise
         return self._attempt(renewed, read_timeout, operation, *args, **kwargs)
@@ -119,7 +151,8 @@ class ApiClient:
             self.http_settings.headers if token is None else {**self.http_settings.headers, "X-Authorization": token}
         )
         timeout = urllib3.Timeout(connect=self.http_settings.connect_timeout, read=read_timeout)
-        client = Client(self._base_url, self._pool, headers=headers, timeout=timeout, observe=_recording.http_request)
+        pool = self._own_link().pool
+        client = Client(self._base_url, pool, headers=headers, timeout=timeout, observe=_recording.http_request)
         try:
             return operation(client, *args, **kwargs)
         except errors.UnexpectedStatus as error:
@@ -131,8 +164,14 @@ class ApiClient:
 
     def _fetch_token(self) -> str:
         request = GenerateTokenRequest(key_id=self._key.key_id, key_secret=self._key.key_secret)
-        answer = self._attempt(None, self.http_settings.read_timeout, tokens.generate_token.sync, request)
-        return answer.token
+        try:
+            return self._attempt(None, self.http_settings.read_timeout, tokens.generate_token.sync, request).token
+        except ApiError as error:
+            if not 400 <= error.status < 500 or isinstance(error, AuthenticationError | RateLimitedError):
+                raise
+            refusal = AuthenticationError(error.status, error.method, error.path_template, error.message)
+            vars(refusal).update(vars(error))
+            raise refusal from None  # or it would look like a refusal of the call that needed the token
 
 
 def _is_private(url: str) -> bool:
@@ -141,33 +180,6 @@ def _is_private(url: str) -> bool:
     return (
         parts.scheme == "https" or parts.hostname in ("localhost", "::1") or (parts.hostname or "").startswith("127.")
     )
-
-
-def _make_pool(settings: HttpSettings) -> urllib3.PoolManager:
-    context = _ssl_context(settings)
-    if settings.proxy_url is None:
-        return urllib3.PoolManager(num_pools=1, maxsize=POOL_SIZE, ssl_context=context)
-    proxy = urllib3.util.parse_url(settings.proxy_url)
-    headers = urllib3.make_headers(proxy_basic_auth=proxy.auth) if proxy.auth else None
-    return urllib3.ProxyManager(
-        settings.proxy_url, num_pools=1, maxsize=POOL_SIZE, ssl_context=context, proxy_headers=headers
-    )
-
-
-def _ssl_context(settings: HttpSettings) -> ssl.SSLContext:
-    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if settings.verify else ssl.CERT_NONE)
-    given = settings.ca_file
-    try:
-        if given is None:
-            context.load_default_certs()
-        else:
-            context.load_verify_locations(given)
-        given = settings.client_cert
-        if given is not None:
-            context.load_cert_chain(given, settings.client_key, password="")
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigurationError(f"{given} cannot be used as a certificate: {error}") from error
-    return context
 
 
 class _ErrorBody(msgspec.Struct, rename="camel"):
@@ -188,7 +200,7 @@ class _ErrorBody(msgspec.Struct, rename="camel"):
 def _api_error(error: errors.UnexpectedStatus, secrets: tuple[str | None, ...]) -> ApiError:
     try:
         body = msgspec.json.decode(error.content, type=_ErrorBody)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         body = _ErrorBody()
     message = body.text() or _standard_message(error)
     for secret in filter(None, secrets):
@@ -197,11 +209,24 @@ def _api_error(error: errors.UnexpectedStatus, secrets: tuple[str | None, ...]) 
         error.status,
         error.method,
         error.template,
-        re.sub(r"[\x00-\x1f\x7f]+", " ", message)[:LONGEST_MESSAGE],
+        "".join(each if each.isprintable() else " " for each in message[:LONGEST_MESSAGE]),
         retryable=bool(body.retryable),
         validation_errors=body.validation_errors or (),
         conductor=body.message is not None,
+        retry_after=_seconds_until(error.headers.get("Retry-After", "").strip()),
     )
+
+
+def _seconds_until(retry_after: str) -> float | None:
+    """RFC 9110, section 10.2.3: a number of seconds or a date; None when it is missing or neither."""
+    if retry_after.isascii() and retry_after.isdecimal():
+        seconds = float(retry_after)
+        return seconds if math.isfinite(seconds) else None
+    try:
+        date = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max(0.0, date.replace(tzinfo=date.tzinfo or UTC).timestamp() - time.time())
 
 
 def _standard_message(error: errors.UnexpectedStatus) -> str:
@@ -214,5 +239,5 @@ def _standard_message(error: errors.UnexpectedStatus) -> str:
 def _cause(error: errors.NoAnswer) -> str:
     """What happened, in urllib3's and the system's words, without the URL."""
     cause = error.__cause__
-    text = re.sub(r"^.*?(?:Connection(?:Pool)?\([^)]*\)): ", "", str(cause))
+    text = re.sub(r"\w*Connection(?:Pool)?\([^)]*\): ", "", str(cause))
     return f"{type(cause).__name__}: {text}" if text else type(cause).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,9 +37,17 @@ def checked_poll_timeout(poll_timeout: Duration | None) -> float | None:
     return None if poll_timeout is None else seconds("poll_timeout", poll_timeout, maximum=LONGEST_POLL_TIMEOUT)
 
 
+def checked_timeout(timeout: Duration | None) -> float | None:
+    """Seconds, or None: a function may take as long as it likes."""
+    return None if timeout is None else seconds("timeout", timeout, minimum=0.001)
+
+
 @dataclass
 class Worker:
-    """batch_size is what it starts with; poll_interval and poll_timeout, in seconds, may change while it runs."""
+    """batch_size is what it starts with; poll_interval and poll_timeout, in seconds, may change while it runs.
+
+    timeout: seconds that one execution may take.
+    """
 
     task_name: str
     execute: Execute
@@ -46,6 +55,9 @@ class Worker:
     poll_interval: float | None = None
     domain: str | None = None
     poll_timeout: float | None = None
+    lease_extension: bool = False
+    timeout: float | None = None
+    executor: Executor | Callable[[], Executor] | None = None
 
     @classmethod
     def checked(  # noqa: PLR0917 - start_worker's order
@@ -56,10 +68,15 @@ class Worker:
         poll_interval: Duration | None,
         domain: str | None,
         poll_timeout: Duration | None,
+        lease_extension: bool,
+        timeout: Duration | None,
+        executor: Executor | Callable[[], Executor] | None,
     ) -> Worker:
         """The worker; ConfigurationError naming the first argument that cannot work."""
         if not callable(execute):
             raise ConfigurationError(f"execute must be callable, not {execute!r}")
+        if not isinstance(lease_extension, bool):
+            raise ConfigurationError(f"lease_extension must be True or False, not {lease_extension!r}")
         return cls(
             path_segment("task_name", task_name),
             execute,
@@ -67,6 +84,9 @@ class Worker:
             checked_poll_interval(poll_interval),
             checked_domain(domain),
             checked_poll_timeout(poll_timeout),
+            lease_extension,
+            checked_timeout(timeout),
+            executor,
         )
 
     @property

@@ -16,12 +16,15 @@ from conductor.worker import Execute
 class TaskContext:
     """What a worker function can ask of the task it is executing, and of its runner."""
 
-    def __init__(self, task: Task, stopping: Flag) -> None:
+    def __init__(self, task: Task, stopping: Flag, lost: Flag) -> None:
         self._logs: list[TaskExecLog] = []
         self.task = task
         """The task as it was polled."""
         self.stopping = stopping
         """True once the worker is asked to stop: finish soon. ``stopping.wait(seconds)`` sleeps until then."""
+        self.lost = lost
+        """True once nobody waits for this task's result any more: the server knows the task no longer (as its lease
+        extension found), or its time limit has passed. Also waitable."""
 
     @property
     def task_id(self) -> str:
@@ -57,9 +60,14 @@ def task_context() -> TaskContext:
         raise ConductorError("task_context() has a meaning only inside a worker function") from None
 
 
-def execute(function: Execute, task: Task, stopping: Flag) -> Outcome:
+def inside_a_task() -> bool:
+    """Whether this thread or coroutine is executing a task."""
+    return _current.get(None) is not None
+
+
+def execute(function: Execute, task: Task, stopping: Flag, lost: Flag) -> Outcome:
     """Call the function on this thread."""
-    context = TaskContext(task, stopping)
+    context = TaskContext(task, stopping, lost)
     token = _current.set(context)
     started = time.perf_counter()
     try:
@@ -70,9 +78,9 @@ def execute(function: Execute, task: Task, stopping: Flag) -> Outcome:
         _current.reset(token)
 
 
-async def execute_async(function: Execute, task: Task, stopping: Flag) -> Outcome:
+async def execute_async(function: Execute, task: Task, stopping: Flag, lost: Flag) -> Outcome:
     """Await the function in this coroutine."""
-    context = TaskContext(task, stopping)
+    context = TaskContext(task, stopping, lost)
     token = _current.set(context)
     started = time.perf_counter()
     try:

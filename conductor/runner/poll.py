@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from conductor import _recording
 from conductor._backoff import Backoff
+from conductor._clock import Clock
 from conductor.errors import ApiError, ConductorError
 from conductor.models import Task
 from conductor.runner.slots import Slots
@@ -36,19 +37,21 @@ class Poller:
     the slot. report: sends the result of a task that could not be read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - made in one place
         self,
         worker: Worker,
         slots: Slots,
         batch_poll: Callable[[int, float], Delivery],
         deliver: Callable[[Task, bool], bool],
         report: Callable[[TaskResult], None],
+        clock: Clock,
     ) -> None:
         self._worker = worker
         self._slots = slots
         self._batch_poll = batch_poll
         self._deliver = deliver
         self._report = report
+        self._clock = clock
         self._idle = True
         self._pace = QUICKEST_PACE
         self._backoff = Backoff()
@@ -56,12 +59,15 @@ class Poller:
 
     def run(self) -> None:
         while asked := self._slots.take(at_most=1 if self._idle else None):
-            self._slots.closed.wait(self._poll(asked))
+            self._slots.begin_errand()
+            wait = self._poll(asked)
+            self._slots.end_errand()
+            self._clock.wait(self._slots.closed, wait)
 
     def _poll(self, asked: int) -> float:
         """One poll and what follows from it. Returns how many seconds to wait before the next."""
         used = 0
-        started = time.monotonic()
+        started = self._clock.now()
         try:
             delivery = self._timed_poll(asked)
             for task in delivery.tasks:
@@ -80,18 +86,17 @@ class Poller:
         if received and not used:  # duplicates, or what cannot be read: a server that repeats it must not be hurried
             return self._backoff.next()
         self._recovered()
-        return self._wait_after(received, asked, time.monotonic() - started)
+        return self._wait_after(received, asked, self._clock.now() - started)
 
     def _timed_poll(self, asked: int) -> Delivery:
         started = time.perf_counter()
-        error = None
         try:
-            return self._batch_poll(asked, self._poll_timeout())
-        except ConductorError as caught:
-            error = caught
-            raise
-        finally:
+            delivery = self._batch_poll(asked, self._poll_timeout())
+        except ConductorError as error:
             _recording.poll_finished(self._worker.task_name, time.perf_counter() - started, error)
+            raise
+        _recording.poll_finished(self._worker.task_name, time.perf_counter() - started)
+        return delivery
 
     def _poll_timeout(self) -> float:
         if self._worker.poll_timeout is not None:
@@ -115,7 +120,7 @@ class Poller:
         if trouble != self._trouble:  # said once per change of state, not once per poll
             logger.warning("%s: polls fail, and go on with growing pauses: %s", self._worker.task_name, error)
             self._trouble = trouble
-        return self._backoff.next()
+        return self._backoff.next(error.retry_after if isinstance(error, ApiError) else None)
 
     def _recovered(self) -> None:
         self._backoff.reset()

@@ -5,53 +5,88 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import time
 from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from conductor import _recording
-from conductor._threads import LoopThread, ThreadsOnDemand
-from conductor.models import Task, TaskResultStatus
+from conductor._clock import Clock
+from conductor._threads import LoopThread, ThreadsOnDemand, Timers
+from conductor.models import Task
 from conductor.runner.execute import execute, execute_async
+from conductor.runner.job import Job
+from conductor.runner.lease import Lease
 from conductor.runner.poll import Poller
 from conductor.runner.slots import Slots
-from conductor.runner.update import KEEP_AT_LEAST, Updater
+from conductor.runner.update import KEEP_AT_LEAST, OnResultLost, Parcel, Updater
 from conductor.task_client import Delivery, TaskClient
-from conductor.task_result import Outcome, TaskResult, hand_back, to_task_result
+from conductor.task_result import Finished, Outcome, TaskResult, failed, finish, hand_back
 from conductor.worker import Worker
+
+if TYPE_CHECKING:
+    from conductor.runner.outbox import Outbox
+    from conductor.runner.pool import Pool
 
 logger = logging.getLogger(__name__)
 
+LARGE_OUTPUT = 1 << 20
+"""Bytes of JSON from which on an output is worth a warning: gateways refuse it (nginx by default, with 413)."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the workers of one runner share. left_behind: set when a result is lost, or waits in the outbox."""
+
+    client: TaskClient
+    worker_id: str
+    clock: Clock
+    loop_thread: LoopThread
+    timers: Timers
+    left_behind: threading.Event
+    on_end: Callable[[], None]
+    outbox: Outbox | None
+    on_result_lost: OnResultLost | None
+
+    def close(self) -> None:
+        """The last worker has ended."""
+        self.loop_thread.close()
+        self.timers.close()
+        if self.outbox is not None:
+            self.outbox.close()
+
 
 class RunningWorker:
-    """Polls from construction on, until ``shutdown``. ``on_end`` is called when its last task is done with.
+    """Polls from construction on, until ``shutdown``. ``shared.on_end`` is called when its last task is done with.
 
     A task is followed by the next one that its update brought, in the same slot, for as long as the slot may continue.
-    ``def`` functions run on a thread a task, made on demand. ``async def`` functions run on the one loop, and nothing
-    else does: their updates run on threads, so that a loop that a function blocks stops no other task's result.
-
-    left_behind: set when a result is lost.
+    Functions get a copy of their task: whatever they do to it, its end is told of the task that was delivered.
+    ``def`` functions run on a thread a task, made on demand, or in the user's executor. ``async def`` functions run on
+    the one loop, and nothing else does: their updates run on threads, so that a loop that a function blocks stops no
+    other task's result.
     """
 
-    def __init__(  # noqa: PLR0917 - made in one place
-        self,
-        worker: Worker,
-        client: TaskClient,
-        worker_id: str,
-        loop_thread: LoopThread,
-        left_behind: threading.Event,
-        on_end: Callable[[], None],
-    ) -> None:
+    def __init__(self, worker: Worker, shared: Shared, pool: Pool | None) -> None:
         self.worker = worker
-        self._client = client
-        self._worker_id = worker_id
-        self._loop_thread = loop_thread
-        self._left_behind = left_behind
-        self._on_end = on_end
+        self._shared = shared
+        self._clock = shared.clock
         self.drain_until = math.inf
+        self._abandoned = threading.Event()
+        self._jobs: dict[str, Job] = {}  # by task id; its operations are atomic
+        self._pool = pool
         self._threads = ThreadsOnDemand(f"conductor-work-{worker.task_name}")
-        self._updater = Updater(client, worker.task_name, left_behind)
         self.slots = Slots(worker.batch_size, self._count_wait, self._end)
-        poller = Poller(worker, self.slots, self._batch_poll, self._deliver, self._send_aside)
+        self._updater = Updater(
+            shared.client,
+            worker.task_name,
+            clock=shared.clock,
+            stopping=self.slots.closed,
+            abandoned=self._abandoned,
+            left_behind=shared.left_behind,
+            outbox=shared.outbox,
+            on_result_lost=shared.on_result_lost,
+        )
+        poller = Poller(worker, self.slots, self._batch_poll, self._deliver, self._send_aside, shared.clock)
         threading.Thread(target=poller.run, name=f"conductor-poll-{worker.task_name}", daemon=True).start()
 
     @property
@@ -59,126 +94,242 @@ class RunningWorker:
         return self.slots.closed.is_set()
 
     def shutdown(self, drain_until: float) -> None:
-        """Poll no more; returns at once. Repeating it changes nothing. drain_until: on the monotonic clock."""
+        """Poll no more; returns at once. Repeating it changes nothing. drain_until: on the runner's clock."""
         if not self.is_stopping:
             self.drain_until = drain_until
             self.slots.close()
 
     def abandon(self) -> None:
-        """The drain is over: retry no update, name what is left to its lease. Repeating it changes nothing."""
-        if self.drain_until == -math.inf:
+        """The drain is over: hand back what has not begun, name what is left to its lease, retry no update.
+
+        Repeating it changes nothing.
+        """
+        if self._abandoned.is_set():
             return
         self.drain_until = -math.inf
-        self._updater.abandon()
-        for task_id in self.slots.running():
-            logger.error("%s: left behind at the end of the drain (task_id=%r)", self.worker.task_name, task_id)
+        self._abandoned.set()
+        for task_id, job in list(self._jobs.items()):
+            if job.take_back():
+                self._withdraw(job)
+                self.slots.give_back()
+            elif not job.cancel() and not job.is_claimed:
+                logger.error("%s: left behind at the end of the drain (task_id=%r)", self.worker.task_name, task_id)
+        if self._pool is not None:
+            self._pool.close()
+
+    def settle(self, seconds: float) -> None:
+        """After ``abandon``: wait so long for answers that are under way, then name what has none as lost."""
+        self.slots.wait_for_errands(seconds)
+        self._updater.give_up()
 
     def _batch_poll(self, count: int, timeout: float) -> Delivery:
-        return self._client.batch_poll(self.worker.task_name, self._worker_id, self.worker.domain, count, timeout)
+        worker = self.worker
+        return self._shared.client.batch_poll(worker.task_name, self._shared.worker_id, worker.domain, count, timeout)
 
     def _count_wait(self, why: str) -> None:
         _recording.count(why, self.worker.task_name)
 
     def _end(self) -> None:
         self._threads.close()
-        self._on_end()
+        if self._pool is not None:
+            self._pool.close()
+        self._shared.on_end()
 
     def _deliver(self, task: Task, has_slot: bool) -> bool:
         """Start a polled task, or hand it back. Returns whether it took a slot."""
-        if self.slots.closed or not has_slot:
-            self._hand_back(task)
-            return False
-        return self._admit(task) and self._start(task)
+        job = self._admit(task, self.slots.closed.is_set() or not has_slot)
+        return job is not None and self._start(job)
 
-    def _admit(self, task: Task) -> bool:
-        """Register a delivered task. False: it is running here already (delivery is at least once)."""
-        if not self.slots.occupy(task.task_id):
-            logger.warning("ignored a task that is running already (task_id=%r)", task.task_id)
-            return False
+    def _admit(self, task: Task, no_room: bool) -> Job | None:
+        """Register a delivered task; None: it is not for this worker to run, or not now."""
+        if task.task_id in self._jobs:  # handed back, the copy would take the task elsewhere
+            self._ignore(task)
+            return None
+        names = {task.task_type, task.task_def_name} - {None, ""}
+        if names and self.worker.task_name not in names:
+            logger.error("%s: handed back a task of type %s (task_id=%r)", self.worker.task_name, names, task.task_id)
+            no_room = True
+        if no_room:
+            self._hand_back(task)
+            return None
+        job = Job(task, self._clock.now(), self.worker.lease_extension or self.worker.timeout is not None)
+        if self._jobs.setdefault(task.task_id, job) is not job:  # the other copy came on another thread just now
+            self._ignore(task)
+            return None
         if task.external_input_payload_storage_path:
             _recording.count("payloads", self.worker.task_name, "READ", "TASK_INPUT")
-        return True
+        if self.worker.lease_extension and task.response_timeout_seconds > 0:
+            job.lease = Lease(task, job.received, job.lost, self._extend_lease, self._shared.timers, self._clock)
+        return job
 
-    def _start(self, task: Task) -> bool:
-        received = time.monotonic()
+    def _ignore(self, task: Task) -> None:
+        """A copy of a task that is running here: delivery is at least once."""
+        _recording.count("duplicates", self.worker.task_name)
+        logger.warning("ignored a task that is running already (task_id=%r)", task.task_id)
+
+    def _extend_lease(self, task: Task, timeout: float) -> None:
+        self._shared.client.extend_lease(task, self._shared.worker_id, timeout)
+
+    def _withdraw(self, job: Job) -> None:
+        """Hand back a task that did not begin; its slot is the caller's to give back."""
+        self._close(job)
+        self._hand_back(job.task)
+
+    def _close(self, job: Job) -> None:
+        self._jobs.pop(job.task.task_id, None)
+        job.end_lease()
+
+    def _start(self, job: Job) -> bool:
         try:
             if self.worker.is_async:
-                self._loop_thread.run(self._work_async(task, received))
+                self._limit_time(job)
+                job.interrupt = self._shared.loop_thread.run(self._work_async(job)).cancel
+            elif self._pool is not None:
+                self._start_in(self._pool, job)
             else:
-                self._threads.run(lambda: self._work(task, received))
-        except RuntimeError as error:  # the system has no thread left
+                self._threads.run(lambda: self._work(job))
+        except RuntimeError as error:  # the system has no thread left, or the executor is broken
             logger.error(  # noqa: TRY400 - where this happened says nothing
-                "handed back a task that could not be started: %s (task_id=%r)", error, task.task_id
+                "handed back a task that could not be started: %s (task_id=%r)", error, job.task.task_id
             )
-            self.slots.vacate(task.task_id)
-            self._hand_back(task)
+            if job.claim():
+                self._shared.timers.cancel(job.time_limit)
+                self._withdraw(job)
             return False
         return True
 
-    def _work(self, task: Task | None, received: float) -> None:
-        try:
-            while task is not None:
-                _recording.execution_started(self.worker.task_name)
-                outcome = execute(self.worker.execute, task, self.slots.closed)
-                task, received = self._finish(task, outcome, received), time.monotonic()
-        finally:
+    def _start_in(self, pool: Pool, job: Job) -> None:
+        def done(finished: Finished) -> None:  # on a thread that is the executor's
+            if self._claim(job):
+                self._on_thread(lambda: self._go_on(self._finish(job, finished)))
+
+        job.begin()
+        self._limit_time(job)
+        future = pool.run(job.task, self.slots.closed, job.lost, done)
+        _recording.execution_started(self.worker.task_name)
+        job.interrupt = job.cancel = future.cancel
+
+    def _work(self, first: Job) -> None:
+        job: Job | None = first
+        while job is not None and job.begin():
+            self._limit_time(job)
+            _recording.execution_started(self.worker.task_name)
+            outcome = execute(self.worker.execute, copy(job.task), self.slots.closed, job.lost)
+            if not self._claim(job):
+                return  # its time limit has told its end, and the slot is no longer this thread's
+            job = self._finish(job, outcome)
+        if job is None:
             self.slots.give_back()
 
-    async def _work_async(self, task: Task, received: float) -> None:
+    async def _work_async(self, job: Job) -> None:
         """After the function there is no ``await``, at which a cancellation that it left behind could strike."""
+        if not job.begin():
+            return
         _recording.execution_started(self.worker.task_name)
-        outcome = await execute_async(self.worker.execute, task, self.slots.closed)
-        self._on_thread(lambda: self._finish_async(task, outcome, received))
+        outcome = await execute_async(self.worker.execute, copy(job.task), self.slots.closed, job.lost)
+        if self._claim(job):
+            self._on_thread(lambda: self._go_on(self._finish(job, outcome)))
 
-    def _finish_async(self, task: Task, outcome: Outcome, received: float) -> None:
-        following = self._finish(task, outcome, received)
+    def _limit_time(self, job: Job) -> None:
+        if self.worker.timeout is not None:
+            limit = self._clock.now() + self.worker.timeout
+            job.time_limit = self._shared.timers.at(limit, lambda: self._time_out(job))
+
+    def _time_out(self, job: Job) -> None:
+        """Fail the task and use its slot for others. A function's thread cannot be ended: it is lost."""
+        if not job.claim():
+            return
+        job.lost.set()
+        job.interrupt()
+        limit = self.worker.timeout or 0.0
+        fate = "cancelled"
+        if not self.worker.is_async:
+            fate = "its thread is lost"
+            _recording.count("threads_lost", self.worker.task_name)
+        name, task_id = self.worker.task_name, job.task.task_id
+        logger.error("%s: not finished after %g s: failed, and %s (task_id=%r)", name, limit, fate, task_id)
+        reason = f"TimeoutError: not finished after {limit:g} s, the worker's time limit"
+        result = failed(job.task.task_id, job.task.workflow_instance_id, reason)
+        result.worker_id = self._shared.worker_id
+        self._go_on(self._finish(job, Finished(result, 2, limit, TimeoutError.__name__)))
+
+    def _claim(self, job: Job) -> bool:
+        if not job.claim():
+            return False
+        self._shared.timers.cancel(job.time_limit)
+        return True
+
+    def _go_on(self, following: Job | None) -> None:
+        """Use the slot for the next task that an update brought, or give it back."""
         if following is None or not self._start(following):
             self.slots.give_back()
 
-    def _finish(self, task: Task, outcome: Outcome, received: float) -> Task | None:
+    def _finish(self, job: Job, ended: Outcome | Finished) -> Job | None:
         """Send the result of an execution. Returns the next task for this slot, if the answer brought one."""
+        self.slots.begin_errand()
         try:
-            _recording.execution_finished(self.worker.task_name, outcome.seconds, outcome.error)
-            if outcome.error is not None:
-                _log_failure(task, outcome.error)
-            result, size = to_task_result(task, outcome, self._worker_id)
-            _recording.observe("result_size", size, self.worker.task_name)
-            keep_until = received + max(task.response_timeout_seconds, KEEP_AT_LEAST)
-            if result.status == TaskResultStatus.IN_PROGRESS:  # it may be delivered again before this answer is here
-                self.slots.vacate(task.task_id)
-                delivery = self._updater.send(result, keep_until, self.slots.may_continue)
-            else:
-                delivery = self._updater.send(result, keep_until, self.slots.may_continue)
-                self.slots.vacate(task.task_id)
-            return self._next_task(delivery)
+            finished = finish(job.task, ended, self._shared.worker_id) if isinstance(ended, Outcome) else ended
+            self._record(job, finished)
+            if finished.error is not None:
+                self._log_failure(job.task, finished, ended.error if isinstance(ended, Outcome) else None)
+            return self._next_job(self._send(job, finished.result))
         except Exception as error:
             _recording.count("uncaught", type(error).__name__)
-            self._left_behind.set()
-            self.slots.vacate(task.task_id)
-            logger.exception("a bug kept a result from being sent (task_id=%r)", task.task_id)
+            self._shared.left_behind.set()
+            logger.exception("a bug kept a result from being sent (task_id=%r)", job.task.task_id)
+            self._close(job)
             return None
+        finally:
+            self.slots.end_errand()
 
-    def _next_task(self, delivery: Delivery) -> Task | None:
+    def _send(self, job: Job, result: TaskResult) -> Delivery:
+        parcel = Parcel(
+            result,
+            keep_until=lambda: job.leased_at + max(job.task.response_timeout_seconds, KEEP_AT_LEAST),
+            poll_count=job.task.poll_count or 0,
+            may_poll=self.slots.may_continue,
+            attempt=job.sending,
+        )
+        if not parcel.is_terminal:  # it may be delivered again before this answer is here
+            self._close(job)
+            return self._updater.send(parcel)
+        delivery = self._updater.send(parcel)
+        self._close(job)
+        return delivery
+
+    def _record(self, job: Job, finished: Finished) -> None:
+        name, task_id = self.worker.task_name, job.task.task_id
+        _recording.execution_finished(name, finished.seconds, finished.error)
+        _recording.observe("result_size", finished.size, name)
+        if finished.size > LARGE_OUTPUT:
+            logger.warning("%s: an output of %d bytes of JSON (task_id=%r)", name, finished.size, task_id)
+        lease = job.task.response_timeout_seconds
+        if 0 < lease < self._clock.now() - job.leased_at:
+            _recording.count("late", name)
+            logger.warning("%s: finished after its lease of %d s had ended (task_id=%r)", name, lease, task_id)
+
+    def _next_job(self, delivery: Delivery) -> Job | None:
         for result in delivery.unreadable:
             self._send_aside(result)
-        for task in delivery.tasks:
-            if not self.slots.may_continue():
-                self._hand_back(task)
-            elif self._admit(task):
-                return task
-        return None
+        admitted = (self._admit(task, not self.slots.may_continue()) for task in delivery.tasks)
+        return next((job for job in admitted if job is not None), None)
 
     def _hand_back(self, task: Task) -> None:
-        self._send_aside(hand_back(task), task.response_timeout_seconds or KEEP_AT_LEAST)
+        _recording.count("handed_back", self.worker.task_name)
+        self._send_aside(hand_back(task), task)
 
-    def _send_aside(self, result: TaskResult, keep: float = KEEP_AT_LEAST) -> None:
+    def _send_aside(self, result: TaskResult, task: Task | None = None) -> None:
         """Send what no execution waits for, on a thread of its own: the poll loop goes on, only an end waits for it."""
-        result.worker_id = self._worker_id
+        result.worker_id = self._shared.worker_id
+        keep = task.response_timeout_seconds if task is not None else 0
+        until = self._clock.now() + (keep or KEEP_AT_LEAST)
+        poll_count = (task.poll_count or 0) if task is not None else 0
+        parcel = Parcel(result, lambda: until, poll_count, produced=False)
         self.slots.begin_errand()
 
         def send() -> None:
             try:
-                self._updater.send(result, time.monotonic() + keep)
+                self._updater.send(parcel)
             finally:
                 self.slots.end_errand()
 
@@ -190,12 +341,13 @@ class RunningWorker:
         except RuntimeError:  # the system has no thread left: this one is held up, but nothing is lost
             job()
 
-
-def _log_failure(task: Task, error: BaseException) -> None:
-    logger.warning(
-        "%s failed (task_id=%r workflow_instance_id=%r)",
-        task.task_def_name,
-        task.task_id,
-        task.workflow_instance_id,
-        exc_info=error,
-    )
+    def _log_failure(self, task: Task, finished: Finished, error: BaseException | None) -> None:
+        logger.log(
+            logging.CRITICAL if isinstance(error, MemoryError) else logging.WARNING,
+            "%s failed: %r (task_id=%r workflow_instance_id=%r)",
+            self.worker.task_name,
+            finished.result.reason_for_incompletion,
+            task.task_id,
+            task.workflow_instance_id,
+            exc_info=error,
+        )

@@ -1,4 +1,4 @@
-"""How many tasks of one worker may run at once, which ones do, and whether more may be taken."""
+"""How many tasks of one worker may run at once, and whether more may be taken."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ class Slots:
         self._limit = limit
         self._taken = 0
         self._errands = 0
-        self._running: set[str] = set()
         self._paused = False
         self._end_told = False
         self._closed = Flag()
@@ -59,11 +58,6 @@ class Slots:
         with self._changed:
             return self._has_ended()
 
-    def running(self) -> list[str]:
-        """The ids of the tasks that occupy slots."""
-        with self._changed:
-            return sorted(self._running)
-
     def take(self, at_most: int | None = None) -> int:
         """Wait for a free slot, then take as many as are free, or at most so many. 0: closed."""
         with self._changed:
@@ -77,35 +71,32 @@ class Slots:
             self._taken += taken
             return taken
 
-    def occupy(self, task_id: str) -> bool:
-        """Put a task into a slot that was taken. False: it is running already, and the slot stays as it was."""
-        with self._changed:
-            if task_id in self._running:
-                return False
-            self._running.add(task_id)
-            return True
-
     def begin_errand(self) -> None:
-        """The worker does not end before ``end_errand``, though this takes no slot."""
+        """Something is under way with the server, in a slot or not: the worker does not end before ``end_errand``."""
         with self._changed:
             self._errands += 1
 
     def end_errand(self) -> None:
         with self._changed:
             self._errands -= 1
-        self._tell_end()
+            self._changed.notify_all()
+            ends = self._ends_now()
+        if ends:
+            self._on_end()
 
-    def vacate(self, task_id: str) -> None:
-        """The task is done with; its slot stays taken until it is given back."""
+    def wait_for_errands(self, seconds: float) -> bool:
+        """Block until nothing is under way with the server, or so long; returns whether that came first."""
         with self._changed:
-            self._running.discard(task_id)
+            return self._changed.wait_for(lambda: not self._errands, seconds)
 
     def give_back(self, count: int = 1) -> None:
         """Give back slots that hold no task any more."""
         with self._changed:
             self._taken -= count
             self._changed.notify_all()
-        self._tell_end()
+            ends = self._ends_now()
+        if ends:
+            self._on_end()
 
     def may_continue(self) -> bool:
         """Whether a slot in use may go on with another task: not while closed, paused or over a lowered limit."""
@@ -126,7 +117,9 @@ class Slots:
         with self._changed:
             self._closed.set()
             self._changed.notify_all()
-        self._tell_end()
+            ends = self._ends_now()
+        if ends:
+            self._on_end()
 
     def _has_ended(self) -> bool:
         return self._closed.is_set() and self._taken == 0 and self._errands == 0
@@ -134,9 +127,9 @@ class Slots:
     def _may_take(self) -> bool:
         return not self._paused and self._taken < self._limit
 
-    def _tell_end(self) -> None:
-        with self._changed:
-            tell = self._has_ended() and not self._end_told
-            self._end_told = self._end_told or tell
-        if tell:
-            self._on_end()
+    def _ends_now(self) -> bool:
+        """Whether the end has come and is the caller's to tell, once the lock is given back."""
+        if self._end_told or not self._has_ended():
+            return False
+        self._end_told = True
+        return True

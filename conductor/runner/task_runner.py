@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import math
+import os
 import queue
-import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
-from types import FrameType, TracebackType
-from typing import Self
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
-from conductor._threads import LoopThread
-from conductor.errors import ConfigurationError
-from conductor.runner.running_worker import RunningWorker
+from conductor._clock import Clock, MonotonicClock
+from conductor._threads import LoopThread, Timers
+from conductor.errors import ConductorError, ConfigurationError
+from conductor.runner.execute import inside_a_task
+from conductor.runner.leaks import Leaks
+from conductor.runner.redelivery import Redelivery
+from conductor.runner.running_worker import RunningWorker, Shared
+from conductor.runner.signals import LOOK_AGAIN, next_of, signals_into
+from conductor.runner.update import OnResultLost
 from conductor.settings import Duration, is_text, positive_int, seconds
 from conductor.task_client import HttpTaskClient, TaskClient
 from conductor.transport import ApiClient
 from conductor.worker import Execute, Worker, WorkerKey, checked_poll_interval, checked_poll_timeout
 
+if TYPE_CHECKING:
+    from conductor.runner.outbox import Outbox
+    from conductor.runner.pool import Pool
+
 logger = logging.getLogger(__name__)
 
-_LOOK_AGAIN = 0  # what a watcher is told besides signal numbers: a worker ended, or was told to
+LAST_ANSWERS_WITHIN = 1.5
+"""Seconds that a runner which must end now waits for the answers to its last requests."""
 
 
 class TaskRunner:
@@ -33,6 +46,11 @@ class TaskRunner:
     api_client: None makes one from the environment, which the runner then also closes. (Tests may give a TaskClient.)
     worker_id: what the server shows as the poller; None: this machine's host name.
     shutdown_timeout: how long running tasks may take to finish, counted from ``shutdown``; seconds or timedelta.
+    outbox: the path of a file that keeps each final result from before its first send until the server has it. What is
+        left there, after a ``kill -9`` for instance, goes out when the first worker starts, oldest first, to the server
+        it was meant for. Processes may share it. Without one, a result lives as long as its process.
+    on_result_lost: called with a TaskResult that will not be delivered, and with the last error: it was refused,
+        nobody waits for it any more, or it could not be sent in time. On a thread of the runner's.
 
     A context manager: leaving it shuts all workers down and waits for them. Workers are known by their task name and
     domain: where a method takes both, an unknown pair is a ConfigurationError, or 0 or None from a getter.
@@ -44,6 +62,8 @@ class TaskRunner:
         *,
         worker_id: str | None = None,
         shutdown_timeout: Duration = 30.0,
+        outbox: str | os.PathLike[str] | None = None,
+        on_result_lost: OnResultLost | None = None,
     ) -> None:
         if worker_id is not None and (not isinstance(worker_id, str) or not worker_id or not is_text(worker_id)):
             raise ConfigurationError(f"worker_id must be None or a name, not {worker_id!r}")
@@ -51,13 +71,23 @@ class TaskRunner:
         self._worker_id = worker_id or socket.gethostname()
         if not isinstance(api_client, TaskClient | ApiClient | None):
             raise ConfigurationError(f"api_client must be an ApiClient, not {api_client!r}")
+        if on_result_lost is not None and not callable(on_result_lost):
+            raise ConfigurationError(f"on_result_lost must be callable, not {on_result_lost!r}")
         self._own_client = None
         if api_client is None:
             api_client = self._own_client = ApiClient()
         self._client = HttpTaskClient(api_client) if isinstance(api_client, ApiClient) else api_client
-        self._loop_thread = LoopThread("conductor-loop")
+        self._outbox_path = outbox
+        if outbox is not None:
+            self._open_outbox(outbox).close()  # to see whether it can be
+        self._on_result_lost = on_result_lost
+        self._clock: Clock = MonotonicClock()
         self._left_behind = threading.Event()
-        self._lock = threading.Lock()  # guards everything below
+        self._process_id = os.getpid()
+        self._state = threading.Lock()  # guards everything below
+        self._shared: Shared | None = None  # while workers run
+        self._redelivery: Redelivery | None = None
+        self._leaks: Leaks | None = None
         self._workers: dict[WorkerKey, RunningWorker] = {}  # the last one started for each key, stopping ones included
         self._replaced: list[RunningWorker] = []  # stopping ones whose key was started again
         self._watchers: set[queue.SimpleQueue[int]] = set()
@@ -78,29 +108,57 @@ class TaskRunner:
         *,
         domain: str | None = None,
         poll_timeout: Duration | None = None,
+        lease_extension: bool = False,
+        timeout: Duration | None = None,
+        executor: Executor | Callable[[], Executor] | None = None,
     ) -> None:
-        """Start polling for a task type; returns at once.
+        """Start polling for a task type; returns at once (with processes: when the first of them is there).
 
         execute: called with the Task, on a thread of its own, or awaited on the runner's event loop if ``async def``.
             What it returns or raises becomes the result: see TaskResult and NonRetryableError.
         batch_size: how many tasks may run at once.
         poll_interval: wait after an empty poll; poll_timeout: how long a poll waits at the server, 5 s at most; seconds
             or timedelta. None lets the runner choose: it waits at the server, 1 s at a time.
+        lease_extension: keep a running task from timing out at the server (its definition's responseTimeoutSeconds),
+            for as long as it runs and its result is not accepted.
+        timeout: what one execution may take, seconds or timedelta; then the task is reported as FAILED and its slot is
+            free. The function is asked to stop (``task_context().lost``; a coroutine is cancelled), but a thread that
+            hangs stays until the process ends.
+        executor: where to run a ``def`` function, instead of on the runner's threads; or a callable that makes one,
+            which the runner then also closes, and makes again when it breaks. See ``process_pool``.
 
         The same task name and domain twice is a ConfigurationError, as is any argument that cannot work.
         """
-        worker = Worker.checked(task_name, execute, batch_size, poll_interval, domain, poll_timeout)
-        with self._lock:
+        worker = Worker.checked(
+            task_name,
+            execute,
+            batch_size,
+            poll_interval,
+            domain,
+            poll_timeout,
+            lease_extension=lease_extension,
+            timeout=timeout,
+            executor=executor,
+        )
+        pool = self._make_pool(worker)
+        with self._locked():
             previous = self._workers.get(worker.key)
             if previous is not None and not previous.is_stopping:
+                if pool is not None:
+                    pool.close()
                 raise ConfigurationError(
                     f"a worker for task_name {task_name!r} and domain {domain!r} is running already"
                 )
             if previous is not None:
                 self._replaced = [other for other in (*self._replaced, previous) if not other.slots.ended]
-            self._workers[worker.key] = RunningWorker(
-                worker, self._client, self._worker_id, self._loop_thread, self._left_behind, self._tell_watchers
-            )
+            self._workers[worker.key] = RunningWorker(worker, self._opened(), pool)
+
+    def _make_pool(self, worker: Worker) -> Pool | None:
+        if worker.executor is None:
+            return None
+        from conductor.runner.pool import Pool  # noqa: PLC0415 - not every worker needs multiprocessing
+
+        return Pool(worker.task_name, worker.execute, worker.executor, self._worker_id)
 
     def set_batch_size(self, task_name: str, batch_size: int, domain: str | None = None) -> None:
         """0 stops polling and keeps the worker; running tasks go on."""
@@ -166,8 +224,8 @@ class TaskRunner:
         It polls no more; running tasks get ``shutdown_timeout`` to finish; tasks of a poll in flight are handed back.
         ``wait_workers`` waits for the end.
         """
-        drain_until = time.monotonic() + self._shutdown_timeout
-        with self._lock:
+        drain_until = self._clock.now() + self._shutdown_timeout
+        with self._locked():
             known = self._workers.get((task_name or "", domain))  # a stopping one too
         for running in [known] if known else self._chosen(task_name, domain):
             running.shutdown(drain_until)
@@ -183,39 +241,100 @@ class TaskRunner:
         handle_signals: on the main thread, SIGINT and SIGTERM shut all workers down, a second one returns at once; the
         handlers that were there before are put back.
         """
+        if inside_a_task():
+            raise ConductorError("a worker function must not wait for the workers to end: it is one of them")
         deadline = math.inf if timeout is None else time.monotonic() + seconds("timeout", timeout)
         news: queue.SimpleQueue[int] = queue.SimpleQueue()
         signals = 0
-        with self._watching(news), _signals_into(news, handle_signals):
-            while alive := self._alive_or_cleaned_up():
+        with self._watching(news), signals_into(news, handle_signals):
+            while alive := self._alive_or_closed():
                 drain_until = max(running.drain_until for running in alive)
+                drained = time.monotonic() + drain_until - self._clock.now()
                 try:
-                    event = _next(news, min(deadline, drain_until))
+                    event = next_of(news, min(deadline, drained))
                 except queue.Empty:
-                    return _abandon(alive) if drain_until <= deadline else False
-                if event != _LOOK_AGAIN:
+                    return self._abandon(alive) if drained <= deadline else False
+                if event != LOOK_AGAIN:
                     signals += 1
                     if signals > 1:
-                        return _abandon(alive)
+                        return self._abandon(alive)
                     self.shutdown()
         return not self._left_behind.is_set()
 
-    def _alive_or_cleaned_up(self) -> list[RunningWorker]:
+    def _locked(self) -> threading.Lock:
+        """The lock. ConductorError in a forked child, which has neither the threads nor the sockets it would need."""
+        if os.getpid() != self._process_id:
+            raise ConductorError("a TaskRunner does not survive os.fork(): make one in the child process")
+        return self._state
+
+    def _open_outbox(self, path: str | os.PathLike[str]) -> Outbox:
+        from conductor.runner.outbox import Outbox  # noqa: PLC0415 - not every worker needs SQLite
+
+        return Outbox(path, self._client.server)
+
+    def _opened(self) -> Shared:
+        """What the workers share; made with the first one."""
+        if self._shared is None:
+            outbox = None if self._outbox_path is None else self._open_outbox(self._outbox_path)
+            self._shared = Shared(
+                self._client,
+                self._worker_id,
+                self._clock,
+                LoopThread("conductor-loop"),
+                Timers("conductor-timers", self._clock),
+                self._left_behind,
+                self._tell_watchers,
+                outbox,
+                self._on_result_lost,
+            )
+            if outbox is not None:
+                self._redelivery = Redelivery(outbox, self._shared)
+            self._leaks = Leaks()
+            atexit.register(self._warn_at_exit)
+        return self._shared
+
+    def _alive_or_closed(self) -> list[RunningWorker]:
         """The workers that have not ended; when there is none, what the runner made has been closed."""
-        with self._lock:  # so that no worker starts between the look and the closing
+        with self._locked():  # so that no worker starts between the look and the closing
             alive = [running for running in (*self._workers.values(), *self._replaced) if not running.slots.ended]
-            if not alive:
-                self._loop_thread.close()
-                if self._own_client is not None:
-                    self._own_client.close()
+            if not alive and self._shared is not None:
+                shared, self._shared = self._shared, None
+                shared.close()
+                if self._redelivery is not None:
+                    self._redelivery.close()
+                atexit.unregister(self._warn_at_exit)
+                self._warn_of_leaks()
+            if not alive and self._own_client is not None:
+                self._own_client.close()
         return alive
 
+    def _abandon(self, workers: list[RunningWorker]) -> bool:
+        until = time.monotonic() + LAST_ANSWERS_WITHIN
+        for running in workers:
+            running.abandon()
+        if self._redelivery is not None:
+            self._redelivery.close()
+        for running in workers:
+            running.settle(until - time.monotonic())
+        atexit.unregister(self._warn_at_exit)  # it is said already
+        self._warn_of_leaks()
+        return False
+
+    def _warn_of_leaks(self) -> None:
+        if self._leaks is not None:
+            self._leaks.warn(any(running.worker.executor for running in self._workers.values()))
+            self._leaks = None
+
+    def _warn_at_exit(self) -> None:
+        if os.getpid() == self._process_id:
+            logger.warning("the process ends while workers run: what they have in hand comes back when its lease ends")
+
     def _active(self) -> list[RunningWorker]:
-        with self._lock:
+        with self._locked():
             return [running for running in self._workers.values() if not running.is_stopping]
 
     def _find(self, task_name: str, domain: str | None) -> RunningWorker | None:
-        with self._lock:
+        with self._locked():
             running = self._workers.get((task_name, domain))
         return running if running and not running.is_stopping else None
 
@@ -233,53 +352,22 @@ class TaskRunner:
         return self._active()
 
     def _tell_watchers(self) -> None:
-        with self._lock:
+        with self._locked():
             watchers = list(self._watchers)
         for news in watchers:
-            news.put(_LOOK_AGAIN)
+            news.put(LOOK_AGAIN)
 
     @contextmanager
     def _watching(self, news: queue.SimpleQueue[int]) -> Iterator[None]:
-        with self._lock:
+        with self._locked():
             self._watchers.add(news)
         try:
             yield
         finally:
-            with self._lock:
+            with self._locked():
                 self._watchers.discard(news)
 
 
 def _unknown(task_name: str, domain: str | None) -> ConfigurationError:
     of_domain = f" in domain {domain!r}" if domain is not None else ""
     return ConfigurationError(f"no worker registered for task_name {task_name!r}{of_domain}")
-
-
-def _next(news: queue.SimpleQueue[int], until: float) -> int:
-    return news.get(timeout=None if until == math.inf else max(0.0, until - time.monotonic()))
-
-
-def _abandon(workers: list[RunningWorker]) -> bool:
-    for running in workers:
-        running.abandon()
-    return False
-
-
-@contextmanager
-def _signals_into(news: queue.SimpleQueue[int], wanted: bool) -> Iterator[None]:
-    """Put SIGINT and SIGTERM into the queue instead of whatever they did. Does nothing off the main thread."""
-    if not wanted or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def put(number: int, _frame: FrameType | None) -> None:
-        news.put(number)  # SimpleQueue.put may be interrupted by itself: it is safe in a handler
-
-    previous = {number: signal.signal(number, put) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        while not news.empty():  # a signal that came when the waiting was over already is for the handlers from before
-            if (event := news.get()) != _LOOK_AGAIN:
-                signal.raise_signal(event)

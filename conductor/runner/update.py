@@ -1,4 +1,18 @@
-"""Sending a result until the server has it: retried with growing pauses, for as long as the result can matter."""
+"""Sending a result until the server has it: retried with growing pauses, for as long as the result can matter.
+
+===========================================  ==========================================================================
+the server's answer                          what becomes of the result
+===========================================  ==========================================================================
+accepted                                     delivered
+none, 5xx, 429, 401, 403, 408, 3xx,          kept, and sent again. IN_PROGRESS is sent again only if the task still is
+404 or 200 from something in between         as it was delivered here: a blind repeat would put a task into the queue
+                                             that runs elsewhere by now
+500 "JSON parse error", other 4xx            refused for good: a small FAILED_WITH_TERMINAL_ERROR goes out instead
+404 "No such task (workflow) found", 409     discarded: nobody waits for it
+===========================================  ==========================================================================
+
+Refused, discarded and given-up results are named: to on_result_lost, in the log and in a counter.
+"""
 
 from __future__ import annotations
 
@@ -6,113 +20,245 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 from conductor import _recording
 from conductor._backoff import Backoff
-from conductor.errors import ApiError, AuthenticationError, ConductorError, RateLimitedError, ServerError
-from conductor.task_client import Delivery, TaskClient
-from conductor.task_result import TaskResult
+from conductor._clock import Clock
+from conductor.errors import (
+    ApiError,
+    AuthenticationError,
+    ConductorError,
+    ConflictError,
+    NotFoundError,
+    RateLimitedError,
+    ServerError,
+    TransportError,
+)
+from conductor.models import TaskResultStatus, TaskStatus
+from conductor.task_client import Delivery, TaskClient, says_task_is_gone, says_update_and_poll_is_missing
+from conductor.task_result import TaskResult, failed
+
+if TYPE_CHECKING:
+    from conductor.runner.outbox import Outbox
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+OnResultLost = Callable[[TaskResult, ConductorError], object]
+
 KEEP_AT_LEAST = 15 * 60.0
 """Seconds after its poll that a result is kept, even when the task's own response timeout is shorter."""
-
 PROBE_V2_EVERY = 5 * 60.0
 """Seconds until update-v2 is tried again on a server that did not have it."""
 
 NOTHING = Delivery([], [])
 
 
-class Updater:
-    """Sends the results of one worker. Thread-safe.
+@dataclass(eq=False)
+class Parcel:
+    """A result on its way, and what to know about it.
 
-    left_behind: set when a result is given up or refused whose task the server still waits for.
+    keep_until: asked after each failure; on the runner's clock. may_poll: asked before each attempt, whether the answer
+    may be a next task. attempt: entered around each. poll_count: of the task as it was delivered; IN_PROGRESS needs it.
+    produced: by a worker function, so that it is replaced when it is refused, and named when it is lost.
+    stored: it is in the outbox.
     """
 
-    def __init__(self, client: TaskClient, task_name: str, left_behind: threading.Event) -> None:
+    result: TaskResult
+    keep_until: Callable[[], float]
+    poll_count: int = 0
+    may_poll: Callable[[], bool] = lambda: False
+    attempt: Callable[[], AbstractContextManager[None]] = nullcontext
+    produced: bool = True
+    stored: bool = False
+    last_error: ConductorError | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.result.status != TaskResultStatus.IN_PROGRESS
+
+
+class Updater:
+    """Sends the results of one task type. Thread-safe.
+
+    stopping: once it is set, a waiting result is tried again at once. abandoned: once it is set, what is not accepted
+    at its next attempt is given up. left_behind: set here when that happens.
+    """
+
+    def __init__(
+        self,
+        client: TaskClient,
+        task_name: str,
+        *,
+        clock: Clock,
+        stopping: threading.Event,
+        abandoned: threading.Event,
+        left_behind: threading.Event,
+        outbox: Outbox | None = None,
+        on_result_lost: OnResultLost | None = None,
+    ) -> None:
         self._client = client
         self._task_name = task_name
+        self._clock = clock
+        self._stopping = stopping
+        self._abandoned = abandoned
         self._left_behind = left_behind
-        self._abandoned = threading.Event()
+        self._outbox = outbox
+        self._on_result_lost = on_result_lost
         self._v2_again_at = 0.0
+        self._in_hand: set[Parcel] = set()  # its operations are atomic: whoever takes a parcel out tells its end
 
-    def abandon(self) -> None:
-        """From now on give up what is not accepted at its next attempt."""
-        self._abandoned.set()
+    def give_up(self) -> None:
+        """Name what is still in hand as lost, without waiting for its answer."""
+        for parcel in list(self._in_hand):
+            self._given_up(parcel)
 
-    def send(self, result: TaskResult, keep_until: float, may_poll: Callable[[], bool] = lambda: False) -> Delivery:
-        """Blocks until the result is accepted, refused for good, or given up (both logged as errors).
-
-        keep_until: on the monotonic clock. may_poll, asked before each attempt: whether the answer may be a next task.
-        """
+    def send(self, parcel: Parcel) -> Delivery:
+        """Blocks until the result is accepted, refused for good, discarded or given up."""
+        if parcel.is_terminal and self._outbox is not None and not parcel.stored:
+            parcel.stored = self._outbox.commit(self._task_name, parcel.result)
+        self._in_hand.add(parcel)
         backoff = Backoff()
         while True:
             try:
-                return self._attempt(result, may_poll())
+                delivery = self._attempt(parcel)
             except ConductorError as error:
                 if not _is_transient(error):
-                    return self._lost(result, "refused", error)
-                wait = min(backoff.next(), keep_until - time.monotonic())
-                if wait <= 0 or self._abandoned.wait(wait):
-                    return self._lost(result, "given up", error)
+                    return self._refused(parcel, error)
+                first_failure = parcel.last_error is None
+                parcel.last_error = error
+                # A kept connection may have ended just then. Of a result that arrived nothing is lost: see the table.
+                again_at_once = first_failure and parcel.is_terminal and isinstance(error, TransportError)
+                if not again_at_once and not self._wait(parcel, backoff, error):
+                    self._given_up(parcel)
+                    return NOTHING
+            else:
+                if self._take(parcel) and parcel.stored and self._outbox is not None:
+                    self._outbox.delete(parcel.result)
+                return delivery
 
-    def _attempt(self, result: TaskResult, may_poll: bool) -> Delivery:
-        if may_poll and time.monotonic() >= self._v2_again_at:
-            try:
-                return self._timed(self._client.update_and_poll, result)
-            except ApiError as error:
-                if not _says_v2_is_missing(error):
-                    raise
-                self._v2_again_at = time.monotonic() + PROBE_V2_EVERY
-                logger.warning("%s: the server has no update-v2, plain updates it is: %s", self._task_name, error)
-        self._timed(self._client.update, result)
-        return NOTHING
+    def _attempt(self, parcel: Parcel) -> Delivery:
+        if parcel.last_error is not None and not parcel.is_terminal and not self._is_as_delivered(parcel):
+            return NOTHING  # it had arrived
+        with parcel.attempt():
+            if parcel.may_poll() and self._clock.now() >= self._v2_again_at:
+                try:
+                    return self._timed(self._client.update_and_poll, parcel.result)
+                except ApiError as error:
+                    if not says_update_and_poll_is_missing(error):
+                        raise
+                    self._v2_again_at = self._clock.now() + PROBE_V2_EVERY
+                    logger.warning("%s: the server has no update-v2, plain updates it is: %s", self._task_name, error)
+            self._timed(self._client.update, parcel.result)
+            return NOTHING
+
+    def _is_as_delivered(self, parcel: Parcel) -> bool:
+        try:
+            task = self._client.get_task(parcel.result.task_id)
+        except NotFoundError as error:
+            if not says_task_is_gone(error):
+                raise
+            return False
+        return task.status == TaskStatus.IN_PROGRESS and (task.poll_count or 0) == parcel.poll_count
 
     def _timed(self, call: Callable[[TaskResult], T], result: TaskResult) -> T:
         started = time.perf_counter()
-        error = None
         try:
-            return call(result)
-        except ConductorError as caught:
-            error = caught
-            raise
-        finally:
+            answer = call(result)
+        except ConductorError as error:
             _recording.update_finished(self._task_name, time.perf_counter() - started, error)
+            raise
+        _recording.update_finished(self._task_name, time.perf_counter() - started)
+        return answer
 
-    def _lost(self, result: TaskResult, why: str, error: ConductorError) -> Delivery:
-        if not (isinstance(error, ApiError) and (_says_task_is_gone(error) or error.status == 409)):
+    def _wait(self, parcel: Parcel, backoff: Backoff, error: ConductorError) -> bool:
+        """Returns whether to try again."""
+        left = parcel.keep_until() - self._clock.now()
+        if left <= 0 or self._abandoned.is_set():
+            return False
+        wait = min(left, backoff.next(error.retry_after if isinstance(error, ApiError) else None))
+        if self._stopping.is_set():
+            self._clock.wait(self._abandoned, wait)
+        elif self._clock.wait(self._stopping, wait):
+            backoff.reset()  # there is less time left than it would take: see whether the server is back
+        return not self._abandoned.is_set()
+
+    def _refused(self, parcel: Parcel, error: ConductorError) -> Delivery:
+        gone = says_task_is_gone(error) or isinstance(error, ConflictError)
+        self._lose(parcel, "discarded" if gone else "refused", error)
+        if parcel.stored and self._outbox is not None:
+            self._outbox.delete(parcel.result)
+        if gone:
+            return NOTHING
+        if not parcel.produced:
             self._left_behind.set()
-        logger.error(
-            "%s: the %s result was %s: %s (task_id=%r workflow_instance_id=%r)",
+            return NOTHING
+        size = len(msgspec.json.encode(parcel.result))
+        reason = f"the server refused the result, of {size} bytes of JSON: {error}"
+        replacement = failed(
+            parcel.result.task_id,
+            parcel.result.workflow_instance_id,
+            reason,
+            TaskResultStatus.FAILED_WITH_TERMINAL_ERROR,
+        )
+        replacement.worker_id = parcel.result.worker_id
+        return self.send(replace(parcel, result=replacement, produced=False, stored=False, last_error=None))
+
+    def _given_up(self, parcel: Parcel) -> None:
+        self._left_behind.set()
+        error = parcel.last_error or ConductorError("no answer before the end of the drain")
+        if parcel.stored:
+            if self._take(parcel):
+                self._log(logging.WARNING, parcel.result, "stays in the outbox", error)
+        else:
+            self._lose(parcel, "given up", error)
+
+    def _lose(self, parcel: Parcel, how: str, error: ConductorError) -> None:
+        if not self._take(parcel):
+            return
+        self._log(logging.WARNING if how == "discarded" else logging.ERROR, parcel.result, f"was {how}", error)
+        if parcel.produced:
+            _recording.count("results_lost", self._task_name, how)
+        if parcel.produced and self._on_result_lost is not None:
+            try:
+                self._on_result_lost(parcel.result, error)
+            except BaseException:
+                logger.exception("on_result_lost failed (task_id=%r)", parcel.result.task_id)
+
+    def _take(self, parcel: Parcel) -> bool:
+        """Whether the end of this parcel is the caller's to tell."""
+        try:
+            self._in_hand.remove(parcel)
+        except KeyError:
+            return False
+        parcel.last_error = None  # whose frames hold the parcel: they would keep each other, and a connection, alive
+        return True
+
+    def _log(self, level: int, result: TaskResult, fate: str, error: ConductorError) -> None:
+        ids = result.task_id, result.workflow_instance_id
+        logger.log(
+            level,
+            "%s: the %s result %s: %s (task_id=%r workflow_instance_id=%r)",
             self._task_name,
             result.status,
-            why,
+            fate,
             error,
-            result.task_id,
-            result.workflow_instance_id,
+            *ids,
         )
-        return NOTHING
 
 
 def _is_transient(error: ConductorError) -> bool:
     """Whether the same result can be accepted later: no answer, a server's or a gateway's trouble, a refused token."""
-    if not isinstance(error, ApiError) or isinstance(error, ServerError | RateLimitedError | AuthenticationError):
+    if not isinstance(error, ApiError) or isinstance(error, RateLimitedError | AuthenticationError):
         return True
+    if isinstance(error, ServerError):  # any other one may be a database that is away: retryable=false there too
+        return not error.message.startswith("JSON parse error")
     if error.status == 404:
-        return not _says_task_is_gone(error)
+        return not says_task_is_gone(error)
     return error.status == 408 or error.status < 400  # a redirect comes from something in between
-
-
-def _says_task_is_gone(error: ApiError) -> bool:
-    return error.conductor and error.message.startswith("No such ")  # … task found by id, … workflow found by id
-
-
-def _says_v2_is_missing(error: ApiError) -> bool:
-    """Servers before 3.21.12: 500 until 3.32.0 mapped it to 405; other routers answer 404."""
-    if error.status == 404:
-        return not _says_task_is_gone(error)
-    return error.status == 405 or (error.status == 500 and "not supported" in error.message)

@@ -57,9 +57,17 @@ class FakeClock:
     def real_seconds_until(self, moment: float) -> float | None:
         return 0.0 if moment <= self.now() else None
 
+    def wait(self, event: threading.Event, seconds: float | None) -> bool:
+        """Block until the event is set, or the clock has been moved on by so much; returns whether it is set."""
+        due = float("inf") if seconds is None else self.now() + seconds
+        while self.now() < due:
+            if event.wait(0.005):  # in real time, to see whether the clock was moved
+                return True
+        return event.is_set()
+
     def advance(self, seconds: float) -> None:
         """Move the clock forward and tell every listener, on this thread. Time never goes back: ValueError."""
-        if not seconds >= 0:
+        if not 0 <= seconds < float("inf"):
             raise ValueError(f"a clock is only advanced forward, not by {seconds}")
         with self._lock:
             self._now += seconds

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import itertools
 import threading
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conductor.errors import ConductorError
-from conductor.models import Task, TaskResultStatus
+from conductor.errors import ConductorError, NotFoundError
+from conductor.models import Task, TaskResultStatus, TaskStatus
 from conductor.runner.execute import execute as call, execute_async
 from conductor.runner.slots import Flag
 from conductor.task_client import Delivery
-from conductor.task_result import TaskResult, to_task_result
+from conductor.task_result import TaskResult, finish
 from conductor.worker import Worker
 
 WORKER_ID = "test-worker"
@@ -41,18 +42,21 @@ def run_worker(
     """
     task = make_task(input_data, **members)
     if Worker("test", execute).is_async:
-        outcome = asyncio.run(execute_async(execute, task, Flag()))
+        outcome = asyncio.run(execute_async(execute, task, Flag(), Flag()))
     else:
-        outcome = call(execute, task, Flag())
-    return to_task_result(task, outcome, WORKER_ID)[0]
+        outcome = call(execute, task, Flag(), Flag())
+    return finish(task, outcome, WORKER_ID).result
 
 
 class FakeTaskClient:
     """A TaskClient without a server, for ``TaskRunner(FakeTaskClient())``. Thread-safe.
 
     ``add_task`` feeds it, ``results`` waits for what was sent. A task that is answered with IN_PROGRESS is queued again
-    at once, whatever its callback, with its new output and poll_count + 1.
+    at once, whatever its callback, with its new output and poll_count + 1. No lease ends; ``extensions`` counts, by
+    task id, what was sent to make one longer.
     """
+
+    server = "fake"
 
     def __init__(self) -> None:
         self._ids = itertools.count(1)
@@ -61,6 +65,7 @@ class FakeTaskClient:
         self._tasks: dict[str, Task] = {}
         self._results: list[TaskResult] = []
         self._failures: deque[ConductorError] = deque()
+        self.extensions: Counter[str] = Counter()
 
     def add_task(
         self, task_name: str, input_data: Mapping[str, Any] | None = None, *, domain: str | None = None, **members: Any
@@ -104,7 +109,10 @@ class FakeTaskClient:
             task = self._tasks.get(result.task_id)
             if task is not None and result.status == TaskResultStatus.IN_PROGRESS:
                 task.output_data = result.output_data
+                task.status = TaskStatus.SCHEDULED
                 self._queues[task.task_def_name, task.domain].append(task)
+            elif task is not None:
+                task.status = TaskStatus(result.status)
             self._changed.notify_all()
 
     def update_and_poll(self, result: TaskResult) -> Delivery:
@@ -115,10 +123,26 @@ class FakeTaskClient:
                 return Delivery([], [])
             return self._pop((task.task_def_name, task.domain), result.worker_id, 1)
 
+    def extend_lease(self, task: Task, worker_id: str, timeout: float) -> None:  # noqa: ARG002 - the protocol's
+        with self._changed:
+            self._known(task.task_id)
+            self.extensions[task.task_id] += 1
+
+    def get_task(self, task_id: str) -> Task:
+        with self._changed:
+            return copy.copy(self._known(task_id))
+
+    def _known(self, task_id: str) -> Task:
+        if task_id not in self._tasks:
+            message = f"No such task found by id: {task_id}"
+            raise NotFoundError(404, "POST", "/tasks", message, conductor=True)
+        return self._tasks[task_id]
+
     def _pop(self, key: tuple[str, str | None], worker_id: str, count: int) -> Delivery:
         queue = self._queues[key]
         tasks = [queue.popleft() for _ in range(min(count, len(queue)))]
         for task in tasks:
             task.poll_count += 1
             task.worker_id = worker_id
+            task.status = TaskStatus.IN_PROGRESS
         return Delivery(tasks, [])

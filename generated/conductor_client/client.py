@@ -13,6 +13,11 @@ from .types import Decoder
 
 T = TypeVar("T")
 
+LARGEST_BODY = 32 * 2**20
+"""Bytes, after decompression: a body must be smaller."""
+
+_PIECE = 2**16
+
 
 class Response:
     """An answer with a success status. method and template name the operation that it answers."""
@@ -43,7 +48,7 @@ class Response:
 class Client:
     """Where, through which pool, with which headers and for how long: a value that is cheap to make. Thread-safe.
 
-    base_url: without a slash at the end. timeout: urllib3's, or seconds for connecting and for each read.
+    base_url: without a slash at the end. timeout: urllib3's, or seconds for connecting and for reading.
     observe: called after each exchange with method, path template, status (0: no answer) and seconds.
     """
 
@@ -72,7 +77,7 @@ class Client:
         query: Mapping[str, Any] | None = None,
         body: bytes | None = None,
     ) -> Response:
-        """Send one request. Raises NoAnswer, UnexpectedStatus (not 2xx) or UndecodableResponse (an HTML page).
+        """Send one request. Raises NoAnswer, UnexpectedStatus (not 2xx) or UndecodableResponse (an HTML page, too large).
 
         Never sent twice and never redirected: a poll is not idempotent, and a redirect would carry the headers away.
         """
@@ -84,8 +89,16 @@ class Client:
         status = 0
         try:
             answer = self._pool.request(
-                method, url, body=body, headers=headers, timeout=self._timeout, retries=False, redirect=False
+                method,
+                url,
+                body=body,
+                headers=headers,
+                timeout=self._timeout,
+                retries=False,
+                redirect=False,
+                preload_content=False,
             )
+            content, flaw = _read(answer)
             status = answer.status
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise NoAnswer(method, template) from error
@@ -93,10 +106,31 @@ class Client:
             if self._observe is not None:
                 self._observe(method, template, status, time.perf_counter() - started)
         if not 200 <= status < 300:
-            raise UnexpectedStatus(method, template, status, answer.headers, answer.data)
+            raise UnexpectedStatus(method, template, status, answer.headers, content)
         if answer.headers.get("Content-Type", "").lower().startswith("text/html"):
-            raise UndecodableResponse(method, template, status, "an HTML page")
-        return Response(method, template, status, answer.data)
+            flaw = "an HTML page"
+        if flaw:
+            raise UndecodableResponse(method, template, status, flaw)
+        return Response(method, template, status, content)
+
+
+def _read(answer: urllib3.BaseHTTPResponse) -> tuple[bytes, str]:
+    """The body, or nothing and what is wrong with it. The connection goes back to its pool, closed if not all was read."""
+    pieces: list[bytes] = []
+    encoding = answer.headers.get("Content-Encoding", "")
+    try:
+        if "," in encoding:  # what comes between the steps has no limit
+            return b"", "a body that is encoded more than once"
+        while len(pieces) < LARGEST_BODY // _PIECE:
+            pieces.append(answer.read(_PIECE, decode_content=bool(encoding)))
+            if len(pieces[-1]) < _PIECE and not answer.length_remaining:
+                return b"".join(pieces), ""
+    except urllib3.exceptions.DecodeError:
+        return b"", "a body that cannot be decompressed"
+    finally:
+        answer.close()
+        answer.release_conn()
+    return b"", f"a body of {LARGEST_BODY // 2**20} MiB or more"
 
 
 def segment(value: object) -> str:

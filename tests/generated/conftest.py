@@ -33,7 +33,9 @@ class ScriptedPool:
         self._answers = deque()
 
     def will_answer(self, body=b"", status=200, content_type="application/json"):
-        self._answers.append(urllib3.HTTPResponse(io.BytesIO(body), {"Content-Type": content_type}, status))
+        self._answers.append(
+            urllib3.HTTPResponse(io.BytesIO(body), {"Content-Type": content_type}, status, preload_content=False)
+        )
 
     def will_raise(self, error):
         self._answers.append(error)

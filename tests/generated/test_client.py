@@ -1,13 +1,15 @@
 """The generated client by itself: what it sends, what it makes of answers."""
 
+import gzip
+import io
+import zlib
 from types import SimpleNamespace
 
 import msgspec
 import pytest
 import urllib3
 from conductor_client import Client
-from conductor_client.api import task_resource as tasks
-from conductor_client.api import workflow_resource as workflows
+from conductor_client.api import task_resource as tasks, workflow_resource as workflows
 from conductor_client.errors import CallError, NoAnswer, UndecodableResponse, UnexpectedStatus
 from conductor_client.models import Task, TaskResult, TaskResultStatus
 
@@ -15,15 +17,20 @@ from conductor_client.models import Task, TaskResult, TaskResultStatus
 class Pool:
     """A urllib3 pool that keeps what it was asked and gives one answer."""
 
-    def __init__(self, status=200, data=b"", content_type="application/json", error=None):
-        self.answer = SimpleNamespace(status=status, data=data, headers={"Content-Type": content_type})
+    def __init__(self, status=200, data=b"", content_type="application/json", error=None, **headers):
+        self.data = data
+        self.status = status
+        self.headers = {"Content-Type": content_type} | {k.replace("_", "-"): v for k, v in headers.items()}
         self.error = error
         self.asked = None
+        self.answer = None
 
     def request(self, method, url, **arguments):
         self.asked = SimpleNamespace(method=method, url=url, **arguments)
         if self.error:
             raise self.error
+        body = io.BytesIO(self.data)
+        self.answer = urllib3.HTTPResponse(body, self.headers, self.status, preload_content=False)
         return self.answer
 
 
@@ -33,6 +40,7 @@ def test_a_request_is_never_repeated_or_redirected():
     assert pool.asked.method == "GET"
     assert pool.asked.url == "http://host/api/tasks/poll/batch/a%20b%2Fc?count=2"
     assert (pool.asked.retries, pool.asked.redirect, pool.asked.timeout) == (False, False, 3)
+    assert not pool.asked.preload_content
     assert pool.asked.headers["X-A"] == "b"
     assert pool.asked.body is None
 
@@ -131,3 +139,56 @@ def test_a_struct_of_the_package_is_what_a_list_of_tasks_decodes_to():
     )
     assert found.results == [Task("t", "w")]
     assert isinstance(found.results[0], msgspec.Struct)
+
+
+LIMIT = 32 * 2**20
+
+
+def get_text(pool):
+    """An operation that takes any text as its answer."""
+    return tasks.update_task.sync(Client("", pool), TaskResult("t", "w", TaskResultStatus.COMPLETED))
+
+
+@pytest.mark.parametrize("size", [0, 1, 2**16 - 1, 2**16, 2**16 + 1, 3 * 2**16, LIMIT - 1])
+def test_a_body_of_less_than_32_mebibytes_is_read_whole(size):
+    text = "x" * (size - 1) + "y" * bool(size)
+    assert get_text(Pool(data=text.encode())) == text
+    assert get_text(Pool(data=text.encode(), Content_Length=str(size))) == text
+    assert get_text(Pool(data=gzip.compress(text.encode(), 1), Content_Encoding="gzip")) == text
+
+
+@pytest.mark.parametrize("compress", [None, gzip.compress, zlib.compress])
+def test_a_larger_one_is_undecodable_and_not_read_to_its_end(compress):
+    data = b"x" * (LIMIT + 1)
+    pool = Pool(data=data)
+    if compress:
+        pool = Pool(data=compress(data), Content_Encoding="gzip" if compress is gzip.compress else "deflate")
+    with pytest.raises(UndecodableResponse, match="a body of 32 MiB or more"):
+        get_text(pool)
+    assert pool.answer.tell() <= LIMIT
+
+
+def test_a_body_that_is_encoded_more_than_once_is_undecodable_and_not_read():
+    pool = Pool(data=gzip.compress(gzip.compress(b"x")), Content_Encoding="gzip, gzip")
+    with pytest.raises(UndecodableResponse, match="encoded more than once"):
+        get_text(pool)
+    assert pool.answer.tell() == 0
+
+
+def test_a_body_that_cannot_be_decompressed_is_undecodable():
+    with pytest.raises(UndecodableResponse, match="cannot be decompressed"):
+        get_text(Pool(data=b"x" * 100, Content_Encoding="gzip"))
+
+
+def test_an_error_status_is_raised_whatever_its_body_is():
+    for pool in (Pool(503, b"x" * LIMIT), Pool(503, b"x", Content_Encoding="gzip"), Pool(503, Content_Encoding="a, b")):
+        with pytest.raises(UnexpectedStatus) as caught:
+            get_text(pool)
+        assert (caught.value.status, caught.value.content) == (503, b"")
+
+
+@pytest.mark.parametrize("size", [0, 5, 2**16])
+def test_a_body_shorter_than_its_length_is_no_answer(size):
+    with pytest.raises(NoAnswer) as caught:
+        get_text(Pool(data=b"x" * size, Content_Length=str(size + 1)))
+    assert isinstance(caught.value.__cause__, urllib3.exceptions.ProtocolError)

@@ -34,6 +34,7 @@ from conductor_client.models import (
     WorkflowDef,
     WorkflowReturnStrategy,
 )
+
 from support.stub import Answer, Stub
 
 RESULT = TaskResult("t", "w", TaskResultStatus.COMPLETED, {"a": 1})

@@ -7,10 +7,12 @@ import msgspec
 import pytest
 import urllib3
 from conductor_client import Client, errors
-from conductor_client.api import metadata_resource as metadata
-from conductor_client.api import task_resource as tasks
-from conductor_client.api import token_resource as tokens
-from conductor_client.api import workflow_resource as workflows
+from conductor_client.api import (
+    metadata_resource as metadata,
+    task_resource as tasks,
+    token_resource as tokens,
+    workflow_resource as workflows,
+)
 from conductor_client.models import (
     GenerateTokenRequest,
     StartWorkflowRequest,

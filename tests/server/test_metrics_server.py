@@ -1,7 +1,5 @@
 """Metrics over HTTP, and that importing the package starts nothing."""
 
-import logging
-import socket
 import subprocess
 import sys
 import threading
@@ -41,24 +39,12 @@ def test_the_text_format_is_served_whatever_is_asked_for():
         assert "# EOF" not in text
 
 
-def test_it_listens_on_the_loopback_address_alone():
-    with provide_metrics(ANY_PORT) as server:
-        assert server._server.server_address[0] == "127.0.0.1"
-
-
 def test_the_defaults_are_port_2112_and_metrics():
     assert (MetricsSettings().host, MetricsSettings().port, MetricsSettings().endpoint) == (
         "127.0.0.1",
         2112,
         "/metrics",
     )
-
-
-def test_a_port_in_use_is_an_error_that_names_it():
-    with provide_metrics(ANY_PORT) as server:
-        with pytest.raises(ConfigurationError, match=rf"127\.0\.0\.1:{server.port}: .*in use"):
-            provide_metrics(MetricsSettings(port=server.port))
-        scrape(server)
 
 
 def test_close_frees_the_port_ends_the_thread_and_may_be_repeated():
@@ -122,40 +108,6 @@ def test_a_collector_that_fails_is_answered_with_500_and_logged(caplog, capfd):
         scrape(server)
     assert "out of numbers" in caplog.text
     assert capfd.readouterr() == ("", "")
-
-
-def test_a_scraper_that_sends_no_request_is_given_up_quietly(monkeypatch, caplog, capfd):
-    monkeypatch.setattr("conductor.metrics._Handler.timeout", 0.01)
-    caplog.set_level(logging.DEBUG, "conductor.metrics")
-    with (
-        provide_metrics(ANY_PORT) as server,
-        socket.create_connection(("127.0.0.1", server.port), timeout=5) as hanging,
-    ):
-        assert hanging.recv(1) == b""
-        eventually(lambda: "a scraper was given up" in caplog.text)
-    assert {record.levelname for record in caplog.records} == {"DEBUG"}
-    assert capfd.readouterr() == ("", "")
-
-
-def test_a_scraper_that_does_not_read_is_given_up_quietly(monkeypatch, caplog, capfd):
-    monkeypatch.setattr("conductor.metrics._Handler.timeout", 0.2)
-    caplog.set_level(logging.DEBUG, "conductor.metrics")
-    registry = CollectorRegistry()
-    big = Counter("big", "Longer than what a socket buffers", ["text"], registry=registry)
-    big.labels("x" * 30_000_000).inc()
-    with provide_metrics(ANY_PORT, registry) as server, socket.create_connection(("127.0.0.1", server.port)) as stalled:
-        stalled.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-        eventually(lambda: not [thread for thread in threading.enumerate() if "process_request_thread" in thread.name])
-    assert {record.levelname for record in caplog.records} <= {"DEBUG"}
-    assert capfd.readouterr() == ("", "")
-
-
-def test_a_scraper_that_says_nothing_holds_up_neither_others_nor_close():
-    server = provide_metrics(ANY_PORT)
-    with socket.create_connection(("127.0.0.1", server.port)):
-        scrape(server)
-        server.close()
-        provide_metrics(MetricsSettings(port=server.port)).close()
 
 
 def test_a_runner_is_counted(stub, runner):

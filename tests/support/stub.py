@@ -63,6 +63,7 @@ class Stub:
         self.answers = defaultdict(deque)
         self.requests = []
         self.tasks = defaultdict(deque)
+        self._delivered = {}
         self._ids = count(1)
         self._changed = threading.Condition()  # guards everything above
         self._server = _Server(("127.0.0.1", 0), self._handler())
@@ -127,14 +128,24 @@ class Stub:
             return Answer(body=self._pop(request))
         if request.operation == UPDATE_V2:
             return Answer(204)
+        if request.operation.startswith("GET /tasks/"):
+            return Answer(body=self._task(request.operation.removeprefix("GET /tasks/")))
         return Answer(body="id", content_type="text/plain")
+
+    def _task(self, task_id):
+        """As it was delivered: whatever was sent for it has not arrived."""
+        with self._changed:
+            return self._delivered.get(task_id, {"taskId": task_id, "workflowInstanceId": "w", "status": "IN_PROGRESS"})
 
     def _pop(self, request):
         """Waits as a server does, until one task is there or the timeout has passed, but less long: tests must end."""
         key = unquote(request.operation.removeprefix(POLL)), request.query.get("domain")
         with self._changed:
             self._changed.wait_for(lambda: self.tasks[key], min(0.1, float(request.query["timeout"]) / 1000))
-            return [self.tasks[key].popleft() for _ in range(min(int(request.query["count"]), len(self.tasks[key])))]
+            count = min(int(request.query["count"]), len(self.tasks[key]))
+            tasks = [self.tasks[key].popleft() for _ in range(count)]
+            self._delivered.update((task["taskId"], task) for task in tasks)
+            return tasks
 
     def _handler(stub):
         class Handler(BaseHTTPRequestHandler):

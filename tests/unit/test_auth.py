@@ -1,11 +1,12 @@
 """The token cache: one fetch for all threads, the old token kept until it is refused, a wrong key not hammered."""
 
+import logging
 import threading
 
 import pytest
 
 from conductor.auth import TokenCache
-from conductor.errors import AuthenticationError, DecodeError
+from conductor.errors import AuthenticationError, DecodeError, RateLimitedError, TransportError
 
 
 class Clock:
@@ -107,6 +108,42 @@ def test_a_wrong_key_is_tried_at_most_eight_times_a_minute(cache, server, clock)
         with pytest.raises(AuthenticationError):
             cache.token()
     assert server.calls <= 8
+
+
+def test_a_refused_key_is_logged_once_and_again_only_after_a_success(cache, server, clock, caplog):
+    def refuse(times):
+        server.error = AuthenticationError(401, "POST", "/token", "wrong key")
+        for _ in range(times):
+            clock.now += 60
+            with pytest.raises(AuthenticationError):
+                cache.renew(refused=server.last)
+
+    server.last = cache.token()
+    refuse(3)
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert caplog.messages == ["the access key got no token: POST /token answered 401: wrong key"]
+    server.error, clock.now = None, clock.now + 60
+    server.last = cache.renew(refused=server.last)
+    refuse(2)
+    assert len(caplog.records) == 2
+
+
+def test_what_is_no_refusal_of_the_key_is_left_to_the_caller_to_log(cache, server, clock, caplog):
+    for failure in (TransportError("down"), RateLimitedError(429, "POST", "/token", "slow")):
+        server.error = failure
+        clock.now += 60
+        with pytest.raises(type(failure)):
+            cache.token()
+    assert caplog.records == []
+
+
+def test_the_next_fetch_waits_for_as_long_as_the_server_asked(cache, server, clock):
+    server.error = RateLimitedError(429, "POST", "/token", "slow", retry_after=20.0)
+    for now in (0.0, 19.9, 20.1):
+        clock.now = now
+        with pytest.raises(RateLimitedError):
+            cache.token()
+    assert server.calls == 2
 
 
 def test_a_failed_renewal_keeps_the_old_token_in_use(cache, server, clock):

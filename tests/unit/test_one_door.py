@@ -14,6 +14,7 @@ from conductor import (
     ApiClient,
     AuthenticationSettings,
     HttpSettings,
+    Task,
     TaskDef,
     TaskExecutor,
     TaskResult,
@@ -63,6 +64,8 @@ CALLS = [
     (TaskExecutor, "external_storage_location", ["p", "READ", "TASK_INPUT"], "get_task_external_storage_location"),
     (WorkflowExecutor, "register_workflow", [WorkflowDef("n", [])], "update_workflow_defs"),
     (WorkflowExecutor, "start_workflow", ["n"], "start_workflow"),
+    (WorkflowExecutor, "execute_workflow", ["n"], "execute_workflow"),
+    (WorkflowExecutor, "rerun", ["w"], "rerun_workflow"),
     (WorkflowExecutor, "get_workflow", ["w"], "get_workflow"),
     (WorkflowExecutor, "get_workflow_status", ["w"], "get_workflow_status"),
     (WorkflowExecutor, "pause", ["w"], "pause_workflow"),
@@ -76,6 +79,8 @@ CALLS = [
     (HttpTaskClient, "batch_poll", ["n", "worker", None, 1, 1.0], "batch_poll_tasks"),
     (HttpTaskClient, "update", [TaskResult("t", "w")], "update_task"),
     (HttpTaskClient, "update_and_poll", [TaskResult("t", "w")], "update_task_v2"),
+    (HttpTaskClient, "extend_lease", [Task("t", "w"), "worker", 1.0], "update_task"),
+    (HttpTaskClient, "get_task", ["t"], "get_task"),
 ]
 
 
@@ -116,9 +121,12 @@ def strings(tree):
 
 
 @pytest.mark.parametrize("bad", ["", ".", "..", "a/b", None])
-@pytest.mark.parametrize(("owner", "method", "arguments", "operation"), CALLS[:-3])
+@pytest.mark.parametrize(
+    ("owner", "method", "arguments", "operation"), [call for call in CALLS if call[0] is not HttpTaskClient]
+)
 def test_a_path_argument_that_would_change_the_path_is_refused(api_client, owner, method, arguments, operation, bad):
-    in_path = operations()[operation].TEMPLATE.count("{") - ("{status}" in operations()[operation].TEMPLATE)
+    template = operations()[operation].TEMPLATE.replace("{status}", "").replace("{version}", "")
+    in_path = template.count("{")
     for place in range(in_path):
         with pytest.raises(ValueError, match="must be a name without slashes"):
             getattr(owner(api_client), method)(*arguments[:place], bad, *arguments[place + 1 :])

@@ -12,16 +12,24 @@ from conductor.worker import Worker
 
 
 class Script:
-    """Answers polls with so many tasks, or raises; notes what was asked. Ends the loop after the last answer."""
+    """Answers polls with so many tasks, or raises, and is the clock that waits; notes what was asked.
+
+    Ends the loop after the last answer.
+    """
 
     def __init__(self, limit, *answers, **worker_settings):
         self.answers = list(answers)
         self.asked = []
         self.slots = Slots(limit, lambda why: None, lambda: None)
         worker = Worker("t", lambda task: None, **worker_settings)
-        self.poller = Poller(worker, self.slots, self.batch_poll, self.deliver, lambda result: None)
+        self.poller = Poller(worker, self.slots, self.batch_poll, self.deliver, lambda result: None, self)
         self.waits = []
-        self.slots.closed.wait = self.waits.append
+
+    def now(self):
+        return 0.0
+
+    def wait(self, event, seconds):
+        self.waits.append(seconds)
 
     def batch_poll(self, count, timeout):
         self.asked.append((count, timeout))
@@ -69,10 +77,10 @@ def test_empty_answers_that_come_at_once_are_paced_until_a_task_comes():
 
 
 def test_failures_back_off_from_half_a_second_to_half_a_minute_and_start_over_after_a_success():
-    script = Script(1, *[TransportError("down")] * 9, 0, TransportError("down"), 0).run()
-    for wait, longest in zip(script.waits[:9], [0.5, 1, 2, 4, 8, 16, 30, 30, 30], strict=True):
-        assert 0.75 * longest <= wait <= longest
-    assert 0.375 <= script.waits[10] <= 0.5
+    script = Script(1, *[TransportError("down")] * 13, 0, TransportError("down"), 0).run()
+    for wait, longest in zip(script.waits[:13], [0.5 * 1.5**n for n in range(11)] + [30, 30], strict=True):
+        assert 0.8 * longest <= wait <= longest
+    assert 0.4 <= script.waits[14] <= 0.5
 
 
 def test_a_change_from_one_trouble_to_another_is_said_again(caplog):

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from conductor import NonRetryableError, Task, TaskExecLog, TaskResult, TaskResultStatus
-from conductor.task_result import Outcome, hand_back, log_entry, to_task_result
+from conductor.task_result import Outcome, finish, hand_back, log_entry
 
 TASK = Task("t", "w", worker_id="an earlier poller", output_data={"old": 1})
 
 
 def sent(outcome):
     """What the server would get."""
-    result, _ = to_task_result(TASK, outcome, "worker-1")
+    result = finish(TASK, outcome, "worker-1").result
     return msgspec.json.decode(msgspec.json.encode(result))
 
 
@@ -48,8 +48,8 @@ def test_from_task_takes_the_ids():
 
 
 def test_the_size_is_that_of_the_outputs_json():
-    assert to_task_result(TASK, Outcome({"a": "ä"}), "w")[1] == len('{"a":"ä"}'.encode())
-    assert to_task_result(TASK, Outcome(None), "w")[1] == 2
+    assert finish(TASK, Outcome({"a": "ä"}), "w").size == len('{"a":"ä"}'.encode())
+    assert finish(TASK, Outcome(None), "w").size == 2
 
 
 def test_a_returned_result_is_sent_as_it_is_but_for_the_ids():

@@ -1,0 +1,75 @@
+"""A delivered task on its way through one worker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+from conductor.models import Task
+from conductor.runner.slots import Flag
+
+if TYPE_CHECKING:
+    from conductor.runner.lease import Lease
+
+
+NEVER = Flag()
+"""For tasks of which nobody would find out that they are lost; an Event each would be a tenth of what they cost."""
+
+
+class Job:
+    """The task, when it was received (on the runner's clock), and who may tell its end.
+
+    lease: set where the worker extends leases. interrupt: asks the function to stop, if it can be asked.
+    cancel: has what an executor has not begun with handed back; returns whether it did.
+    """
+
+    def __init__(self, task: Task, received: float, can_be_lost: bool) -> None:
+        self.task = task
+        self.received = received
+        self.lost = Flag() if can_be_lost else NEVER
+        self.lease: Lease | None = None
+        self.time_limit: object = None
+        self.interrupt: Callable[[], object] = bool
+        self.cancel: Callable[[], bool] = bool
+        self._lock = threading.Lock()  # guards both
+        self._begun = False
+        self._claimed = False
+
+    def begin(self) -> bool:
+        """Whether the function may run: not when the task was taken back meanwhile."""
+        with self._lock:
+            self._begun = not self._claimed
+            return self._begun
+
+    def claim(self) -> bool:
+        """Whether the caller is the first, and so tells the end: the function, or its time limit."""
+        with self._lock:
+            first, self._claimed = not self._claimed, True
+            return first
+
+    def take_back(self) -> bool:
+        """``claim`` what has not begun."""
+        with self._lock:
+            if self._begun or self._claimed:
+                return False
+            self._claimed = True
+            return True
+
+    @property
+    def is_claimed(self) -> bool:
+        return self._claimed
+
+    @property
+    def leased_at(self) -> float:
+        """When its lease began."""
+        return self.received if self.lease is None else self.lease.renewed_at
+
+    def sending(self) -> AbstractContextManager[None]:
+        """Around an attempt to send its result."""
+        return nullcontext() if self.lease is None else self.lease.update()
+
+    def end_lease(self) -> None:
+        if self.lease is not None:
+            self.lease.end()

@@ -1,0 +1,206 @@
+"""Runners from their start to their end: stops at any moment and from anywhere, pauses, full slots, faulty hooks."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from conductor import ApiClient, HttpSettings, TaskRunner
+from support.raw_faults import conductor_error
+from support.raw_server import RawServer
+from support.spelling import either_spelling
+from support.waiting import eventually
+
+SOON = 1.0
+"""Seconds that a stop may take beside what runs. On a clock that stands still, a wait that is not ended is longer."""
+
+
+def test_l9_a_stop_ends_the_wait_after_a_failed_poll(server, runner, clock):
+    server.fault("poll", conductor_error(500, "down"))
+    runner.start_worker("t", lambda task: None)
+    eventually(clock.poll_waits)
+    runner.shutdown()
+    assert runner.wait_workers(timeout=SOON)
+    assert server.counts["poll"] == 1
+
+
+def test_l9_a_stop_ends_the_wait_after_an_empty_poll(server, runner, clock):
+    runner.start_worker("t", lambda task: None, poll_interval=3600, poll_timeout=0)
+    eventually(clock.poll_waits)
+    runner.shutdown()
+    assert runner.wait_workers(timeout=SOON)
+
+
+def test_l9_a_stop_sends_a_waiting_result_again_at_once(server, runner, clock):
+    server.fault("any_update", conductor_error(500, "down"), first=1)
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    eventually(server.results)
+    runner.shutdown()
+    assert runner.wait_workers(timeout=SOON)
+    assert server.accepted == {"t1": "COMPLETED"}
+
+
+def test_l9_a_stopped_runner_goes_on_sending_until_its_time_is_over(server, runner, clock):
+    server.fault("any_update", conductor_error(500, "down"), first=4)
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    eventually(server.results)
+    runner.shutdown()
+    assert clock.run_until(lambda: server.accepted, step=0.1) < 5
+    assert runner.wait_workers(timeout=SOON)
+
+
+def test_l9_what_is_not_accepted_by_then_is_given_up(server, api_client, lost):
+    server.fault("any_update", conductor_error(500, "down"))
+    server.add_task("t")
+    runner = TaskRunner(api_client, shutdown_timeout=0.3, on_result_lost=lambda *given: lost.append(given))
+    runner.start_worker("t", lambda task: None)
+    eventually(server.results)
+    runner.shutdown()
+    assert not runner.wait_workers()
+    ((result, error),) = lost
+    assert (result.task_id, error.message) == ("t1", "down")
+    assert not runner.wait_workers()  # all have ended meanwhile; something is lost all the same
+
+
+def test_l10_a_runner_starts_without_a_server_and_works_once_there_is_one(server, runner, caplog):
+    server.down()
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: "polls fail" in caplog.text)
+    assert "Connection refused" in caplog.text
+    server.add_task("t")
+    server.up()
+    eventually(lambda: server.accepted == {"t1": "COMPLETED"})
+
+
+def test_l17_a_paused_worker_finishes_what_runs_and_polls_no_more_until_it_is_resumed(server, runner, gate):
+    server.add_tasks("t", 2)
+    runner.start_worker("t", gate)
+    gate.inside.get(timeout=5)
+    runner.pause("t")
+    polls = server.counts["poll"]
+    gate.opened.set()
+    eventually(lambda: server.accepted == {"t1": "COMPLETED"})
+    time.sleep(0.3)
+    assert (server.counts["poll"], server.counts["update_v2"]) == (polls, 0)
+    runner.resume("t")
+    eventually(lambda: server.accepted == {"t1": "COMPLETED", "t2": "COMPLETED"})
+
+
+def test_l17_a_paused_worker_can_be_stopped(server, runner, gate):
+    server.add_tasks("t", 2)
+    runner.start_worker("t", gate)
+    gate.inside.get(timeout=5)
+    runner.pause()
+    runner.shutdown()
+    gate.opened.set()
+    assert runner.wait_workers(timeout=5)
+    assert server.accepted == {"t1": "COMPLETED"}
+    assert server.waiting("t") == 1
+
+
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_l19_a_hundred_starts_and_stops_leave_neither_threads_nor_files(server, api_client, monkeypatch):
+    async def coroutine(task):
+        return None
+
+    monkeypatch.setenv("CONDUCTOR_SERVER_URL", server.url)
+    server.longest_wait = 0.005
+    threads, files = threading.active_count(), open_files()
+    for number in range(100):
+        with TaskRunner(None if number % 10 == 0 else api_client) as runner:  # some with a client of their own
+            for name, function in (("sync", lambda task: None), ("async", coroutine)):
+                server.add_task(name)
+                runner.start_worker(name, function, lease_extension=True)
+            eventually(lambda: len(server.accepted) == 2 * (number + 1))  # noqa: B023 - it is asked at once
+    api_client.close()
+    eventually(lambda: not server.open_connections)
+    eventually(lambda: threading.active_count() <= threads)
+    eventually(lambda: open_files() <= files)
+
+
+def test_l20_two_runners_in_one_process_are_independent(server, runner):
+    with (
+        RawServer() as other,
+        ApiClient(http_settings=HttpSettings(other.url)) as other_client,
+        TaskRunner(other_client) as second,
+    ):
+        runner.start_worker("t", lambda task: None)
+        second.start_worker("t", lambda task: None)
+        server.add_task("t")
+        eventually(lambda: server.accepted)
+        runner.shutdown()
+        assert runner.wait_workers(timeout=5)
+        other.add_task("t")
+        eventually(lambda: other.accepted)
+        second.pause()
+    assert server.accepted == other.accepted == {"t1": "COMPLETED"}
+
+
+def test_l21_a_worker_without_a_free_slot_does_nothing(server, runner, gate, counted):
+    server.add_tasks("busy", 2)
+    runner.start_worker("busy", gate)
+    gate.inside.get(timeout=5)
+    eventually(lambda: counted("task_execution_queue_full_total", taskType="busy"))
+    polls, cpu = server.counts["poll"], time.process_time()
+    time.sleep(0.5)
+    assert server.counts["poll"] == polls
+    assert counted("task_execution_queue_full_total", taskType="busy") == 1
+    assert time.process_time() - cpu < 0.25
+
+
+def test_l22_a_poll_interval_is_what_was_asked_for(server, runner, clock):
+    runner.start_worker("t", lambda task: None, poll_interval=5, poll_timeout=0)
+    eventually(lambda: clock.poll_waits() == [5])
+    assert server.counts["poll"] == 1
+    assert clock.run_until(lambda: server.counts["poll"] == 2, step=0.1) > 4.8
+    eventually(lambda: clock.poll_waits() == [5, 5])
+
+
+@either_spelling
+def test_l23_a_function_can_stop_its_own_runner(server, runner, spell):
+    server.add_tasks("t", 2)
+    runner.start_worker("t", spell(lambda task: runner.shutdown()))
+    assert runner.wait_workers(timeout=5)
+    assert server.accepted == {"t1": "COMPLETED"}
+
+
+@either_spelling
+def test_l23_a_function_that_waits_for_its_own_end_fails_instead(server, runner, spell):
+    def worker(task):
+        with runner:
+            pass
+
+    server.add_tasks("t", 2)
+    runner.start_worker("t", spell(worker))
+    runner.start_worker("other", spell(lambda task: runner.wait_workers()))
+    server.add_task("other")
+    assert runner.wait_workers(timeout=5)
+    assert server.accepted["t1"] == "FAILED"
+    assert server.task("t1")["reasonForIncompletion"].startswith("ConductorError: ")
+
+
+def test_l23_a_hook_can_stop_the_runner(server, api_client):
+    runner = TaskRunner(api_client, on_result_lost=lambda result, error: runner.shutdown())
+    server.fault("any_update", conductor_error(409, "it has ended"))
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    assert runner.wait_workers(timeout=5)
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit])
+def test_l24_a_hook_that_raises_is_logged_and_costs_nothing(server, api_client, caplog, error):
+    def hook(result, lost_by):
+        raise error("in the hook")
+
+    server.fault("any_update", conductor_error(409, "it has ended"), at=1)
+    server.add_tasks("t", 2)
+    with TaskRunner(api_client, shutdown_timeout=1, on_result_lost=hook) as runner:
+        runner.start_worker("t", lambda task: None)
+        eventually(lambda: server.accepted == {"t2": "COMPLETED"})
+    assert f"{error.__name__}: in the hook" in caplog.text

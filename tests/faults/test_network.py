@@ -1,0 +1,379 @@
+"""What the network does to a worker: each row of faults N…, and what holds all the same."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from conductor import TaskExecutor, TaskResult, TaskResultStatus, TransportError
+from support.raw_faults import (
+    ChunkedAbort,
+    Close,
+    CloseAfterAnswer,
+    Delay,
+    Down,
+    Drip,
+    HalfOpen,
+    Html,
+    Http10Cut,
+    Reset,
+    Truncate,
+)
+from support.waiting import eventually
+
+COMPLETED = "COMPLETED"
+
+
+def retried(server, task_id):
+    """End a lost task's lease; the id of the task that takes its place."""
+    server.expire(task_id)
+    return f"{task_id}.1"
+
+
+# N1, N2: refused
+
+
+def test_n1_a_server_that_is_down_at_first_is_polled_as_soon_as_it_is_up(server, runner, caplog, counted):
+    server.down()
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: counted("task_poll_error_total", taskType="t") >= 2)
+    server.up()
+    eventually(lambda: server.accepted == {"t1": COMPLETED})
+    assert caplog.text.count("polls fail") == 1
+
+
+def test_n1_however_long_a_server_was_down_it_is_polled_within_30_seconds(server, runner, clock):
+    server.down()
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    clock.run_until(lambda: len(clock.poll_waits()) >= 20, step=10)
+    waits = clock.poll_waits()
+    assert max(waits) <= 30
+    assert min(waits[15:]) >= 24  # the cap, less a fifth of jitter
+    server.up()
+    clock.run_until(lambda: server.accepted == {"t1": COMPLETED})
+
+
+def test_n2_a_result_outlives_an_outage_of_75_seconds(server, runner, clock, lost):
+    outage = server.fault("update_v2", Down(), at=1)
+    executed = []
+    server.add_task("t")
+    runner.start_worker("t", lambda task: executed.append(task.task_id))
+    eventually(lambda: outage.hits)
+    started = clock.now()
+    clock.run_until(lambda: clock.now() - started >= 75)
+    server.up()
+    clock.run_until(lambda: server.accepted == {"t1": COMPLETED})
+    assert executed == ["t1"]
+    assert lost == []
+
+
+@pytest.mark.parametrize(("response_timeout", "kept"), [(60, 15 * 60), (30 * 60, 30 * 60)])
+def test_n2_a_result_is_kept_for_15_minutes_or_its_lease_and_then_named_as_lost(
+    server, runner, clock, lost, response_timeout, kept
+):
+    outage = server.fault("update_v2", Down(), at=1)
+    server.add_task("t", responseTimeoutSeconds=response_timeout)
+    started = clock.now()
+    runner.start_worker("t", lambda task: {"n": 1})
+    eventually(lambda: outage.hits)
+    clock.run_until(lambda: lost or clock.now() - started >= kept - 31, step=10)
+    assert lost == []
+    clock.run_until(lambda: lost, step=10)
+    assert clock.now() - started >= kept
+    (result, error), *more = lost
+    assert (result.task_id, result.output_data, type(error), more) == ("t1", {"n": 1}, TransportError, [])
+
+
+# N3 to N5: reset
+
+
+def test_n3_a_poll_whose_answer_was_reset_is_one_error_and_not_sent_again(server, runner, clock, counted):
+    server.fault("poll", Reset(after_effect=True), at=1)
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    eventually(clock.poll_waits)  # it backs off, on a clock that stands still
+    assert server.counts["poll"] == 1
+    assert counted("task_poll_error_total", taskType="t") == 1
+    again = retried(server, "t1")
+    clock.run_until(lambda: server.accepted == {again: COMPLETED})
+    assert server.deliveries == {"t1": 1, again: 1}
+
+
+def test_n4_a_result_whose_answer_was_reset_is_sent_again_at_once(server, runner, clock):
+    server.fault("any_update", Reset(after_effect=True), at=1)
+    executed = []
+    server.add_task("t")
+    runner.start_worker("t", lambda task: executed.append(task.task_id))
+    eventually(lambda: server.counts["any_update"] == 2)  # though no time has passed
+    assert server.accepted == {"t1": COMPLETED}
+    assert (server.repeated, server.deliveries, executed) == ({"t1": 1}, {"t1": 1}, ["t1"])
+
+
+def test_n4_only_the_first_reset_is_answered_at_once(server, runner, clock):
+    server.fault("any_update", Reset(), first=2)
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: [seconds for name, seconds in clock.waits if "poll" not in name and seconds])
+    assert server.counts["any_update"] == 2
+    clock.run_until(lambda: server.accepted == {"t1": COMPLETED})
+    assert server.counts["any_update"] == 3
+
+
+def test_n4_a_lost_answer_to_a_hand_back_does_not_put_the_task_back_twice(server, runner):
+    """Sent again blindly it could pull the task away from whoever runs it by then."""
+    server.fault("any_update", Reset(after_effect=True), at=1)
+
+    def worker(task):
+        result = TaskResult.from_task(task)
+        if task.poll_count == 1:
+            result.status = TaskResultStatus.IN_PROGRESS
+        return result
+
+    server.add_task("t")
+    runner.start_worker("t", worker)
+    eventually(lambda: server.accepted == {"t1": COMPLETED})
+    assert server.requeues == {"t1": 1}
+    assert server.deliveries == {"t1": 2}
+
+
+def test_n4_a_hand_back_that_did_not_arrive_is_sent_again(server, runner):
+    server.fault("any_update", Reset(), at=1)
+
+    def worker(task):
+        result = TaskResult.from_task(task)
+        if task.poll_count == 1:
+            result.status = TaskResultStatus.IN_PROGRESS
+        return result
+
+    server.add_task("t")
+    runner.start_worker("t", worker)
+    eventually(lambda: server.accepted == {"t1": COMPLETED})
+    assert server.requeues == {"t1": 1}
+    assert server.counts["get_task"] == 1
+
+
+def test_n5_a_lost_answer_with_the_next_task_costs_that_one_its_lease_and_no_result(server, runner, counted):
+    server.fault("update_v2", Reset(after_effect=True), at=1)
+    server.add_tasks("t", 2)
+    executed = []
+    runner.start_worker("t", lambda task: executed.append(task.task_id))
+    eventually(lambda: server.repeated == {"t1": 1})
+    assert counted("task_update_error_total", taskType="t") == 1
+    again = retried(server, "t2")
+    eventually(lambda: server.accepted == {"t1": COMPLETED, again: COMPLETED})
+    assert executed == ["t1", again]
+
+
+# N6 to N8: slow
+
+
+def check_poll_is_given_up(server, runner, counted, slow):
+    server.fault("poll", slow, at=1)
+    server.add_task("t")  # so that the answer has a body
+    runner.start_worker("t", lambda task: None, poll_timeout=0.1)
+    eventually(lambda: server.counts["poll"] >= 2)
+    first, second = server.of("poll")[:2]
+    assert 1.1 <= second.at - first.at < 10  # poll_timeout + read_timeout, and long before the answer's end
+    assert counted("task_poll_error_total", taskType="t", exception="TransportError") == 1
+    task_id = server.add_task("t")
+    eventually(lambda: task_id in server.accepted)
+
+
+def check_update_is_given_up(server, runner, slow):
+    server.fault("any_update", slow, at=1)
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: server.repeated == {"t1": 1})
+    first, second = server.of("any_update")
+    assert 1 <= second.at - first.at < 10
+    assert server.accepted == {"t1": COMPLETED}
+
+
+def test_n6_a_poll_without_an_answer_is_given_up(server, runner, counted):
+    check_poll_is_given_up(server, runner, counted, HalfOpen())
+
+
+def test_n6_an_update_without_an_answer_is_given_up_and_sent_again(server, runner):
+    check_update_is_given_up(server, runner, HalfOpen(after_effect=True))
+
+
+def test_n7_a_poll_whose_headers_do_not_come_is_given_up(server, runner, counted):
+    check_poll_is_given_up(server, runner, counted, Delay(30))
+
+
+def test_n7_an_update_whose_headers_do_not_come_is_given_up_and_sent_again(server, runner):
+    check_update_is_given_up(server, runner, Delay(30, after_effect=True))
+
+
+@pytest.mark.parametrize("head", [False, True])
+def test_n8_a_poll_whose_answer_drips_is_given_up(server, runner, counted, head):
+    check_poll_is_given_up(server, runner, counted, Drip(10, head=head))
+
+
+def test_n8_an_update_whose_answer_drips_is_given_up_and_sent_again(server, runner):
+    check_update_is_given_up(server, runner, Drip(5, head=True))
+
+
+def test_n8_a_slow_answer_that_comes_in_time_is_taken(server, runner):
+    server.fault("poll", Drip(1500), first=3)
+    server.add_tasks("t", 3)
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: len(server.accepted) == 3)
+    assert max(server.deliveries.values()) == 1
+
+
+# N9 to N11: cut short
+
+
+def check_half_an_answer_to_a_poll(server, runner, counted, cut):
+    server.fault("poll", cut, at=1)
+    server.add_tasks("t", 2)
+    executed = []
+    runner.start_worker("t", lambda task: executed.append(task.task_id))
+    eventually(lambda: counted("task_poll_error_total", taskType="t") == 1)
+    again = retried(server, "t1")
+    eventually(lambda: server.accepted == {again: COMPLETED, "t2": COMPLETED})
+    assert sorted(executed) == [again, "t2"]
+
+
+def check_half_an_answer_to_an_update(server, runner, lost, cut):
+    server.fault("update_v2", cut, at=1)
+    server.add_tasks("t", 2)  # so that the answer has a body
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: server.repeated == {"t1": 1})
+    assert server.accepted["t1"] == COMPLETED
+    again = retried(server, "t2")
+    eventually(lambda: server.accepted == {"t1": COMPLETED, again: COMPLETED})
+    assert lost == []
+
+
+@pytest.mark.parametrize("size", [0, 20])
+def test_n9_tasks_in_a_body_shorter_than_it_says_come_back(server, runner, counted, size):
+    check_half_an_answer_to_a_poll(server, runner, counted, Truncate(size))
+
+
+@pytest.mark.parametrize("size", [0, 20])
+def test_n9_a_result_outlives_an_answer_shorter_than_it_says(server, runner, lost, size):
+    check_half_an_answer_to_an_update(server, runner, lost, Truncate(size))
+
+
+def test_n10_tasks_in_a_chunked_body_that_breaks_off_come_back(server, runner, counted):
+    check_half_an_answer_to_a_poll(server, runner, counted, ChunkedAbort())
+
+
+def test_n10_a_result_outlives_a_chunked_answer_that_breaks_off(server, runner, lost):
+    check_half_an_answer_to_an_update(server, runner, lost, ChunkedAbort())
+
+
+def test_n11_tasks_in_a_body_without_a_length_that_breaks_off_come_back(server, runner, counted):
+    check_half_an_answer_to_a_poll(server, runner, counted, Http10Cut())
+
+
+def test_n11_a_result_outlives_an_answer_without_a_length_that_breaks_off(server, runner, lost):
+    check_half_an_answer_to_an_update(server, runner, lost, Http10Cut())
+
+
+# N14: a gateway's pages
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_n14_a_gateways_error_page_is_waited_out_by_polls_and_results(server, runner, clock, status, caplog, lost):
+    server.fault("poll", Html(status), first=4)
+    server.fault("any_update", Html(status), first=4)
+    executed = []
+    server.add_task("t")
+    runner.start_worker("t", lambda task: executed.append(task.task_id))
+    took = clock.run_until(lambda: server.accepted == {"t1": COMPLETED}, step=0.25)
+    assert took >= 2 * 0.8 * (0.5 + 0.75 + 1.125)
+    assert (executed, lost) == (["t1"], [])
+    assert caplog.text.count("polls fail") == 1
+    assert f"answered {status}" in caplog.text
+
+
+# N16 to N19: connections
+
+
+def test_n16_a_kept_connection_that_the_server_closed_is_replaced_without_an_error(server, runner, caplog):
+    server.fault("poll", CloseAfterAnswer(), at=1)
+    server.add_task("t")
+    runner.start_worker("t", lambda task: eventually(lambda: server.open_connections == 0))
+    eventually(lambda: server.accepted == {"t1": COMPLETED})
+    assert (server.counts["any_update"], server.repeated) == (1, {})
+    assert caplog.text == ""
+
+
+def test_n16_the_same_outside_of_a_worker(server, api_client):
+    server.fault("get_task", CloseAfterAnswer())
+    executor = TaskExecutor(api_client)
+    task_id = server.add_task("t")
+    for connections in range(1, 4):
+        assert executor.get_task(task_id).task_id == task_id
+        eventually(lambda: server.open_connections == 0)
+        assert server.connections == server.counts["get_task"] == connections
+
+
+@pytest.mark.parametrize("after_effect", [True, False])
+@pytest.mark.parametrize("end", [Close, Reset])
+def test_n17_a_result_that_met_the_end_of_a_kept_connection_is_sent_again_at_once(
+    server, runner, clock, end, after_effect
+):
+    server.fault("update_v2", end(after_effect), at=1)
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: server.counts["any_update"] == 2)  # though no time has passed
+    assert server.accepted == {"t1": COMPLETED}
+    assert server.repeated == ({"t1": 1} if after_effect else {})
+
+
+@pytest.mark.parametrize("end", [Close, Reset])
+def test_n17_an_update_from_outside_of_a_worker_is_sent_once_and_an_error(server, api_client, end):
+    server.fault("update", end(after_effect=True), at=1)
+    task_id = server.add_task("t")
+    with pytest.raises(TransportError, match="POST /tasks"):
+        TaskExecutor(api_client).update_task(task_id, "w1", TaskResultStatus.COMPLETED)
+    assert (server.counts["update"], server.accepted) == (1, {"t1": COMPLETED})
+
+
+def test_n18_a_connection_that_breaks_costs_the_other_calls_nothing(server, api_client):
+    server.fault("get_task", Reset(), at=3)
+    server.fault("get_task", Delay(0.2))
+    task_ids = server.add_tasks("t", 8)
+    executor = TaskExecutor(api_client)
+    start = threading.Barrier(8)
+
+    def get(task_id):
+        start.wait(10)
+        try:
+            return executor.get_task(task_id).task_id
+        except TransportError as error:
+            return error
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(get, task_ids))
+    failed = [answer for answer in answers if isinstance(answer, TransportError)]
+    assert len(failed) == 1
+    assert all(answer in (task_id, failed[0]) for answer, task_id in zip(answers, task_ids, strict=True))
+    assert server.counts["get_task"] == 8
+
+
+def test_n18_a_connection_that_breaks_under_one_result_leaves_the_others_alone(server, runner):
+    server.fault("any_update", Reset(after_effect=True), at=3)
+    together = threading.Barrier(6)
+    server.add_tasks("t", 6)
+    runner.start_worker("t", lambda task: together.wait(10) and None, batch_size=6)
+    eventually(lambda: server.counts["any_update"] == 7)
+    assert len(server.accepted) == 6
+    assert sum(server.repeated.values()) == 1
+    assert max(server.deliveries.values()) == 1
+
+
+def test_n19_twenty_threads_keep_their_connections(server, runner, caplog):
+    together = threading.Barrier(20)
+    server.add_tasks("t", 60)
+    runner.start_worker("t", lambda task: together.wait(10) and None, batch_size=20)
+    eventually(lambda: len(server.accepted) == 60)
+    assert server.connections <= 21  # one more for polls
+    assert server.open_connections == server.connections
+    assert "pool is full" not in caplog.text

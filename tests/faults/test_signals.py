@@ -1,0 +1,252 @@
+"""Programs that are told to end, are killed, or end by themselves: what was begun is delivered, or comes back."""
+
+import signal
+import time
+
+import pytest
+
+from conductor.testing import FakeClock
+from support.programs import Programs, waits_for_signals
+from support.raw_faults import Answer, Delay, conductor_error
+from support.waiting import eventually
+
+
+@pytest.fixture
+def programs():
+    with Programs() as programs:
+        yield programs
+
+
+def start(programs, server, definition, batch_size=1):
+    """A program with this ``worker``, as the documentation has it, once it waits for its workers."""
+    process = programs.start(
+        f"""
+import os, sys, time
+from conductor import TaskRunner, task_context
+
+{definition}
+
+with TaskRunner(shutdown_timeout=60, on_result_lost=lambda result, error: print("lost", result.task_id)) as runner:
+    runner.start_worker("t", worker, batch_size={batch_size})
+    sys.exit(not runner.wait_workers())
+""",
+        server.url,
+    )
+    return waits_for_signals(process)
+
+
+def ended(process, code=0):
+    """What a program wrote to stdout and stderr, which ends soon, with this exit code."""
+    output, errors = process.communicate(timeout=10)
+    assert process.returncode == code, errors
+    return output, errors
+
+
+IDLE = """
+def worker(task):
+    print("begun", task.task_id)
+"""
+UNTIL_STOPPED = """
+def worker(task):
+    sys.stdout.write(f"begun {task.task_id}\\n")
+    task_context().stopping.wait(60)
+    print("stopping")
+    time.sleep(0.3)
+"""
+BRIEF = """
+def worker(task):
+    time.sleep(0.2)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_l1_a_signal_lets_running_tasks_finish_and_no_other_begin(server, programs, number):
+    server.add_tasks("t", 3)
+    process = start(programs, server, UNTIL_STOPPED, batch_size=4)
+    for _ in range(3):
+        process.stdout.readline()
+    polls = server.counts["poll"]
+    process.send_signal(number)
+    _, errors = ended(process)
+    assert errors == ""
+    assert server.accepted == dict.fromkeys(["t1", "t2", "t3"], "COMPLETED")
+    assert server.counts["poll"] <= polls + 1  # one may have been on its way
+    assert server.counts["update_v2"] == 0  # its answer could be a task that nobody would run
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_l1_a_signal_ends_an_idle_program_at_once(server, programs, number):
+    process = start(programs, server, IDLE)
+    eventually(lambda: server.counts["poll"] > 1)
+    sent = time.monotonic()
+    process.send_signal(number)
+    assert ended(process) == ("", "")
+    assert time.monotonic() - sent < 2 + 1  # the idle long poll and a second, and room for a slow machine
+
+
+def test_l2_the_task_of_a_poll_in_flight_is_handed_back(server, programs):
+    server.fault("poll", Delay(0.5), at=2)
+    process = start(programs, server, IDLE)
+    eventually(lambda: server.counts["poll"] == 2)
+    server.add_task("t")
+    process.send_signal(signal.SIGTERM)
+    assert ended(process) == ("", "")
+    assert server.deliveries == {"t1": 1}
+    assert server.waiting("t") == 1
+
+
+def four_tasks_later(exchange):
+    exchange.wait(0.5)
+    exchange.send(Answer(body=exchange.server.poll("t", number=4)))
+
+
+def test_l3_tasks_beyond_the_slots_are_handed_back_when_the_signal_comes_first(server, programs):
+    server.fault("poll", four_tasks_later, at=2)
+    process = start(programs, server, IDLE)
+    eventually(lambda: server.counts["poll"] == 2)
+    server.add_tasks("t", 4)
+    process.send_signal(signal.SIGTERM)
+    output, _ = ended(process)
+    assert output == ""
+    assert server.requeues == dict.fromkeys(["t1", "t2", "t3", "t4"], 1)
+    assert server.waiting("t") == 4
+
+
+def test_l3_of_tasks_beyond_the_slots_those_that_run_finish_after_a_signal(server, programs):
+    server.fault("poll", four_tasks_later, at=1)
+    server.add_tasks("t", 4)
+    process = start(programs, server, UNTIL_STOPPED)
+    eventually(lambda: server.waiting("t") == 3 and sum(server.requeues.values()) == 3)
+    process.send_signal(signal.SIGTERM)
+    output, _ = ended(process)
+    assert output.splitlines() == ["begun t1", "stopping"]
+    assert server.accepted == {"t1": "COMPLETED"}
+    assert server.waiting("t") == 3
+
+
+def test_l4_the_next_task_of_an_update_is_handed_back(server, programs):
+    server.fault("update_v2", Delay(0.5), at=1)
+    server.add_tasks("t", 2)
+    process = start(programs, server, BRIEF)
+    eventually(lambda: server.counts["update_v2"] == 1)
+    process.send_signal(signal.SIGTERM)
+    ended(process)
+    assert server.accepted == {"t1": "COMPLETED"}
+    assert server.deliveries == {"t1": 1, "t2": 1}
+    assert server.waiting("t") == 1
+
+
+ONE_AT_A_TIME = """
+import queue, sys, threading, time
+from concurrent.futures import Executor, Future
+from conductor import TaskRunner, task_context
+
+class OneAtATime(Executor):
+    def __init__(self):
+        self.jobs = queue.SimpleQueue()
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def submit(self, function, /, *args, **kwargs):
+        future = Future()
+        self.jobs.put((future, lambda: function(*args, **kwargs)))
+        sys.stdout.write("submitted\\n")
+        return future
+
+    def run(self):
+        while True:
+            future, job = self.jobs.get()
+            if future.set_running_or_notify_cancel():
+                future.set_result(job())
+
+def worker(task):
+    task_context().stopping.wait(60)
+    print("stopping")
+    time.sleep(60)
+
+with TaskRunner(shutdown_timeout=60) as runner:
+    runner.start_worker("t", worker, batch_size=2, executor=OneAtATime())
+    sys.exit(not runner.wait_workers())
+"""
+
+
+def test_l6_a_second_signal_hands_back_what_has_not_begun_and_names_what_runs(server, programs):
+    server.add_tasks("t", 2)
+    process = waits_for_signals(programs.start(ONE_AT_A_TIME, server.url))
+    assert [process.stdout.readline() for _ in range(2)] == ["submitted\n"] * 2
+    time.sleep(0.1)  # until the runner has what submit returned
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == "stopping\n"
+    process.send_signal(signal.SIGTERM)
+    second = time.monotonic()
+    _, errors = ended(process, code=1)
+    assert time.monotonic() - second < 2
+    assert "task_id='t1'" in errors
+    assert "task_id='t2'" not in errors
+    assert server.requeues == {"t2": 1}
+    assert server.accepted == {}
+
+
+def test_l6_a_second_signal_gives_up_the_results_that_the_server_does_not_take(server, programs):
+    server.fault("any_update", conductor_error(500, "down"))
+    server.add_task("t")
+    process = start(programs, server, BRIEF)
+    updates = eventually(lambda: server.counts["any_update"])
+    process.send_signal(signal.SIGTERM)
+    eventually(lambda: server.counts["any_update"] > updates)
+    process.send_signal(signal.SIGTERM)
+    second = time.monotonic()
+    output, errors = ended(process, code=1)
+    assert time.monotonic() - second < 2
+    assert output == "lost t1\n"
+    assert "task_id='t1'" in errors
+
+
+def test_l12_a_killed_programs_tasks_run_elsewhere_after_their_leases(server, programs):
+    clock = FakeClock()
+    server._clock = clock.now
+    server.add_tasks("t", 3)
+    killed = start(
+        programs,
+        server,
+        """
+def worker(task):
+    time.sleep(0 if task.task_id == "t1" else 60)
+""",
+        batch_size=3,
+    )
+    eventually(lambda: server.accepted and sum(server.deliveries.values()) == 3)
+    killed.kill()
+    process = start(programs, server, BRIEF, batch_size=3)
+    polls = server.counts["poll"]
+    eventually(lambda: server.counts["poll"] > polls)
+    assert server.accepted == {"t1": "COMPLETED"}
+    clock.advance(61)
+    eventually(lambda: server.accepted == dict.fromkeys(["t1", "t2.1", "t3.1"], "COMPLETED"))
+    process.send_signal(signal.SIGTERM)
+    ended(process)
+    assert server.expiries == {"t2": 1, "t3": 1}
+
+
+UNSTOPPED = """
+from conductor import TaskRunner
+import threading, time
+
+begun = threading.Event()
+
+def worker(task):
+    begun.set()
+    time.sleep(60)
+
+runner = TaskRunner()
+runner.start_worker("t", worker, batch_size=2)
+begun.wait(10)
+"""
+
+
+def test_l18_a_program_that_ends_without_a_stop_does_not_hang_and_says_so(server, programs):
+    server.add_task("t")
+    process = programs.start(UNSTOPPED, server.url)
+    _, errors = ended(process)
+    assert "the process ends while workers run" in errors
+    assert server.deliveries == {"t1": 1}
+    assert server.results() == []
