@@ -34,7 +34,6 @@ from conductor.errors import (
     AuthenticationError,
     ConductorError,
     ConflictError,
-    NotFoundError,
     RateLimitedError,
     ServerError,
     TransportError,
@@ -145,7 +144,7 @@ class Updater:
 
     def _attempt(self, parcel: Parcel) -> Delivery:
         if parcel.last_error is not None and not parcel.is_terminal and not self._is_as_delivered(parcel):
-            return NOTHING  # it had arrived
+            return NOTHING
         with parcel.attempt():
             if parcel.may_poll() and self._clock.now() >= self._v2_again_at:
                 try:
@@ -159,13 +158,13 @@ class Updater:
             return NOTHING
 
     def _is_as_delivered(self, parcel: Parcel) -> bool:
-        try:
-            task = self._client.get_task(parcel.result.task_id)
-        except NotFoundError as error:
-            if not says_task_is_gone(error):
-                raise
+        """Whether the result has not arrived, and can still do: the task runs, and was not delivered again."""
+        task = self._client.get_task(parcel.result.task_id)
+        if (task.poll_count or 0) != parcel.poll_count or task.status == TaskStatus.SCHEDULED:
             return False
-        return task.status == TaskStatus.IN_PROGRESS and (task.poll_count or 0) == parcel.poll_count
+        if task.status != TaskStatus.IN_PROGRESS and parcel.last_error is not None:  # it has ended
+            self._lose(parcel, "discarded", parcel.last_error)
+        return task.status == TaskStatus.IN_PROGRESS
 
     def _timed(self, call: Callable[[TaskResult], T], result: TaskResult) -> T:
         started = time.perf_counter()

@@ -154,6 +154,26 @@ def test_n4_a_hand_back_that_did_not_arrive_is_sent_again(server, runner):
     assert server.counts["get_task"] == 1
 
 
+def test_n4_a_hand_back_that_did_not_arrive_before_its_task_ended_is_named_as_lost(server, runner, lost):
+    def reset_and_end(exchange):
+        server.cancel("t1")
+        exchange.reset()
+
+    def worker(task):
+        result = TaskResult.from_task(task)
+        result.status = TaskResultStatus.IN_PROGRESS
+        return result
+
+    server.fault("any_update", reset_and_end, at=1)
+    server.add_task("t")
+    runner.start_worker("t", worker)
+    eventually(lambda: lost)
+    ((result, error),) = lost
+    assert result.status == "IN_PROGRESS"
+    assert isinstance(error, TransportError)
+    assert server.counts["any_update"] == 1
+
+
 def test_n5_a_lost_answer_with_the_next_task_costs_that_one_its_lease_and_no_result(server, runner, counted):
     server.fault("update_v2", Reset(after_effect=True), at=1)
     server.add_tasks("t", 2)

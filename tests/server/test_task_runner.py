@@ -1,6 +1,7 @@
 """TaskRunner as a whole: what goes over the wire, what runs when, and what changes at run time."""
 
 import asyncio
+import gc
 import logging
 import queue
 import re
@@ -696,3 +697,25 @@ def test_a_signal_that_comes_too_late_for_the_wait_goes_to_the_handler_from_befo
     finally:
         signal.signal(signal.SIGTERM, previous)
     assert seen == [signal.SIGTERM]
+
+
+def test_an_error_keeps_nothing_alive_when_its_task_is_done(stub, caplog):
+    """Without the garbage collector: an error whose frames hold what holds the error would keep a connection open."""
+
+    def connections():
+        return {thread for thread in threading.enumerate() if "process_request_thread" in thread.name}
+
+    caplog.set_level(logging.CRITICAL, "conductor")  # a record in caplog keeps its error
+    before = connections()
+    gc.collect()
+    gc.disable()
+    try:
+        with ApiClient(http_settings=HttpSettings(stub.url)) as api_client, TaskRunner(api_client) as runner:
+            stub.answers[UPDATE_V2].append(error(500, "once"))
+            stub.answers[POLL].append(error(500, "once"))
+            stub.add_task("t")
+            runner.start_worker("t", lambda task: None)
+            results(stub, 2)
+        eventually(lambda: not connections() - before)
+    finally:
+        gc.enable()
