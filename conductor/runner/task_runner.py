@@ -299,9 +299,9 @@ class TaskRunner:
             alive = [running for running in (*self._workers.values(), *self._replaced) if not running.slots.ended]
             if not alive and self._shared is not None:
                 shared, self._shared = self._shared, None
-                shared.close()
                 if self._redelivery is not None:
-                    self._redelivery.close()
+                    self._redelivery.close()  # while it can still tell whether it had come to its end
+                shared.close()
                 atexit.unregister(self._warn_at_exit)
                 self._warn_of_leaks()
             if not alive and self._own_client is not None:

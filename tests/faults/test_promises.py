@@ -1,0 +1,312 @@
+"""What a worker can be relied upon for, in numbers, through its public doors."""
+
+import asyncio
+import contextlib
+import signal
+import sqlite3
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from conductor import ApiClient, HttpSettings, TaskRunner
+from conductor.runner.outbox import Outbox
+from support.programs import Programs, waits_for_signals
+from support.raw_faults import Answer, Delay, HalfOpen, Status, answer_soundly, conductor_error
+from support.raw_server import RawServer
+from support.waiting import eventually
+
+COMPLETED = "COMPLETED"
+
+
+@pytest.fixture
+def programs():
+    with Programs() as programs:
+        yield programs
+
+
+@pytest.fixture
+def outbox(tmp_path):
+    return tmp_path / "outbox.db"
+
+
+def kept(outbox):
+    """The ids of the tasks whose results are in an outbox, oldest first."""
+    if not outbox.exists():
+        return []
+    with contextlib.closing(sqlite3.connect(outbox)) as connection:
+        try:
+            return [task_id for (task_id,) in connection.execute("SELECT task_id FROM results ORDER BY number")]
+        except sqlite3.OperationalError:  # its table is not there yet
+            return []
+
+
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("seconds", [75, 600])
+def test_ten_results_in_hand_during_an_outage_are_all_accepted_after_it(server, runner, clock, gate, lost, seconds):
+    server._clock = clock.now
+    ids = server.add_tasks("t", 10, responseTimeoutSeconds=3600)
+    runner.start_worker("t", gate, batch_size=10)
+    eventually(lambda: gate.inside.qsize() == 10)
+    server.down()
+    gate.opened.set()
+    eventually(lambda: len({name for name, _ in clock.waits if name.startswith("conductor-work")}) == 10)
+    end = clock.now() + seconds
+    clock.run_until(lambda: clock.now() >= end, step=seconds / 100)
+    server.up()
+    assert clock.run_until(lambda: len(server.accepted) == 10) < 35
+    assert server.accepted == dict.fromkeys(ids, COMPLETED)
+    assert server.deliveries == dict.fromkeys(ids, 1)
+    assert not lost
+
+
+WITH_OUTBOX = """
+import sys
+from conductor import TaskRunner
+
+def worker(task):
+    return {"n": task.input_data["n"]}
+
+with TaskRunner(outbox=sys.argv[1], shutdown_timeout=60) as runner:
+    runner.start_worker("t", worker, batch_size=10)
+    sys.exit(not runner.wait_workers())
+"""
+
+
+def next_start(server, outbox, task_name="t"):
+    """A runner, as a new process would have it."""
+    client = ApiClient(http_settings=HttpSettings(server.url))
+    runner = TaskRunner(client, outbox=outbox)
+    runner.start_worker(task_name, lambda task: None)
+    return contextlib.closing(client), runner
+
+
+@pytest.fixture
+def killed(server, programs, outbox):
+    """Leaves the results of ten tasks, which the server has not heard of, in an outbox; returns their ids in order."""
+    server.add_tasks("t", 10)
+    unheard = server.fault("any_update", HalfOpen())
+    process = programs.start(WITH_OUTBOX, server.url, str(outbox))
+    eventually(lambda: unheard.hits == 10)
+    process.kill()
+    assert process.wait(10) == -signal.SIGKILL
+    server.clear_faults()
+    assert not server.accepted
+    return kept(outbox)
+
+
+def test_results_committed_before_a_kill_are_all_accepted_after_the_next_start_oldest_first(server, outbox, killed):
+    assert len(killed) == 10
+    before = len(server.results())
+    client, runner = next_start(server, outbox)
+    with client, runner:
+        eventually(lambda: len(server.accepted) == 10)
+        assert [result["taskId"] for result in server.results()[before:]] == killed
+        eventually(lambda: not kept(outbox))
+        runner.shutdown()
+        assert runner.wait_workers()
+    assert server.accepted == dict.fromkeys(killed, COMPLETED)
+    assert set(server.deliveries.values()) == {1}
+    assert server.task(killed[3])["outputData"] == {"n": server.task(killed[3])["inputData"]["n"]}
+
+
+def test_they_are_accepted_though_their_worker_is_not_there_any_more(server, outbox, killed):
+    client, runner = next_start(server, outbox, task_name="another")
+    with client, runner:
+        eventually(lambda: len(server.accepted) == 10)
+
+
+def test_they_are_sent_to_no_other_server(server, outbox, killed):
+    with RawServer() as other:
+        client, runner = next_start(other, outbox)
+        with client, runner:
+            eventually(lambda: other.counts["poll"] >= 2)
+            runner.shutdown()
+            assert runner.wait_workers()
+        assert not other.results()
+    assert kept(outbox) == killed
+
+
+def test_an_outage_at_the_next_start_keeps_them(server, outbox, killed):
+    server.down()
+    client, runner = next_start(server, outbox)
+    with client, runner:
+        runner.shutdown()
+        assert not runner.wait_workers()
+    assert kept(outbox) == killed
+    server.up()
+    client, runner = next_start(server, outbox)
+    with client, runner:
+        eventually(lambda: len(server.accepted) == 10)
+
+
+def test_results_left_by_a_second_signal_stay_in_the_outbox_and_are_accepted_after_the_next_start(
+    server, programs, outbox
+):
+    ids = server.add_tasks("t", 5)
+    refused = server.fault("any_update", conductor_error(500, "database is locked"))
+    process = programs.start(WITH_OUTBOX, server.url, str(outbox))
+    eventually(lambda: len({result["taskId"] for result in server.results()}) == 5)
+    waits_for_signals(process).send_signal(signal.SIGTERM)
+    before = refused.hits
+    eventually(lambda: refused.hits > before)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert errors.count("stays in the outbox") == 5
+    assert sorted(kept(outbox)) == ids
+    server.clear_faults()
+    client, runner = next_start(server, outbox)
+    with client, runner:
+        eventually(lambda: server.accepted == dict.fromkeys(ids, COMPLETED))
+
+
+def test_a_runner_that_ends_while_results_wait_in_the_outbox_says_that_work_is_left(
+    server, outbox, killed, monkeypatch
+):
+    """Though the last one that it was sending is accepted just then."""
+    released = threading.Event()
+
+    def hold(exchange):
+        released.wait(20)
+        answer_soundly(exchange)
+
+    def close(box, original=Outbox.close):
+        original(box)
+        if box._last_left:
+            released.set()
+            eventually(lambda: "conductor-outbox" not in [thread.name for thread in threading.enumerate()])
+
+    server.fault("any_update", hold)
+    client, runner = next_start(server, outbox)
+    with client, runner:
+        eventually(lambda: server.counts["any_update"] == 11)
+        monkeypatch.setattr(Outbox, "close", close)
+        runner.shutdown()
+        assert not runner.wait_workers()
+    assert len(kept(outbox)) >= 9
+
+
+def test_ten_running_five_surplus_and_one_of_a_poll_in_flight_are_all_finished_or_handed_back(server, gate):
+    handed_back, polled = threading.Event(), threading.Event()
+
+    def hold(exchange):
+        handed_back.wait(20)
+        answer_soundly(exchange)
+
+    def late(exchange):
+        polled.wait(20)
+        answer_soundly(exchange)
+
+    server.fault("update", hold, only=lambda request: request.json()["status"] == "IN_PROGRESS")
+    server.fault("poll", lambda exchange: exchange.send(Answer(body=server.poll("t", number=14))), at=2)
+    server.fault("poll", late, at=3)
+    ids = server.add_tasks("t", 15)
+    with ApiClient(http_settings=HttpSettings(server.url)) as client, TaskRunner(client) as runner:
+        runner.start_worker("t", gate, batch_size=10)
+        eventually(lambda: gate.inside.qsize() == 10 and server.counts["update"] == 5)
+        runner.increase_batch_size("t", 1)
+        eventually(lambda: server.counts["poll"] == 3)
+        ids.append(server.add_task("t"))
+        runner.shutdown()
+        for event in (polled, handed_back, gate.opened):
+            event.set()
+        assert runner.wait_workers(timeout=20)
+    assert list(server.accepted.values()) == [COMPLETED] * 10
+    assert set(server.accepted) | set(server.requeues) == set(ids)
+    assert server.requeues.total() == server.waiting("t") == 6
+    assert server.deliveries == dict.fromkeys(ids, 1)  # none was claimed meanwhile
+    assert (server.counts["poll"], server.counts["update_v2"]) == (3, 0)
+
+
+@pytest.mark.parametrize("poll_timeout", [None, 0, 2])
+def test_a_stop_while_idle_takes_no_longer_than_a_poll_and_a_second(server, runner, poll_timeout):
+    server.longest_wait = 5
+    runner.start_worker("t", lambda task: None, poll_timeout=poll_timeout)
+    eventually(lambda: server.counts["poll"])
+    runner.shutdown()
+    assert runner.wait_workers(timeout=(1 if poll_timeout is None else poll_timeout) + 1)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [conductor_error(500, "down"), Status(429, headers={"Retry-After": "3600"})],
+    ids=["error", "Retry-After 3600"],
+)
+def test_a_stop_in_a_wait_after_an_error_takes_no_longer_than_a_second(server, runner, caplog, fault):
+    server.fault("poll", fault)
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: "polls fail" in caplog.text)
+    runner.shutdown()
+    assert runner.wait_workers(timeout=1)
+
+
+def test_two_hundred_leases_with_round_trips_of_a_tenth_of_a_second_are_kept(server, runner):
+    """Until each of them has ended thrice but for its extensions."""
+    ends = []
+
+    async def worker(task):
+        end = asyncio.get_running_loop().create_future()
+        ends.append((asyncio.get_running_loop(), end))
+        await end
+
+    server.fault("extend", Delay(0.1))
+    ids = server.add_tasks("t", 200, responseTimeoutSeconds=5)
+    runner.start_worker("t", worker, batch_size=200, lease_extension=True)
+    eventually(lambda: len(server.extensions) == 200 and min(server.extensions.values()) >= 3)
+    for loop, end in ends:
+        loop.call_soon_threadsafe(end.set_result, None)
+    eventually(lambda: len(server.accepted) == 200)
+    assert server.accepted == dict.fromkeys(ids, COMPLETED)
+    assert not server.expiries
+
+
+def test_a_hundred_starts_and_stops_with_all_there_is_leave_neither_threads_nor_files(server, api_client, outbox):
+    async def coroutine(task):
+        return None
+
+    threads, files = threading.active_count(), open_files()
+    for number in range(100):
+        for name in "abc":
+            server.add_task(name)
+        with TaskRunner(api_client, outbox=outbox) as runner:
+            runner.start_worker("a", lambda task: None, timeout=60, lease_extension=True, poll_timeout=0)
+            runner.start_worker("b", lambda task: None, executor=lambda: ThreadPoolExecutor(1), poll_timeout=0)
+            runner.start_worker("c", coroutine, timeout=60, lease_extension=True, poll_timeout=0)
+            eventually(lambda: len(server.accepted) == 3 * (number + 1))  # noqa: B023 - it is asked at once
+    api_client.close()
+    eventually(lambda: not server.open_connections)
+    eventually(lambda: threading.active_count() <= threads)
+    eventually(lambda: open_files() <= files)
+
+
+HANGS = """
+import sys, time
+from conductor import TaskRunner
+
+def worker(task):
+    print("begun", flush=True)
+    time.sleep(600)
+
+with TaskRunner(shutdown_timeout=0.5) as runner:
+    runner.start_worker("t", worker)
+    sys.exit(not runner.wait_workers())
+"""
+
+
+def test_a_function_that_hangs_is_named_at_the_end_of_the_drain_and_the_exit_code_tells(server, programs):
+    (task_id,) = server.add_tasks("t", 1)
+    process = programs.start(HANGS, server.url)
+    assert process.stdout.readline() == "begun\n"
+    waits_for_signals(process).send_signal(signal.SIGTERM)
+    sent = time.monotonic()
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert f"left behind at the end of the drain (task_id='{task_id}')" in errors
+    assert time.monotonic() - sent < 5
+    assert not server.results()
