@@ -99,13 +99,13 @@ class RunningWorker:
             self.drain_until = drain_until
             self.slots.close()
 
-    def abandon(self) -> None:
+    def abandon(self) -> bool:
         """The drain is over: hand back what has not begun, name what is left to its lease, retry no update.
 
-        Repeating it changes nothing.
+        Returns whether it was not so before; repeating it changes nothing.
         """
         if self._abandoned.is_set():
-            return
+            return False
         self.drain_until = -math.inf
         self._abandoned.set()
         for task_id, job in list(self._jobs.items()):
@@ -116,6 +116,7 @@ class RunningWorker:
                 logger.error("%s: left behind at the end of the drain (task_id=%r)", self.worker.task_name, task_id)
         if self._pool is not None:
             self._pool.close()
+        return True
 
     def settle(self, seconds: float) -> None:
         """After ``abandon``: wait so long for answers that are under way, then name what has none as lost."""

@@ -310,11 +310,10 @@ class TaskRunner:
 
     def _abandon(self, workers: list[RunningWorker]) -> bool:
         until = time.monotonic() + LAST_ANSWERS_WITHIN
-        for running in workers:
-            running.abandon()
+        abandoned_now = [running for running in workers if running.abandon()]
         if self._redelivery is not None:
             self._redelivery.close()
-        for running in workers:
+        for running in abandoned_now:
             running.settle(until - time.monotonic())
         atexit.unregister(self._warn_at_exit)  # it is said already
         self._warn_of_leaks()

@@ -410,7 +410,7 @@ class RunnerAgainstAModel(RuleBasedStateMachine):
         assert not model.running
         assert model.named <= model.forgotten
         for task_id in model.produced.keys() - model.disturbed:
-            assert task_id in model.queue.accepted or model.named or model.queue.expiries[task_id]
+            assert task_id in model.queue.accepted or task_id in model.named or model.queue.expiries[task_id]
         for task_id, record in model.queue._records.items():
             if record.wire["status"] == "IN_PROGRESS":
                 assert task_id in model.lost_on_the_way | model.disturbed

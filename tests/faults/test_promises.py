@@ -310,3 +310,16 @@ def test_a_function_that_hangs_is_named_at_the_end_of_the_drain_and_the_exit_cod
     assert f"left behind at the end of the drain (task_id='{task_id}')" in errors
     assert time.monotonic() - sent < 5
     assert not server.results()
+
+
+def test_after_the_end_of_a_drain_the_last_answers_are_not_waited_for_again(server):
+    server.fault("any_update", HalfOpen())
+    server.add_task("t")
+    with ApiClient(http_settings=HttpSettings(server.url)) as api_client:
+        with TaskRunner(api_client, shutdown_timeout=0) as runner:
+            runner.start_worker("t", lambda task: None)
+            eventually(lambda: server.counts["any_update"])
+            runner.shutdown()
+            assert not runner.wait_workers()
+            ended = time.monotonic()
+        assert time.monotonic() - ended < 1
