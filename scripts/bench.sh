@@ -6,3 +6,4 @@ source "$(dirname "$0")/environment.sh"
 
 "$python" scripts/footprint.py
 "$python" scripts/dev_server_bench.py
+"$python" scripts/outbox_bench.py
