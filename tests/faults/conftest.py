@@ -1,6 +1,5 @@
 """Real threads and real sockets, against a server that goes wrong on demand."""
 
-import queue
 import threading
 import time
 
@@ -10,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from conductor import ApiClient, HttpSettings, MetricsCollector, TaskRunner
 from conductor.testing import FakeClock
 from support.raw_server import RawServer
-from support.waiting import eventually
+from support.waiting import Gate, eventually
 
 
 @pytest.fixture(autouse=True)
@@ -88,18 +87,6 @@ def clock(server, runner):
     end = threading.Thread(target=runner.wait_workers)
     end.start()
     clock.run_until(lambda: not end.is_alive(), step=0.1)
-
-
-class Gate:
-    """A worker function that waits until it is let through: ``inside`` gets the id of each task that came."""
-
-    def __init__(self):
-        self.inside = queue.Queue()
-        self.opened = threading.Event()
-
-    def __call__(self, task):
-        self.inside.put(task.task_id)
-        assert self.opened.wait(20)
 
 
 @pytest.fixture

@@ -24,6 +24,14 @@ from support.waiting import eventually
 COMPLETED = "COMPLETED"
 
 
+def put_back_once(task):
+    """A worker function."""
+    result = TaskResult.from_task(task)
+    if task.poll_count == 1:
+        result.status = TaskResultStatus.IN_PROGRESS
+    return result
+
+
 def retried(server, task_id):
     """End a lost task's lease; the id of the task that takes its place."""
     server.expire(task_id)
@@ -125,14 +133,8 @@ def test_n4_a_lost_answer_to_a_hand_back_does_not_put_the_task_back_twice(server
     """Sent again blindly it could pull the task away from whoever runs it by then."""
     server.fault("any_update", Reset(after_effect=True), at=1)
 
-    def worker(task):
-        result = TaskResult.from_task(task)
-        if task.poll_count == 1:
-            result.status = TaskResultStatus.IN_PROGRESS
-        return result
-
     server.add_task("t")
-    runner.start_worker("t", worker)
+    runner.start_worker("t", put_back_once)
     eventually(lambda: server.accepted == {"t1": COMPLETED})
     assert server.requeues == {"t1": 1}
     assert server.deliveries == {"t1": 2}
@@ -141,14 +143,8 @@ def test_n4_a_lost_answer_to_a_hand_back_does_not_put_the_task_back_twice(server
 def test_n4_a_hand_back_that_did_not_arrive_is_sent_again(server, runner):
     server.fault("any_update", Reset(), at=1)
 
-    def worker(task):
-        result = TaskResult.from_task(task)
-        if task.poll_count == 1:
-            result.status = TaskResultStatus.IN_PROGRESS
-        return result
-
     server.add_task("t")
-    runner.start_worker("t", worker)
+    runner.start_worker("t", put_back_once)
     eventually(lambda: server.accepted == {"t1": COMPLETED})
     assert server.requeues == {"t1": 1}
     assert server.counts["get_task"] == 1

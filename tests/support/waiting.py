@@ -1,5 +1,7 @@
-"""Waiting for what happens on other threads or on a server, with a deadline instead of a hope."""
+"""Waiting for what happens on other threads or on a server, with a deadline instead of a hope, and making them wait."""
 
+import queue
+import threading
 import time
 
 
@@ -12,3 +14,15 @@ def eventually(probe, timeout=20.0):
             return value
         assert time.monotonic() < deadline, f"not within {timeout} s: {getattr(probe, '__name__', probe)}"
         time.sleep(0.02)
+
+
+class Gate:
+    """A worker function that waits until it is let through: ``inside`` gets the id of each task that came."""
+
+    def __init__(self):
+        self.inside = queue.Queue()
+        self.opened = threading.Event()
+
+    def __call__(self, task):
+        self.inside.put(task.task_id)
+        assert self.opened.wait(20)
