@@ -189,7 +189,7 @@ class LoopThread:
     def _one_less(self, _: Future[None]) -> None:
         with self._lock:
             self._unfinished -= 1
-            if not self._unfinished:
+            if not self._unfinished and not self._closed.is_set():  # else the watcher must see that
                 self._busy.clear()
 
     @staticmethod
