@@ -8,6 +8,7 @@ import asyncio
 import functools
 import sys
 import threading
+import time
 from collections import Counter, defaultdict, deque
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -18,7 +19,9 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from conductor import ApiError, NotFoundError, ServerError, Task, TaskResult, TaskRunner, TransportError
+from conductor.runner.running_worker import RunningWorker
 from conductor.runner.slots import Slots
+from conductor.runner.update import Updater
 from conductor.task_client import Delivery
 from conductor.testing import FakeClock
 from conductor.transport import tasks as routes
@@ -42,26 +45,15 @@ class WatchedClock(FakeClock):
 
     def wait(self, event, seconds):
         thread = threading.get_ident()
-        self._waiting[thread] = float("inf") if seconds is None else self.now() + seconds
-        try:
-            return super().wait(event, seconds)
-        finally:
-            del self._waiting[thread]
+        due = self._waiting[thread] = float("inf") if seconds is None else self.now() + seconds
+        while self.now() < due and not event.wait(0.002):
+            pass
+        del self._waiting[thread]
+        return event.is_set()
 
-    def is_waited_on_by(self, thread):
-        return self._waiting.get(thread.ident, 0) > self.now()
-
-
-class Leases(TaskQueue):
-    """Tells when a lease ends."""
-
-    def __init__(self, clock, on_expiry):
-        super().__init__(clock.now)
-        self._on_expiry = on_expiry
-
-    def _expire(self, record):
-        self._on_expiry(record.wire["taskId"])
-        super()._expire(record)
+    def waiting(self):
+        """The threads whose time has not come."""
+        return {thread for thread, due in list(self._waiting.items()) if due > self.now()}
 
 
 class ModelServer:
@@ -76,23 +68,21 @@ class ModelServer:
         self.clock = clock
         self.has_v2 = has_v2
         self.extends = extends
-        self.queue = Leases(clock, self._expiring)
+        self.queue = TaskQueue(clock.now)
+        self.queue._expire = functools.partial(self._expire, self.queue._expire)
         self.changed = self.queue._changed  # guards everything below
         self.faults = defaultdict(deque)
         self.limit = 0
         self.wants_nothing = ""  # why the runner must not ask for tasks now
-        self.calls = self.held_polls = 0
+        self.calls = 0
+        self.held = 0  # how many tasks a poll that waits here asks for
         self.allowed = {}  # by delivery, how many may run when it begins
         self.unbegun = set()  # deliveries, (task id, poll count), that the runner must begin with or hand back
         self.running = {}  # by task id
         self.unsent = set()  # of functions that have ended, whose results have not been seen
         self.produced = {}
-        self.begun, self.requeued, self.lost_answers, self.failed_extensions = (
-            Counter(),
-            Counter(),
-            Counter(),
-            Counter(),
-        )
+        self.begun, self.requeued, self.lost_answers = Counter(), Counter(), Counter()
+        self.failed_extensions = Counter()
         self.lost_on_the_way, self.disturbed, self.forgotten, self.named = set(), set(), set(), set()
         self.leased_at = {}
         self.handed_back_at = {}  # by delivery, the first attempt
@@ -109,9 +99,11 @@ class ModelServer:
             self.queue._has_ready("t", None)  # ends the leases whose time is over
             self.changed.notify_all()
 
-    def _expiring(self, task_id):
+    def _expire(self, expire, record):
+        task_id = record.wire["taskId"]
         kept = self.extends and task_id in self.running and self.failed_extensions[task_id] < 4
         self.check(not kept, "its lease has ended though it was to be extended", task_id)
+        expire(record)
 
     @contextmanager
     def _call(self, operation):
@@ -135,9 +127,9 @@ class ModelServer:
         limit, until = self.limit, self.clock.now() + timeout
         self.check(not self.wants_nothing, f"polled while {self.wants_nothing}", task_name)
         with self._call("poll") as fault, self.changed:
-            self.held_polls += 1
+            self.held = count
             self.changed.wait_for(lambda: self.queue._has_ready("t", None) or self.clock.now() >= until)
-            self.held_polls -= 1
+            self.held = 0
             limit = max(limit, self.limit)
             return self._deliver(count + 2 * (fault == "surplus"), fault, limit)
 
@@ -180,16 +172,19 @@ class ModelServer:
         if fault == "404":
             self.forgotten.add(task_id)
             self.queue.forget(task_id)
-        status = self._status(task_id)
-        self.check(status != "SCHEDULED", f"{result.status} was sent after it had been handed back", task_id)
-        expected = status in ("IN_PROGRESS", "TIMED_OUT", None) or self.lost_answers[task_id]
-        self.check(expected, f"{result.status} was sent once more", task_id)
+        self._check_that_it_is_here(task_id, f"{result.status} was sent")
         if not is_final:
             delivery = (task_id, self.queue.deliveries[task_id])
-            self.requeued[delivery] += status == "IN_PROGRESS"
+            self.requeued[delivery] += self._status(task_id) == "IN_PROGRESS"
             self.check(self.requeued[delivery] <= 1, "was put back twice", task_id)
         self.lost_answers[task_id] += fault == "lose"
         return self._asked(lambda: self.queue.update(msgspec.to_builtins(result)))
+
+    def _check_that_it_is_here(self, task_id, what):
+        status = self._status(task_id)
+        self.check(status != "SCHEDULED", f"{what} after it had been handed back", task_id)
+        expected = status in ("IN_PROGRESS", "TIMED_OUT", None) or self.lost_answers[task_id]
+        self.check(expected, f"{what} after its end", task_id)
 
     def _see(self, result):
         task_id = result.task_id
@@ -216,8 +211,7 @@ class ModelServer:
     def extend_lease(self, task, worker_id, timeout):
         task_id = task.task_id
         with self.changed:
-            expected = self._status(task_id) in ("IN_PROGRESS", "TIMED_OUT", None) or self.lost_answers[task_id]
-            self.check(expected, "was extended after its end", task_id)
+            self._check_that_it_is_here(task_id, "was extended")
             self.failed_extensions[task_id] += 1
         with self._call("extend"), self.changed:
             self._asked(lambda: self.queue.update({"taskId": task_id, "extendLease": True}))
@@ -257,11 +251,19 @@ class ModelServer:
     def name_lost(self, result, error):
         self.named.add(result.task_id)
 
-    def rests(self, poller):
+    def rests(self, poller, slots):
         """Whether the runner has nothing to do before something happens."""
         with self.changed:
-            busy = self.calls > self.held_polls or self.unbegun or self.unsent
-            return not busy and not self._extension_is_due() and self._poller_rests(poller)
+            if self.calls > bool(self.held) or self.unbegun or self.unsent or self._extension_is_due():
+                return False
+            waiting = self.clock.waiting()
+            senders = {thread for thread in waiting if runs(thread, Updater.send)}
+            in_slots = sum(runs(thread, RunningWorker._finish) for thread in senders)
+            settled = (len(self.running) + in_slots + self.held, len(senders) + bool(self.held))
+            with slots._changed:
+                takes = runs(poller.ident, Slots.take) and not slots._may_take()
+                still = self.held or takes or poller.ident in waiting or not poller.is_alive()
+                return still and (slots._taken, slots._errands) == settled
 
     def _extension_is_due(self):
         if not self.extends:
@@ -269,33 +271,24 @@ class ModelServer:
         ages = ((self.clock.now() - self.leased_at[key], self.failed_extensions[key]) for key in self.running)
         return any(age - failures * T / 10 > T / 2 for age, failures in ages)
 
-    def _poller_rests(self, poller):
-        if self.held_polls or not poller.is_alive() or self.clock.is_waited_on_by(poller):
-            return True
-        frame = sys._current_frames().get(poller.ident)
-        while frame is not None and frame.f_code is not Slots.take.__code__:
-            frame = frame.f_back
-        return frame is not None
+
+def runs(thread, function):
+    """Whether a thread, by its ident, is inside a function."""
+    frame = sys._current_frames().get(thread)
+    while frame is not None and frame.f_code is not function.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 def answer(task, told):
     status, callback = told
     if status == "FAILED":
         raise ValueError(task.task_id)
-    return TaskResult.from_task(task) if status == "COMPLETED" else put_off(task, callback)
-
-
-def put_off(task, callback):
-    return TaskResult(task.task_id, task.workflow_instance_id, "IN_PROGRESS", callback_after_seconds=callback)
+    return TaskResult(task.task_id, task.workflow_instance_id, status, callback_after_seconds=callback)
 
 
 class RunnerAgainstAModel(RuleBasedStateMachine):
-    @initialize(
-        is_async=st.booleans(),
-        extends=st.booleans(),
-        has_v2=st.sampled_from([True, True, False]),
-        size=st.integers(1, 4),
-    )
+    @initialize(is_async=st.booleans(), extends=st.booleans(), has_v2=st.booleans(), size=st.integers(1, 4))
     def start(self, is_async, extends, has_v2, size):
         self.steps = 0
         self.stopping = False
@@ -305,9 +298,10 @@ class RunnerAgainstAModel(RuleBasedStateMachine):
         before = set(threading.enumerate())
         self.runner = TaskRunner(self.model, shutdown_timeout=1e9, on_result_lost=self.model.name_lost)
         self.runner._clock = self.clock
-        worker = self.coroutine if is_async else self.function
-        self.runner.start_worker("t", worker, batch_size=size, lease_extension=extends)
+        function = self.coroutine if is_async else self.function
+        self.runner.start_worker("t", function, batch_size=size, lease_extension=extends)
         self.threads = lambda: [thread for thread in threading.enumerate() if thread not in before]
+        self.slots = self.runner._workers["t", None].slots
         (self.poller,) = (thread for thread in self.threads() if thread.name == "conductor-poll-t")
         self.settle()
 
@@ -318,7 +312,10 @@ class RunnerAgainstAModel(RuleBasedStateMachine):
         return answer(task, await asyncio.wrap_future(self.model.begin(task)))
 
     def settle(self):
-        eventually(functools.partial(self.model.rests, self.poller))
+        deadline = time.monotonic() + 20
+        while not self.model.rests(self.poller, self.slots):
+            assert time.monotonic() < deadline, "the runner does not come to rest"
+            time.sleep(0.001)
 
     @rule(count=st.integers(0, 4), ends=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(ENDS)), max_size=4))
     def add_tasks_and_let_functions_end(self, count, ends):
@@ -389,7 +386,7 @@ class RunnerAgainstAModel(RuleBasedStateMachine):
     @invariant()
     def nothing_has_gone_wrong(self):
         self.steps += 1
-        assert not self.model.violations
+        assert self.model.violations == []
 
     def teardown(self):
         self.model.faults.clear()
@@ -399,21 +396,21 @@ class RunnerAgainstAModel(RuleBasedStateMachine):
         waiting.start()
         while waiting.is_alive():
             self.model.end(0, "COMPLETED")
-            self.clock.advance(1)
-            waiting.join(0.01)
+            self.settle()
+            self.let_time_pass(1)
         assert drained == [True] or self.model.may_be_left
         eventually(lambda: not self.threads())
         self.check_the_end(self.model)
 
-    def check_the_end(self, model):
-        assert not model.violations
+    @staticmethod
+    def check_the_end(model):
+        assert model.violations == []
         assert not model.running
         assert model.named <= model.forgotten
         for task_id in model.produced.keys() - model.disturbed:
             assert task_id in model.queue.accepted or task_id in model.named or model.queue.expiries[task_id]
-        for task_id, record in model.queue._records.items():
-            if record.wire["status"] == "IN_PROGRESS":
-                assert task_id in model.lost_on_the_way | model.disturbed
+        leased = {key for key, record in model.queue._records.items() if record.wire["status"] == "IN_PROGRESS"}
+        assert leased <= model.lost_on_the_way | model.disturbed
 
 
 TestRunnerAgainstAModel = pytest.mark.timeout(300)(RunnerAgainstAModel.TestCase)  # it looks for the shortest failure
