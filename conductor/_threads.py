@@ -46,7 +46,9 @@ class ThreadsOnDemand:
                 return
             self._made += 1
             name = f"{self._name}-{self._made}"
-        threading.Thread(target=self._work, args=(job,), name=name, daemon=True).start()
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        thread.start()
+        self._jobs.put(job)
 
     def close(self) -> None:
         """End the idle threads now, and each busy one after its job."""
@@ -56,15 +58,14 @@ class ThreadsOnDemand:
                 self._jobs.put(None)
             self._idle = 0
 
-    def _work(self, first: Callable[[], None]) -> None:
-        job: Callable[[], None] | None = first
-        while job is not None:
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
             job()
+            del job  # with what it holds: the next may be long in coming
             with self._lock:
                 if self._closed:
                     return
                 self._idle += 1
-            job = self._jobs.get()
 
 
 class Timers:
@@ -180,7 +181,7 @@ class LoopThread:
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
         self._closed = threading.Event()
-        thread = threading.Thread(target=self._serve, args=(loop,), name=self._name, daemon=True)
+        thread = threading.Thread(target=self._serve, args=(loop, self._closed), name=self._name, daemon=True)
         thread.start()
         watch = (loop, thread.ident, self._closed)
         threading.Thread(target=self._watch, args=watch, name=f"{self._name}-watch", daemon=True).start()
@@ -193,8 +194,12 @@ class LoopThread:
                 self._busy.clear()
 
     @staticmethod
-    def _serve(loop: asyncio.AbstractEventLoop) -> None:
-        loop.run_forever()
+    def _serve(loop: asyncio.AbstractEventLoop, closed: threading.Event) -> None:
+        while not closed.is_set():  # else a function's task has called sys.exit(), or has stopped the loop
+            try:
+                loop.run_forever()
+            except (SystemExit, KeyboardInterrupt):
+                logger.exception("a task that an async function started wanted to end the event loop, which goes on")
         loop.close()
 
     def _watch(self, loop: asyncio.AbstractEventLoop, thread_id: int, closed: threading.Event) -> None:

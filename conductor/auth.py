@@ -23,7 +23,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from conductor._backoff import Backoff
-from conductor.errors import ApiError, AuthenticationError, ConductorError, DecodeError
+from conductor.errors import ApiError, AuthenticationError, ConductorError, DecodeError, TransportError
 
 logger = logging.getLogger(__name__)
 
@@ -87,11 +87,14 @@ class TokenCache:
     def _fetch_into(self, fetching: Future[str]) -> None:
         try:
             token = _checked(self._fetch())
-        except BaseException as error:  # noqa: BLE001 - the waiting threads must hear of anything
+        except BaseException as error:
             if isinstance(error, ConductorError):
                 self._keep(error)
             with self._lock:
                 self._fetching = None
+            if not isinstance(error, Exception):  # Ctrl-C in this thread ends no other
+                fetching.set_exception(TransportError("the thread that fetched the token was interrupted"))
+                raise
             fetching.set_exception(error)
         else:
             with self._lock:

@@ -200,7 +200,7 @@ class _ErrorBody(msgspec.Struct, rename="camel"):
 def _api_error(error: errors.UnexpectedStatus, secrets: tuple[str | None, ...]) -> ApiError:
     try:
         body = msgspec.json.decode(error.content, type=_ErrorBody)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         body = _ErrorBody()
     message = body.text() or _standard_message(error)
     for secret in filter(None, secrets):
@@ -224,16 +224,23 @@ def _seconds_until(retry_after: str) -> float | None:
         return seconds if math.isfinite(seconds) else None
     try:
         date = parsedate_to_datetime(retry_after)
-    except ValueError:
+        return max(0.0, date.replace(tzinfo=date.tzinfo or UTC).timestamp() - time.time())
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, date.replace(tzinfo=date.tzinfo or UTC).timestamp() - time.time())
 
 
 def _standard_message(error: errors.UnexpectedStatus) -> str:
     location = error.headers.get("location")
     if 300 <= error.status < 400 and location:
-        return f"a redirect to {urlsplit(location).netloc or 'the same host'}, which is not followed"
+        return f"a redirect to {_host(location)}, which is not followed"
     return http.client.responses.get(error.status, "no message")
+
+
+def _host(location: str) -> str:
+    try:
+        return urlsplit(location).netloc or "the same host"
+    except ValueError:
+        return "no valid URL"
 
 
 def _cause(error: errors.NoAnswer) -> str:

@@ -58,6 +58,10 @@ class Job:
             return True
 
     @property
+    def has_begun(self) -> bool:
+        return self._begun
+
+    @property
     def is_claimed(self) -> bool:
         return self._claimed
 

@@ -94,7 +94,9 @@ class Lease:
                     wait = self._send()
             finally:
                 self._sending.release()
-        self._schedule(self._clock.now() + wait)
+                self._schedule(self._clock.now() + wait)
+        else:
+            self._schedule(self._clock.now() + wait)
 
     def _send(self) -> float:
         """Returns the seconds until the next."""

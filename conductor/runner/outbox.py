@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 LARGEST_FILE = 1 << 30
 """Bytes; a result that has no room is retried from memory alone, as without an outbox."""
-LOCKED_FOR = 10.0
+LOCKED_FOR = 2.0
 """Seconds that another process's commit may take."""
 
 _TABLE = """

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from conductor import _recording
@@ -110,7 +111,7 @@ class RunningWorker:
         self._abandoned.set()
         for task_id, job in list(self._jobs.items()):
             if job.take_back():
-                self._withdraw(job)
+                self._errand(partial(self._withdraw, job))
                 self.slots.give_back()
             elif not job.cancel() and not job.is_claimed:
                 logger.error("%s: left behind at the end of the drain (task_id=%r)", self.worker.task_name, task_id)
@@ -202,7 +203,7 @@ class RunningWorker:
     def _start_in(self, pool: Pool, job: Job) -> None:
         def done(finished: Finished) -> None:  # on a thread that is the executor's
             if self._claim(job):
-                self._on_thread(lambda: self._go_on(self._finish(job, finished)))
+                self._errand(lambda: self._go_on(self._finish(job, finished)))
 
         job.begin()
         self._limit_time(job)
@@ -229,7 +230,7 @@ class RunningWorker:
         _recording.execution_started(self.worker.task_name)
         outcome = await execute_async(self.worker.execute, copy(job.task), self.slots.closed, job.lost)
         if self._claim(job):
-            self._on_thread(lambda: self._go_on(self._finish(job, outcome)))
+            self._errand(lambda: self._go_on(self._finish(job, outcome)))
 
     def _limit_time(self, job: Job) -> None:
         if self.worker.timeout is not None:
@@ -300,7 +301,8 @@ class RunningWorker:
 
     def _record(self, job: Job, finished: Finished) -> None:
         name, task_id = self.worker.task_name, job.task.task_id
-        _recording.execution_finished(name, finished.seconds, finished.error)
+        if job.has_begun:
+            _recording.execution_finished(name, finished.seconds, finished.error)
         _recording.observe("result_size", finished.size, name)
         if finished.size > LARGE_OUTPUT:
             logger.warning("%s: an output of %d bytes of JSON (task_id=%r)", name, finished.size, task_id)
@@ -326,21 +328,22 @@ class RunningWorker:
         until = self._clock.now() + (keep or KEEP_AT_LEAST)
         poll_count = (task.poll_count or 0) if task is not None else 0
         parcel = Parcel(result, lambda: until, poll_count, produced=False)
+        self._errand(lambda: self._updater.send(parcel))
+
+    def _errand(self, job: Callable[[], object]) -> None:
+        """Do it on a thread of its own; the worker does not end before."""
         self.slots.begin_errand()
 
-        def send() -> None:
+        def run() -> None:
             try:
-                self._updater.send(parcel)
+                job()
             finally:
                 self.slots.end_errand()
 
-        self._on_thread(send)
-
-    def _on_thread(self, job: Callable[[], None]) -> None:
         try:
-            self._threads.run(job)
+            self._threads.run(run)
         except RuntimeError:  # the system has no thread left: this one is held up, but nothing is lost
-            job()
+            run()
 
     def _log_failure(self, task: Task, finished: Finished, error: BaseException | None) -> None:
         logger.log(

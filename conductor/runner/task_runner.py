@@ -120,7 +120,7 @@ class TaskRunner:
         poll_interval: wait after an empty poll; poll_timeout: how long a poll waits at the server, 5 s at most; seconds
             or timedelta. None lets the runner choose: it waits at the server, 1 s at a time.
         lease_extension: keep a running task from timing out at the server (its definition's responseTimeoutSeconds),
-            for as long as it runs and its result is not accepted.
+            for as long as it runs and its final result is not accepted.
         timeout: what one execution may take, seconds or timedelta; then the task is reported as FAILED and its slot is
             free. The function is asked to stop (``task_context().lost``; a coroutine is cancelled), but a thread that
             hangs stays until the process ends.
@@ -222,7 +222,7 @@ class TaskRunner:
         """End a worker, or without name and domain all; returns at once. Repeating it changes nothing.
 
         It polls no more; running tasks get ``shutdown_timeout`` to finish; tasks of a poll in flight are handed back.
-        ``wait_workers`` waits for the end.
+        ``wait_workers`` waits for the end, and closes what the runner has opened.
         """
         drain_until = self._clock.now() + self._shutdown_timeout
         with self._locked():
@@ -236,7 +236,8 @@ class TaskRunner:
 
         True: all ended, and nothing was left behind. False: the timeout passed (the workers go on), or work was left
         behind, at the end of ``shutdown_timeout`` or by a second signal: those tasks are logged and come back when
-        their lease ends. Scripts end with ``sys.exit(not runner.wait_workers())``.
+        their lease ends. A result that was given up since the first worker
+        started counts as left behind too. Scripts end with ``sys.exit(not runner.wait_workers())``.
 
         handle_signals: on the main thread, SIGINT and SIGTERM shut all workers down, a second one returns at once; the
         handlers that were there before are put back.
@@ -275,6 +276,7 @@ class TaskRunner:
     def _opened(self) -> Shared:
         """What the workers share; made with the first one."""
         if self._shared is None:
+            self._left_behind.clear()
             outbox = None if self._outbox_path is None else self._open_outbox(self._outbox_path)
             self._shared = Shared(
                 self._client,

@@ -28,6 +28,8 @@ class Decoder(Generic[T]):
             if self._shape is None:
                 self._shape = msgspec.inspect.type_info(self._type)
             return msgspec.convert(_without_nulls(msgspec.json.decode(content), self._shape), self._type)
+        except UnicodeDecodeError as error:
+            raise msgspec.DecodeError("text that is not UTF-8") from error
 
 
 def _without_nulls(value: Any, shape: msgspec.inspect.Type) -> Any:

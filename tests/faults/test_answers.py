@@ -1,5 +1,6 @@
 """What a server, or what stands before it, may answer: each row of faults S…, and what holds all the same."""
 
+import json
 import logging
 import threading
 import time
@@ -355,3 +356,29 @@ def test_s17_a_text_that_is_not_utf_8_costs_no_more_than_its_task(server, runner
     server.add_task("t", taskId="good")
     runner.start_worker("t", lambda task: None)
     eventually(lambda: server.accepted == {"good": COMPLETED})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Location": "http://[oops/"},
+        {"Retry-After": "Fri, 31 Dec 99999 23:59:59 GMT"},
+        {"Retry-After": "Fri, 31 Dec 9999 23:59:59 -9999999"},
+    ],
+)
+def test_s4_a_header_that_cannot_be_read_costs_no_result(server, runner, headers):
+    server.fault("any_update", Status(302 if "Location" in headers else 503, b"\xff", headers), at=1)
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: server.accepted == {"t1": "COMPLETED"})
+
+
+def test_s17_a_task_that_is_no_utf8_costs_the_others_of_its_answer_nothing(server, runner):
+    def two_more_than_asked_for(exchange):
+        tasks = [*exchange.apply().body, *server.poll("t", 2)]
+        exchange.send(Answer(200, json.dumps(tasks).encode().replace(b'"t1"', b'"\xff"', 1)))
+
+    server.fault("poll", two_more_than_asked_for, at=1)
+    server.add_tasks("t", 3)
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: set(server.accepted) >= {"t2", "t3"})

@@ -169,7 +169,7 @@ class ModelServer:
     def _apply(self, result, fault):
         """Whether the task has ended."""
         task_id, is_final = result.task_id, result.status != "IN_PROGRESS"
-        if fault == "404":
+        if fault == "404" and task_id not in self.forgotten:
             self.forgotten.add(task_id)
             self.queue.forget(task_id)
         self._check_that_it_is_here(task_id, f"{result.status} was sent")
