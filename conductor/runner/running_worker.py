@@ -219,7 +219,9 @@ class RunningWorker:
             outcome = execute(self.worker.execute, copy(job.task), self.slots.closed, job.lost)
             if not self._claim(job):
                 return  # its time limit has told its end, and the slot is no longer this thread's
+            self.slots.begin_errand()
             job = self._finish(job, outcome)
+            self.slots.end_errand()
         if job is None:
             self.slots.give_back()
 
@@ -253,7 +255,7 @@ class RunningWorker:
         reason = f"TimeoutError: not finished after {limit:g} s, the worker's time limit"
         result = failed(job.task.task_id, job.task.workflow_instance_id, reason)
         result.worker_id = self._shared.worker_id
-        self._go_on(self._finish(job, Finished(result, 2, limit, TimeoutError.__name__)))
+        self._errand(lambda: self._go_on(self._finish(job, Finished(result, 2, limit, TimeoutError.__name__))))
 
     def _claim(self, job: Job) -> bool:
         if not job.claim():
@@ -267,8 +269,10 @@ class RunningWorker:
             self.slots.give_back()
 
     def _finish(self, job: Job, ended: Outcome | Finished) -> Job | None:
-        """Send the result of an execution. Returns the next task for this slot, if the answer brought one."""
-        self.slots.begin_errand()
+        """Send the result of an execution. Returns the next task for this slot, if the answer brought one.
+
+        Called as an errand: the worker does not end before.
+        """
         try:
             finished = finish(job.task, ended, self._shared.worker_id) if isinstance(ended, Outcome) else ended
             self._record(job, finished)
@@ -281,8 +285,6 @@ class RunningWorker:
             logger.exception("a bug kept a result from being sent (task_id=%r)", job.task.task_id)
             self._close(job)
             return None
-        finally:
-            self.slots.end_errand()
 
     def _send(self, job: Job, result: TaskResult) -> Delivery:
         parcel = Parcel(
