@@ -134,13 +134,7 @@ def rows_in(outbox: Path) -> int:
 
 def second_signal() -> Measured:
     with RawServer() as server, _busy(server) as process:
-        process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
-        process.send_signal(signal.SIGTERM)
-        sent = time.monotonic()
-        code = process.wait(20)
-        took = time.monotonic() - sent
-    return Measured(f"{took:.2f} s, exit code {code}", took <= 2 and code == 1)
+        return _ended_by_a_second_signal(process)
 
 
 def second_signal_without_answers() -> Measured:
@@ -150,12 +144,16 @@ def second_signal_without_answers() -> Measured:
         server.add_tasks("t", 10)
         with program(BUSY.replace("time.sleep(60)", "None"), server) as process:
             eventually(lambda: server.counts["any_update"] >= 10)
-            process.send_signal(signal.SIGTERM)
-            time.sleep(0.5)
-            process.send_signal(signal.SIGTERM)
-            sent = time.monotonic()
-            code = process.wait(20)
-            took = time.monotonic() - sent
+            return _ended_by_a_second_signal(process)
+
+
+def _ended_by_a_second_signal(process: subprocess.Popen[str]) -> Measured:
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    sent = time.monotonic()
+    code = process.wait(20)
+    took = time.monotonic() - sent
     return Measured(f"{took:.2f} s, exit code {code}", took <= 2 and code == 1)
 
 

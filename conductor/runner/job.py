@@ -31,7 +31,7 @@ class Job:
         self.lost = Flag() if can_be_lost else NEVER
         self.lease: Lease | None = None
         self.time_limit: object = None
-        self.interrupt: Callable[[], object] = bool
+        self.interrupt: Callable[[], object] = bool  # bool() is False: nothing is done
         self.cancel: Callable[[], bool] = bool
         self._lock = threading.Lock()  # guards both
         self._begun = False

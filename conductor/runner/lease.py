@@ -88,14 +88,13 @@ class Lease:
 
     def _try(self) -> None:
         wait = self._seconds * REPEATED
-        if self._sending.acquire(blocking=False):  # else an update is under way, after which this may be needless
-            try:
-                if not self._ended:
-                    wait = self._send()
-            finally:
+        is_quiet = self._sending.acquire(blocking=False)  # else an update is under way: after it this may be needless
+        try:
+            if is_quiet and not self._ended:
+                wait = self._send()
+        finally:
+            if is_quiet:
                 self._sending.release()
-                self._schedule(self._clock.now() + wait)
-        else:
             self._schedule(self._clock.now() + wait)
 
     def _send(self) -> float:

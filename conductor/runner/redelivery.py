@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import threading
-from functools import partial
 from typing import TYPE_CHECKING
 
 from conductor.errors import TransportError
 from conductor.runner.running_worker import Shared
 from conductor.runner.update import Parcel, Updater
-
-NEXT_AFTER = 60.0
-"""Seconds after which a result that the server does not take stays for the next start."""
+from conductor.task_result import TaskResult
 
 if TYPE_CHECKING:
     from conductor.runner.outbox import Outbox
+
+NEXT_AFTER = 60.0
+"""Seconds after which a result that the server does not take stays for the next start."""
 
 
 class Redelivery:
@@ -34,11 +34,6 @@ class Redelivery:
         if not self._done.is_set():
             self._shared.left_behind.set()
 
-    @staticmethod
-    def _keep_until(parcel: Parcel, begun: float) -> float:
-        """While the server cannot be reached, all wait; one that it does not take must not hold up the others."""
-        return math.inf if isinstance(parcel.last_error, TransportError) else begun + NEXT_AFTER
-
     def _run(self) -> None:
         kept = self._outbox.next_left()
         while kept is not None and not self._closed.is_set():
@@ -52,9 +47,15 @@ class Redelivery:
                 outbox=self._outbox,
                 on_result_lost=self._shared.on_result_lost,
             )
-            parcel = Parcel(kept.result, keep_until=lambda: math.inf, stored=True)
-            parcel.keep_until = partial(self._keep_until, parcel, self._shared.clock.now())
-            updater.send(parcel)
+            updater.send(self._parcel(kept.result))
             kept = self._outbox.next_left(kept.number)
         if kept is None:
             self._done.set()
+
+    def _parcel(self, result: TaskResult) -> Parcel:
+        """While the server cannot be reached, all wait; one that it does not take must not hold up the others."""
+        until = self._shared.clock.now() + NEXT_AFTER
+        parcel = Parcel(
+            result, lambda: math.inf if isinstance(parcel.last_error, TransportError) else until, stored=True
+        )
+        return parcel

@@ -226,7 +226,7 @@ class TaskRunner:
         """
         drain_until = self._clock.now() + self._shutdown_timeout
         with self._locked():
-            known = self._workers.get((task_name or "", domain))  # a stopping one too
+            known = None if task_name is None else self._workers.get((task_name, domain))  # a stopping one too
         for running in [known] if known else self._chosen(task_name, domain):
             running.shutdown(drain_until)
         self._tell_watchers()
@@ -236,8 +236,8 @@ class TaskRunner:
 
         True: all ended, and nothing was left behind. False: the timeout passed (the workers go on), or work was left
         behind, at the end of ``shutdown_timeout`` or by a second signal: those tasks are logged and come back when
-        their lease ends. A result that was given up since the first worker
-        started counts as left behind too. Scripts end with ``sys.exit(not runner.wait_workers())``.
+        their lease ends. A result that was given up since the first worker started counts as left behind
+        too. Scripts end with ``sys.exit(not runner.wait_workers())``.
 
         handle_signals: on the main thread, SIGINT and SIGTERM shut all workers down, a second one returns at once; the
         handlers that were there before are put back.

@@ -191,12 +191,11 @@ class Updater:
     def _refused(self, parcel: Parcel, error: ConductorError) -> Delivery:
         gone = says_task_is_gone(error) or isinstance(error, ConflictError)
         self._lose(parcel, "discarded" if gone else "refused", error)
-        if parcel.stored and self._outbox is not None:
-            self._outbox.delete(parcel.result)
-        if gone:
-            return NOTHING
-        if not parcel.produced:
-            self._left_behind.set()
+        if gone or not parcel.produced:
+            if parcel.stored and self._outbox is not None:
+                self._outbox.delete(parcel.result)
+            if not gone:
+                self._left_behind.set()
             return NOTHING
         size = len(msgspec.json.encode(parcel.result))
         reason = f"the server refused the result, of {size} bytes of JSON: {error}"

@@ -42,17 +42,55 @@ class SystemClock:
     def unlisten(self, listener: Callable[[], None]) -> None: ...
 
 
-class FakeClock:
+class _Advancing:
+    """A clock that can be put forward, and tells of it. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards both
+        self._advanced = 0.0
+        self._listeners: list[Callable[[], None]] = []
+
+    def advance(self, seconds: float) -> None:
+        """Put the clock forward and tell every listener, on this thread. Time never goes back: ValueError."""
+        if not 0 <= seconds < float("inf"):
+            raise ValueError(f"a clock is only advanced forward, not by {seconds}")
+        with self._lock:
+            self._advanced += seconds
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call the listener, without arguments, after each jump of the clock."""
+        with self._lock:
+            self._listeners.append(listener)
+
+    def unlisten(self, listener: Callable[[], None]) -> None:
+        """Call it no more."""
+        with self._lock:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+
+class LiveClock(_Advancing):
+    """The dev server's: goes with the machine's time, as much ahead of it as ``advance`` has put it. Thread-safe."""
+
+    def now(self) -> float:
+        return time.time() + self._advanced
+
+    def real_seconds_until(self, moment: float) -> float | None:
+        return max(0.0, moment - self.now())
+
+
+class FakeClock(_Advancing):
     """A clock that stands still until ``advance`` is called. Thread-safe."""
 
     def __init__(self, now: float = 1_700_000_000.0) -> None:
-        self._lock = threading.Lock()  # guards both
-        self._now = now
-        self._listeners: list[Callable[[], None]] = []
+        super().__init__()
+        self._began = now
 
     def now(self) -> float:
-        with self._lock:
-            return self._now
+        return self._began + self._advanced
 
     def real_seconds_until(self, moment: float) -> float | None:
         return 0.0 if moment <= self.now() else None
@@ -64,22 +102,3 @@ class FakeClock:
             if event.wait(0.005):  # in real time, to see whether the clock was moved
                 return True
         return event.is_set()
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock forward and tell every listener, on this thread. Time never goes back: ValueError."""
-        if not 0 <= seconds < float("inf"):
-            raise ValueError(f"a clock is only advanced forward, not by {seconds}")
-        with self._lock:
-            self._now += seconds
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener()
-
-    def listen(self, listener: Callable[[], None]) -> None:
-        with self._lock:
-            self._listeners.append(listener)
-
-    def unlisten(self, listener: Callable[[], None]) -> None:
-        with self._lock:
-            if listener in self._listeners:
-                self._listeners.remove(listener)

@@ -10,12 +10,11 @@ from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
 from conductor.testing.answers import error
-from conductor.testing.clock import Clock
+from conductor.testing.clock import Clock, LiveClock
 from conductor.testing.engine import Engine
 from conductor.testing.faults import NOTHING, Faults, Plan
 from conductor.testing.http_server import HttpServer
 from conductor.testing.http_wire import Request, Response
-from conductor.testing.live_clock import LiveClock
 from conductor.testing.router import Found, Router
 from conductor.testing.routes import OPERATIONS, TOKEN, Route
 from conductor.testing.tokens import AccessKey, Tokens

@@ -252,6 +252,18 @@ def test_w5_a_coroutine_that_blocks_its_loop_is_named_and_nothing_else_waits_for
     assert "test_functions.py" in warning
 
 
+def test_w5_a_coroutine_that_did_not_begin_within_its_time_limit_was_never_active(server, runner, gate, counted):
+    async def blocks(task):
+        gate(task)
+
+    server.add_tasks("t", 3)
+    runner.start_worker("t", blocks, batch_size=3, timeout=0.3)
+    eventually(lambda: len(server.accepted) == 3)
+    assert set(server.accepted.values()) == {"FAILED"}
+    gate.opened.set()
+    assert counted("active_workers", taskType="t") == 0
+
+
 def test_w6_a_coroutine_that_cannot_be_cancelled_is_left_behind_at_the_end_of_the_drain(server, programs):
     errors = left_behind(
         server,

@@ -13,6 +13,7 @@ import pytest
 
 from conductor import ApiClient, HttpSettings, TaskRunner
 from conductor.runner.outbox import Outbox
+from conductor.testing import FakeClock
 from support.programs import Programs, waits_for_signals
 from support.raw_faults import Answer, Delay, HalfOpen, Status, answer_soundly, conductor_error
 from support.raw_server import RawServer
@@ -323,3 +324,42 @@ def test_after_the_end_of_a_drain_the_last_answers_are_not_waited_for_again(serv
             assert not runner.wait_workers()
             ended = time.monotonic()
         assert time.monotonic() - ended < 1
+
+
+def test_one_result_that_the_server_never_takes_holds_up_no_other_in_the_outbox(server, outbox, killed):
+    server.fault("any_update", Status(500), only=lambda request: request.json()["taskId"] == killed[0])
+    clock = FakeClock()
+    client = ApiClient(http_settings=HttpSettings(server.url))
+    runner = TaskRunner(client, outbox=outbox)
+    runner._clock = clock
+    runner.start_worker("another", lambda task: None)
+    with contextlib.closing(client), runner:
+        eventually(lambda: clock.advance(1) or set(server.accepted) == set(killed[1:]))
+    assert kept(outbox) == killed[:1]
+
+
+def test_a_result_that_was_given_up_does_not_count_once_workers_are_started_anew(server, api_client):
+    refused = server.fault("any_update", Status(500))
+    with TaskRunner(api_client, shutdown_timeout=1) as runner:
+        server.add_task("t")
+        runner.start_worker("t", lambda task: None)
+        eventually(lambda: refused.hits)
+        runner.shutdown()
+        assert not runner.wait_workers()
+        eventually(lambda: (runner.wait_workers(), runner._shared)[1] is None)
+        server.clear_faults()
+        runner.start_worker("u", lambda task: None)
+        runner.shutdown()
+        assert runner.wait_workers()
+
+
+def test_what_an_executor_has_not_begun_is_handed_back_before_the_end_of_a_drain_is_told(server, api_client, gate):
+    server.add_tasks("t", 3)
+    with ThreadPoolExecutor(1) as executor, TaskRunner(api_client, shutdown_timeout=0) as runner:
+        runner.start_worker("t", gate, batch_size=3, executor=executor)
+        first = gate.inside.get(timeout=5)
+        eventually(lambda: len(server.deliveries) == 3)
+        runner.shutdown()
+        assert not runner.wait_workers()
+        assert set(server.requeues) == set(server.deliveries) - {first}
+        gate.opened.set()

@@ -2,11 +2,13 @@
 
 import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from conductor.auth import TokenCache
 from conductor.errors import AuthenticationError, DecodeError, RateLimitedError, TransportError
+from support.waiting import eventually
 
 
 class Clock:
@@ -185,3 +187,23 @@ def test_a_renewed_token_that_is_refused_too_is_not_renewed_at_once_again(cache,
 
 def test_the_cache_shows_no_token(cache):
     assert cache.token() not in repr(cache)
+
+
+def test_an_interrupt_of_the_thread_that_fetches_ends_no_other_thread(clock):
+    fetching, interrupt = threading.Event(), threading.Event()
+
+    def fetch():
+        fetching.set()
+        assert interrupt.wait(5)
+        raise KeyboardInterrupt
+
+    cache = TokenCache(fetch, clock)
+    with ThreadPoolExecutor(2) as threads:
+        fetcher = threads.submit(cache.token)
+        assert fetching.wait(5)
+        waiting = threads.submit(cache.token)
+        eventually(lambda: cache._fetching._condition._waiters)
+        interrupt.set()
+        with pytest.raises(KeyboardInterrupt):
+            fetcher.result(5)
+        assert isinstance(waiting.exception(5), TransportError)

@@ -37,3 +37,13 @@ def test_a_task_that_a_coroutine_started_cannot_end_the_loop_of_the_others():
     eventually(lambda: loop_thread.run(goes_on()) and done.wait(1))
     loop_thread.close()
     eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("test-loop")], timeout=5)
+
+
+def test_a_loop_that_is_closed_by_its_last_coroutine_leaves_no_thread():
+    loop = LoopThread("test-loop")
+
+    async def last():
+        loop.close()
+
+    loop.run(last())
+    eventually(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("test-loop")])

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from conductor._threads import LoopThread, Timers
+from conductor._threads import Timers
 from conductor.testing import FakeClock
 from support.waiting import eventually
 
@@ -191,13 +191,3 @@ def test_a_due_job_that_finds_no_thread_runs_a_second_later(timers, clock, ran, 
     assert refused.wait(SOON)
     clock.move(1, until=1)
     assert ran.get(timeout=SOON) == "done"
-
-
-def test_a_loop_that_is_closed_by_its_last_coroutine_leaves_no_thread():
-    loop = LoopThread("test-loop")
-
-    async def last():
-        loop.close()
-
-    loop.run(last())
-    eventually(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("test-loop")])
