@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from conductor import _recording
 from conductor._backoff import Backoff
@@ -70,7 +70,7 @@ class Poller:
         started = self._clock.now()
         try:
             delivery = self._timed_poll(asked)
-            for task in delivery.tasks:
+            for task in self._distinct(delivery.tasks):
                 used += self._deliver(task, used < asked)
             for result in delivery.unreadable:
                 self._report(result)
@@ -87,6 +87,15 @@ class Poller:
             return self._backoff.next()
         self._recovered()
         return self._wait_after(received, asked, self._clock.now() - started)
+
+    def _distinct(self, tasks: list[Task]) -> Iterable[Task]:
+        """Each task once: of two copies that find no slot both would be handed back, one after it runs elsewhere."""
+        distinct: dict[str, Task] = {}
+        for task in tasks:
+            if distinct.setdefault(task.task_id, task) is not task:
+                _recording.count("duplicates", self._worker.task_name)
+                logger.warning("ignored a copy of a task in the same answer (task_id=%r)", task.task_id)
+        return distinct.values()
 
     def _timed_poll(self, asked: int) -> Delivery:
         started = time.perf_counter()

@@ -225,6 +225,24 @@ def test_ten_running_five_surplus_and_one_of_a_poll_in_flight_are_all_finished_o
     assert (server.counts["poll"], server.counts["update_v2"]) == (3, 0)
 
 
+def test_a_surplus_task_that_comes_twice_in_an_answer_is_handed_back_once(server, runner, gate):
+    """The second time it could be running elsewhere by then."""
+    ids = server.add_tasks("t", 2)
+
+    def one_and_twice_the_other(exchange):
+        first, second = server.poll("t", number=2)
+        exchange.send(Answer(body=[first, second, second]))
+
+    server.fault("poll", one_and_twice_the_other, at=1)
+    runner.start_worker("t", gate)
+    eventually(lambda: server.requeues)
+    runner.shutdown()
+    gate.opened.set()
+    assert runner.wait_workers()
+    assert server.requeues == {ids[1]: 1}
+    assert server.deliveries == dict.fromkeys(ids, 1)
+
+
 @pytest.mark.parametrize("poll_timeout", [None, 0, 2])
 def test_a_stop_while_idle_takes_no_longer_than_a_poll_and_a_second(server, runner, poll_timeout):
     server.longest_wait = 5
