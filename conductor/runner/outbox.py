@@ -14,7 +14,7 @@ import os
 import sqlite3
 import threading
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -66,12 +66,16 @@ class Outbox:
         try:
             self.path = str(Path(path).absolute())  # whatever a worker function makes of the current directory
             self._db = sqlite3.connect(self.path, LOCKED_FOR, isolation_level=None, check_same_thread=False)
-            self._db.text_factory = bytes  # what is no UTF-8 is unreadable, and no more than that
-            self._prepare()
+            try:
+                self._prepare()
+            except sqlite3.Error:
+                self._db.close()
+                raise
         except (sqlite3.Error, TypeError, ValueError) as error:
             raise ConfigurationError(f"outbox {path!r} cannot be used: {error}") from error
 
     def _prepare(self) -> None:
+        self._db.text_factory = bytes  # what is no UTF-8 is unreadable, and no more than that
         self._db.execute("BEGIN IMMEDIATE")  # waits for another process that is here, as the next statement does not
         self._db.execute("COMMIT")
         with contextlib.suppress(sqlite3.OperationalError):  # it did not wait: then that one's mode is good enough
@@ -86,11 +90,12 @@ class Outbox:
         """Keep a result, instead of an earlier one of its task. False, which is logged: it could not be written."""
         text = msgspec.json.encode(result).decode()
         row = (self._server, result.task_id, result.workflow_instance_id, task_name, result.status, text)
-        return self._run(
+        written = self._run(
             "INSERT OR REPLACE INTO results (server, task_id, workflow_instance_id, task_name, status, result)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             row,
         )
+        return written is not None
 
     def delete(self, result: TaskResult) -> None:
         """The server has the result, or will never take it."""
@@ -112,15 +117,12 @@ class Outbox:
         return None
 
     def _row_after(self, number: int) -> tuple[int, bytes, bytes, bytes] | None:
-        with self._lock:
-            if self._closed:
-                return None
-            row: tuple[int, bytes, bytes, bytes] | None = self._db.execute(
-                "SELECT number, task_name, task_id, result FROM results"
-                " WHERE server = ? AND number > ? AND number <= ? ORDER BY number LIMIT 1",
-                (self._server, number, self._last_left),
-            ).fetchone()
-            return row
+        rows = self._run(
+            "SELECT number, task_name, task_id, result FROM results"
+            " WHERE server = ? AND number > ? AND number <= ? ORDER BY number LIMIT 1",
+            (self._server, number, self._last_left),
+        )
+        return rows[0] if rows else None
 
     def close(self) -> None:
         """Whatever is still sent after that stays in the file."""
@@ -128,14 +130,12 @@ class Outbox:
             self._closed = True
             self._db.close()
 
-    def _run(self, statement: str, values: tuple[str, ...]) -> bool:
+    def _run(self, statement: str, values: tuple[str | int, ...]) -> list[Any] | None:
+        """The statement's rows; None: closed, or an error that is logged."""
         try:
             with self._lock:
-                if self._closed:
-                    return False
-                self._db.execute(statement, values)
+                return None if self._closed else self._db.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             _recording.count("uncaught", type(error).__name__)
             logger.error("outbox %r: %s", self.path, error)  # noqa: TRY400 - where says nothing
-            return False
-        return True
+            return None

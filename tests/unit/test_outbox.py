@@ -171,6 +171,14 @@ def test_of_bytes_that_are_no_text_the_same_is_true(opened, path, caplog):
     assert "t1" in caplog.text
 
 
+def test_a_file_that_cannot_be_read_any_more_is_named(opened, path, caplog):
+    opened().commit("t", a_result("t1"))
+    box = opened()
+    run_sql(path, "DROP TABLE results")
+    assert left_ids(box) == []
+    assert f"outbox {box.path!r}: no such table: results" in caplog.text
+
+
 def test_any_number_of_what_cannot_be_read_holds_up_no_other(opened, path):
     box = opened()
     for number in range(1100):
