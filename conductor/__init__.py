@@ -49,13 +49,13 @@ if TYPE_CHECKING:
         MetricsServer as MetricsServer,
         provide_metrics as provide_metrics,
     )
-    from conductor.runner.pool import process_pool as process_pool
+    from conductor.runner.process_pool import process_pool as process_pool
 
 _LATER = {
     "MetricsCollector": "conductor.metrics",
     "MetricsServer": "conductor.metrics",
     "provide_metrics": "conductor.metrics",
-    "process_pool": "conductor.runner.pool",
+    "process_pool": "conductor.runner.process_pool",
 }
 
 

@@ -13,9 +13,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from conductor import ApiClient, AuthenticationSettings, HttpSettings, Task, TaskResult, TaskResultStatus, TaskRunner
+from conductor import (
+    ApiClient,
+    AuthenticationSettings,
+    HttpSettings,
+    Task,
+    TaskResult,
+    TaskResultStatus,
+    TaskRunner,
+    process_pool,
+)
 from conductor.errors import ConductorError
-from conductor.runner.pool import process_pool
 from support.raw_faults import Answer
 from support.raw_server import RawServer
 

@@ -42,8 +42,7 @@ with TaskRunner(shutdown_timeout=60) as runner:
 """
 WITH_PROCESSES = """
 import time
-from conductor import TaskRunner
-from conductor.runner.pool import process_pool
+from conductor import TaskRunner, process_pool
 
 def work(task):
     while task.input_data["n"] % 2:

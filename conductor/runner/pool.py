@@ -6,19 +6,14 @@ import importlib
 import inspect
 import logging
 import math
-import multiprocessing
 import operator
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from copy import copy
 from functools import partial
-from multiprocessing.connection import wait
-from multiprocessing.context import SpawnContext, SpawnProcess
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -26,93 +21,17 @@ from conductor._backoff import Backoff
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.models import Task
 from conductor.runner.execute import execute
+from conductor.runner.process_pool import ProcessPool
 from conductor.runner.slots import Flag
-from conductor.settings import positive_int
 from conductor.task_result import Finished, Outcome, finish, hand_back, whole_seconds
 from conductor.worker import Execute
 
 logger = logging.getLogger(__name__)
 
 Done = Callable[[Finished], None]
-T = TypeVar("T")
 
 _tasks = msgspec.json.Decoder(Task)
 _results = msgspec.json.Decoder(Finished)
-
-
-def process_pool(max_workers: int | None = None) -> Callable[[], ProcessPoolExecutor]:
-    """For ``start_worker(executor=process_pool(4))``: functions run in that many processes; None: one per processor.
-
-    The function must stand at the top of a module; a script starts its workers under ``if __name__ == "__main__":``.
-    With a batch_size over max_workers, tasks wait for a process while their leases run.
-
-    The processes are started all at once, anew and not by fork. They ignore SIGINT, so that Ctrl-C lets them finish
-    their tasks; SIGTERM ends them: it is for the parent alone (systemd: ``KillMode=mixed``). They end with their
-    parent, however it ends. One that ends by itself takes the others with it: all their tasks fail.
-    """
-    return partial(_ProcessPool, None if max_workers is None else positive_int("max_workers", max_workers))
-
-
-class _Child(SpawnProcess):
-    def start(self) -> None:
-        """SIGINT is blocked in it from its first moment on, when it could not yet ignore it by itself."""
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            super().start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-    def run(self) -> None:
-        threading.Thread(target=_end_with_parent, name="conductor-parent", daemon=True).start()
-        super().run()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None  # noqa: S101 - for the type checker: this is a child
-    parent.join()
-    os._exit(1)  # whatever the function is doing: nobody is left to take its result
-
-
-class _Context(SpawnContext):
-    """Remembers its processes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.children: list[_Child] = []
-
-    def Process(self, *args: Any, **kwargs: Any) -> _Child:  # type: ignore[override]  # noqa: N802 - its class there
-        child = _Child(*args, **kwargs)
-        self.children.append(child)
-        return child
-
-
-class _ProcessPool(ProcessPoolExecutor):
-    def __init__(self, max_workers: int | None) -> None:
-        self._context = _Context()
-        super().__init__(max_workers, self._context)
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Also starts all processes, and lets the base class know: it watches those that it had at its last wake-up,
-        and a submit wakes it before it starts one. The death of one that it does not watch, it would not notice.
-        """
-        before = len(self._context.children)
-        future = super().submit(fn, *args, **kwargs)
-        if len(self._context.children) > before:
-            self.submit(int)
-        return future
-
-    def kill(self) -> list[int | None]:
-        """End the processes at once. Returns the exit codes of those that had ended by themselves; once."""
-        children = [child for child in self._context.children if child.pid]
-        self._context.children.clear()
-        ended = wait([child.sentinel for child in children], 0)
-        for child in children:
-            if child.sentinel in ended:
-                child.join(1)
-            else:
-                child.kill()
-        return [child.exitcode for child in children if child.sentinel in ended]
 
 
 class Pool:
@@ -193,7 +112,7 @@ class Pool:
         with self._lock:
             works, self._broken_until = not self._broken_until, math.inf
             executor = self._executor
-            held_up = executor if isinstance(executor, _ProcessPool) and self._tasks else None
+            held_up = executor if isinstance(executor, ProcessPool) and self._tasks else None
             if held_up:
                 self._tasks.clear()
         if works:
@@ -230,7 +149,7 @@ class Pool:
             self._broken_until = math.inf if self._make is None else time.monotonic() + self._backoff.next()
             waiting = [future for future in self._tasks if not future.running() and not future.done()]
             not_begun = [self._tasks.pop(future) for future in waiting]
-        if isinstance(executor, _ProcessPool) and (exit_codes := executor.kill()):
+        if isinstance(executor, ProcessPool) and (exit_codes := executor.kill()):
             error.add_note(f"Exit codes of its processes: {exit_codes}")
         logger.error("%s: its executor broke: %s", self._task_name, error, exc_info=error)
         for task, done in not_begun:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from conductor import ConfigurationError, Task, TaskResultStatus
-from conductor.runner.pool import Pool, process_pool
+from conductor.runner.pool import Pool
+from conductor.runner.process_pool import process_pool
 from conductor.runner.slots import Flag
 from support import process_functions
 from support.programs import Programs
@@ -224,8 +225,7 @@ def test_w18_a_function_that_a_process_cannot_import_is_refused_at_the_start(ser
 SCRIPT = """
 import os, sys, time
 from pathlib import Path
-from conductor import TaskRunner
-from conductor.runner.pool import process_pool
+from conductor import TaskRunner, process_pool
 
 def worker(task):
     print("begun", flush=True)

@@ -56,7 +56,7 @@ def test_nothing_sleeps_probes_or_prints(file):
     forbidden = {"time.sleep", "hasattr"}
     if file.stem not in ("__main__", "cli"):
         forbidden |= {"print", "logging.basicConfig", "sys.exit"}
-        if file.stem != "pool":  # a child of a pool ends so when its parent is gone
+        if file.stem != "process_pool":  # a child ends so when its parent is gone
             forbidden.add("os._exit")
     assert not called & forbidden
 

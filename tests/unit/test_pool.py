@@ -9,7 +9,8 @@ from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 import pytest
 
 from conductor import ConfigurationError, Task, TaskResultStatus, task_context
-from conductor.runner.pool import Pool, process_pool
+from conductor.runner.pool import Pool
+from conductor.runner.process_pool import process_pool
 from conductor.runner.slots import Flag
 from support import process_functions
 from support.waiting import eventually

@@ -1,0 +1,93 @@
+"""Processes that worker functions run in, started anew, and ended with their parent or when they break."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, TypeVar
+
+from conductor.settings import positive_int
+
+T = TypeVar("T")
+
+
+def process_pool(max_workers: int | None = None) -> Callable[[], ProcessPoolExecutor]:
+    """For ``start_worker(executor=process_pool(4))``: functions run in that many processes; None: one per processor.
+
+    The function must stand at the top of a module; a script starts its workers under ``if __name__ == "__main__":``.
+    With a batch_size over max_workers, tasks wait for a process while their leases run.
+
+    The processes are started all at once, anew and not by fork. They ignore SIGINT, so that Ctrl-C lets them finish
+    their tasks; SIGTERM ends them: it is for the parent alone (systemd: ``KillMode=mixed``). They end with their
+    parent, however it ends. One that ends by itself takes the others with it: all their tasks fail.
+    """
+    return partial(ProcessPool, None if max_workers is None else positive_int("max_workers", max_workers))
+
+
+class _Child(SpawnProcess):
+    def start(self) -> None:
+        """SIGINT is blocked in it from its first moment on, when it could not yet ignore it by itself."""
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def run(self) -> None:
+        threading.Thread(target=_end_with_parent, name="conductor-parent", daemon=True).start()
+        super().run()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # noqa: S101 - for the type checker: this is a child
+    parent.join()
+    os._exit(1)  # whatever the function is doing: nobody is left to take its result
+
+
+class _Context(SpawnContext):
+    """Remembers its processes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.children: list[_Child] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> _Child:  # type: ignore[override]  # noqa: N802 - its class there
+        child = _Child(*args, **kwargs)
+        self.children.append(child)
+        return child
+
+
+class ProcessPool(ProcessPoolExecutor):
+    def __init__(self, max_workers: int | None) -> None:
+        self._context = _Context()
+        super().__init__(max_workers, self._context)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Also starts all processes, and lets the base class know: it watches those that it had at its last wake-up,
+        and a submit wakes it before it starts one. The death of one that it does not watch, it would not notice.
+        """
+        before = len(self._context.children)
+        future = super().submit(fn, *args, **kwargs)
+        if len(self._context.children) > before:
+            self.submit(int)
+        return future
+
+    def kill(self) -> list[int | None]:
+        """End the processes at once. Returns the exit codes of those that had ended by themselves; once."""
+        children = [child for child in self._context.children if child.pid]
+        self._context.children.clear()
+        ended = wait([child.sentinel for child in children], 0)
+        for child in children:
+            if child.sentinel in ended:
+                child.join(1)
+            else:
+                child.kill()
+        return [child.exitcode for child in children if child.sentinel in ended]
