@@ -8,14 +8,19 @@ None                                                      the output ``{}``; ins
 any other value                                           the output ``{"result": value}``
 list, tuple, set, frozenset                               array
 date, datetime, time, timedelta                           ISO 8601 text
-UUID, Decimal, path                                       text
+UUID, Decimal (``NaN`` too), path                         text
+pydantic's own: ``HttpUrl``, ``SecretStr``, …             text, as ``str()`` makes it: a secret is ``**********``
 Enum                                                      its value
 bytes                                                     base64 text
 int, float, Enum, UUID or date as a key                   text
 ========================================================  ======================================================
 
-Refused, with the path of the value: NaN and infinity, circular values, nesting over 1,000 levels in the whole request,
-keys that collide as text, other keys, text that is not UTF-8, and every other type.
+Refused, with the path of the value: NaN and infinity (also as keys), circular values, nesting over 1,000 levels in the
+whole request (or over what Python's recursion limit leaves room for: some 940 by default), keys that collide as text,
+other keys, text that is not UTF-8, and every other type.
+
+Not seen: a dataclass's field whose value only its class holds (``field(init=False, default=…)``), and an attrs class's
+fields that begin with an underscore. Seen: what else was set on an attrs object, unless its class has slots.
 """
 
 from __future__ import annotations
@@ -35,6 +40,8 @@ from conductor.errors import ConfigurationError
 _DIGITS = 1_000  # of a number, the same parser's limit
 _TOO_LONG = re.compile(rb"\d{%d}" % (_DIGITS + 1))
 _LEVELS = 999  # the server's parser takes 1,000 (Jackson's StreamReadConstraints), and the result itself is the first
+_ROOM = 50  # levels that the stack must hold besides: the result is encoded again where it is sent from
+_PYDANTICS = ("pydantic.types", "pydantic.networks", "pydantic_core._pydantic_core")  # where its secrets and URLs are
 
 
 class UnsendableOutput(ConfigurationError):  # noqa: N818 - says what it is
@@ -55,6 +62,11 @@ def output_data(value: Any) -> tuple[dict[str, Any], int]:
         if encoded[:1] != b"{":
             encoded = b'{"result":%b}' % encoded
         data: dict[str, Any] = _decoder.decode(encoded)
+        if _containers(encoded) > _LEVELS - 3 * _ROOM:
+            _encoder.encode(_within_lists(data, _ROOM))
+    except RecursionError as error:  # Python 3.11 counts such levels, and its own limit is 1,000, too
+        problem = _find_problem(value) or _find_problem(value, _LEVELS - 3 * _ROOM)
+        raise UnsendableOutput(problem or "output: nested too deep for what is left of the stack") from error
     except BaseException as error:
         raise UnsendableOutput(_find_problem(value) or f"output: {type(error).__name__} while it was read") from error
     if _looks_wrong(encoded, data) and (problem := _find_problem(value)):
@@ -67,9 +79,22 @@ def _looks_wrong(encoded: bytes, data: dict[str, Any]) -> bool:
     return (
         b"null" in encoded  # msgspec writes NaN and infinity so
         or (len(encoded) > _DIGITS and _TOO_LONG.search(encoded) is not None)
-        or encoded.count(b"[") + encoded.count(b"{") > _LEVELS
+        or _containers(encoded) > _LEVELS
+        or b'nan":' in encoded  # and these are NaN and infinity as keys
+        or b'inf":' in encoded
         or len(_encoder.encode(data)) != len(encoded)  # a key that stood twice in one object
     )
+
+
+def _containers(encoded: bytes) -> int:
+    """At least as many as there are levels."""
+    return encoded.count(b"[") + encoded.count(b"{")
+
+
+def _within_lists(value: Any, levels: int) -> Any:
+    for _ in range(levels):
+        value = [value]
+    return value
 
 
 def _plain(value: Any) -> Any:
@@ -86,6 +111,8 @@ def _plain(value: Any) -> Any:
     pydantic = sys.modules.get("pydantic")  # a value can only be a model where its library is loaded
     if pydantic is not None and isinstance(value, pydantic.BaseModel):
         return value.model_dump()
+    if any(kind.__module__ in _PYDANTICS for kind in type(value).__mro__) and not isinstance(value, BaseException):
+        return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
@@ -119,16 +146,18 @@ class _Place:
         return way
 
 
-def _find_problem(root: Any) -> str | None:
+def _find_problem(root: Any, levels: int = _LEVELS) -> str | None:
     """Path and reason of the first value that JSON cannot hold, depth first; None when there is none."""
     places = [_Place(root, "", None, 1)]
     while places:
         place = places.pop()
-        if place.depth > _LEVELS:
-            repeat = place.first_repeat()
-            return f"{repeat.path()}: circular" if repeat else f"{place.path()[:200]}: nested over {_LEVELS + 1} levels"
         try:
             children = _children(place.value)
+            if children is not None and place.depth > levels:
+                repeat = place.first_repeat()
+                if repeat is not None:
+                    return f"{repeat.path()}: circular"
+                return f"{place.path()[:200]}: nested over {levels + 1} levels"
             if children is None:
                 _encoder.encode(place.value)
         except BaseException as error:  # noqa: BLE001 - whatever the value's own code raises
@@ -177,8 +206,10 @@ def _text_keys(mapping: Mapping[Any, Any]) -> Iterable[tuple[str, Any]]:
     for key, child in mapping.items():
         try:
             ((text, _),) = _decoder.decode(_encoder.encode({key: 0})).items()
-        except (TypeError, UnicodeError) as error:
+        except TypeError as error:
             raise _KeyProblem(f"a key of type {type(key).__name__} has no JSON form") from error
+        if isinstance(key, float) and not math.isfinite(key):
+            raise _KeyProblem("a key that is NaN or infinite has no JSON form")
         if text in seen:
             raise _KeyProblem(f"two keys that are {text!r} as text")
         seen.add(text)

@@ -10,7 +10,7 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -34,14 +34,17 @@ from conductor.models import (
     WorkflowStatus,
     WorkflowStatusSummary,
 )
-from conductor.settings import Duration, path_segment, seconds
+from conductor.settings import Duration, instance, one_of, optional_text, path_segment, seconds, some, whole_number
 from conductor.task_result import TaskResult, sendable, sendable_reason, whole_seconds
 from conductor.transport import ApiClient, metadata, tasks, workflows
+from conductor.worker import checked_domain, checked_task_to_domain
 
 LONGEST_WAIT = 20
 """Seconds that the server is asked to wait for a workflow's end: it answers 500 after 30 (3.32.3)."""
 LOOK_PACE = 0.5
 """Seconds from one look at a workflow to the next, after that."""
+
+PAYLOAD_TYPES = ("TASK_INPUT", "TASK_OUTPUT", "WORKFLOW_INPUT", "WORKFLOW_OUTPUT")
 
 T = TypeVar("T")
 
@@ -52,7 +55,7 @@ class _Executor:
     """Thread-safe; a context manager. Without an api_client it makes one from the environment, and closes that."""
 
     def __init__(self, api_client: ApiClient | None = None) -> None:
-        self._api = api_client or ApiClient()
+        self._api = instance("api_client", api_client, ApiClient | None, "an ApiClient") or ApiClient()
         self._made_client = api_client is None
 
     def __enter__(self) -> Self:
@@ -104,13 +107,11 @@ class TaskExecutor(_Executor):
         self, task_ref_name: str, workflow_instance_id: str, status: TaskResultStatus | str, output: Any = None
     ) -> str:
         """The same for a workflow's pending task of that reference name. NotFoundError when there is none."""
-        update = tasks.update_task_by_ref_name.sync
-        task_id = self._update_by_ref_name(update, task_ref_name, workflow_instance_id, status, output)
+        operation = tasks.update_task_by_ref_name
+        task_id = self._update_by_ref_name(operation.sync, task_ref_name, workflow_instance_id, status, output)
         if not task_id:  # the server's answer to an unknown workflow, an unknown name and a finished task (3.32.3)
-            message = f"an empty 200: no task {task_ref_name!r} is pending in workflow {workflow_instance_id!r}"
-            raise NotFoundError(
-                404, tasks.update_task_by_ref_name.METHOD, tasks.update_task_by_ref_name.TEMPLATE, message
-            )
+            message = f"no task {task_ref_name!r} is pending in workflow {workflow_instance_id!r}"
+            raise NotFoundError(404, operation.METHOD, operation.TEMPLATE, message)
         return task_id
 
     def update_task_by_ref_name_sync(
@@ -121,12 +122,7 @@ class TaskExecutor(_Executor):
         return self._update_by_ref_name(update, task_ref_name, workflow_instance_id, status, output)
 
     def _update_by_ref_name(
-        self,
-        update: Callable[..., T],
-        task_ref_name: str,
-        workflow_instance_id: str,
-        status: TaskResultStatus | str,
-        output: Any,
+        self, update: Callable[..., T], task_ref_name: str, workflow_instance_id: str, status: str, output: Any
     ) -> T:
         return self._api.call(
             update,
@@ -154,7 +150,9 @@ class TaskExecutor(_Executor):
 
     def queue_size(self, task_name: str, domain: str | None = None) -> int:
         """How many tasks wait to be polled, delayed ones included."""
-        return self._api.call(tasks.get_queue_size.sync, task_type=path_segment("task_name", task_name), domain=domain)
+        return self._api.call(
+            tasks.get_queue_size.sync, task_type=path_segment("task_name", task_name), domain=checked_domain(domain)
+        )
 
     def queue_sizes(self) -> dict[str, int]:
         """By queue: ``task_name``, or ``domain:task_name``."""
@@ -181,13 +179,11 @@ class TaskExecutor(_Executor):
         self, query: str = "", *, free_text: str = "*", start: int = 0, size: int = 100, sort: str | None = None
     ) -> SearchResult:
         """Summaries from the server's index: query="status=FAILED AND taskType=email", sort="startTime:DESC"."""
-        return self._api.call(
-            tasks.search_tasks.sync, query=query, free_text=free_text, start=start, size=size, sort=sort
-        )
+        return self._api.call(tasks.search_tasks.sync, **_search(query, free_text, start, size, sort))
 
     def register_task_defs(self, *task_defs: TaskDef) -> None:
         """Create the definitions, or replace those of the same name."""
-        self._api.call(metadata.register_task_defs.sync, list(task_defs))
+        self._api.call(metadata.register_task_defs.sync, some("task_defs", task_defs, TaskDef))
 
     def get_task_def(self, name: str) -> TaskDef:
         """NotFoundError when there is none."""
@@ -198,7 +194,7 @@ class TaskExecutor(_Executor):
 
     def update_task_def(self, task_def: TaskDef) -> None:
         """Replace a definition: what is left out falls back to its default. NotFoundError when there is none."""
-        self._api.call(metadata.update_task_def.sync, task_def)
+        self._api.call(metadata.update_task_def.sync, instance("task_def", task_def, TaskDef, "a TaskDef"))
 
     def delete_task_def(self, name: str) -> None:
         self._api.call(metadata.delete_task_def.sync, path_segment("name", name))
@@ -208,7 +204,10 @@ class TaskExecutor(_Executor):
         WORKFLOW_OUTPUT. ``uri`` is None on servers with the default storage, a directory of the server's own.
         """
         return self._api.call(
-            tasks.get_task_external_storage_location.sync, path=path, operation=operation, payload_type=payload_type
+            tasks.get_task_external_storage_location.sync,
+            path=instance("path", path, str, "a text"),
+            operation=one_of("operation", operation, ("READ", "WRITE")),
+            payload_type=one_of("payload_type", payload_type, PAYLOAD_TYPES),
         )
 
 
@@ -220,18 +219,18 @@ class WorkflowExecutor(_Executor):
 
         overwrite=False: ConflictError if one exists; they are created one by one, so those before it stay.
         """
+        given = some("workflow_defs", workflow_defs, WorkflowDef)
         if overwrite:
-            self._replace_workflows(workflow_defs)
+            self._replace_workflows(given)
         else:
-            for workflow_def in workflow_defs:
+            for workflow_def in given:
                 self._api.call(metadata.register_workflow_def.sync, workflow_def)
 
-    def _replace_workflows(self, workflow_defs: Sequence[WorkflowDef]) -> None:
-        answer = self._api.call(metadata.update_workflow_defs.sync, list(workflow_defs))
+    def _replace_workflows(self, workflow_defs: list[WorkflowDef]) -> None:
+        operation = metadata.update_workflow_defs
+        answer = self._api.call(operation.sync, workflow_defs)
         for name, message in (answer.bulk_error_results or {}).items():  # inside a 200 (server 3.32.3)
-            raise ApiError(
-                400, metadata.update_workflow_defs.METHOD, metadata.update_workflow_defs.TEMPLATE, f"{name}: {message}"
-            )
+            raise ApiError(400, operation.METHOD, operation.TEMPLATE, f"{name}: {message}")
 
     def start_workflow(
         self,
@@ -267,7 +266,7 @@ class WorkflowExecutor(_Executor):
         TransportError the workflow may have been started all the same.
         """
         wait = seconds("timeout", timeout)
-        request = _start_request(path_segment("name", name), input, version, correlation_id, task_to_domain, priority)
+        request = _start_request(name, input, version, correlation_id, task_to_domain, priority)
         end = time.monotonic() + wait
         server_wait = min(max(1, math.ceil(wait)), LONGEST_WAIT)  # whole seconds, of which 0 would mean 10
         read_timeout = server_wait + self._api.http_settings.read_timeout
@@ -316,10 +315,10 @@ class WorkflowExecutor(_Executor):
         task_input, workflow_input: in place of what that task, or the workflow, had. ConflictError while it runs.
         """
         request = RerunWorkflowRequest(
-            re_run_from_task_id=task_id,
+            re_run_from_task_id=optional_text("task_id", task_id),
             task_input=output_data(task_input)[0],
             workflow_input=output_data(workflow_input)[0],
-            correlation_id=correlation_id,
+            correlation_id=optional_text("correlation_id", correlation_id),
         )
         return self._api.call(workflows.rerun_workflow.sync, path_segment("workflow_id", workflow_id), request)
 
@@ -333,7 +332,8 @@ class WorkflowExecutor(_Executor):
 
     def terminate(self, workflow_id: str, reason: str | None = None) -> None:
         """End a workflow as TERMINATED; its open tasks are cancelled."""
-        self._api.call(workflows.terminate_workflow.sync, path_segment("workflow_id", workflow_id), reason=reason)
+        workflow = path_segment("workflow_id", workflow_id)
+        self._api.call(workflows.terminate_workflow.sync, workflow, reason=optional_text("reason", reason))
 
     def skip_task(self, workflow_id: str, task_ref_name: str) -> None:
         """Let a running workflow pass over a task that is not scheduled yet."""
@@ -344,9 +344,17 @@ class WorkflowExecutor(_Executor):
         self, query: str = "", *, free_text: str = "*", start: int = 0, size: int = 100, sort: str | None = None
     ) -> WorkflowSearchResult:
         """Summaries from the server's index, e.g. ``query="status=FAILED AND workflowType=order"``."""
-        return self._api.call(
-            workflows.search_workflows.sync, query=query, free_text=free_text, start=start, size=size, sort=sort
-        )
+        return self._api.call(workflows.search_workflows.sync, **_search(query, free_text, start, size, sort))
+
+
+def _search(query: str, free_text: str, start: int, size: int, sort: str | None) -> dict[str, Any]:
+    return {
+        "query": optional_text("query", query),
+        "free_text": optional_text("free_text", free_text),
+        "start": whole_number("start", start, 0),
+        "size": whole_number("size", size, 0),
+        "sort": optional_text("sort", sort),
+    }
 
 
 def _start_request(  # noqa: PLR0917 - as callers have them
@@ -358,15 +366,16 @@ def _start_request(  # noqa: PLR0917 - as callers have them
     priority: int,
 ) -> StartWorkflowRequest:
     data, size = output_data(given)
-    _recording.observe("input_size", size, name, "" if version is None else str(version))
-    return StartWorkflowRequest(
-        name=name,
-        version=version,
-        correlation_id=correlation_id,
+    request = StartWorkflowRequest(
+        name=path_segment("name", name),
+        version=None if version is None else whole_number("version", version, 0),
+        correlation_id=optional_text("correlation_id", correlation_id),
         input=data,
-        task_to_domain=dict(task_to_domain or {}),
-        priority=priority,
+        task_to_domain=checked_task_to_domain(task_to_domain),
+        priority=whole_number("priority", priority, 0, 99),
     )
+    _recording.observe("input_size", size, name, "" if version is None else str(version))
+    return request
 
 
 def _counted(name: str, start: Callable[[], T]) -> T:
@@ -379,6 +388,4 @@ def _counted(name: str, start: Callable[[], T]) -> T:
 
 def _checked_status(status: TaskResultStatus | str) -> TaskResultStatus:
     """Also a plain string of one; the server would answer another one with 500."""
-    if status not in TaskResultStatus.__members__.values():
-        raise ConfigurationError(f"status must be one of {', '.join(TaskResultStatus)}, not {status!r}")
-    return TaskResultStatus(status)
+    return TaskResultStatus(one_of("status", status, tuple(TaskResultStatus)))

@@ -24,7 +24,7 @@ from prometheus_client.registry import Collector
 
 from conductor._recording import active_tasks, switch_on
 from conductor.errors import ConfigurationError
-from conductor.settings import MetricsSettings
+from conductor.settings import MetricsSettings, instance
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ class MetricsServer:
         app = _app_at(settings.endpoint, registry)
         try:
             self._server = make_server(settings.host, settings.port, app, _Server, _Handler)
-        except OSError as error:
+        except (OSError, TypeError) as error:  # the latter for a host that is no name in IDNA
             raise ConfigurationError(f"metrics cannot be served on {settings.host}:{settings.port}: {error}") from error
         self.port: int = self._server.server_port
         """The port in use, also where the settings said 0."""
@@ -225,6 +225,8 @@ def provide_metrics(
     registry: your own, which then gets the MetricsCollector, unless it has one, and is served as a whole.
     ConfigurationError when the port is in use, or when the registry has other metrics under the same names.
     """
+    instance("settings", settings, MetricsSettings | None, "a MetricsSettings")
+    instance("registry", registry, CollectorRegistry | None, "a CollectorRegistry")
     registry = CollectorRegistry() if registry is None else registry
     _register(registry)
     return MetricsServer(settings or MetricsSettings(), registry)

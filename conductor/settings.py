@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import NoReturn, Self
+from types import UnionType
+from typing import NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 from conductor.errors import ConfigurationError
+
+T = TypeVar("T")
 
 Duration = float | timedelta
 """Seconds, or a timedelta."""
@@ -23,7 +26,7 @@ LONGEST = 1e9
 """Seconds; what the system's timers take ends not far above."""
 
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
-_NOT_IN_A_SEGMENT = re.compile(r"[/\\\x00-\x1f\x7f]")
+_ENDPOINT = re.compile(r"/[^?# ]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -41,8 +44,20 @@ def seconds(name: str, value: Duration, *, minimum: float = 0.0, maximum: float 
 
 def positive_int(name: str, value: int) -> int:
     """The value; ConfigurationError, naming the argument, unless it is an int of 1 or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"{name} must be a whole number of 1 or more, not {value!r}")
+    return whole_number(name, value, 1)
+
+
+def whole_number(name: str, value: int, least: int, most: int = 2**31 - 1) -> int:
+    """The value; ConfigurationError, naming the argument, unless it is an int within the limits. The wire: 32 bits."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ConfigurationError(f"{name} must be a whole number from {least} to {most}, not {value!r}")
+    return value
+
+
+def instance(name: str, value: T, kind: type | UnionType, description: str) -> T:
+    """The value; ConfigurationError, naming the argument, unless it is of that kind."""
+    if not isinstance(value, kind):
+        raise ConfigurationError(f"{name} must be {description}, not {value!r}")
     return value
 
 
@@ -51,12 +66,38 @@ def is_text(value: str) -> bool:
     return value == value.encode("utf-8", "ignore").decode("utf-8")
 
 
+def some(name: str, values: Sequence[T], kind: type[T]) -> list[T]:
+    """The values; ConfigurationError, naming the argument, unless there are any and all are of that kind."""
+    if not values or not all(isinstance(value, kind) for value in values):
+        raise ConfigurationError(f"{name} must be one {kind.__name__} or more, not {values!r}")
+    return list(values)
+
+
+def one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    """The value; ConfigurationError, naming the argument, unless it is allowed."""
+    if value not in allowed:
+        raise ConfigurationError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+    return value
+
+
+def optional_text(name: str, value: T) -> T:
+    """The value; ConfigurationError, naming the argument, unless it is None or a text that can be sent."""
+    if value is not None and not (isinstance(value, str) and is_text(value)):
+        raise ConfigurationError(f"{name} must be a text that is valid Unicode, not {value!r}")
+    return value
+
+
+def is_name(value: object) -> bool:
+    """Whether it is a text of printable characters, which lone surrogates are not, and not blank."""
+    return isinstance(value, str) and value.isprintable() and bool(value.strip())
+
+
 def path_segment(name: str, value: str) -> str:
     """The value; ConfigurationError, naming the argument, unless it can stand in a URL's path as one segment.
 
     The server refuses %2F and %5C there (3.32.3), and ``.`` and ``..`` would make it another path.
     """
-    if not isinstance(value, str) or value in ("", ".", "..") or _NOT_IN_A_SEGMENT.search(value) or not is_text(value):
+    if not is_name(value) or value in (".", "..") or "/" in value or "\\" in value:
         raise ConfigurationError(f"{name} must be a name without slashes and control characters, not {value!r}")
     return value
 
@@ -88,7 +129,7 @@ class AuthenticationSettings(Unpicklable):
     Cannot be pickled, nor can HttpSettings and ApiClient: a child process reads its environment again.
     """
 
-    key_id: str
+    key_id: str = field(repr=False)
     key_secret: str = field(repr=False)
 
     def __post_init__(self) -> None:
@@ -149,17 +190,15 @@ class HttpSettings(Unpicklable):
         url = _server_url(base_url)
         if client_key is not None and client_cert is None:
             raise ConfigurationError("client_key needs a client_cert")
-        if not isinstance(verify, bool):
-            raise ConfigurationError(f"verify must be True or False, not {verify!r}: a file of authorities is ca_file")
         self.base_url = url
-        self.headers = _checked_headers(headers or {})
+        self.headers = _checked_headers({} if headers is None else headers)
         self.connect_timeout = seconds("connect_timeout", connect_timeout, minimum=0.001)
         self.read_timeout = _read_timeout(read_timeout)
         self.ca_file = _checked_file("ca_file", ca_file)
         self.client_cert = _checked_pem("client_cert", client_cert)
         self.client_key = _checked_pem("client_key", client_key)
         self.proxy_url = _proxy_for(url) if proxy_url is None else _checked_url("proxy_url", proxy_url)
-        self.verify = verify
+        self.verify = instance("verify", verify, bool, "True or False (a file of authorities is ca_file)")
 
 
 @dataclass(frozen=True)
@@ -171,11 +210,10 @@ class MetricsSettings:
     host: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
-        if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 <= self.port <= 65535:
-            raise ConfigurationError(f"port must be a whole number from 0 to 65535, not {self.port!r}")
-        if not isinstance(self.endpoint, str) or not self.endpoint.startswith("/") or _CONTROL.search(self.endpoint):
+        whole_number("port", self.port, 0, 65535)
+        if not is_name(self.endpoint) or not _ENDPOINT.fullmatch(self.endpoint):
             raise ConfigurationError(f"endpoint must be a path such as /metrics, not {self.endpoint!r}")
-        if not isinstance(self.host, str) or not self.host:
+        if not is_name(self.host) or " " in self.host:
             raise ConfigurationError(f"host must be a host name or an address, not {self.host!r}")
 
 
@@ -212,6 +250,8 @@ def _checked_url(name: str, url: str) -> str:
 def _checked_file(name: str, path: str | os.PathLike[str] | None) -> str | None:
     if path is None:
         return None
+    if not isinstance(path, str | os.PathLike):  # it may be the bytes of a key
+        raise ConfigurationError(f"{name} must be a string or a path, not {type(path).__name__}")
     if not os.path.isfile(path):
         raise ConfigurationError(f"{name} {os.fspath(path)!r} is not a file")
     return os.fspath(path)
@@ -234,19 +274,20 @@ def _proxy_for(server_url: str) -> str | None:
 def _read_timeout(value: Duration | None) -> float:
     if value is not None:
         return seconds("read_timeout", value, minimum=0.001)
-    text = os.environ.get("CONDUCTOR_CLIENT_HTTP_TIMEOUT")
+    name = "CONDUCTOR_CLIENT_HTTP_TIMEOUT"
+    text = os.environ.get(name)
     if not text:
         return DEFAULT_READ_TIMEOUT
     try:
-        return seconds("CONDUCTOR_CLIENT_HTTP_TIMEOUT", float(text), minimum=0.001)
+        return seconds(name, float(text), minimum=0.001)
     except ValueError as error:
-        raise ConfigurationError(
-            f"CONDUCTOR_CLIENT_HTTP_TIMEOUT must be a number of seconds above 0, not {text!r}"
-        ) from error
+        raise ConfigurationError(f"{name} must be a number of seconds above 0, not {text!r}") from error
 
 
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """A copy; an error names the header, never its value."""
+    if not isinstance(headers, Mapping):
+        raise ConfigurationError(f"headers must be a mapping, not {type(headers).__name__}")
     for name, value in headers.items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise ConfigurationError(f"headers: {name!r} is not a header name")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 from typing import Annotated, NamedTuple, Protocol, runtime_checkable
 
@@ -11,13 +12,9 @@ import msgspec
 from conductor.errors import ApiError, ConductorError, DecodeError, NotFoundError
 from conductor.models import Task, TaskResultStatus, milliseconds
 from conductor.task_result import TaskResult, failed
-from conductor.transport import ApiClient, Decoder, tasks
+from conductor.transport import ApiClient, Decoder, parts, tasks
 
 logger = logging.getLogger(__name__)
-
-LONGEST_POLL_MARGIN = 10.0
-"""Seconds that a poll's answer may take beyond its long poll."""
-
 
 LONGEST_ID = 256
 """Characters of a task's id; what is longer is no id, and would end up in every log line."""
@@ -83,12 +80,11 @@ class HttpTaskClient:
     def __init__(self, api_client: ApiClient) -> None:
         self._api = api_client
         self.server = api_client.http_settings.base_url
-        self._margin = min(api_client.http_settings.read_timeout, LONGEST_POLL_MARGIN)
 
     def batch_poll(self, task_name: str, worker_id: str, domain: str | None, count: int, timeout: float) -> Delivery:
         return _decoded(
             self._api.call_within(
-                timeout + self._margin,
+                timeout + self._api.short_timeout,
                 tasks.batch_poll_tasks.sync,
                 task_name,
                 workerid=worker_id,
@@ -100,7 +96,8 @@ class HttpTaskClient:
 
     def update(self, result: TaskResult) -> None:
         answer = self._api.call(tasks.update_task.sync, result)
-        if answer.startswith(("{", "[")):  # not the id of a task, but e.g. what a gateway has to say
+        # Whatever its Content-Type: what a gateway has to say is no task's id.
+        if len(answer) > LONGEST_ID or answer.lstrip().startswith(("<", "{", "[")):
             raise _not_accepted(tasks.update_task.TEMPLATE)
 
     def update_and_poll(self, result: TaskResult) -> Delivery:
@@ -130,6 +127,7 @@ class _Ids(msgspec.Struct, rename="camel"):
 
 _task_decoder = Decoder(Task)
 _ids_decoder = Decoder(_Ids)
+_NESTED = re.compile(rb"[\[{]")  # what may be too deep to be read; no id holds one
 
 
 def _decoded(raw_tasks: Iterable[msgspec.Raw]) -> Delivery:
@@ -148,9 +146,9 @@ def _decoded(raw_tasks: Iterable[msgspec.Raw]) -> Delivery:
 
 def _report_unreadable(raw: msgspec.Raw, reason: str, results: list[TaskResult]) -> None:
     try:
-        ids = _ids_decoder.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
-        logger.warning("skipped a polled task without ids: %s", reason)
+        ids = _ids_decoder.decode(b"{%b}" % b",".join(part for part in parts(bytes(raw)) if not _NESTED.search(part)))
+    except msgspec.DecodeError:
+        logger.warning("skipped a polled task without usable ids: %s", reason)
         return
     logger.warning("%s (task_id=%r workflow_instance_id=%r)", reason, ids.task_id, ids.workflow_instance_id)
     results.append(failed(ids.task_id, ids.workflow_instance_id, reason))

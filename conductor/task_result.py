@@ -65,7 +65,7 @@ class Outcome:
 @dataclass(frozen=True)
 class Finished:
     """A result that is ready to be sent, the size of its output in bytes of JSON, how long the function took, and the
-    class of what it raised.
+    class of what it raised, or of what is wrong with what it returned.
     """
 
     result: TaskResult
@@ -74,22 +74,32 @@ class Finished:
     error: str | None = None
 
 
+class OversizeOutput(ConfigurationError):  # noqa: N818 - says what it is
+    """size: in bytes of JSON."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"an output of {size} bytes of JSON, where a server takes {LARGEST_OUTPUT}")
+        self.size = size
+
+
 def log_entry(task_id: str, text: str) -> TaskExecLog:
     return TaskExecLog(log=sendable(text), task_id=task_id, created_time=models.milliseconds(time.time()))
 
 
 def finish(task: Task, outcome: Outcome, worker_id: str) -> Finished:
     """What is sent for an outcome. Never raises."""
+    error_class = None if outcome.error is None else type(outcome.error).__name__
     try:
         result, size = (_returned if outcome.error is None else _raised)(task, outcome)
     except BaseException as error:  # noqa: BLE001 - what the function returned may do anything when it is read
         problem = str(error) if isinstance(error, ConfigurationError) else _describe(error)
         reason = f"the result cannot be sent: {problem}"
         terminal = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR
-        result, size = failed(task.task_id, task.workflow_instance_id, reason, terminal), 2
+        result = failed(task.task_id, task.workflow_instance_id, reason, terminal)
+        size = error.size if isinstance(error, OversizeOutput) else 2
+        error_class = type(error).__name__
     result.worker_id = worker_id
     result.logs = _at_most_ten([*outcome.logs, *result.logs])
-    error_class = None if outcome.error is None else type(outcome.error).__name__
     return Finished(result, size, outcome.seconds, error_class)
 
 
@@ -122,7 +132,7 @@ def _returned(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
 def _sized(value: Any) -> tuple[dict[str, Any], int]:
     data, size = output_data(value)
     if size > LARGEST_OUTPUT:
-        raise ConfigurationError(f"an output of {size} bytes of JSON, where a server takes {LARGEST_OUTPUT}")
+        raise OversizeOutput(size)
     return data, size
 
 

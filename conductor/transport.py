@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import http.client
 import logging
-import math
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -24,7 +23,7 @@ from conductor_client.api import (
     token_resource as tokens,
     workflow_resource as workflows,
 )
-from conductor_client.types import Decoder
+from conductor_client.types import Decoder, parts
 
 from conductor import _http, _recording
 from conductor.auth import TokenCache
@@ -38,16 +37,19 @@ from conductor.errors import (
     api_error_class,
 )
 from conductor.models import GenerateTokenRequest
-from conductor.settings import AuthenticationSettings, HttpSettings, Unpicklable
+from conductor.settings import LONGEST, AuthenticationSettings, HttpSettings, Unpicklable
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["ApiClient", "Decoder", "metadata", "tasks", "workflows"]
+__all__ = ["ApiClient", "Decoder", "metadata", "parts", "tasks", "workflows"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 LONGEST_MESSAGE = 200  # characters of a server's message that an error shows
+SHORTEST_SECRET = 8  # characters of a header's word, or of a key's id; what is shorter may be any word
+SHORT_TIMEOUT = 10.0
+"""Seconds, at most, for the answer to a small request, whatever the read timeout."""
 
 
 class _Link:
@@ -83,6 +85,7 @@ class ApiClient(Unpicklable):
         self.http_settings = http_settings or HttpSettings()
         self._base_url = self.http_settings.base_url
         self._ssl_context = _http.ssl_context(self.http_settings)
+        self.short_timeout = min(self.http_settings.read_timeout, SHORT_TIMEOUT)
         self._link = self._new_link()
         if self._key.key_id and not _is_private(self._base_url):
             logger.warning("the access key and its tokens go to %s without TLS", self._base_url)
@@ -156,7 +159,7 @@ class ApiClient(Unpicklable):
         try:
             return operation(client, *args, **kwargs)
         except errors.UnexpectedStatus as error:
-            raise _api_error(error, secrets=(token, self._key.key_secret)) from None
+            raise _api_error(error, _secrets(self._key, token, self.http_settings.headers)) from None
         except errors.UndecodableResponse as error:
             raise DecodeError(f"{error.method} {error.template} answered {error.status}: {error.reason}") from error
         except errors.NoAnswer as error:
@@ -165,7 +168,7 @@ class ApiClient(Unpicklable):
     def _fetch_token(self) -> str:
         request = GenerateTokenRequest(key_id=self._key.key_id, key_secret=self._key.key_secret)
         try:
-            return self._attempt(None, self.http_settings.read_timeout, tokens.generate_token.sync, request).token
+            return self._attempt(None, self.short_timeout, tokens.generate_token.sync, request).token
         except ApiError as error:
             if not 400 <= error.status < 500 or isinstance(error, AuthenticationError | RateLimitedError):
                 raise
@@ -197,13 +200,20 @@ class _ErrorBody(msgspec.Struct, rename="camel"):
         return " ".join(filter(None, (self.message or self.error, found))) or None
 
 
-def _api_error(error: errors.UnexpectedStatus, secrets: tuple[str | None, ...]) -> ApiError:
+def _secrets(key: AuthenticationSettings, token: str | None, headers: Mapping[str, str]) -> list[str]:
+    """What a server may repeat in an error, and no text may show; the longest first, since one may hold another."""
+    words = [key.key_id, *(word for value in headers.values() for word in value.split())]
+    secrets = {key.key_secret, token or "", *(word for word in words if len(word) >= SHORTEST_SECRET)} - {""}
+    return sorted(secrets, key=len, reverse=True)
+
+
+def _api_error(error: errors.UnexpectedStatus, secrets: list[str]) -> ApiError:
     try:
         body = msgspec.json.decode(error.content, type=_ErrorBody)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         body = _ErrorBody()
     message = body.text() or _standard_message(error)
-    for secret in filter(None, secrets):
+    for secret in secrets:
         message = message.replace(secret, "***")
     return api_error_class(error.status)(
         error.status,
@@ -220,8 +230,7 @@ def _api_error(error: errors.UnexpectedStatus, secrets: tuple[str | None, ...]) 
 def _seconds_until(retry_after: str) -> float | None:
     """RFC 9110, section 10.2.3: a number of seconds or a date; None when it is missing or neither."""
     if retry_after.isascii() and retry_after.isdecimal():
-        seconds = float(retry_after)
-        return seconds if math.isfinite(seconds) else None
+        return min(float(retry_after), LONGEST)
     try:
         date = parsedate_to_datetime(retry_after)
         return max(0.0, date.replace(tzinfo=date.tzinfo or UTC).timestamp() - time.time())
@@ -238,7 +247,7 @@ def _standard_message(error: errors.UnexpectedStatus) -> str:
 
 def _host(location: str) -> str:
     try:
-        return urlsplit(location).netloc or "the same host"
+        return urlsplit(location).netloc.rpartition("@")[2] or "the same host"  # without a password
     except ValueError:
         return "no valid URL"
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
 from conductor.errors import ConfigurationError
 from conductor.models import Task
-from conductor.settings import Duration, is_text, path_segment, positive_int, seconds
+from conductor.settings import Duration, instance, is_name, path_segment, positive_int, seconds
 
 Execute = Callable[[Task], Any]
 WorkerKey = tuple[str, str | None]
@@ -22,9 +22,17 @@ LONGEST_POLL_TIMEOUT = 5.0
 
 def checked_domain(domain: str | None) -> str | None:
     """The domain; an empty one is refused, since the server takes it for a queue that nobody feeds."""
-    if domain is not None and (not isinstance(domain, str) or not domain.strip() or not is_text(domain)):
+    if domain is not None and not is_name(domain):
         raise ConfigurationError(f"domain must be None or a name, not {domain!r}")
     return domain
+
+
+def checked_task_to_domain(given: Mapping[str, str] | None) -> dict[str, str]:
+    """A copy; a domain may be a list with commas, and end in NO_DOMAIN."""
+    domains = {} if given is None else given
+    if not isinstance(domains, Mapping) or not all(is_name(text) for pair in domains.items() for text in pair):
+        raise ConfigurationError(f"task_to_domain must map task names to domains, not {given!r}")
+    return dict(domains)
 
 
 def checked_poll_interval(poll_interval: Duration | None) -> float | None:
@@ -75,8 +83,6 @@ class Worker:
         """The worker; ConfigurationError naming the first argument that cannot work."""
         if not callable(execute):
             raise ConfigurationError(f"execute must be callable, not {execute!r}")
-        if not isinstance(lease_extension, bool):
-            raise ConfigurationError(f"lease_extension must be True or False, not {lease_extension!r}")
         return cls(
             path_segment("task_name", task_name),
             execute,
@@ -84,7 +90,7 @@ class Worker:
             checked_poll_interval(poll_interval),
             checked_domain(domain),
             checked_poll_timeout(poll_timeout),
-            lease_extension,
+            instance("lease_extension", lease_extension, bool, "True or False"),
             checked_timeout(timeout),
             executor,
         )

@@ -81,14 +81,12 @@ def execute(function: Execute, task: Task, stopping: Flag, lost: Flag) -> Outcom
 async def execute_async(function: Execute, task: Task, stopping: Flag, lost: Flag) -> Outcome:
     """Await the function in this coroutine."""
     context = TaskContext(task, stopping, lost)
-    token = _current.set(context)
+    _current.set(context)  # of this coroutine alone, and for good
     started = time.perf_counter()
     try:
         return _outcome(context, started, value=await function(task))
     except BaseException as error:  # noqa: BLE001 - as above, and a CancelledError of the function's own making
         return _outcome(context, started, error=error)
-    finally:
-        _current.reset(token)
 
 
 def _outcome(context: TaskContext, started: float, *, value: Any = None, error: BaseException | None = None) -> Outcome:

@@ -20,19 +20,28 @@ class Leaks:
         self._before = {thread.ident for thread in threading.enumerate()} | {child.ident for child in _children()}
 
     def warn(self, has_executors: bool) -> None:
-        """Name those since then that are no daemons.
+        """Name those since then that hold up the end.
 
         has_executors: workers have executors, whose threads and processes end by themselves and look like any other.
         """
         if has_executors:
             return
-        threads = [f"thread {each.name}" for each in threading.enumerate() if self._is_new(each)]
-        children = [f"process {each.name}" for each in _children() if self._is_new(each)]
+        threads = [f"thread {each.name}" for each in threading.enumerate() if self._is_new(each) and _holds_up(each)]
+        children = [f"process {each.name}" for each in _children() if self._is_new(each) and not each.daemon]
         if threads or children:
             logger.warning("left running, and keeps this process from ending: %s", ", ".join([*threads, *children]))
 
     def _is_new(self, started: threading.Thread | BaseProcess) -> bool:
-        return not started.daemon and started.ident not in self._before
+        return started.ident not in self._before
+
+
+def _holds_up(thread: threading.Thread) -> bool:
+    """Those of a ThreadPoolExecutor are joined as daemons, too, but end when they have nothing to do."""
+    futures = sys.modules.get("concurrent.futures.thread")
+    if futures is None or thread not in futures._threads_queues:  # noqa: SLF001 - it says what will be joined
+        return not thread.daemon
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - there is no other way to ask
+    return frame is not None and frame.f_code.co_filename != futures.__file__  # there, it waits for work
 
 
 def _children() -> list[BaseProcess]:

@@ -7,6 +7,7 @@ popping tasks into the poll of a client that died: server 3.32.3.)
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -14,9 +15,10 @@ from collections.abc import Callable, Iterable
 from conductor import _recording
 from conductor._backoff import Backoff
 from conductor._clock import Clock
-from conductor.errors import ApiError, ConductorError
+from conductor.errors import ApiError, ConductorError, DecodeError
 from conductor.models import Task
 from conductor.runner.slots import Slots
+from conductor.runner.trouble import Trouble
 from conductor.task_client import Delivery
 from conductor.task_result import TaskResult
 from conductor.worker import Worker
@@ -28,6 +30,9 @@ IDLE_POLL_TIMEOUT = 1.0
 
 QUICKEST_PACE, SLOWEST_PACE = 0.1, 1.0
 """Seconds from one empty idle poll to the next where the server answers at once, unless told otherwise."""
+
+MOST_TASKS = 100
+"""A poll may bring twice what it asked for, or so many: what is surplus goes back in a request each."""
 
 
 class Poller:
@@ -55,12 +60,18 @@ class Poller:
         self._idle = True
         self._pace = QUICKEST_PACE
         self._backoff = Backoff()
-        self._trouble: str | None = None
+        self._trouble = Trouble(worker.task_name, "polls fail, and go on with growing pauses", "polls succeed again")
 
     def run(self) -> None:
         while asked := self._slots.take(at_most=1 if self._idle else None):
             self._slots.begin_errand()
-            wait = self._poll(asked)
+            try:
+                wait = self._poll(asked)
+            except Exception as error:
+                wait = self._backoff.next()
+                _recording.count("uncaught", type(error).__name__)
+                with contextlib.suppress(Exception):  # it may be a log handler that raises
+                    logger.exception("%s: a poll ended in a bug; polling goes on", self._worker.task_name)
             self._slots.end_errand()
             self._clock.wait(self._slots.closed, wait)
 
@@ -75,17 +86,15 @@ class Poller:
             for result in delivery.unreadable:
                 self._report(result)
         except ConductorError as error:
-            return self._failed(error)
-        except Exception as error:
-            _recording.count("uncaught", type(error).__name__)
-            logger.exception("%s: a poll ended in a bug; polling goes on", self._worker.task_name)
-            return self._backoff.next()
+            self._trouble.met(error)
+            return self._backoff.next(error.retry_after if isinstance(error, ApiError) else None)
         finally:
             self._slots.give_back(asked - used)
         received = len(delivery.tasks) + len(delivery.unreadable)
         if received and not used:  # duplicates, or what cannot be read: a server that repeats it must not be hurried
             return self._backoff.next()
-        self._recovered()
+        self._backoff.reset()
+        self._trouble.over()
         return self._wait_after(received, asked, self._clock.now() - started)
 
     def _distinct(self, tasks: list[Task]) -> Iterable[Task]:
@@ -101,6 +110,8 @@ class Poller:
         started = time.perf_counter()
         try:
             delivery = self._batch_poll(asked, self._poll_timeout())
+            if len(delivery.tasks) > max(2 * asked, MOST_TASKS):
+                raise DecodeError(f"a poll for {asked} brought {len(delivery.tasks)} tasks, and none is taken")
         except ConductorError as error:
             _recording.poll_finished(self._worker.task_name, time.perf_counter() - started, error)
             raise
@@ -123,16 +134,3 @@ class Poller:
             return 0.0
         pace, self._pace = self._pace, min(2 * self._pace, SLOWEST_PACE)
         return max(0.0, pace - took)
-
-    def _failed(self, error: ConductorError) -> float:
-        trouble = f"{type(error).__name__} {error.status}" if isinstance(error, ApiError) else type(error).__name__
-        if trouble != self._trouble:  # said once per change of state, not once per poll
-            logger.warning("%s: polls fail, and go on with growing pauses: %s", self._worker.task_name, error)
-            self._trouble = trouble
-        return self._backoff.next(error.retry_after if isinstance(error, ApiError) else None)
-
-    def _recovered(self) -> None:
-        self._backoff.reset()
-        if self._trouble is not None:
-            logger.info("%s: polls succeed again", self._worker.task_name)
-            self._trouble = None

@@ -10,8 +10,9 @@ import operator
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from copy import copy
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from conductor._backoff import Backoff
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.models import Task
 from conductor.runner.execute import execute
-from conductor.runner.process_pool import ProcessPool
+from conductor.runner.process_pool import ProcessPool, interpreter_ends
 from conductor.runner.slots import Flag
 from conductor.task_result import Finished, Outcome, finish, hand_back, whole_seconds
 from conductor.worker import Execute
@@ -34,12 +35,23 @@ _tasks = msgspec.json.Decoder(Task)
 _results = msgspec.json.Decoder(Finished)
 
 
+@dataclass(eq=False)
+class _Run:
+    """A task in an executor. given_up: its time limit has passed, and nobody waits for its end."""
+
+    executor: Executor
+    task: Task
+    done: Done
+    given_up: bool = False
+
+
 class Pool:
     """The executor of one worker. Thread-safe.
 
-    A factory's executor is the pool's own: replaced when it breaks, shut down by ``close``. Threads (whatever is no
-    ProcessPoolExecutor) get the function and the task as they are. Into a process go a name and JSON, and JSON comes
-    back, so that nothing that a server sent is ever unpickled; ``stopping`` and ``lost`` are never set in there.
+    A factory's executor is the pool's own: replaced when it breaks or a function hangs in it, shut down by ``close``.
+    Threads (whatever is no ProcessPoolExecutor) get the function and the task as they are. Into a process go a name and
+    JSON, and JSON comes back, so that nothing that a server sent is ever unpickled; ``stopping`` and ``lost`` are never
+    set in there.
 
     Making one raises ConfigurationError for what cannot work. With processes it starts one, which imports the function,
     and blocks until it has.
@@ -54,40 +66,40 @@ class Pool:
         self._execute = execute
         self._worker_id = worker_id
         self._make = None if isinstance(executor, Executor) else executor
-        # Guards everything below. Not held while the executor is called or let go of: it has a lock, too, and may call
+        self._making = threading.Lock()  # held, before the other, while an executor is made, so that only one is
+        # Guards everything below. Not held while an executor is called or let go of: it has a lock, too, and may call
         # back with that held.
         self._lock = threading.Lock()
-        self._executor = executor if isinstance(executor, Executor) else _made(executor)
-        self._tasks: dict[Future[Any], tuple[Task, Done]] = {}
+        self._runs: dict[Future[Any], _Run] = {}
+        self._managers: list[threading.Thread] = []  # those of executors that were shut down
         self._broken_until = 0.0  # on the monotonic clock; 0: it works, infinity: it never will again
         self._backoff = Backoff()
         self._reference: tuple[str, str] | None = None
+        self._executor = executor if isinstance(executor, Executor) else _made(executor)
         if isinstance(self._executor, ProcessPoolExecutor):
-            self._reference = self._checked_in_process()
+            self._reference = _reference(execute)
+            self._check(self._executor)
 
-    def _checked_in_process(self) -> tuple[str, str]:
-        reference = _reference(self._execute)
-        try:
-            self._executor.submit(_check_in_process, *reference).result()
-        except Exception as error:
-            self.close()
-            raise ConfigurationError(
-                f"{'.'.join(reference)} cannot run in a process of the executor: {error}"
-                ' (a script starts its workers under `if __name__ == "__main__":`)'
-            ) from error
-        return reference
+    @property
+    def loss(self) -> str:
+        """What becomes of the process of a function that hangs; empty: it is a thread, and lost."""
+        if self._reference is None:
+            return ""
+        return "its process is lost" if self._make is None else "its process pool is replaced"
 
-    def run(self, task: Task, stopping: Flag, lost: Flag, done: Done) -> Future[Any]:
+    def run(self, task: Task, stopping: Flag, lost: Flag, begin: Callable[[], bool], done: Done) -> Future[Any]:
         """Start the task and return. RuntimeError: that is not possible now.
 
-        done is called once, on whichever thread gets there, also this one: with what came out; with a FAILED result
-        when the executor broke; or with one that hands the task back when it did not begin, since the executor broke or
-        the future was cancelled. It must neither block nor raise.
+        begin is called where the function is about to begin, if it runs in a thread, and tells whether it may; of a
+        process nobody hears that, so there it is called at once. done is called once, after it, on whichever thread
+        gets there, also this one: with what came out; with a FAILED result when the executor broke; or with one that
+        hands the task back when it did not begin, since the executor broke or the future was cancelled. Both must
+        neither block nor raise.
         """
         executor = self._working_executor()
         try:
             if self._reference is None:
-                future: Future[Any] = executor.submit(self._run_here, task, stopping, lost)
+                future: Future[Any] = executor.submit(self._run_here, task, stopping, lost, begin)
             else:
                 content = msgspec.json.encode(task)
                 future = executor.submit(_run_in_process, *self._reference, content, self._worker_id)
@@ -96,76 +108,154 @@ class Pool:
             raise
         except OSError as error:
             raise RuntimeError(f"there is no process to run it in: {error}") from error
+        if self._reference is not None and not begin():
+            future.cancel()
         with self._lock:
-            self._tasks[future] = task, done
+            self._runs[future] = _Run(executor, task, done)
         future.add_done_callback(partial(self._end, executor))
         return future
+
+    def give_up(self, future: Future[Any]) -> None:
+        """Its time limit has passed: no other task shall wait behind it. A given executor cannot be helped.
+
+        An own one gets no more tasks, hands back what it has not begun, and finishes the others. Those processes of a
+        ``process_pool`` are killed when only functions that hang are left in them.
+        """
+        with self._lock:
+            run = self._runs.get(future)
+            if run is None or self._make is None:
+                return
+            run.given_up = True
+            works = run.executor is self._executor and not self._broken_until
+            if works:
+                self._broken_until = time.monotonic()
+                self._remember_manager(run.executor)
+        if works:
+            _shut_down(run.executor)
+        self._kill_what_hangs(run.executor)
 
     def close(self) -> None:
         """Take no more tasks, and shut down an own executor, without waiting. Repeating it changes nothing.
 
         If tasks still run in the processes of a ``process_pool``, those are killed, for they would keep the interpreter
-        from exiting; ``done`` is not called for them. Other executors finish what they have begun.
+        from exiting; ``done`` is not called for them. Other executors finish what they have begun: that they keep the
+        process from ending is logged.
         """
-        if self._make is None:
-            return
         with self._lock:
-            works, self._broken_until = not self._broken_until, math.inf
+            if self._broken_until == math.inf:
+                return
+            works, self._broken_until = self._make is not None and not self._broken_until, math.inf
             executor = self._executor
-            held_up = executor if isinstance(executor, ProcessPool) and self._tasks else None
-            if held_up:
-                self._tasks.clear()
+            if works:
+                self._remember_manager(executor)
+            used = {run.executor for run in self._runs.values()}
+            held_up = {each for each in used if self._make is not None and isinstance(each, ProcessPool)}
+            self._runs = {future: run for future, run in self._runs.items() if run.executor not in held_up}
+            left = [future for future, run in self._runs.items() if _holds_up_the_exit(run.executor)]
         if works:
-            executor.shutdown(wait=False, cancel_futures=True)
-        if held_up:
-            held_up.kill()
+            _shut_down(executor)
+        for pool in held_up:
+            pool.kill()
+        if running := sum(future.running() for future in left):
+            said = "%s: its executor still runs %d tasks, and the process cannot end before they do"
+            logger.error(said, self._task_name, running)
 
-    def _run_here(self, task: Task, stopping: Flag, lost: Flag) -> Finished:
+    def join(self, seconds: float) -> None:
+        """After ``close``: wait so long for the threads by which executors manage their processes.
+
+        If one of them ends while the interpreter does, CPython 3.11 may write to a pipe that it has just closed.
+        """
+        until = time.monotonic() + seconds
+        for manager in self._managers:
+            manager.join(max(0.0, until - time.monotonic()))
+
+    def _run_here(self, task: Task, stopping: Flag, lost: Flag, begin: Callable[[], bool]) -> Finished:
+        if not begin():
+            return self._handed_back(task)
         return finish(task, execute(self._execute, copy(task), stopping, lost), self._worker_id)
 
+    def _check(self, executor: Executor) -> None:
+        """ConfigurationError: processes of the executor cannot find the function. Blocks until one has looked."""
+        if self._reference is None:
+            return
+        try:
+            executor.submit(_check_in_process, *self._reference).result()
+        except Exception as error:
+            if self._make is not None:
+                _shut_down(executor)
+            raise ConfigurationError(
+                f"{'.'.join(self._reference)} cannot run in a process of the executor: {error}"
+                ' (a script starts its workers under `if __name__ == "__main__":`)'
+            ) from error
+
     def _working_executor(self) -> Executor:
-        """The executor, replaced if it broke and its pause is over. RuntimeError: not now."""
-        with self._lock:
-            if not self._broken_until:
-                return self._executor
-            if self._make is None or time.monotonic() < self._broken_until:
-                raise RuntimeError("the executor broke")
+        """The executor, replaced if it broke or was given up, and its pause is over. RuntimeError: not now.
+
+        A new one is checked like the first: the time in which a process starts is none of its first task's.
+        """
+        with self._making:
+            with self._lock:
+                if not self._broken_until:
+                    return self._executor
+                if self._make is None or time.monotonic() < self._broken_until:
+                    raise RuntimeError("the executor broke")
             try:
-                # The broken one is let go of at the return, after the lock is.
-                _broken, self._executor = self._executor, _made(self._make)
+                made = _made(self._make)
+                self._check(made)
             except ConfigurationError as error:
-                self._broken_until = time.monotonic() + self._backoff.next()
+                with self._lock:
+                    self._broken_until = max(self._broken_until, time.monotonic() + self._backoff.next())
                 raise RuntimeError(str(error)) from error
-            self._broken_until = 0.0
-            return self._executor
+            with self._lock:
+                if self._broken_until < math.inf:
+                    # The old one is let go of at the return, after the lock is.
+                    _old, self._executor, self._broken_until = self._executor, made, 0.0
+                    return made
+        _shut_down(made)
+        raise RuntimeError("closed while its executor was made")
+
+    def _remember_manager(self, executor: Executor) -> None:
+        """Under the lock, and before the executor is shut down, for then it forgets its manager."""
+        manager = getattr(executor, "_executor_manager_thread", None)
+        if isinstance(manager, threading.Thread):
+            self._managers = [*filter(threading.Thread.is_alive, self._managers), manager]
+
+    def _kill_what_hangs(self, executor: Executor) -> None:
+        """End the processes of an own executor that are busy only with functions that were given up."""
+        with self._lock:
+            left = [run.given_up for run in self._runs.values() if run.executor is executor]
+        if isinstance(executor, ProcessPool) and left and all(left):
+            executor.kill()
 
     def _broke(self, executor: Executor, error: BrokenExecutor) -> None:
         """Whoever notices first makes an end of it, and hands back what it had not begun. (Python 3.11 forgets of those
         what it finds behind a cancelled one.)
         """
         with self._lock:
-            if executor is not self._executor or self._broken_until:
+            if executor is not self._executor or self._broken_until or interpreter_ends:
                 return
             self._broken_until = math.inf if self._make is None else time.monotonic() + self._backoff.next()
-            waiting = [future for future in self._tasks if not future.running() and not future.done()]
-            not_begun = [self._tasks.pop(future) for future in waiting]
+            waiting = [future for future in self._runs if not future.running() and not future.done()]
+            not_begun = [self._runs.pop(future) for future in waiting]
         if isinstance(executor, ProcessPool) and (exit_codes := executor.kill()):
             error.add_note(f"Exit codes of its processes: {exit_codes}")
         logger.error("%s: its executor broke: %s", self._task_name, error, exc_info=error)
-        for task, done in not_begun:
-            done(self._handed_back(task))
+        for run in not_begun:
+            run.done(self._handed_back(run.task))
 
     def _end(self, executor: Executor, future: Future[Any]) -> None:
         error = None if future.cancelled() else future.exception()
         if isinstance(error, BrokenExecutor):
             self._broke(executor, error)
+            if interpreter_ends:  # its tasks come back when their leases end
+                return
         with self._lock:
-            waiting_for_it = self._tasks.pop(future, None)
+            run = self._runs.pop(future, None)
             if error is None and not future.cancelled():
                 self._backoff.reset()
-        if waiting_for_it:
-            task, done = waiting_for_it
-            done(self._handed_back(task) if future.cancelled() else self._finished(task, future))
+        if run:
+            run.done(self._handed_back(run.task) if future.cancelled() else self._finished(run.task, future))
+            self._kill_what_hangs(executor)
 
     def _finished(self, task: Task, future: Future[Any]) -> Finished:
         try:
@@ -194,6 +284,15 @@ def _made(make: Callable[[], Executor]) -> Executor:
     if not isinstance(executor, Executor):
         raise ConfigurationError(f"{expected}; {make!r} made {executor!r}")
     return executor
+
+
+def _shut_down(executor: Executor) -> None:
+    executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _holds_up_the_exit(executor: Executor) -> bool:
+    """Python's own are joined when the interpreter ends; of others nothing is known."""
+    return isinstance(executor, ThreadPoolExecutor | ProcessPoolExecutor) and not isinstance(executor, ProcessPool)
 
 
 def _reference(execute: Execute) -> tuple[str, str]:

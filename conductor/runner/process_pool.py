@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
@@ -13,20 +14,25 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, TypeVar
 
+from conductor.runner.slots import Flag
 from conductor.settings import positive_int
 
 T = TypeVar("T")
+
+interpreter_ends = Flag()
+"""Set before living pools are killed for it."""
 
 
 def process_pool(max_workers: int | None = None) -> Callable[[], ProcessPoolExecutor]:
     """For ``start_worker(executor=process_pool(4))``: functions run in that many processes; None: one per processor.
 
     The function must stand at the top of a module; a script starts its workers under ``if __name__ == "__main__":``.
-    With a batch_size over max_workers, tasks wait for a process while their leases run.
+    With a batch_size over max_workers, tasks wait for a process while their leases, and a ``timeout``, run.
 
     The processes are started all at once, anew and not by fork. They ignore SIGINT, so that Ctrl-C lets them finish
     their tasks; SIGTERM ends them: it is for the parent alone (systemd: ``KillMode=mixed``). They end with their
-    parent, however it ends. One that ends by itself takes the others with it: all their tasks fail.
+    parent, however it ends, and are killed when its interpreter ends, whatever they are doing. One that ends by itself
+    takes the others with it: all their tasks fail.
     """
     return partial(ProcessPool, None if max_workers is None else positive_int("max_workers", max_workers))
 
@@ -68,7 +74,11 @@ class _Context(SpawnContext):
 class ProcessPool(ProcessPoolExecutor):
     def __init__(self, max_workers: int | None) -> None:
         self._context = _Context()
-        super().__init__(max_workers, self._context)
+        size = max_workers or os.cpu_count() or 1
+        super().__init__(size, self._context)
+        # By its own measure, calls that wait for a busy process are on their way into it: too late to cancel them.
+        self._call_queue.full = partial(_are_busy, size, self._pending_work_items)  # type: ignore[attr-defined]
+        _alive.add(self)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Also starts all processes, and lets the base class know: it watches those that it had at its last wake-up,
@@ -91,3 +101,23 @@ class ProcessPool(ProcessPoolExecutor):
             else:
                 child.kill()
         return [child.exitcode for child in children if child.sentinel in ended]
+
+
+def _are_busy(size: int, calls: dict[int, Any]) -> bool:
+    return [call.future.running() for call in list(calls.values())].count(True) >= size
+
+
+_alive: weakref.WeakSet[ProcessPool] = weakref.WeakSet()
+
+
+def _end_with_interpreter() -> None:
+    interpreter_ends.set()
+    for pool in list(_alive):
+        pool.shutdown(wait=False, cancel_futures=True)
+        pool.kill()
+
+
+# concurrent.futures joins the thread of each pool, which waits for functions, before atexit's handlers run. What was
+# registered here last runs first: before its own, since that was registered when it was imported, above.
+threading._register_atexit(_end_with_interpreter)  # type: ignore[attr-defined]  # noqa: SLF001
+os.register_at_fork(after_in_child=_alive.clear)  # a forked child ends without its parent's processes

@@ -41,6 +41,7 @@ class Redelivery:
                 self._shared.client,
                 kept.task_name,
                 clock=self._shared.clock,
+                update_v2=self._shared.update_v2,
                 stopping=self._closed,
                 abandoned=self._closed,
                 left_behind=self._shared.left_behind,

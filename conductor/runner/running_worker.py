@@ -20,7 +20,7 @@ from conductor.runner.job import Job
 from conductor.runner.lease import Lease
 from conductor.runner.poll import Poller
 from conductor.runner.slots import Slots
-from conductor.runner.update import KEEP_AT_LEAST, OnResultLost, Parcel, Updater
+from conductor.runner.update import KEEP_AT_LEAST, OnResultLost, Parcel, Updater, UpdateV2
 from conductor.task_client import Delivery, TaskClient
 from conductor.task_result import Finished, Outcome, TaskResult, failed, finish, hand_back
 from conductor.worker import Worker
@@ -40,6 +40,7 @@ class Shared:
     """What the workers of one runner share. left_behind: set when a result is lost, or waits in the outbox."""
 
     client: TaskClient
+    update_v2: UpdateV2
     worker_id: str
     clock: Clock
     loop_thread: LoopThread
@@ -81,6 +82,7 @@ class RunningWorker:
             shared.client,
             worker.task_name,
             clock=shared.clock,
+            update_v2=shared.update_v2,
             stopping=self.slots.closed,
             abandoned=self._abandoned,
             left_behind=shared.left_behind,
@@ -121,8 +123,16 @@ class RunningWorker:
 
     def settle(self, seconds: float) -> None:
         """After ``abandon``: wait so long for answers that are under way, then name what has none as lost."""
-        self.slots.wait_for_errands(seconds)
+        if not self.slots.wait_for_errands(seconds):
+            name = self.worker.task_name
+            logger.error("%s: no answer to its last requests: what a poll got comes back when its lease ends", name)
         self._updater.give_up()
+
+    def join_pool(self, seconds: float) -> None:
+        """Wait so long until the end of its executor, if it has one, cannot disturb that of the interpreter."""
+        if self._pool is not None:
+            self._pool.close()  # as ``_end`` does, but perhaps only just now
+            self._pool.join(seconds)
 
     def _batch_poll(self, count: int, timeout: float) -> Delivery:
         worker = self.worker
@@ -201,15 +211,21 @@ class RunningWorker:
         return True
 
     def _start_in(self, pool: Pool, job: Job) -> None:
+        def begin() -> bool:
+            begins = job.begin()
+            if begins:
+                self._limit_time(job)
+                _recording.execution_started(self.worker.task_name)
+            return begins
+
         def done(finished: Finished) -> None:  # on a thread that is the executor's
             if self._claim(job):
                 self._errand(lambda: self._go_on(self._finish(job, finished)))
 
-        job.begin()
-        self._limit_time(job)
-        future = pool.run(job.task, self.slots.closed, job.lost, done)
-        _recording.execution_started(self.worker.task_name)
-        job.interrupt = job.cancel = future.cancel
+        future = pool.run(job.task, self.slots.closed, job.lost, begin, done)
+        job.interrupt, job.cancel = partial(pool.give_up, future), future.cancel
+        if job.is_claimed:  # its time limit came first
+            job.interrupt()
 
     def _work(self, first: Job) -> None:
         job: Job | None = first
@@ -240,14 +256,17 @@ class RunningWorker:
             job.time_limit = self._shared.timers.at(limit, lambda: self._time_out(job))
 
     def _time_out(self, job: Job) -> None:
-        """Fail the task and use its slot for others. A function's thread cannot be ended: it is lost."""
-        if not job.claim():
+        """Fail the task and use its slot for others. A function's thread cannot be ended: it is lost.
+
+        One that waits in its executor is cancelled, and so handed back.
+        """
+        if job.cancel() or not job.claim():
             return
         job.lost.set()
         job.interrupt()
         limit = self.worker.timeout or 0.0
-        fate = "cancelled"
-        if not self.worker.is_async:
+        fate = "cancelled" if self.worker.is_async else self._pool.loss if self._pool is not None else ""
+        if not fate:
             fate = "its thread is lost"
             _recording.count("threads_lost", self.worker.task_name)
         name, task_id = self.worker.task_name, job.task.task_id
@@ -275,9 +294,7 @@ class RunningWorker:
         """
         try:
             finished = finish(job.task, ended, self._shared.worker_id) if isinstance(ended, Outcome) else ended
-            self._record(job, finished)
-            if finished.error is not None:
-                self._log_failure(job.task, finished, ended.error if isinstance(ended, Outcome) else None)
+            self._tell(job, finished, ended.error if isinstance(ended, Outcome) else None)
             return self._next_job(self._send(job, finished.result))
         except Exception as error:
             _recording.count("uncaught", type(error).__name__)
@@ -300,6 +317,15 @@ class RunningWorker:
         delivery = self._updater.send(parcel)
         self._close(job)
         return delivery
+
+    def _tell(self, job: Job, finished: Finished, error: BaseException | None) -> None:
+        """Metrics and log. Never raises: a log handler that does must not keep the result from being sent."""
+        try:
+            self._record(job, finished)
+            if finished.error is not None:
+                self._log_failure(job.task, finished, error)
+        except Exception as bug:  # noqa: BLE001 - to log it would raise again
+            _recording.count("uncaught", type(bug).__name__)
 
     def _record(self, job: Job, finished: Finished) -> None:
         name, task_id = self.worker.task_name, job.task.task_id
@@ -349,7 +375,7 @@ class RunningWorker:
 
     def _log_failure(self, task: Task, finished: Finished, error: BaseException | None) -> None:
         logger.log(
-            logging.CRITICAL if isinstance(error, MemoryError) else logging.WARNING,
+            logging.CRITICAL if finished.error == MemoryError.__name__ else logging.WARNING,
             "%s failed: %r (task_id=%r workflow_instance_id=%r)",
             self.worker.task_name,
             finished.result.reason_for_incompletion,

@@ -24,8 +24,8 @@ from conductor.runner.leaks import Leaks
 from conductor.runner.redelivery import Redelivery
 from conductor.runner.running_worker import RunningWorker, Shared
 from conductor.runner.signals import LOOK_AGAIN, next_of, signals_into
-from conductor.runner.update import OnResultLost
-from conductor.settings import Duration, is_text, positive_int, seconds
+from conductor.runner.update import OnResultLost, UpdateV2
+from conductor.settings import Duration, is_name, positive_int, seconds
 from conductor.task_client import HttpTaskClient, TaskClient
 from conductor.transport import ApiClient
 from conductor.worker import Execute, Worker, WorkerKey, checked_poll_interval, checked_poll_timeout
@@ -38,6 +38,9 @@ logger = logging.getLogger(__name__)
 
 LAST_ANSWERS_WITHIN = 1.5
 """Seconds that a runner which must end now waits for the answers to its last requests."""
+
+POOLS_END_WITHIN = 1.0
+"""Seconds that a runner whose workers have ended waits for the processes of their executors."""
 
 
 class TaskRunner:
@@ -65,7 +68,7 @@ class TaskRunner:
         outbox: str | os.PathLike[str] | None = None,
         on_result_lost: OnResultLost | None = None,
     ) -> None:
-        if worker_id is not None and (not isinstance(worker_id, str) or not worker_id or not is_text(worker_id)):
+        if worker_id is not None and not is_name(worker_id):
             raise ConfigurationError(f"worker_id must be None or a name, not {worker_id!r}")
         self._shutdown_timeout = seconds("shutdown_timeout", shutdown_timeout)
         self._worker_id = worker_id or socket.gethostname()
@@ -123,9 +126,11 @@ class TaskRunner:
             for as long as it runs and its final result is not accepted.
         timeout: what one execution may take, seconds or timedelta; then the task is reported as FAILED and its slot is
             free. The function is asked to stop (``task_context().lost``; a coroutine is cancelled), but a thread that
-            hangs stays until the process ends.
+            hangs stays until the process ends; an executor that a callable made is replaced. In processes the time
+            counts from when the task is given to them.
         executor: where to run a ``def`` function, instead of on the runner's threads; or a callable that makes one,
-            which the runner then also closes, and makes again when it breaks. See ``process_pool``.
+            which the runner then also closes, and makes again when it breaks. Python's own ThreadPoolExecutor and
+            ProcessPoolExecutor keep the process from ending while a function runs in them. See ``process_pool``.
 
         The same task name and domain twice is a ConfigurationError, as is any argument that cannot work.
         """
@@ -260,6 +265,7 @@ class TaskRunner:
                     if signals > 1:
                         return self._abandon(alive)
                     self.shutdown()
+        self._join_pools(POOLS_END_WITHIN)
         return not self._left_behind.is_set()
 
     def _locked(self) -> threading.Lock:
@@ -280,6 +286,7 @@ class TaskRunner:
             outbox = None if self._outbox_path is None else self._open_outbox(self._outbox_path)
             self._shared = Shared(
                 self._client,
+                UpdateV2(self._clock),
                 self._worker_id,
                 self._clock,
                 LoopThread("conductor-loop"),
@@ -317,9 +324,18 @@ class TaskRunner:
             self._redelivery.close()
         for running in abandoned_now:
             running.settle(until - time.monotonic())
+        self._join_pools(until - time.monotonic())
         atexit.unregister(self._warn_at_exit)  # it is said already
         self._warn_of_leaks()
         return False
+
+    def _join_pools(self, seconds: float) -> None:
+        """Of the workers that have ended, or never will."""
+        until = time.monotonic() + seconds
+        with self._locked():
+            over = [each for each in self._workers.values() if each.slots.ended or each.drain_until == -math.inf]
+        for running in over:
+            running.join_pool(until - time.monotonic())
 
     def _warn_of_leaks(self) -> None:
         if self._leaks is not None:

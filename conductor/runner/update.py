@@ -39,6 +39,7 @@ from conductor.errors import (
     TransportError,
 )
 from conductor.models import TaskResultStatus, TaskStatus
+from conductor.runner.trouble import Trouble
 from conductor.task_client import Delivery, TaskClient, says_task_is_gone, says_update_and_poll_is_missing
 from conductor.task_result import TaskResult, failed
 
@@ -83,6 +84,40 @@ class Parcel:
         return self.result.status != TaskResultStatus.IN_PROGRESS
 
 
+class UpdateV2:
+    """Whether the server has update-v2, as far as a runner knows. Thread-safe."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()  # guards the next
+        self._again_at: float | None = None  # set while it is missing
+
+    def may_be_tried(self) -> bool:
+        """While it is missing, one caller may try it each PROBE_V2_EVERY."""
+        if self._again_at is None:
+            return True
+        with self._lock:
+            now = self._clock.now()
+            if self._again_at is None or now < self._again_at:
+                return self._again_at is None
+            self._again_at = now + PROBE_V2_EVERY
+            return True
+
+    def is_missing(self) -> bool:
+        """Returns whether that is news."""
+        with self._lock:
+            is_news = self._again_at is None
+            self._again_at = self._clock.now() + PROBE_V2_EVERY
+            return is_news
+
+    def is_there(self) -> None:
+        self._again_at = None
+
+
+class CannotBeSentError(ConductorError):
+    """Encoding or sending a result ended in something else than an answer, or the lack of one."""
+
+
 class Updater:
     """Sends the results of one task type. Thread-safe.
 
@@ -96,6 +131,7 @@ class Updater:
         task_name: str,
         *,
         clock: Clock,
+        update_v2: UpdateV2,
         stopping: threading.Event,
         abandoned: threading.Event,
         left_behind: threading.Event,
@@ -110,7 +146,8 @@ class Updater:
         self._left_behind = left_behind
         self._outbox = outbox
         self._on_result_lost = on_result_lost
-        self._v2_again_at = 0.0
+        self._update_v2 = update_v2
+        self._trouble = Trouble(task_name, "results are not accepted, and are sent again", "results are accepted again")
         self._in_hand: set[Parcel] = set()  # its operations are atomic: whoever takes a parcel out tells its end
 
     def give_up(self) -> None:
@@ -120,6 +157,14 @@ class Updater:
 
     def send(self, parcel: Parcel) -> Delivery:
         """Blocks until the result is accepted, refused for good, discarded or given up."""
+        try:
+            return self._send(parcel)
+        except Exception as error:
+            _recording.count("uncaught", type(error).__name__)
+            logger.exception("a bug kept a result from being sent (task_id=%r)", parcel.result.task_id)
+            return self._refused(parcel, CannotBeSentError(f"{type(error).__name__} while it was sent"))
+
+    def _send(self, parcel: Parcel) -> Delivery:
         if parcel.is_terminal and self._outbox is not None and not parcel.stored:
             parcel.stored = self._outbox.commit(self._task_name, parcel.result)
         self._in_hand.add(parcel)
@@ -132,12 +177,15 @@ class Updater:
                     return self._refused(parcel, error)
                 first_failure = parcel.last_error is None
                 parcel.last_error = error
+                if not first_failure:
+                    self._trouble.met(error)
                 # A kept connection may have ended just then. Of a result that arrived nothing is lost: see the table.
                 again_at_once = first_failure and parcel.is_terminal and isinstance(error, TransportError)
                 if not again_at_once and not self._wait(parcel, backoff, error):
                     self._given_up(parcel)
                     return NOTHING
             else:
+                self._trouble.over()
                 if self._take(parcel) and parcel.stored and self._outbox is not None:
                     self._outbox.delete(parcel.result)
                 return delivery
@@ -146,14 +194,17 @@ class Updater:
         if parcel.last_error is not None and not parcel.is_terminal and not self._is_as_delivered(parcel):
             return NOTHING
         with parcel.attempt():
-            if parcel.may_poll() and self._clock.now() >= self._v2_again_at:
+            if parcel.may_poll() and self._update_v2.may_be_tried():
                 try:
-                    return self._timed(self._client.update_and_poll, parcel.result)
+                    delivery = self._timed(self._client.update_and_poll, parcel.result)
                 except ApiError as error:
                     if not says_update_and_poll_is_missing(error):
                         raise
-                    self._v2_again_at = self._clock.now() + PROBE_V2_EVERY
-                    logger.warning("%s: the server has no update-v2, plain updates it is: %s", self._task_name, error)
+                    if self._update_v2.is_missing():
+                        logger.warning("the server has no update-v2, plain updates it is: %s", error)
+                else:
+                    self._update_v2.is_there()
+                    return delivery
             self._timed(self._client.update, parcel.result)
             return NOTHING
 
@@ -197,8 +248,11 @@ class Updater:
             if not gone:
                 self._left_behind.set()
             return NOTHING
-        size = len(msgspec.json.encode(parcel.result))
-        reason = f"the server refused the result, of {size} bytes of JSON: {error}"
+        if isinstance(error, CannotBeSentError):
+            reason = f"the result cannot be sent: {error}"
+        else:
+            size = len(msgspec.json.encode(parcel.result))
+            reason = f"the server refused the result, of {size} bytes of JSON: {error}"
         replacement = failed(
             parcel.result.task_id,
             parcel.result.workflow_instance_id,

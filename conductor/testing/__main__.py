@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sqlite3
 import sys
 import threading
 
+from conductor.errors import ConfigurationError
 from conductor.testing.dev_server import DevServer
 
 
@@ -20,17 +22,24 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    server = DevServer(options.port, host=options.host, db=options.db)
     try:
-        server.start()
+        server = DevServer(options.port, host=options.host, db=options.db).start()
+    except ConfigurationError as error:
+        return _refused(2, str(error))
+    except sqlite3.Error as error:
+        return _refused(2, f"--db {options.db}: {error}")
     except OSError as error:
-        print(f"conductor.testing: cannot listen on {options.host}:{options.port}: {error}", file=sys.stderr)  # noqa: T201
-        return 1
+        return _refused(1, f"cannot listen on {options.host}:{options.port}: {error}")
     with server:
         print(server.url, flush=True)  # noqa: T201
         print(f"the page for the browser: {server.url.removesuffix('api')}   (Ctrl-C ends it)", flush=True)  # noqa: T201
         stop.wait()
     return 0
+
+
+def _refused(code: int, message: str) -> int:
+    print(f"conductor.testing: {message}", file=sys.stderr)  # noqa: T201
+    return code
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import time
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
+from conductor.errors import ConfigurationError
 from conductor.testing.answers import error
 from conductor.testing.clock import Clock, LiveClock
 from conductor.testing.engine import Engine
@@ -54,7 +55,7 @@ class DevServer:
     db: a file keeps everything over a restart. clock: instead of a ``LiveClock``. key: an AuthenticationSettings;
     calls then need a token of POST /token, good for token_seconds. hold_until_count: long polls wait for as many tasks
     as they ask for, as servers on SQL databases do. update_v2: "404", "405" or "500" imitate the servers that do not
-    have it. retention: how many finished workflows are kept.
+    have it. retention: how many finished workflows are kept. ConfigurationError for what cannot work.
     """
 
     def __init__(
@@ -70,8 +71,16 @@ class DevServer:
         update_v2: bool | Literal["404", "405", "500"] = True,
         retention: int = 10_000,
     ) -> None:
-        if update_v2 not in FORMS_OF_V2:
-            raise ValueError(f"update_v2 must be one of {FORMS_OF_V2}, not {update_v2!r}")
+        for name, value, works, description in (
+            ("port", port, _is_whole(port) and 0 <= port <= 65535, "a whole number from 0 to 65535"),
+            ("host", host, _is_host(host), "a host name or an address"),
+            ("retention", retention, _is_whole(retention) and retention > 0, "a whole number of 1 or more"),
+            ("update_v2", update_v2, update_v2 in FORMS_OF_V2, f"one of {FORMS_OF_V2}"),
+        ):
+            if not works:
+                raise ConfigurationError(f"{name} must be {description}, not {value!r}")
+        if not isinstance(key, AccessKey | None):
+            raise ConfigurationError(f"key must be an AuthenticationSettings, not a {type(key).__name__}")
         self._host = host
         self._port = port
         self._db = os.fspath(db)
@@ -140,6 +149,17 @@ class DevServer:
     def _cut_connections(self) -> None:
         if self._running is not None:
             self._running.http.drop_connections()
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_host(value: object) -> bool:
+    try:
+        return isinstance(value, str) and value.isprintable() and " " not in value and bool(value.encode("idna"))
+    except UnicodeError:  # which a socket would turn into a TypeError
+        return False
 
 
 class _Running:

@@ -6,7 +6,7 @@ import hmac
 import secrets
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from conductor.testing.answers import as_json, error
 from conductor.testing.http_wire import Response
@@ -14,6 +14,7 @@ from conductor.testing.http_wire import Response
 FORGET_AFTER = 1_000  # tokens; what is forgotten is refused as unknown instead of as expired
 
 
+@runtime_checkable
 class AccessKey(Protocol):
     """E.g. AuthenticationSettings."""
 

@@ -32,6 +32,8 @@ class Response:
 
     def decode(self, decoder: Decoder[T]) -> T:
         """The body read by the decoder; UndecodableResponse when it is something else."""
+        if not self.content:
+            raise UndecodableResponse(self.method, self.template, self.status, "no body")
         try:
             return decoder.decode(self.content)
         except (msgspec.DecodeError, RecursionError) as error:

@@ -1,10 +1,13 @@
 """How JSON is read."""
 
-from typing import Any, Generic, TypeVar
+import re
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
 T = TypeVar("T")
+
+_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]')
 
 
 class Decoder(Generic[T]):
@@ -30,6 +33,31 @@ class Decoder(Generic[T]):
             return msgspec.convert(_without_nulls(msgspec.json.decode(content), self._shape), self._type)
         except UnicodeDecodeError as error:
             raise msgspec.DecodeError("text that is not UTF-8") from error
+        except RecursionError:
+            if self._type is msgspec.Raw:
+                return cast("T", msgspec.Raw(bytes(content)))
+            if self._type == list[msgspec.Raw]:
+                return cast("T", [msgspec.Raw(item) for item in parts(bytes(content))])
+            raise
+
+
+def parts(container: bytes) -> list[bytes]:
+    """The items of a JSON array, or the members of an object, unread: one may be nested too deep to be read."""
+    found: list[bytes] = []
+    depth, begin = 0, 0
+    for mark in _MARKS.finditer(container):
+        kind = mark.group()
+        if kind in (b"[", b"{"):
+            depth += 1
+            begin = mark.end() if depth == 1 else begin
+        elif kind in (b"]", b"}"):
+            depth -= 1
+        if (depth == 0 and kind in (b"]", b"}")) or (depth == 1 and kind == b","):
+            found.append(container[begin : mark.start()])
+            begin = mark.end()
+    if depth:
+        raise msgspec.DecodeError("JSON that is cut off")
+    return found
 
 
 def _without_nulls(value: Any, shape: msgspec.inspect.Type) -> Any:

@@ -313,6 +313,16 @@ def test_s14_a_login_page_does_not_mean_that_a_result_is_accepted(server, runner
     check_not_accepted(server, runner, clock, lost, Html())
 
 
+@pytest.mark.parametrize("page", ["<!DOCTYPE html>Please log in", "\n<html>", "Please log in. " * 50])
+def test_s14_a_page_of_another_type_does_not_mean_so_either(server, runner, clock, lost, page):
+    server.fault("update_v2", MISSING_ROUTE)
+    server.fault("update", Status(200, page, {"Content-Type": "text/plain"}), first=2)
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    clock.run_until(lambda: server.accepted == {"t1": COMPLETED})
+    assert (server.counts["update"], lost) == (3, [])
+
+
 @pytest.mark.parametrize("body", ['{"tasks": []}', "{}", "true", '"[]"', "7"])
 def test_s15_another_json_than_a_list_is_an_error(server, runner, clock, counted, body):
     check_backed_off_from(server, runner, clock, counted, Status(200, body))

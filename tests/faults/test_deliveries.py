@@ -58,6 +58,17 @@ def test_s19_an_answer_that_is_nested_too_deep_is_an_error_as_any_other(server, 
 # S20 to S24: odd tasks
 
 
+def test_an_answer_with_far_more_tasks_than_asked_for_is_refused_as_a_whole(server, runner, clock, counted):
+    flood = [{"taskId": f"x{n}", "workflowInstanceId": "w"} for n in range(3000)]
+    server.fault("poll", Status(200, flood), first=2)
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    clock.run_until(lambda: server.accepted)
+    assert server.accepted == {"t1": COMPLETED}
+    assert server.counts["any_update"] == 1
+    assert counted("task_poll_error_total", taskType="t", exception="DecodeError") == 2
+
+
 def tasks(*members):
     """An action: these tasks, whatever is in the queues."""
     ids = ({"taskId": f"x{n}", "workflowInstanceId": f"w{n}"} for n in range(len(members)))

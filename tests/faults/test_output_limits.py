@@ -43,6 +43,12 @@ def test_w8_nan_and_infinity_are_refused_wherever_they_are(number):
         assert refusal_of(value) == f"{path}: NaN and infinity have no JSON form"
 
 
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, Float64("nan")])
+def test_w8_nan_and_infinity_are_refused_as_keys_too(number):
+    assert refusal_of({"rates": [{"a": 1, number: 2}]}) == "rates[0]: a key that is NaN or infinite has no JSON form"
+    assert output_of({"nan": 1, "-inf": 2, 0.5: 3}) == {"nan": 1, "-inf": 2, "0.5": 3}
+
+
 @repeatably
 @given(st.recursive(st.floats() | st.none() | st.just("NaN"), lambda inner: st.lists(inner) | st.tuples(inner, inner)))
 def test_w8_no_nan_arrives_as_null(value):
@@ -130,7 +136,7 @@ def test_w12_text_and_bytes_arrive_whole_and_half_characters_are_refused(text, d
         assert output_of({"a": text, "k" + text: 1}) == {"a": text, "k" + text: 1}
     else:
         assert refusal_of({"a": [text]}) == "a[0]: text that is not valid Unicode"
-        assert refusal_of({"a": {text: 1}}).startswith("a: a key")
+        assert refusal_of({"a": {text: 1}}) == "a: text that is not valid Unicode"
 
 
 @repeatably

@@ -4,6 +4,7 @@ reason has the path of the value that does not.
 
 import base64
 import collections
+import dataclasses
 import datetime as dt
 import decimal
 import pathlib
@@ -40,6 +41,13 @@ def pydantic_order():
     return pydantic.create_model("Order", keys=list[str], when=dt.date)(keys=["k"], when=dt.date(2026, 1, 2))
 
 
+@dataclasses.dataclass
+class Partly:
+    a: int
+    _b: int = 2
+    c: int = dataclasses.field(init=False, default=3)
+
+
 @pytest.mark.parametrize(
     ("value", "output"),
     [
@@ -60,6 +68,8 @@ def pydantic_order():
         ({1: "a", Colour.RED: "b"}, {"1": "a", "red": "b"}),
         ({"s": Text("a"), "f": Float64(0.5), Text("k"): 1}, {"s": "a", "f": 0.5, "k": 1}),
         ({"the word": "null"}, {"the word": "null"}),
+        ({"d": decimal.Decimal("NaN")}, {"d": "NaN"}),
+        (Partly(1), {"a": 1, "_b": 2}),
     ],
 )
 def test_w7_values_arrive_as_the_table_says(value, output):
@@ -70,6 +80,38 @@ def test_w7_values_arrive_as_the_table_says(value, output):
 def test_w7_models_of_other_libraries_arrive_as_their_fields(make):
     assert output_of(make()) == {"keys": ["k"], "when": "2026-01-02"}
     assert output_of({"order": [make()]}) == {"order": [{"keys": ["k"], "when": "2026-01-02"}]}
+
+
+def test_w7_of_an_attrs_object_go_out_the_attributes_without_an_underscore():
+    attrs = pytest.importorskip("attrs")
+    value = attrs.make_class("Partly", ["a", "_b"])(1, 2)
+    value.more = 3
+    assert output_of(value) == {"a": 1, "more": 3}
+
+
+def test_w7_values_of_pydantics_own_types_arrive_as_their_text():
+    pydantic = pytest.importorskip("pydantic")
+
+    class Password(pydantic.SecretStr):
+        pass
+
+    types_of = {"url": pydantic.HttpUrl, "dsn": pydantic.PostgresDsn, "secret": pydantic.SecretStr, "own": Password}
+    model = pydantic.create_model("Account", **types_of)
+    account = model(url="http://host/x", dsn="postgres://host/db", secret="hush", own="hush")
+    written = {"url": "http://host/x", "dsn": "postgres://host/db", "secret": "**********", "own": "**********"}
+    assert output_of(account) == written
+    assert output_of({"accounts": [account], account.url: 1}) == {"accounts": [written], "http://host/x": 1}
+
+
+def test_w7_what_else_comes_from_pydantic_is_refused():
+    pydantic = pytest.importorskip("pydantic")
+    model = pydantic.create_model("Order", keys=list[str])
+    with pytest.raises(pydantic.ValidationError) as caught:
+        model(keys="k")
+    assert refusal_of({"a": model}) == "a: ModelMetaclass has no JSON form"
+    assert refusal_of({"a": caught.value}) == "a: ValidationError has no JSON form"
+    old_model = pytest.importorskip("pydantic.v1").create_model("Old", keys=(list, []))
+    assert refusal_of({"a": old_model()}) == "a: Old has no JSON form"
 
 
 def as_written(value, text):

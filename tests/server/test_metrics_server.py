@@ -32,6 +32,18 @@ def test_metrics_are_served_at_the_endpoint_and_nowhere_else():
             scrape(server, "/metrics")
 
 
+def test_what_is_no_settings_and_no_registry_is_refused_by_name():
+    with pytest.raises(ConfigurationError, match="settings must be a MetricsSettings, not 'x'"):
+        provide_metrics("x")
+    with pytest.raises(ConfigurationError, match="registry must be a CollectorRegistry, not 'x'"):
+        provide_metrics(ANY_PORT, "x")
+
+
+def test_a_host_that_no_name_service_could_know_is_refused():
+    with pytest.raises(ConfigurationError, match=r"metrics cannot be served on a\.\.b\u00e4:0"):
+        provide_metrics(MetricsSettings(port=0, host="a..b\u00e4"))
+
+
 def test_the_text_format_is_served_whatever_is_asked_for():
     with provide_metrics(ANY_PORT) as server:
         content_type, text = scrape(server, accept="application/openmetrics-text; version=1.0.0")

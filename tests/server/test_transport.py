@@ -116,7 +116,7 @@ def test_every_error_status_has_its_class(stub, api_client, status, kind):
         ("120", 120.0),
         (" 7 ", 7.0),
         ("3600000", 3_600_000.0),
-        ("9" * 400, None),
+        ("9" * 400, 1e9),
         ("-1", None),
         ("1.5", None),
         ("nan", None),
@@ -182,12 +182,44 @@ def test_an_error_shows_neither_token_nor_secret(stub, with_key):
     assert caught.value.message == "token *** of *** is odd"
 
 
+def test_an_error_shows_no_words_of_headers_that_the_user_sends_and_no_key(stub):
+    stub.answers[TOKEN].append(token("abc.def"))
+    stub.answers[GET_TASK].append(error(400, "key the-key-of-mine: bad credential Bearer users-own-token"))
+    key, headers = AuthenticationSettings("the-key-of-mine", "the-secret"), {"Proxy-Auth": "Bearer users-own-token"}
+    with ApiClient(key, HttpSettings(stub.url, headers=headers)) as client, pytest.raises(ApiError) as caught:
+        TaskExecutor(client).get_task("t")
+    assert caught.value.message == "key ***: bad credential Bearer ***"
+
+
+def test_the_host_of_a_redirect_is_shown_without_a_password(stub, api_client):
+    stub.answers[GET_TASK].append(Answer(302, headers={"Location": "http://user:password@other.example:81/x"}))
+    with pytest.raises(ApiError) as caught:
+        TaskExecutor(api_client).get_task("t")
+    assert caught.value.message == "a redirect to other.example:81, which is not followed"
+
+
+def test_a_token_that_does_not_come_is_not_waited_for_as_long_as_an_answer(stub, monkeypatch):
+    monkeypatch.setattr("conductor.transport.SHORT_TIMEOUT", 0.2)
+    stub.answers[TOKEN].append(Answer(delay=1.5))
+    with ApiClient(KEY, HttpSettings(stub.url, read_timeout=20)) as client:
+        started = time.monotonic()
+        with pytest.raises(TransportError, match="POST /token: ReadTimeoutError"):
+            TaskExecutor(client).get_task("t")
+        assert time.monotonic() - started < 1
+
+
 @pytest.mark.parametrize(
     "body", ["", "{", "[]", '{"taskId": 5}', '{"taskId": "t"}', "<html>", b"\xff\xfe", "[" * 100_000]
 )
 def test_a_success_that_is_no_task_is_a_decode_error(stub, api_client, body):
     stub.answers[GET_TASK].append(Answer(body=body))
     with pytest.raises(DecodeError, match="GET /tasks/{task_id} answered 200: "):
+        TaskExecutor(api_client).get_task("t")
+
+
+def test_a_success_without_a_body_is_called_so(stub, api_client):
+    stub.answers[GET_TASK].append(Answer(204))
+    with pytest.raises(DecodeError, match="answered 204: no body"):
         TaskExecutor(api_client).get_task("t")
 
 

@@ -52,10 +52,14 @@ def threads():
         yield executor
 
 
+def begin():
+    return True
+
+
 def start(pool, a_task=None, stopping=None, lost=None):
     """Returns the future and a queue of what done was called with."""
     finished = queue.Queue()
-    future = pool.run(a_task or task(), stopping or Flag(), lost or Flag(), finished.put)
+    future = pool.run(a_task or task(), stopping or Flag(), lost or Flag(), begin, finished.put)
     return future, finished
 
 
@@ -145,6 +149,31 @@ def test_a_task_that_is_cancelled_before_it_begins_is_handed_back_once(threads, 
     gate.set()
     assert result.get(timeout=20).result.output_data == {"result": True}
     assert handed_back.empty()
+
+
+def test_a_task_that_was_taken_back_meanwhile_does_not_begin(threads):
+    ran, handed_back = [], queue.Queue()
+    pool = Pool("t", ran.append, threads, "me")
+    pool.run(task(), Flag(), Flag(), lambda: False, handed_back.put)
+    assert sent(handed_back.get(timeout=20)) == HANDED_BACK
+    assert ran == []
+
+
+def test_behind_a_task_that_was_given_up_the_others_are_handed_back_and_new_ones_run(gate):
+    made = []
+    pool = Pool("t", lambda task: gate.wait(20), lambda: made.append(ThreadPoolExecutor(1)) or made[-1], "me")
+    hanging, late = start(pool)
+    _, behind = start(pool, task("t2"))
+    pool.give_up(hanging)
+    pool.give_up(hanging)
+    assert sent(behind.get(timeout=20)) == HANDED_BACK
+    _, in_another = start(pool, task("t3"))
+    eventually(lambda: made[1]._threads)
+    gate.set()
+    for finished in late, in_another:
+        assert sent(finished.get(timeout=20)) == (TaskResultStatus.COMPLETED, None)
+    assert len(made) == 2
+    pool.close()
 
 
 def test_an_executor_that_its_owner_shut_down_takes_no_task_and_loses_none(gate):
@@ -285,11 +314,11 @@ def test_when_an_executor_breaks_its_pool_can_be_used_and_closed_at_once():
 
     def done(finished):
         with pytest.raises(RuntimeError):
-            pool.run(task(), Flag(), Flag(), done)
+            pool.run(task(), Flag(), Flag(), begin, done)
         pool.close()
         seen.put(finished.error)
 
-    pool.run(task(), Flag(), Flag(), done)
+    pool.run(task(), Flag(), Flag(), begin, done)
     assert seen.get(timeout=20) == "BrokenThreadPool"
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+import conductor
 from conductor import AuthenticationSettings, ConfigurationError, HttpSettings, MetricsSettings
 from conductor.settings import path_segment
 
@@ -47,10 +48,26 @@ def test_a_header_that_cannot_be_sent_is_refused_without_its_value(headers):
     assert "Y: b" not in str(caught.value)
 
 
+@pytest.mark.parametrize("headers", [[("X", "hush")], "hush", 5, []])
+def test_headers_that_are_no_mapping_are_refused_without_their_values(headers):
+    with pytest.raises(ConfigurationError, match=f"headers must be a mapping, not {type(headers).__name__}") as caught:
+        HttpSettings(headers=headers)
+    assert "hush" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["ca_file", "client_cert"])
 def test_a_file_that_is_not_there_is_refused_by_name(name, tmp_path):
     with pytest.raises(ConfigurationError, match=name):
         HttpSettings(**{name: tmp_path / "missing.pem"})
+
+
+@pytest.mark.parametrize("name", ["ca_file", "client_cert", "client_key"])
+@pytest.mark.parametrize("file", [3, b"-----BEGIN hush", ["hush"]])
+def test_what_is_no_files_path_is_refused_by_name_and_not_shown(name, file):
+    certificate = {"client_cert": PEM} if name == "client_key" else {}
+    with pytest.raises(ConfigurationError, match=f"{name} must be .* not {type(file).__name__}") as caught:
+        HttpSettings(**certificate, **{name: file})
+    assert "hush" not in str(caught.value)
 
 
 def test_a_client_key_alone_is_refused(tmp_path):
@@ -107,7 +124,7 @@ def test_half_a_key_in_the_environment_is_refused(monkeypatch):
 
 PEM = "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----"
 WITH_SECRETS = [
-    AuthenticationSettings("key", "hush"),
+    AuthenticationSettings("hush of the id", "hush"),
     HttpSettings(
         "http://host",
         headers={"X-Team": "hush"},
@@ -137,7 +154,12 @@ def test_a_certificate_and_its_key_may_be_texts():
 
 
 @pytest.mark.parametrize(
-    "bad", [{"port": -1}, {"port": 65536}, {"port": "2112"}, {"port": True}, {"endpoint": "metrics"}, {"host": ""}]
+    "bad",
+    [
+        *({"port": port} for port in (-1, 65536, "2112", True)),
+        *({"endpoint": endpoint} for endpoint in ("metrics", "", "/a b", "/x?y", "/x#y", "/\ud800", "/\u2028", 5)),
+        *({"host": host} for host in ("", " ", "a b", "a\nb", "a\x85b", None)),
+    ],
 )
 def test_metrics_settings_that_cannot_work_are_refused_by_name(bad):
     with pytest.raises(ConfigurationError, match=next(iter(bad))):
@@ -147,3 +169,16 @@ def test_metrics_settings_that_cannot_work_are_refused_by_name(bad):
 @pytest.mark.parametrize("value", ["simple_task", "my task", "ä", "a.b", "...", "%2F", "a:b"])
 def test_what_can_stand_in_a_path_is_taken(value):
     assert path_segment("task_name", value) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", " ", "   ", ".", "..", "a/b", "a\\b", "a\n", "a\x7f", "a\x85b", "a\u2028b", "\ufeffa", "\ud800", None, 5],
+)
+def test_what_nobody_could_see_or_send_in_a_path_is_refused_by_name(value):
+    with pytest.raises(ConfigurationError, match="task_name must be a name"):
+        path_segment("task_name", value)
+
+
+def test_a_listing_of_the_package_names_what_is_loaded_later():
+    assert {"provide_metrics", "process_pool", "MetricsCollector", "TaskRunner", "__name__"} <= set(dir(conductor))

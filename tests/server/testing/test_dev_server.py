@@ -15,6 +15,7 @@ from conductor import (
     ApiClient,
     AuthenticationError,
     AuthenticationSettings,
+    ConfigurationError,
     HttpSettings,
     NonRetryableError,
     TaskExecutor,
@@ -324,6 +325,37 @@ def test_the_module_says_when_the_port_is_in_use(server):
     assert done.stderr.startswith(f"conductor.testing: cannot listen on 127.0.0.1:{port}: ")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--port", "70000"], "port must be a whole number from 0 to 65535, not 70000"),
+        (["--port", "-1"], "port must be a whole number from 0 to 65535, not -1"),
+        (["--host", "a b"], "host must be a host name or an address, not 'a b'"),
+        (["--port", "0", "--db", "/nonexistent/x.db"], "--db /nonexistent/x.db: unable to open database file"),
+    ],
+)
+def test_the_module_says_in_one_line_what_cannot_work(arguments, message):
+    command = [sys.executable, "-m", "conductor.testing", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (2, f"conductor.testing: {message}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("port", port) for port in ("x", -1, 70_000, True, None)),
+        *(("host", host) for host in ("", " ", "a b", "a\nb", "a..\u00e4", None)),
+        *(("retention", retention) for retention in (0, -1, "1", True)),
+        *(("key", key) for key in (("K", "hush"), "hush", 5)),
+        ("update_v2", "403"),
+    ],
+)
+def test_what_a_server_cannot_work_with_is_refused_when_it_is_made(name, value):
+    with pytest.raises(ConfigurationError, match=f"^{name} must be ") as caught:
+        DevServer(**{name: value})
+    assert "hush" not in str(caught.value)
+
+
 def test_the_http_side_shares_no_code_with_the_client_that_it_tests():
     package = Path(dev_server.__file__).parent
     seen, pending = set(), ["dev_server"]
@@ -336,7 +368,8 @@ def test_the_http_side_shares_no_code_with_the_client_that_it_tests():
             if isinstance(node, ast.Import | ast.ImportFrom):
                 for module in [each.name for each in node.names] if isinstance(node, ast.Import) else [node.module]:
                     first, _, rest = module.partition(".")
-                    assert first in sys.stdlib_module_names or module.startswith("conductor.testing"), (name, module)
+                    allowed = first in sys.stdlib_module_names or module.startswith("conductor.testing")
+                    assert allowed or module == "conductor.errors", (name, module)  # their names are no behaviour
                     if rest.startswith("testing."):
                         pending.append(rest.removeprefix("testing."))
                     elif module == "conductor.testing":

@@ -277,8 +277,3 @@ def test_a_port_in_use_is_an_error_and_leaves_nothing_behind(server):
     with pytest.raises(OSError, match="in use"):
         DevServer(urlsplit(server.url).port).start()
     assert threading.active_count() == before
-
-
-def test_what_update_v2_may_be_is_checked():
-    with pytest.raises(ValueError, match="update_v2 must be one of"):
-        DevServer(update_v2="403")

@@ -1,0 +1,64 @@
+"""What worker functions leave behind is named if the interpreter waits for it when the process ends."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from conductor.runner.leaks import Leaks
+from support.waiting import eventually
+
+
+@pytest.fixture
+def gate():
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+def in_a_daemon(function):
+    """As on a task's thread, whose threads are daemons, too."""
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    thread.join()
+
+
+def said(caplog):
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_a_busy_thread_of_an_executor_is_named_though_it_is_a_daemon(gate, caplog):
+    leaks = Leaks()
+    in_a_daemon(lambda: ThreadPoolExecutor(1, "leaked").submit(gate.wait))
+    leaks.warn(has_executors=False)
+    assert said(caplog) == ["left running, and keeps this process from ending: thread leaked_0"]
+
+
+@pytest.mark.parametrize("start", [in_a_daemon, lambda function: function()], ids=["daemon", "no daemon"])
+def test_an_idle_thread_of_an_executor_ends_by_itself(start, caplog):
+    leaks, executor = Leaks(), ThreadPoolExecutor(1, "kept")
+    start(lambda: executor.submit(int))
+
+    def is_silent():
+        caplog.clear()
+        leaks.warn(has_executors=False)
+        return said(caplog) == []
+
+    eventually(is_silent)
+    executor.shutdown()
+
+
+def test_other_daemons_and_what_was_there_before_are_not_named(gate, caplog):
+    before = threading.Thread(target=gate.wait)
+    before.start()
+    leaks = Leaks()
+    threading.Thread(target=gate.wait, daemon=True).start()
+    leaks.warn(has_executors=False)
+    assert said(caplog) == []
+
+
+def test_of_workers_with_executors_nothing_is_known(gate, caplog):
+    leaks = Leaks()
+    threading.Thread(target=gate.wait).start()
+    leaks.warn(has_executors=True)
+    assert said(caplog) == []
