@@ -65,7 +65,7 @@ class Outbox:
         self._lock = threading.Lock()  # guards the connection: one statement at a time, and none after its end
         try:
             self.path = str(Path(path).absolute())  # whatever a worker function makes of the current directory
-            self._db = sqlite3.connect(self.path, LOCKED_FOR, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(self.path, timeout=LOCKED_FOR, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()
             except sqlite3.Error:

@@ -37,7 +37,7 @@ def test_w10_an_output_of_any_depth_arrives_or_is_refused_with_its_path(server, 
 
 @pytest.mark.parametrize("levels", [999, 100_000])
 @pytest.mark.parametrize("operation", ["poll", "update_v2"])
-def test_s19_a_task_that_is_nested_too_deep_fails_and_costs_no_other(server, runner, levels, operation):
+def test_s19_a_task_that_is_nested_too_deep_to_be_read_fails_and_costs_no_other(server, runner, levels, operation):
     def deepen(exchange):
         answer = exchange.apply()
         exchange.send(replace(answer, body=answer.content.replace(b'"DEEP"', b"[" * levels + b"]" * levels)))
@@ -47,5 +47,8 @@ def test_s19_a_task_that_is_nested_too_deep_fails_and_costs_no_other(server, run
     deep = server.add_task("t", inputData={"a": 'not "the" [end}', "deep": "DEEP"})
     ids += server.add_tasks("t", 1)
     runner.start_worker("t", lambda task: None, batch_size=3 if operation == "poll" else 1)
-    eventually(lambda: server.accepted == {**dict.fromkeys(ids, COMPLETED), deep: FAILED})
-    assert "the worker cannot read this task" in server.task(deep)["reasonForIncompletion"]
+    eventually(lambda: server.accepted.keys() == {*ids, deep})
+    ends = dict(server.accepted)
+    if ends.pop(deep) == FAILED or levels > 1000:  # some Pythons can follow 999
+        assert "the worker cannot read this task" in server.task(deep)["reasonForIncompletion"]
+    assert ends == dict.fromkeys(ids, COMPLETED)

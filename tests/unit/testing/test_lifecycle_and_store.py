@@ -291,7 +291,7 @@ def test_the_engine_needs_no_clock_of_its_own(build):
 def test_what_is_too_deep_is_refused_and_does_no_harm(make_world, build, tmp_path):
     world = make_world(db=str(tmp_path / "c.db"))
     deep = {}
-    for _ in range(950):
+    for _ in range(100_000):
         deep = {"a": deep}
     workflow_id = world.start(build.simple())
     (task,) = world.take()
