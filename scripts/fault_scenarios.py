@@ -251,9 +251,9 @@ NETWORK = [
     slow_at_polls(f"half-open {AFTER}", HalfOpen(after_effect=True)),
     slow_at_polls("slow headers", Delay(2 * SLOW, after_effect=True)),
     slow_at_polls("a body that drips", Drip(50)),
-    at_updates("down for a moment", Down(0.1), 200),
+    at_updates("down for a moment", Down(0.1), 200, ends_leases=True),  # an end cuts the other answers off, too
     at_updates(f"the server restarts {AFTER}", Down(0.1, after_effect=True), 200),
-    at_updates("down for 20 s", Down(1.0), at=300, every=1),
+    at_updates("down for 20 s", Down(1.0), at=300, every=1, ends_leases=True),
     at_updates(f"reset {BEFORE}", Reset()),
     at_updates(f"reset {AFTER}", Reset(after_effect=True)),
     at_updates(f"FIN {BEFORE} (the closing race)", Close()),
