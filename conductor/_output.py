@@ -62,14 +62,15 @@ def output_data(value: Any) -> tuple[dict[str, Any], int]:
         if encoded[:1] != b"{":
             encoded = b'{"result":%b}' % encoded
         data: dict[str, Any] = _decoder.decode(encoded)
-        if _containers(encoded) > _LEVELS - 3 * _ROOM:
+        containers = encoded.count(b"[") + encoded.count(b"{")  # at least as many as there are levels
+        if containers > _LEVELS - 3 * _ROOM:
             _encoder.encode(_within_lists(data, _ROOM))
     except RecursionError as error:  # Python 3.11 counts such levels, and its own limit is 1,000, too
         problem = _find_problem(value) or _find_problem(value, _LEVELS - 3 * _ROOM)
         raise UnsendableOutput(problem or "output: nested too deep for what is left of the stack") from error
     except BaseException as error:
         raise UnsendableOutput(_find_problem(value) or f"output: {type(error).__name__} while it was read") from error
-    if _looks_wrong(encoded, data) and (problem := _find_problem(value)):
+    if (containers > _LEVELS or _looks_wrong(encoded, data)) and (problem := _find_problem(value)):
         raise UnsendableOutput(problem)
     return data, len(encoded)
 
@@ -79,16 +80,10 @@ def _looks_wrong(encoded: bytes, data: dict[str, Any]) -> bool:
     return (
         b"null" in encoded  # msgspec writes NaN and infinity so
         or (len(encoded) > _DIGITS and _TOO_LONG.search(encoded) is not None)
-        or _containers(encoded) > _LEVELS
         or b'nan":' in encoded  # and these are NaN and infinity as keys
         or b'inf":' in encoded
         or len(_encoder.encode(data)) != len(encoded)  # a key that stood twice in one object
     )
-
-
-def _containers(encoded: bytes) -> int:
-    """At least as many as there are levels."""
-    return encoded.count(b"[") + encoded.count(b"{")
 
 
 def _within_lists(value: Any, levels: int) -> Any:

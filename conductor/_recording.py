@@ -7,18 +7,18 @@ prometheus_client, a third of what importing this package would take, is not eve
 from __future__ import annotations
 
 import functools
-import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
+from conductor._log import logger_of
 from conductor.errors import ApiError
 
 if TYPE_CHECKING:
     from conductor.metrics import Instruments
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 P = ParamSpec("P")
 

@@ -5,7 +5,6 @@ All of them are daemons: a function that never returns must not keep the process
 
 from __future__ import annotations
 
-import logging
 import math
 import sys
 import threading
@@ -15,12 +14,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from conductor._clock import Clock
+from conductor._log import logger_of
 
 if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Future
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 BLOCKED_AFTER = 1.0
 """Seconds without a turn after which an event loop counts as blocked."""

@@ -15,7 +15,6 @@ the key was refused    the same; the log says so once, and again only after a su
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 import time
@@ -23,9 +22,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from conductor._backoff import Backoff
+from conductor._log import logger_of
 from conductor.errors import ApiError, AuthenticationError, ConductorError, DecodeError, TransportError
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 RENEWAL_PACE = 1.0
 """Seconds from one renewal to the next where a server refuses what it has just given."""

@@ -7,7 +7,6 @@ docs/metrics.md) and the rows of the Go SDK's worker guide, which have neither `
 from __future__ import annotations
 
 import io
-import logging
 import sys
 import threading
 from collections import defaultdict
@@ -22,11 +21,12 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_a
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from conductor._log import logger_of
 from conductor._recording import active_tasks, switch_on
 from conductor.errors import ConfigurationError
 from conductor.settings import MetricsSettings, instance
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 TIME_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 SIZE_BUCKETS = (100, 1e3, 1e4, 1e5, 1e6, 1e7)

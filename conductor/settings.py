@@ -26,6 +26,7 @@ LONGEST = 1e9
 """Seconds; what the system's timers take ends not far above."""
 
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
+_NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ENDPOINT = re.compile(r"/[^?# ]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -67,9 +68,9 @@ def is_text(value: str) -> bool:
 
 
 def some(name: str, values: Sequence[T], kind: type[T]) -> list[T]:
-    """The values; ConfigurationError, naming the argument, unless there are any and all are of that kind."""
-    if not values or not all(isinstance(value, kind) for value in values):
-        raise ConfigurationError(f"{name} must be one {kind.__name__} or more, not {values!r}")
+    """The values; ConfigurationError, naming the argument, unless all are of that kind."""
+    if not all(isinstance(value, kind) for value in values):
+        raise ConfigurationError(f"{name} must be {kind.__name__}s, not {values!r}")
     return list(values)
 
 
@@ -88,8 +89,8 @@ def optional_text(name: str, value: T) -> T:
 
 
 def is_name(value: object) -> bool:
-    """Whether it is a text of printable characters, which lone surrogates are not, and not blank."""
-    return isinstance(value, str) and value.isprintable() and bool(value.strip())
+    """Whether it is a text without control characters and line separators, and not blank."""
+    return isinstance(value, str) and is_text(value) and not _NOT_IN_A_NAME.search(value) and bool(value.strip())
 
 
 def path_segment(name: str, value: str) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable
 from typing import Annotated, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
+from conductor._log import logger_of
 from conductor.errors import ApiError, ConductorError, DecodeError, NotFoundError
 from conductor.models import Task, TaskResultStatus, milliseconds
 from conductor.task_result import TaskResult, failed
 from conductor.transport import ApiClient, Decoder, parts, tasks
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 LONGEST_ID = 256
 """Characters of a task's id; what is longer is no id, and would end up in every log line."""

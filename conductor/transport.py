@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import logging
 import os
 import re
 import time
@@ -26,6 +25,7 @@ from conductor_client.api import (
 from conductor_client.types import Decoder, parts
 
 from conductor import _http, _recording
+from conductor._log import logger_of
 from conductor.auth import TokenCache
 from conductor.errors import (
     ApiError,
@@ -39,7 +39,7 @@ from conductor.errors import (
 from conductor.models import GenerateTokenRequest
 from conductor.settings import LONGEST, AuthenticationSettings, HttpSettings, Unpicklable
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 __all__ = ["ApiClient", "Decoder", "metadata", "parts", "tasks", "workflows"]
 
@@ -202,7 +202,7 @@ class _ErrorBody(msgspec.Struct, rename="camel"):
 
 def _secrets(key: AuthenticationSettings, token: str | None, headers: Mapping[str, str]) -> list[str]:
     """What a server may repeat in an error, and no text may show; the longest first, since one may hold another."""
-    words = [key.key_id, *(word for value in headers.values() for word in value.split())]
+    words = [key.key_id, *(word for value in headers.values() for word in value.split() if not word.isalpha())]
     secrets = {key.key_secret, token or "", *(word for word in words if len(word) >= SHORTEST_SECRET)} - {""}
     return sorted(secrets, key=len, reverse=True)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 from typing import TYPE_CHECKING
 
+from conductor._log import logger_of
+
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 class Leaks:
@@ -41,7 +42,7 @@ def _holds_up(thread: threading.Thread) -> bool:
     if futures is None or thread not in futures._threads_queues:  # noqa: SLF001 - it says what will be joined
         return not thread.daemon
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - there is no other way to ask
-    return frame is not None and frame.f_code.co_filename != futures.__file__  # there, it waits for work
+    return frame is not None and frame.f_code is not futures._worker.__code__  # noqa: SLF001 - there, it waits for work
 
 
 def _children() -> list[BaseProcess]:

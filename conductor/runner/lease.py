@@ -7,7 +7,6 @@ repeated each tenth of T, for as long as it takes: of a task that has ended the 
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -15,13 +14,14 @@ from contextlib import contextmanager
 
 from conductor import _recording
 from conductor._clock import Clock
+from conductor._log import logger_of
 from conductor._threads import Timers
 from conductor.errors import ConductorError
 from conductor.models import Task
 from conductor.runner.slots import Flag
 from conductor.task_client import says_task_is_gone
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 EARLIEST, LATEST = 1 / 3, 5 / 12
 """When an extension is due, in parts of T; it is sent, or has failed and is repeated, before the half."""

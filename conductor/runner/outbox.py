@@ -9,7 +9,6 @@ machine (SQLite's WAL with synchronous=NORMAL).
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sqlite3
 import threading
@@ -19,10 +18,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from conductor import _recording
+from conductor._log import logger_of
 from conductor.errors import ConfigurationError
 from conductor.task_result import TaskResult
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 LARGEST_FILE = 1 << 30
 """Bytes; a result that has no room is retried from memory alone, as without an outbox."""
@@ -62,6 +62,8 @@ class Outbox:
     def __init__(self, path: str | os.PathLike[str], server: str) -> None:
         self._server = server
         self._closed = False
+        self.unreadable = False
+        """Whether what is left could not be read: it stays, unseen."""
         self._lock = threading.Lock()  # guards the connection: one statement at a time, and none after its end
         try:
             self.path = str(Path(path).absolute())  # whatever a worker function makes of the current directory
@@ -122,6 +124,7 @@ class Outbox:
             " WHERE server = ? AND number > ? AND number <= ? ORDER BY number LIMIT 1",
             (self._server, number, self._last_left),
         )
+        self.unreadable = self.unreadable or rows is None
         return rows[0] if rows else None
 
     def close(self) -> None:

@@ -7,14 +7,13 @@ popping tasks into the poll of a client that died: server 3.32.3.)
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import time
 from collections.abc import Callable, Iterable
 
 from conductor import _recording
 from conductor._backoff import Backoff
 from conductor._clock import Clock
+from conductor._log import logger_of
 from conductor.errors import ApiError, ConductorError, DecodeError
 from conductor.models import Task
 from conductor.runner.slots import Slots
@@ -23,7 +22,7 @@ from conductor.task_client import Delivery
 from conductor.task_result import TaskResult
 from conductor.worker import Worker
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 IDLE_POLL_TIMEOUT = 1.0
 """Seconds an idle worker waits at the server, unless told otherwise: a stop waits for it."""
@@ -70,8 +69,7 @@ class Poller:
             except Exception as error:
                 wait = self._backoff.next()
                 _recording.count("uncaught", type(error).__name__)
-                with contextlib.suppress(Exception):  # it may be a log handler that raises
-                    logger.exception("%s: a poll ended in a bug; polling goes on", self._worker.task_name)
+                logger.exception("%s: a poll ended in a bug; polling goes on", self._worker.task_name)
             self._slots.end_errand()
             self._clock.wait(self._slots.closed, wait)
 

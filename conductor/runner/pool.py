@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import logging
 import math
 import operator
 import threading
@@ -19,6 +18,7 @@ from typing import Any
 import msgspec
 
 from conductor._backoff import Backoff
+from conductor._log import logger_of
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.models import Task
 from conductor.runner.execute import execute
@@ -27,7 +27,7 @@ from conductor.runner.slots import Flag
 from conductor.task_result import Finished, Outcome, finish, hand_back, whole_seconds
 from conductor.worker import Execute
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 Done = Callable[[Finished], None]
 
@@ -245,10 +245,10 @@ class Pool:
 
     def _end(self, executor: Executor, future: Future[Any]) -> None:
         error = None if future.cancelled() else future.exception()
+        if interpreter_ends and (future.cancelled() or isinstance(error, BrokenExecutor)):
+            return  # no thread can be started any more; the task comes back when its lease ends
         if isinstance(error, BrokenExecutor):
             self._broke(executor, error)
-            if interpreter_ends:  # its tasks come back when their leases end
-                return
         with self._lock:
             run = self._runs.pop(future, None)
             if error is None and not future.cancelled():

@@ -74,10 +74,9 @@ class _Context(SpawnContext):
 class ProcessPool(ProcessPoolExecutor):
     def __init__(self, max_workers: int | None) -> None:
         self._context = _Context()
-        size = max_workers or os.cpu_count() or 1
-        super().__init__(size, self._context)
+        super().__init__(max_workers, self._context)
         # By its own measure, calls that wait for a busy process are on their way into it: too late to cancel them.
-        self._call_queue.full = partial(_are_busy, size, self._pending_work_items)  # type: ignore[attr-defined]
+        self._call_queue.full = partial(_are_busy, self._max_workers, self._pending_work_items)  # type: ignore[attr-defined]
         _alive.add(self)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:

@@ -50,7 +50,7 @@ class Redelivery:
             )
             updater.send(self._parcel(kept.result))
             kept = self._outbox.next_left(kept.number)
-        if kept is None:
+        if kept is None and not self._outbox.unreadable:
             self._done.set()
 
     def _parcel(self, result: TaskResult) -> Parcel:

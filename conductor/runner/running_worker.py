@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from conductor import _recording
 from conductor._clock import Clock
+from conductor._log import logger_of
 from conductor._threads import LoopThread, ThreadsOnDemand, Timers
 from conductor.models import Task
 from conductor.runner.execute import execute, execute_async
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from conductor.runner.outbox import Outbox
     from conductor.runner.pool import Pool
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 LARGE_OUTPUT = 1 << 20
 """Bytes of JSON from which on an output is worth a warning: gateways refuse it (nginx by default, with 413)."""
@@ -124,8 +125,7 @@ class RunningWorker:
     def settle(self, seconds: float) -> None:
         """After ``abandon``: wait so long for answers that are under way, then name what has none as lost."""
         if not self.slots.wait_for_errands(seconds):
-            name = self.worker.task_name
-            logger.error("%s: no answer to its last requests: what a poll got comes back when its lease ends", name)
+            logger.error("%s: requests have no answer: what a poll got comes back by its lease", self.worker.task_name)
         self._updater.give_up()
 
     def join_pool(self, seconds: float) -> None:
@@ -204,9 +204,10 @@ class RunningWorker:
             logger.error(  # noqa: TRY400 - where this happened says nothing
                 "handed back a task that could not be started: %s (task_id=%r)", error, job.task.task_id
             )
-            if job.claim():
-                self._shared.timers.cancel(job.time_limit)
-                self._withdraw(job)
+            if not job.claim():
+                return True  # it was taken back meanwhile, and its slot with it
+            self._shared.timers.cancel(job.time_limit)
+            self._withdraw(job)
             return False
         return True
 
@@ -294,7 +295,9 @@ class RunningWorker:
         """
         try:
             finished = finish(job.task, ended, self._shared.worker_id) if isinstance(ended, Outcome) else ended
-            self._tell(job, finished, ended.error if isinstance(ended, Outcome) else None)
+            self._record(job, finished)
+            if finished.error is not None:
+                self._log_failure(job.task, finished, ended.error if isinstance(ended, Outcome) else None)
             return self._next_job(self._send(job, finished.result))
         except Exception as error:
             _recording.count("uncaught", type(error).__name__)
@@ -317,15 +320,6 @@ class RunningWorker:
         delivery = self._updater.send(parcel)
         self._close(job)
         return delivery
-
-    def _tell(self, job: Job, finished: Finished, error: BaseException | None) -> None:
-        """Metrics and log. Never raises: a log handler that does must not keep the result from being sent."""
-        try:
-            self._record(job, finished)
-            if finished.error is not None:
-                self._log_failure(job.task, finished, error)
-        except Exception as bug:  # noqa: BLE001 - to log it would raise again
-            _recording.count("uncaught", type(bug).__name__)
 
     def _record(self, job: Job, finished: Finished) -> None:
         name, task_id = self.worker.task_name, job.task.task_id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import math
 import os
 import queue
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from conductor._clock import Clock, MonotonicClock
+from conductor._log import logger_of
 from conductor._threads import LoopThread, Timers
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.runner.execute import inside_a_task
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from conductor.runner.outbox import Outbox
     from conductor.runner.pool import Pool
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 LAST_ANSWERS_WITHIN = 1.5
 """Seconds that a runner which must end now waits for the answers to its last requests."""

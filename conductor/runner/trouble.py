@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 
+from conductor._log import logger_of
 from conductor.errors import ApiError, ConductorError
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 
 class Trouble:
@@ -30,8 +30,6 @@ class Trouble:
 
     def over(self) -> None:
         """INFO, if there was any."""
-        if self._current is None:  # nearly always: no need for the lock
-            return
         with self._lock:
             was, self._current = self._current, None
         if was is not None:

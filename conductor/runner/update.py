@@ -29,6 +29,7 @@ import msgspec
 from conductor import _recording
 from conductor._backoff import Backoff
 from conductor._clock import Clock
+from conductor._log import logger_of
 from conductor.errors import (
     ApiError,
     AuthenticationError,
@@ -46,7 +47,7 @@ from conductor.task_result import TaskResult, failed
 if TYPE_CHECKING:
     from conductor.runner.outbox import Outbox
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 T = TypeVar("T")
 
@@ -165,9 +166,9 @@ class Updater:
             return self._refused(parcel, CannotBeSentError(f"{type(error).__name__} while it was sent"))
 
     def _send(self, parcel: Parcel) -> Delivery:
+        self._in_hand.add(parcel)
         if parcel.is_terminal and self._outbox is not None and not parcel.stored:
             parcel.stored = self._outbox.commit(self._task_name, parcel.result)
-        self._in_hand.add(parcel)
         backoff = Backoff()
         while True:
             try:
@@ -185,7 +186,8 @@ class Updater:
                     self._given_up(parcel)
                     return NOTHING
             else:
-                self._trouble.over()
+                if parcel.last_error is not None:
+                    self._trouble.over()
                 if self._take(parcel) and parcel.stored and self._outbox is not None:
                     self._outbox.delete(parcel.result)
                 return delivery
@@ -242,7 +244,9 @@ class Updater:
     def _refused(self, parcel: Parcel, error: ConductorError) -> Delivery:
         gone = says_task_is_gone(error) or isinstance(error, ConflictError)
         self._lose(parcel, "discarded" if gone else "refused", error)
-        if gone or not parcel.produced:
+        # Of IN_PROGRESS the failure of a bug does not tell whether it arrived, and the task runs elsewhere by now.
+        is_unknown = isinstance(error, CannotBeSentError) and not parcel.is_terminal
+        if gone or is_unknown or not parcel.produced:
             if parcel.stored and self._outbox is not None:
                 self._outbox.delete(parcel.result)
             if not gone:

@@ -7,7 +7,7 @@ import msgspec
 
 T = TypeVar("T")
 
-_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]')
+_MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]')
 
 
 class Decoder(Generic[T]):

@@ -36,17 +36,18 @@ def test_w10_an_output_of_any_depth_arrives_or_is_refused_with_its_path(server, 
 
 
 @pytest.mark.parametrize("levels", [999, 100_000])
-@pytest.mark.parametrize("operation", ["poll", "update_v2"])
-def test_s19_a_task_that_is_nested_too_deep_to_be_read_fails_and_costs_no_other(server, runner, levels, operation):
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_s19_a_task_that_is_nested_too_deep_to_be_read_fails_and_costs_no_other(server, runner, levels, batch_size):
     def deepen(exchange):
         answer = exchange.apply()
         exchange.send(replace(answer, body=answer.content.replace(b'"DEEP"', b"[" * levels + b"]" * levels)))
 
-    server.fault(operation, deepen)
+    server.fault("poll", deepen)
+    server.fault("update_v2", deepen)
     ids = server.add_tasks("t", 1)
     deep = server.add_task("t", inputData={"a": 'not "the" [end}', "deep": "DEEP"})
     ids += server.add_tasks("t", 1)
-    runner.start_worker("t", lambda task: None, batch_size=3 if operation == "poll" else 1)
+    runner.start_worker("t", lambda task: None, batch_size=batch_size)
     eventually(lambda: server.accepted.keys() == {*ids, deep})
     ends = dict(server.accepted)
     if ends.pop(deep) == FAILED or levels > 1000:  # some Pythons can follow 999

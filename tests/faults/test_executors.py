@@ -233,3 +233,30 @@ if __name__ == "__main__":
 def test_l11_a_forked_child_ends_without_the_processes_of_its_parent(server, programs):
     output, errors = programs.start(FORKING, server.url).communicate(timeout=20)
     assert (output, errors) == ("True\n", "")
+
+
+def test_a_task_that_is_taken_back_while_its_executor_is_made_gives_its_slot_back_once(server, api_client, gate):
+    """Else its worker would never end, and its threads stay: see the check around each test."""
+    asked, may_be_made = queue.SimpleQueue(), threading.Event()
+
+    def make():
+        asked.put(None)
+        may_be_made.wait(10)
+        return ThreadPoolExecutor(1)
+
+    may_be_made.set()
+    runner = TaskRunner(api_client, shutdown_timeout=0)
+    runner.start_worker("t", gate, executor=make, timeout=0.1)
+    asked.get(timeout=5)
+    may_be_made.clear()
+    hangs, waits = server.add_tasks("t", 2)
+    asked.get(timeout=5)
+    runner.shutdown()
+    assert not runner.wait_workers()
+    may_be_made.set()
+    gate.opened.set()
+    eventually(lambda: server.requeues == {waits: 1})
+    assert server.accepted == {hangs: "FAILED"}
+    eventually(
+        lambda: runner.wait_workers() or not [t for t in threading.enumerate() if t.name.startswith("conductor-")]
+    )

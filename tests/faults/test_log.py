@@ -30,6 +30,23 @@ def test_an_outage_of_updates_is_said_once_and_so_is_its_end(server, runner, clo
     assert info.levelno == logging.INFO
 
 
+def test_one_result_that_is_never_taken_beside_many_that_are_is_said_once(server, runner, clock, lost, caplog):
+    caplog.set_level(logging.INFO, "conductor")
+    server.fault("any_update", Status(500), only=lambda request: b'"t1"' in request.body)
+    server.add_tasks("t", 20)
+    runner.start_worker("t", lambda task: None, batch_size=2)
+    clock.run_until(lambda: len(server.accepted) == 19)
+    clock.run_until(lambda: len(server.results()) > 24)
+    assert len(caplog.records) == 1
+
+
+def test_a_line_names_the_place_that_wrote_it(server, runner, caplog):
+    server.fault("poll", Status(500), at=1)
+    runner.start_worker("t", lambda task: None)
+    (warning,) = eventually(lambda: said(caplog, "polls fail"))
+    assert (warning.name, warning.filename) == ("conductor.runner.trouble", "trouble.py")
+
+
 def test_a_result_that_arrives_at_its_second_attempt_is_not_worth_a_word(server, runner, clock, caplog):
     server.fault("any_update", Status(503), at=1)
     server.add_task("t")
@@ -85,7 +102,7 @@ def test_l6_a_poll_that_is_left_without_an_answer_is_said(server, api_client, ca
     eventually(lambda: server.counts["poll"])
     runner.shutdown()
     assert not runner.wait_workers()
-    (error,) = said(caplog, "t: no answer to its last requests")
+    (error,) = said(caplog, "t: requests have no answer")
     assert error.levelno == logging.ERROR
 
 
@@ -101,17 +118,23 @@ def broken_log():
     handler = Broken()
     logger = logging.getLogger("conductor")
     logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
     yield
+    logger.setLevel(logging.NOTSET)
     logger.removeHandler(handler)
 
 
 @pytest.mark.usefixtures("broken_log")
-def test_a_log_handler_that_raises_loses_no_result_and_ends_no_worker(server, runner):
+def test_a_log_handler_that_raises_loses_no_result_and_ends_no_worker(server, runner, clock, lost):
     def worker(task):
         if task.task_id == "t1":
             raise ValueError("so that there is something to log")
+        if task.task_id == "t3":
+            server.forget("t3")
 
     server.fault("poll", Status(500), first=2)
-    server.add_tasks("t", 2)
+    server.fault("any_update", Status(503), first=4)
+    server.add_tasks("t", 3)
     runner.start_worker("t", worker)
-    eventually(lambda: server.accepted == {"t1": TaskResultStatus.FAILED, "t2": COMPLETED})
+    clock.run_until(lambda: server.accepted == {"t1": TaskResultStatus.FAILED, "t2": COMPLETED})
+    eventually(lambda: [result.task_id for result, _ in lost] == ["t3"])

@@ -63,11 +63,9 @@ CALLS = [
         }.items()
         for bad in bads
     ),
-    ("task_defs", lambda api: TaskExecutor(api).register_task_defs()),
     ("task_defs", lambda api: TaskExecutor(api).register_task_defs(TaskDef("a"), {"name": "b"})),
     ("task_defs", lambda api: TaskExecutor(api).register_task_defs([TaskDef("a")])),
     ("task_def", lambda api: TaskExecutor(api).update_task_def("a")),
-    ("workflow_defs", lambda api: WorkflowExecutor(api).register_workflow()),
     ("workflow_defs", lambda api: WorkflowExecutor(api).register_workflow(TaskDef("a"))),
     ("workflow_defs", lambda api: WorkflowExecutor(api).register_workflow(TaskDef("a"), overwrite=False)),
     *(("domain", lambda api, bad=bad: TaskExecutor(api).queue_size("a", bad)) for bad in ("", " ", "a\nb", 5)),

@@ -191,6 +191,14 @@ def test_an_error_shows_no_words_of_headers_that_the_user_sends_and_no_key(stub)
     assert caught.value.message == "key ***: bad credential Bearer ***"
 
 
+def test_an_ordinary_word_of_a_header_is_no_secret(stub):
+    stub.answers[GET_TASK].append(error(404, "No such workflow found by id: w"))
+    settings = HttpSettings(stub.url, headers={"X-Client": "acme workflow engine"})
+    with ApiClient(http_settings=settings) as client, pytest.raises(NotFoundError) as caught:
+        TaskExecutor(client).get_task("t")
+    assert caught.value.message == "No such workflow found by id: w"
+
+
 def test_the_host_of_a_redirect_is_shown_without_a_password(stub, api_client):
     stub.answers[GET_TASK].append(Answer(302, headers={"Location": "http://user:password@other.example:81/x"}))
     with pytest.raises(ApiError) as caught:

@@ -177,6 +177,7 @@ def test_a_file_that_cannot_be_read_any_more_is_named(opened, path, caplog):
     run_sql(path, "DROP TABLE results")
     assert left_ids(box) == []
     assert f"outbox {box.path!r}: no such table: results" in caplog.text
+    assert box.unreadable  # so that a runner does not take it for empty
 
 
 def test_any_number_of_what_cannot_be_read_holds_up_no_other(opened, path):

@@ -172,8 +172,7 @@ def test_what_can_stand_in_a_path_is_taken(value):
 
 
 @pytest.mark.parametrize(
-    "value",
-    ["", " ", "   ", ".", "..", "a/b", "a\\b", "a\n", "a\x7f", "a\x85b", "a\u2028b", "\ufeffa", "\ud800", None, 5],
+    "value", ["", " ", "   ", ".", "..", "a/b", "a\\b", "a\n", "a\x7f", "a\x85b", "a\u2028b", "\ud800", None, 5]
 )
 def test_what_nobody_could_see_or_send_in_a_path_is_refused_by_name(value):
     with pytest.raises(ConfigurationError, match="task_name must be a name"):
