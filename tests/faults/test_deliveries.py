@@ -298,11 +298,14 @@ def test_s29_a_server_that_restarts_during_polls_loses_no_more_than_what_it_had_
     executed = []
     runner.start_worker("t", lambda task: executed.append(task.task_id), batch_size=3)
     eventually(lambda: server.waiting("t") == 0 and len(server.accepted) + len(in_hand(server, executed)) >= 30)
-    for task_id in in_hand(server, executed):
+    expired = in_hand(server, executed)
+    for task_id in expired:
         server.expire(task_id)
-    eventually(lambda: len(server.accepted) == 30)
+    eventually(lambda: len(server.accepted) >= 30)
     assert {server.original(task_id) for task_id in server.accepted} == {f"t{n}" for n in range(1, 31)}
-    assert len(executed) == 30
+    again = [task_id for task_id in executed if server.original(task_id) != task_id]
+    assert {server.original(task_id) for task_id in again} <= set(expired)  # one may have been on its way here
+    assert len(set(executed)) == len(executed)
     assert server.requeues == {}
 
 

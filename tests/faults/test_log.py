@@ -19,9 +19,12 @@ def said(caplog, text):
 
 def test_an_outage_of_updates_is_said_once_and_so_is_its_end(server, runner, clock, caplog):
     caplog.set_level(logging.INFO, "conductor")
-    server.fault("any_update", conductor_error(503, "down"), first=12)
+    server.fault("any_update", conductor_error(503, "down"))
     server.add_tasks("t", 3)
     runner.start_worker("t", lambda task: None, batch_size=3)
+    clock.run_until(lambda: server.counts["any_update"] > 12)
+    eventually(lambda: len([name for name, _ in clock.waits if "work" in name]) == server.counts["any_update"])
+    server.clear_faults()
     clock.run_until(lambda: len(server.accepted) == 3)
     (warning,) = said(caplog, "t: results are not accepted, and are sent again")
     assert warning.levelno == logging.WARNING
