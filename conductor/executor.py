@@ -37,7 +37,7 @@ from conductor.models import (
 from conductor.settings import Duration, instance, one_of, optional_text, path_segment, seconds, some, whole_number
 from conductor.task_result import TaskResult, sendable, sendable_reason, whole_seconds
 from conductor.transport import ApiClient, metadata, tasks, workflows
-from conductor.worker import checked_domain, checked_task_to_domain
+from conductor.worker import checked_domain, checked_name, checked_task_to_domain
 
 LONGEST_WAIT = 20
 """Seconds that the server is asked to wait for a workflow's end: it answers 500 after 30 (3.32.3)."""
@@ -266,7 +266,7 @@ class WorkflowExecutor(_Executor):
         TransportError the workflow may have been started all the same.
         """
         wait = seconds("timeout", timeout)
-        request = _start_request(name, input, version, correlation_id, task_to_domain, priority)
+        request = _start_request(path_segment("name", name), input, version, correlation_id, task_to_domain, priority)
         end = time.monotonic() + wait
         server_wait = min(max(1, math.ceil(wait)), LONGEST_WAIT)  # whole seconds, of which 0 would mean 10
         read_timeout = server_wait + self._api.http_settings.read_timeout
@@ -367,7 +367,7 @@ def _start_request(  # noqa: PLR0917 - as callers have them
 ) -> StartWorkflowRequest:
     data, size = output_data(given)
     request = StartWorkflowRequest(
-        name=path_segment("name", name),
+        name=checked_name("name", name),
         version=None if version is None else whole_number("version", version, 0),
         correlation_id=optional_text("correlation_id", correlation_id),
         input=data,

@@ -22,9 +22,14 @@ LONGEST_POLL_TIMEOUT = 5.0
 
 def checked_domain(domain: str | None) -> str | None:
     """The domain; an empty one is refused, since the server takes it for a queue that nobody feeds."""
-    if domain is not None and not is_name(domain):
-        raise ConfigurationError(f"domain must be None or a name, not {domain!r}")
-    return domain
+    return None if domain is None else checked_name("domain", domain)
+
+
+def checked_name(name: str, value: str) -> str:
+    """The value; ConfigurationError, naming the argument, unless it is a name."""
+    if not is_name(value):
+        raise ConfigurationError(f"{name} must be a name without control characters, not {value!r}")
+    return value
 
 
 def checked_task_to_domain(given: Mapping[str, str] | None) -> dict[str, str]:

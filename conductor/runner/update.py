@@ -298,15 +298,8 @@ class Updater:
 
     def _log(self, level: int, result: TaskResult, fate: str, error: ConductorError) -> None:
         ids = result.task_id, result.workflow_instance_id
-        logger.log(
-            level,
-            "%s: the %s result %s: %s (task_id=%r workflow_instance_id=%r)",
-            self._task_name,
-            result.status,
-            fate,
-            error,
-            *ids,
-        )
+        line = "%s: the %s result %s: %s (task_id=%r workflow_instance_id=%r)"
+        logger.log(level, line, self._task_name, result.status, fate, error, *ids)
 
 
 def _is_transient(error: ConductorError) -> bool:
