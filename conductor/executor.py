@@ -34,7 +34,7 @@ from conductor.models import (
     WorkflowStatus,
     WorkflowStatusSummary,
 )
-from conductor.settings import Duration, instance, one_of, optional_text, path_segment, seconds, some, whole_number
+from conductor.settings import Duration, instance, instances, one_of, optional_text, path_segment, seconds, whole_number
 from conductor.task_result import TaskResult, sendable, sendable_reason, whole_seconds
 from conductor.transport import ApiClient, metadata, tasks, workflows
 from conductor.worker import checked_domain, checked_name, checked_task_to_domain
@@ -183,7 +183,7 @@ class TaskExecutor(_Executor):
 
     def register_task_defs(self, *task_defs: TaskDef) -> None:
         """Create the definitions, or replace those of the same name."""
-        self._api.call(metadata.register_task_defs.sync, some("task_defs", task_defs, TaskDef))
+        self._api.call(metadata.register_task_defs.sync, instances("task_defs", task_defs, TaskDef))
 
     def get_task_def(self, name: str) -> TaskDef:
         """NotFoundError when there is none."""
@@ -219,7 +219,7 @@ class WorkflowExecutor(_Executor):
 
         overwrite=False: ConflictError if one exists; they are created one by one, so those before it stay.
         """
-        given = some("workflow_defs", workflow_defs, WorkflowDef)
+        given = instances("workflow_defs", workflow_defs, WorkflowDef)
         if overwrite:
             self._replace_workflows(given)
         else:

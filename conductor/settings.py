@@ -67,7 +67,7 @@ def is_text(value: str) -> bool:
     return value == value.encode("utf-8", "ignore").decode("utf-8")
 
 
-def some(name: str, values: Sequence[T], kind: type[T]) -> list[T]:
+def instances(name: str, values: Sequence[T], kind: type[T]) -> list[T]:
     """The values; ConfigurationError, naming the argument, unless all are of that kind."""
     if not all(isinstance(value, kind) for value in values):
         raise ConfigurationError(f"{name} must be {kind.__name__}s, not {values!r}")

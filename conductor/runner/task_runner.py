@@ -25,10 +25,10 @@ from conductor.runner.redelivery import Redelivery
 from conductor.runner.running_worker import RunningWorker, Shared
 from conductor.runner.signals import LOOK_AGAIN, next_of, signals_into
 from conductor.runner.update import OnResultLost, UpdateV2
-from conductor.settings import Duration, is_name, positive_int, seconds
+from conductor.settings import Duration, positive_int, seconds
 from conductor.task_client import HttpTaskClient, TaskClient
 from conductor.transport import ApiClient
-from conductor.worker import Execute, Worker, WorkerKey, checked_poll_interval, checked_poll_timeout
+from conductor.worker import Execute, Worker, WorkerKey, checked_name, checked_poll_interval, checked_poll_timeout
 
 if TYPE_CHECKING:
     from conductor.runner.outbox import Outbox
@@ -68,10 +68,8 @@ class TaskRunner:
         outbox: str | os.PathLike[str] | None = None,
         on_result_lost: OnResultLost | None = None,
     ) -> None:
-        if worker_id is not None and not is_name(worker_id):
-            raise ConfigurationError(f"worker_id must be None or a name, not {worker_id!r}")
         self._shutdown_timeout = seconds("shutdown_timeout", shutdown_timeout)
-        self._worker_id = worker_id or socket.gethostname()
+        self._worker_id = socket.gethostname() if worker_id is None else checked_name("worker_id", worker_id)
         if not isinstance(api_client, TaskClient | ApiClient | None):
             raise ConfigurationError(f"api_client must be an ApiClient, not {api_client!r}")
         if on_result_lost is not None and not callable(on_result_lost):

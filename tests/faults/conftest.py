@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from conductor import ApiClient, HttpSettings, MetricsCollector, TaskRunner
 from conductor.testing import FakeClock
+from support.programs import Programs
 from support.raw_server import RawServer
 from support.waiting import Gate, eventually
 
@@ -25,6 +26,12 @@ def _no_thread_stays_behind():
 def server():
     with RawServer(longest_wait=0.05) as server:  # a poll in flight is what the end of most tests waits for
         yield server
+
+
+@pytest.fixture
+def programs():
+    with Programs() as programs:
+        yield programs
 
 
 @pytest.fixture

@@ -12,16 +12,9 @@ import pytest
 
 from conductor import TaskRunner, process_pool
 from support import process_functions
-from support.programs import Programs
 from support.waiting import eventually
 
 TESTS = str(Path(__file__).parent.parent)
-
-
-@pytest.fixture
-def programs():
-    with Programs() as programs:
-        yield programs
 
 
 @pytest.fixture

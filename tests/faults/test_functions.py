@@ -17,17 +17,11 @@ from conductor import (
     TaskRunner,
     task_context,
 )
-from support.programs import Programs, waits_for_signals
+from support.programs import waits_for_signals
 from support.raw_faults import conductor_error
 from support.raw_server import RawServer
 from support.spelling import either_spelling
 from support.waiting import eventually
-
-
-@pytest.fixture
-def programs():
-    with Programs() as programs:
-        yield programs
 
 
 @either_spelling

@@ -14,18 +14,12 @@ import pytest
 from conductor import ApiClient, HttpSettings, TaskRunner
 from conductor.runner.outbox import Outbox
 from conductor.testing import FakeClock
-from support.programs import Programs, waits_for_signals
+from support.programs import waits_for_signals
 from support.raw_faults import Answer, Delay, HalfOpen, Status, answer_soundly, conductor_error
 from support.raw_server import RawServer
 from support.waiting import eventually
 
 COMPLETED = "COMPLETED"
-
-
-@pytest.fixture
-def programs():
-    with Programs() as programs:
-        yield programs
 
 
 @pytest.fixture

@@ -4,21 +4,13 @@ import json
 import logging
 import signal
 
-import pytest
-
 from conductor import task_context
-from support.programs import Programs, waits_for_signals
+from support.programs import waits_for_signals
 from support.raw_faults import Delay, conductor_error
 from support.spelling import either_spelling
 from support.waiting import eventually
 
 ODD_TEXT = "one\ntwo\r\x1b[31mred\x00\u2028end"
-
-
-@pytest.fixture
-def programs():
-    with Programs() as programs:
-        yield programs
 
 
 @either_spelling

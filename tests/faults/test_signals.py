@@ -6,15 +6,9 @@ import time
 import pytest
 
 from conductor.testing import FakeClock
-from support.programs import Programs, waits_for_signals
+from support.programs import waits_for_signals
 from support.raw_faults import Answer, Delay, conductor_error
 from support.waiting import eventually
-
-
-@pytest.fixture
-def programs():
-    with Programs() as programs:
-        yield programs
 
 
 def start(programs, server, definition, batch_size=1):

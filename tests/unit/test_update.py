@@ -1,12 +1,15 @@
 """Results that cannot even be sent: through a runner, with a TaskClient in which something else goes wrong."""
 
 import contextlib
+import sqlite3
+import threading
 
 import pytest
 
 from conductor import ConductorError, TaskResult, TaskResultStatus, TaskRunner
 from conductor.runner.outbox import Outbox
 from conductor.testing import FakeTaskClient
+from support.waiting import eventually
 
 
 class BrokenClient(FakeTaskClient):
@@ -57,3 +60,33 @@ def test_a_task_that_was_perhaps_put_off_is_not_failed_while_it_may_run_elsewher
         runner.start_worker("t", lambda task: puts_off(task) if task.input_data else None, poll_timeout=0.01)
         assert [result.task_id for result in client.results(1)] == [sound]
     assert lost == ["task-1"]
+
+
+class SlowClient(FakeTaskClient):
+    """Holds the first update until it is told to go on."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.may_go_on = threading.Event(), threading.Event()
+
+    def update(self, result):
+        self.asked.set()
+        self.may_go_on.wait(5)
+        super().update(result)
+
+
+def test_an_outbox_that_can_no_longer_be_read_counts_as_work_left_behind(tmp_path):
+    client, outbox = SlowClient(), tmp_path / "outbox.db"
+    with contextlib.closing(Outbox(outbox, client.server)) as earlier:
+        for task_id in ("t1", "t2"):
+            earlier.commit("t", TaskResult(task_id, "w"))
+    runner = TaskRunner(client, outbox=outbox)
+    runner.start_worker("t", lambda task: None, poll_timeout=0.01)
+    assert client.asked.wait(5)
+    with contextlib.closing(sqlite3.connect(outbox)) as operator:
+        operator.execute("DROP TABLE results")
+    client.may_go_on.set()
+    client.results(1)
+    eventually(lambda: "conductor-outbox" not in [thread.name for thread in threading.enumerate()])
+    runner.shutdown()
+    assert not runner.wait_workers()
