@@ -16,7 +16,7 @@ from conductor.errors import (
     ServerError as ServerError,
     TransportError as TransportError,
 )
-from conductor.executor import TaskExecutor as TaskExecutor, WorkflowExecutor as WorkflowExecutor
+from conductor.executor import TaskExecutor as TaskExecutor
 from conductor.models import (
     ExternalStorageLocation as ExternalStorageLocation,
     PollData as PollData,
@@ -42,6 +42,7 @@ from conductor.settings import (
 )
 from conductor.task_result import TaskResult as TaskResult
 from conductor.transport import ApiClient as ApiClient
+from conductor.workflow_executor import WorkflowExecutor as WorkflowExecutor
 
 if TYPE_CHECKING:
     from conductor.metrics import (
@@ -51,12 +52,13 @@ if TYPE_CHECKING:
     )
     from conductor.runner.process_pool import process_pool as process_pool
 
-_LATER = {
-    "MetricsCollector": "conductor.metrics",
-    "MetricsServer": "conductor.metrics",
-    "provide_metrics": "conductor.metrics",
-    "process_pool": "conductor.runner.process_pool",
-}
+_METRICS = ("MetricsCollector", "MetricsServer", "provide_metrics")
+_LATER = dict.fromkeys(_METRICS, "conductor.metrics") | {"process_pool": "conductor.runner.process_pool"}
+_OURS = ("conductor.", "conductor_client.")
+
+if not TYPE_CHECKING:  # they go by the ``as`` above, which a list in writing would repeat
+    __all__ = [name for name, each in globals().items() if getattr(each, "__module__", "").startswith(_OURS)]
+    __all__ += [*_LATER]  # noqa: PLE0604 - its keys are strings
 
 
 def __getattr__(name: str) -> Any:

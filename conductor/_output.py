@@ -12,6 +12,7 @@ UUID, Decimal (``NaN`` too), path                         text
 pydantic's own: ``HttpUrl``, ``SecretStr``, …             text, as ``str()`` makes it: a secret is ``**********``
 Enum                                                      its value
 bytes                                                     base64 text
+a subclass of text, bytes, number, date, time, Decimal    as its base class: no nanoseconds
 int, float, Enum, UUID or date as a key                   text
 ========================================================  ======================================================
 
@@ -41,17 +42,17 @@ _DIGITS = 1_000  # of a number, the same parser's limit
 _TOO_LONG = re.compile(rb"\d{%d}" % (_DIGITS + 1))
 _LEVELS = 999  # the server's parser takes 1,000 (Jackson's StreamReadConstraints), and the result itself is the first
 _ROOM = 50  # levels that the stack must hold besides: the result is encoded again where it is sent from
-_PYDANTICS = ("pydantic.types", "pydantic.networks", "pydantic_core._pydantic_core")  # where its secrets and URLs are
+_PYDANTICS = re.compile(r"pydantic(\.v1)?\.(types|networks)|pydantic_core\._pydantic_core")  # its secrets and URLs
 
 
 class UnsendableOutput(ConfigurationError):  # noqa: N818 - says what it is
     """A value that JSON cannot hold; the text gives its path and why, not the value."""
 
 
-def output_data(value: Any) -> tuple[dict[str, Any], int]:
+def output_data(value: Any, name: str = "") -> tuple[dict[str, Any], int]:
     """The output as plain JSON values, sharing nothing with the value, and its size in bytes of JSON.
 
-    UnsendableOutput when the table above does not cover the value.
+    UnsendableOutput when the table above does not cover the value; ``name`` is what its paths begin with.
     """
     if value is None:
         return {}, 2
@@ -66,11 +67,13 @@ def output_data(value: Any) -> tuple[dict[str, Any], int]:
         if containers > _LEVELS - 3 * _ROOM:
             _encoder.encode(_within_lists(data, _ROOM))
     except RecursionError as error:  # Python 3.11 counts such levels, and its own limit is 1,000, too
-        problem = _find_problem(value) or _find_problem(value, _LEVELS - 3 * _ROOM)
-        raise UnsendableOutput(problem or "output: nested too deep for what is left of the stack") from error
+        problem = _find_problem(value, name) or _find_problem(value, name, _LEVELS - 3 * _ROOM)
+        problem = problem or f"{name or 'output'}: nested too deep for what is left of the stack"
+        raise UnsendableOutput(problem) from error
     except BaseException as error:
-        raise UnsendableOutput(_find_problem(value) or f"output: {type(error).__name__} while it was read") from error
-    if (containers > _LEVELS or _looks_wrong(encoded, data)) and (problem := _find_problem(value)):
+        problem = _find_problem(value, name) or f"{name or 'output'}: {type(error).__name__} while it was read"
+        raise UnsendableOutput(problem) from error
+    if (containers > _LEVELS or _looks_wrong(encoded, data)) and (problem := _find_problem(value, name)):
         raise UnsendableOutput(problem)
     return data, len(encoded)
 
@@ -98,17 +101,30 @@ def _plain(value: Any) -> Any:
         return dict(value)
     if isinstance(value, bool):  # as a key: JSON would say "true", msgspec "1"
         raise TypeError("a bool is no key")
-    for builtin in (str, int, float):  # subclasses, as numpy.float64 is one
-        if isinstance(value, builtin):
-            return builtin(value)
+    kind: Any
+    for kind in (str, int, float, bytes):  # subclasses, as numpy.float64 is one; __str__ may give one again
+        if isinstance(value, kind):
+            return kind.__getnewargs__(kind(value))[0]
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    pydantic = sys.modules.get("pydantic")  # a value can only be a model where its library is loaded
-    if pydantic is not None and isinstance(value, pydantic.BaseModel):
-        return value.model_dump()
-    if any(kind.__module__ in _PYDANTICS for kind in type(value).__mro__) and not isinstance(value, BaseException):
-        return str(value)
+    if (dump := _model_dump(value)) is not None:
+        return dump()
+    for kind in type(value).__mro__:
+        if kind.__module__ in ("datetime", "decimal") and str(value) != "NaT":  # which is a datetime, at pandas
+            reduce = vars(kind).get("__reduce_ex__")  # what freezes the time replaces the classes, so none is named
+            return kind(*(kind.__reduce__(value) if reduce is None else reduce(value, 4))[1])
+        if _PYDANTICS.fullmatch(kind.__module__) and not isinstance(value, BaseException):
+            return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _model_dump(value: Any) -> Any:
+    """The method that gives a pydantic model's fields; None for any other value."""
+    for name in ("pydantic", "pydantic.v1"):
+        library = sys.modules.get(name)  # a value can only be a model where its library is loaded
+        if library is not None and isinstance(value, library.BaseModel):
+            return getattr(value, "model_dump", None) or value.dict
+    return None
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
@@ -141,9 +157,9 @@ class _Place:
         return way
 
 
-def _find_problem(root: Any, levels: int = _LEVELS) -> str | None:
+def _find_problem(root: Any, name: str, levels: int = _LEVELS) -> str | None:
     """Path and reason of the first value that JSON cannot hold, depth first; None when there is none."""
-    places = [_Place(root, "", None, 1)]
+    places = [_Place(root, name, None, 1)]
     while places:
         place = places.pop()
         try:
@@ -190,10 +206,8 @@ def _children(value: Any) -> list[tuple[str, Any]] | None:
     attributes = getattr(type(value), "__attrs_attrs__", None)  # attrs' own mark of its classes
     if attributes is not None:
         return [(f".{attribute.name}", getattr(value, attribute.name)) for attribute in attributes]
-    pydantic = sys.modules.get("pydantic")
-    if pydantic is not None and isinstance(value, pydantic.BaseModel):
-        return _children(value.model_dump())
-    return None
+    dump = _model_dump(value)
+    return None if dump is None else _children(dump())
 
 
 def _text_keys(mapping: Mapping[Any, Any]) -> Iterable[tuple[str, Any]]:

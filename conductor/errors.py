@@ -43,15 +43,15 @@ class ApiError(ConductorError):
     retry_after: seconds that the Retry-After header asked to wait, however many; None without a usable one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the agreed interface
         self,
         status: int,
         method: str,
         path_template: str,
         message: str,
-        *,
         retryable: bool = False,
         validation_errors: Sequence[Any] = (),
+        *,
         conductor: bool = False,
         retry_after: float | None = None,
     ) -> None:
@@ -92,15 +92,11 @@ class ServerError(ApiError):
     """5xx. Conductor answers unparsable requests with 500 too, so a retry does not always help."""
 
 
-_BY_STATUS = {
-    401: AuthenticationError,
-    403: AuthenticationError,
-    404: NotFoundError,
-    409: ConflictError,
-    429: RateLimitedError,
-}
+_BY_STATUS = {404: NotFoundError, 409: ConflictError, 429: RateLimitedError}
 
 
 def api_error_class(status: int) -> type[ApiError]:
     """The class for an error status: ServerError from 500 on, ApiError where there is no other."""
+    if status in (401, 403):
+        return AuthenticationError
     return ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,8 @@ DEFAULT_SERVER_URL = "http://localhost:8080/api"
 DEFAULT_READ_TIMEOUT = 30.0
 LONGEST = 1e9
 """Seconds; what the system's timers take ends not far above."""
+HUGE = 1e300
+"""An int that is much larger cannot even become a float."""
 
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -35,12 +36,17 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 def seconds(name: str, value: Duration, *, minimum: float = 0.0, maximum: float = LONGEST) -> float:
     """The duration in seconds; ConfigurationError, naming the argument, unless finite and within the limits."""
     number = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-        raise ConfigurationError(f"{name} must be a number of seconds or a timedelta, not {value!r}")
+    if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) < HUGE:
+        raise ConfigurationError(f"{name} must be a number of seconds or a timedelta, not {_shown(value)}")
     if not minimum <= number <= maximum:
         limit = f"at least {minimum:g} s" if number < minimum else f"at most {maximum:g} s"
         raise ConfigurationError(f"{name} must be {limit}, not {number:g} s")
     return float(number)
+
+
+def _shown(value: object) -> str:
+    """For the text of an error: an int of more than 4,300 digits has no repr."""
+    return "a number too large to show" if isinstance(value, int) and abs(value) >= HUGE else repr(value)
 
 
 def positive_int(name: str, value: int) -> int:
@@ -51,8 +57,8 @@ def positive_int(name: str, value: int) -> int:
 def whole_number(name: str, value: int, least: int, most: int = 2**31 - 1) -> int:
     """The value; ConfigurationError, naming the argument, unless it is an int within the limits. The wire: 32 bits."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ConfigurationError(f"{name} must be a whole number from {least} to {most}, not {value!r}")
-    return value
+        raise ConfigurationError(f"{name} must be a whole number from {least} to {most}, not {_shown(value)}")
+    return int(value)
 
 
 def instance(name: str, value: T, kind: type | UnionType, description: str) -> T:
@@ -78,14 +84,24 @@ def one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
     """The value; ConfigurationError, naming the argument, unless it is allowed."""
     if value not in allowed:
         raise ConfigurationError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
-    return value
+    return allowed[allowed.index(value)]
 
 
-def optional_text(name: str, value: T) -> T:
-    """The value; ConfigurationError, naming the argument, unless it is None or a text that can be sent."""
-    if value is not None and not (isinstance(value, str) and is_text(value)):
+def plain(value: str) -> str:
+    """The text itself of an instance of a subclass, e.g. of an Enum with str, whose ``str()`` is another."""
+    return str.__str__(value)
+
+
+def text(name: str, value: str) -> str:
+    """The value; ConfigurationError, naming the argument, unless it is a text that can be sent."""
+    if not isinstance(value, str) or not is_text(value):
         raise ConfigurationError(f"{name} must be a text that is valid Unicode, not {value!r}")
-    return value
+    return plain(value)
+
+
+def optional_text(name: str, value: str | None) -> str | None:
+    """The same, or None."""
+    return None if value is None else text(name, value)
 
 
 def is_name(value: object) -> bool:
@@ -100,7 +116,7 @@ def path_segment(name: str, value: str) -> str:
     """
     if not is_name(value) or value in (".", "..") or "/" in value or "\\" in value:
         raise ConfigurationError(f"{name} must be a name without slashes and control characters, not {value!r}")
-    return value
+    return plain(value)
 
 
 def is_pem(path_or_text: str) -> bool:
@@ -140,6 +156,7 @@ class AuthenticationSettings(Unpicklable):
         if bool(self.key_id) != bool(self.key_secret):
             missing = "key_secret" if self.key_id else "key_id"
             raise ConfigurationError(f"{missing} is missing: an access key is a pair of key_id and key_secret")
+        vars(self).update(key_id=plain(self.key_id), key_secret=plain(self.key_secret))
 
     @classmethod
     def from_environment(cls) -> AuthenticationSettings:
@@ -211,11 +228,12 @@ class MetricsSettings:
     host: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
-        whole_number("port", self.port, 0, 65535)
+        port = whole_number("port", self.port, 0, 65535)
         if not is_name(self.endpoint) or not _ENDPOINT.fullmatch(self.endpoint):
             raise ConfigurationError(f"endpoint must be a path such as /metrics, not {self.endpoint!r}")
         if not is_name(self.host) or " " in self.host:
             raise ConfigurationError(f"host must be a host name or an address, not {self.host!r}")
+        vars(self).update(port=port, endpoint=plain(self.endpoint), host=plain(self.host))
 
 
 def _server_url(base_url: str | None) -> str:
@@ -245,7 +263,7 @@ def _checked_url(name: str, url: str) -> str:
         valid = False
     if not valid or "?" in url or "#" in url:
         raise ConfigurationError(f"{name} must be a URL such as https://host:8080/api, without a query{shown}")
-    return url
+    return plain(url)
 
 
 def _checked_file(name: str, path: str | os.PathLike[str] | None) -> str | None:
@@ -255,12 +273,12 @@ def _checked_file(name: str, path: str | os.PathLike[str] | None) -> str | None:
         raise ConfigurationError(f"{name} must be a string or a path, not {type(path).__name__}")
     if not os.path.isfile(path):
         raise ConfigurationError(f"{name} {os.fspath(path)!r} is not a file")
-    return os.fspath(path)
+    return plain(os.fsdecode(path))
 
 
 def _checked_pem(name: str, path_or_text: str | os.PathLike[str] | None) -> str | None:
     if isinstance(path_or_text, str) and is_pem(path_or_text):
-        return path_or_text
+        return plain(path_or_text)
     return _checked_file(name, path_or_text)
 
 
@@ -294,4 +312,4 @@ def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
             raise ConfigurationError(f"headers: {name!r} is not a header name")
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
             raise ConfigurationError(f"headers: the value of {name} is not a string of Latin-1 text on one line")
-    return dict(headers)
+    return {plain(name): plain(value) for name, value in headers.items()}

@@ -187,7 +187,7 @@ def sendable_reason(text: str | None) -> str | None:
 
 def sendable(text: Any) -> str:
     """The text without what UTF-8 cannot hold: lone surrogates become question marks."""
-    return str(text).encode("utf-8", "replace").decode("utf-8")
+    return (text if isinstance(text, str) else str(text)).encode("utf-8", "replace").decode("utf-8")
 
 
 def whole_seconds(duration: Duration) -> int:

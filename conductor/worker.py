@@ -10,7 +10,7 @@ from typing import Any
 
 from conductor.errors import ConfigurationError
 from conductor.models import Task
-from conductor.settings import Duration, instance, is_name, path_segment, positive_int, seconds
+from conductor.settings import Duration, instance, is_name, path_segment, plain, positive_int, seconds
 
 Execute = Callable[[Task], Any]
 WorkerKey = tuple[str, str | None]
@@ -29,7 +29,7 @@ def checked_name(name: str, value: str) -> str:
     """The value; ConfigurationError, naming the argument, unless it is a name."""
     if not is_name(value):
         raise ConfigurationError(f"{name} must be a name without control characters, not {value!r}")
-    return value
+    return plain(value)
 
 
 def checked_task_to_domain(given: Mapping[str, str] | None) -> dict[str, str]:
@@ -37,7 +37,7 @@ def checked_task_to_domain(given: Mapping[str, str] | None) -> dict[str, str]:
     domains = {} if given is None else given
     if not isinstance(domains, Mapping) or not all(is_name(text) for pair in domains.items() for text in pair):
         raise ConfigurationError(f"task_to_domain must map task names to domains, not {given!r}")
-    return dict(domains)
+    return {plain(task_name): plain(domain) for task_name, domain in domains.items()}
 
 
 def checked_poll_interval(poll_interval: Duration | None) -> float | None:
@@ -73,32 +73,19 @@ class Worker:
     executor: Executor | Callable[[], Executor] | None = None
 
     @classmethod
-    def checked(  # noqa: PLR0917 - start_worker's order
-        cls,
-        task_name: str,
-        execute: Execute,
-        batch_size: int,
-        poll_interval: Duration | None,
-        domain: str | None,
-        poll_timeout: Duration | None,
-        lease_extension: bool,
-        timeout: Duration | None,
-        executor: Executor | Callable[[], Executor] | None,
-    ) -> Worker:
-        """The worker; ConfigurationError naming the first argument that cannot work."""
-        if not callable(execute):
-            raise ConfigurationError(f"execute must be callable, not {execute!r}")
-        return cls(
-            path_segment("task_name", task_name),
-            execute,
-            positive_int("batch_size", batch_size),
-            checked_poll_interval(poll_interval),
-            checked_domain(domain),
-            checked_poll_timeout(poll_timeout),
-            instance("lease_extension", lease_extension, bool, "True or False"),
-            checked_timeout(timeout),
-            executor,
-        )
+    def checked(cls, *given: Any, **more: Any) -> Worker:
+        """The worker, whose durations may be timedeltas; ConfigurationError naming an argument that cannot work."""
+        worker = cls(*given, **more)
+        if not callable(worker.execute):
+            raise ConfigurationError(f"execute must be callable, not {worker.execute!r}")
+        worker.task_name = path_segment("task_name", worker.task_name)
+        worker.batch_size = positive_int("batch_size", worker.batch_size)
+        worker.poll_interval = checked_poll_interval(worker.poll_interval)
+        worker.domain = checked_domain(worker.domain)
+        worker.poll_timeout = checked_poll_timeout(worker.poll_timeout)
+        instance("lease_extension", worker.lease_extension, bool, "True or False")
+        worker.timeout = checked_timeout(worker.timeout)
+        return worker
 
     @property
     def key(self) -> WorkerKey:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from conductor.settings import Duration, seconds as in_seconds
+
 
 class Clock(Protocol):
     """What the engine asks about time."""
@@ -50,12 +52,14 @@ class _Advancing:
         self._advanced = 0.0
         self._listeners: list[Callable[[], None]] = []
 
-    def advance(self, seconds: float) -> None:
-        """Put the clock forward and tell every listener, on this thread. Time never goes back: ValueError."""
-        if not 0 <= seconds < float("inf"):
-            raise ValueError(f"a clock is only advanced forward, not by {seconds}")
+    def advance(self, seconds: Duration) -> None:
+        """Put the clock forward and tell every listener, on this thread. Time never goes back: ConfigurationError.
+
+        seconds: or a timedelta.
+        """
+        advance = in_seconds("a clock is only advanced forward: seconds", seconds)
         with self._lock:
-            self._advanced += seconds
+            self._advanced += advance
             listeners = list(self._listeners)
         for listener in listeners:
             listener()

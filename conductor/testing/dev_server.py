@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
 from conductor.errors import ConfigurationError
+from conductor.settings import Duration, seconds
 from conductor.testing.answers import error
 from conductor.testing.clock import Clock, LiveClock
 from conductor.testing.engine import Engine
@@ -32,7 +33,7 @@ FORMS_OF_V2 = (True, "404", "405", "500")
 class MovableClock(Clock, Protocol):
     """A clock that tests put ahead."""
 
-    def advance(self, seconds: float) -> None: ...
+    def advance(self, seconds: Duration) -> None: ...
 
 
 class TaskFailed(Exception):  # noqa: N818 - the agreed name
@@ -66,7 +67,7 @@ class DevServer:
         db: str | os.PathLike[str] = ":memory:",
         clock: MovableClock | None = None,
         key: AccessKey | None = None,
-        token_seconds: float = 3600.0,
+        token_seconds: Duration = 3600.0,
         hold_until_count: bool = False,
         update_v2: bool | Literal["404", "405", "500"] = True,
         retention: int = 10_000,
@@ -86,7 +87,8 @@ class DevServer:
         self._db = os.fspath(db)
         self.clock: MovableClock = LiveClock() if clock is None else clock
         self.faults = Faults(OPERATIONS, self.clock.now, self._cut_connections)
-        self._tokens = Tokens(key, token_seconds, self.clock.now) if key is not None else None
+        good_for = seconds("token_seconds", token_seconds)
+        self._tokens = Tokens(key, good_for, self.clock.now) if key is not None else None
         self._hold_until_count = hold_until_count
         self._update_v2 = update_v2
         self._retention = retention
@@ -128,16 +130,18 @@ class DevServer:
             if running is not None:
                 running.close()
 
-    def join(self, timeout: float = 10.0) -> None:
+    def join(self, timeout: Duration = 10.0) -> None:
         """Wait until no task is queued or running and every workflow is at rest.
 
         TaskFailed when a task has failed for good since the last join; TimeoutError names what is still open.
-        timeout: real seconds. A task that waits, e.g. for its retry, is open: ``clock.advance`` makes it due.
+        timeout: in real time, seconds or timedelta. A task that waits, e.g. for its retry, is open: ``clock.advance``
+        makes it due.
         """
+        longest = seconds("timeout", timeout)
         running = self._running
         if running is None:
             raise RuntimeError("the server is not running")
-        running.join(timeout)
+        running.join(longest)
 
     def _make_router(self, engine: Engine) -> Router:
         router = Router(engine, self.faults, self._update_v2)
@@ -261,8 +265,8 @@ class _Running:
 
     def _seconds_until_due(self) -> float:
         due = self._engine.next_due()
-        seconds = None if due is None else self._clock.real_seconds_until(due)
-        return LONGEST_SLEEP if seconds is None else min(max(seconds, TICK), LONGEST_SLEEP)
+        wait = None if due is None else self._clock.real_seconds_until(due)
+        return LONGEST_SLEEP if wait is None else min(max(wait, TICK), LONGEST_SLEEP)
 
     def _sweep(self) -> None:
         try:

@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from conductor.settings import Duration, seconds as in_seconds
+
 NAMES = {
     "poll": ("GET /api/tasks/poll/{tasktype}", "GET /api/tasks/poll/batch/{tasktype}"),
     "update": ("POST /api/tasks",),
@@ -113,22 +115,23 @@ class Faults:
         """Close the connection instead of answering; the request has its effect."""
         self._order("drop_after", operation, times)
 
-    def delay(self, operation: str, seconds: float, times: int = 1) -> None:
-        """Wait before doing anything; the end of the server ends the wait."""
-        if not 0 <= seconds < float("inf"):
-            raise ValueError(f"seconds must be 0 or more, not {seconds!r}")
-        self._order("delay", operation, times, seconds=seconds)
+    def delay(self, operation: str, seconds: Duration, times: int = 1) -> None:
+        """Wait before doing anything; the end of the server ends the wait. seconds: or a timedelta."""
+        self._order("delay", operation, times, seconds=in_seconds("seconds", seconds))
 
     def duplicate(self, task_type: str, times: int = 1) -> None:
         """Deliver the next ``times`` tasks of a type twice."""
         with self._lock:
             self._duplicates[task_type] += _positive(times)
 
-    def outage(self, seconds: float | None = None) -> Outage:
-        """Begins at once. seconds: on the server's clock, so that ``clock.advance`` ends it too; None: see Outage."""
+    def outage(self, seconds: Duration | None = None) -> Outage:
+        """Begins at once. seconds (or a timedelta): on the server's clock, so that ``clock.advance`` ends it too; None:
+        see Outage.
+        """
+        until = None if seconds is None else self._now() + in_seconds("seconds", seconds)
         outage = Outage(self._end_outage)
         with self._lock:
-            self._outages[outage] = None if seconds is None else self._now() + seconds
+            self._outages[outage] = until
             self._injected["outage"] += 1
         self._cut()
         return outage

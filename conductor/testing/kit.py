@@ -14,6 +14,7 @@ from conductor.errors import ConductorError, NotFoundError
 from conductor.models import Task, TaskResultStatus, TaskStatus
 from conductor.runner.execute import execute as call, execute_async
 from conductor.runner.slots import Flag
+from conductor.settings import Duration, seconds
 from conductor.task_client import Delivery
 from conductor.task_result import TaskResult, finish
 from conductor.worker import Worker
@@ -89,11 +90,15 @@ class FakeTaskClient:
         with self._changed:
             self._failures.append(error)
 
-    def results(self, count: int, timeout: float = 5.0) -> list[TaskResult]:
-        """The accepted results, in order, once there are so many; TimeoutError when that takes longer (seconds)."""
+    def results(self, count: int, timeout: Duration = 5.0) -> list[TaskResult]:
+        """The accepted results, in order, once there are so many; TimeoutError when that takes longer.
+
+        timeout: seconds or timedelta.
+        """
+        longest = seconds("timeout", timeout)
         with self._changed:
-            if not self._changed.wait_for(lambda: len(self._results) >= count, timeout):
-                raise TimeoutError(f"{len(self._results)} of {count} results within {timeout} s")
+            if not self._changed.wait_for(lambda: len(self._results) >= count, longest):
+                raise TimeoutError(f"{len(self._results)} of {count} results within {longest:g} s")
             return list(self._results)
 
     def batch_poll(self, task_name: str, worker_id: str, domain: str | None, count: int, timeout: float) -> Delivery:

@@ -1,17 +1,32 @@
 """What an executor is given is checked before anything is sent."""
 
+import enum
+import math
+import re
+from contextlib import suppress
+from pathlib import PurePosixPath
+from types import MappingProxyType
+
+import msgspec
 import pytest
 
 from conductor import (
     ApiClient,
     ConfigurationError,
+    DecodeError,
     HttpSettings,
     NotFoundError,
     TaskDef,
+    TaskDefRetryLogic,
     TaskExecutor,
+    TaskResult,
+    TaskRunner,
+    WorkflowDef,
     WorkflowExecutor,
+    WorkflowTask,
 )
-from support.stub import Answer
+from support.stub import POLL, Answer
+from support.waiting import eventually
 
 
 @pytest.mark.parametrize("executor", [TaskExecutor, WorkflowExecutor])
@@ -90,3 +105,190 @@ def test_an_update_of_a_task_that_is_not_pending_names_one_status(stub, api_clie
     with pytest.raises(NotFoundError) as caught:
         TaskExecutor(api_client).update_task_by_ref_name("ref", "w", "COMPLETED")
     assert str(caught.value).endswith(" answered 404: no task 'ref' is pending in workflow 'w'")
+
+
+class Name(str, enum.Enum):  # noqa: UP042 - its str() is not its value
+    EMAIL = "email"
+
+
+class Number(enum.IntEnum):
+    TWO = 2
+
+
+PLAIN = [
+    (lambda api: TaskExecutor(api).get_task(Name.EMAIL), "GET /tasks/email"),
+    (lambda api: TaskExecutor(api).delete_task_def(Name.EMAIL), "DELETE /metadata/taskdefs/email"),
+    (
+        lambda api: TaskExecutor(api).update_task_by_ref_name(Name.EMAIL, Name.EMAIL, "COMPLETED"),
+        "POST /tasks/email/email/COMPLETED",
+    ),
+    (lambda api: WorkflowExecutor(api).pause(Name.EMAIL), "PUT /workflow/email/pause"),
+    (lambda api: WorkflowExecutor(api).skip_task(Name.EMAIL, Name.EMAIL), "PUT /workflow/email/skiptask/email"),
+]
+
+
+@pytest.mark.parametrize(("call", "operation"), PLAIN)
+def test_a_name_out_of_an_enum_stands_in_the_path_as_its_value(stub, api_client, call, operation):
+    call(api_client)
+    assert [request.operation for request in stub.requests] == [operation]
+
+
+def test_a_query_out_of_an_enum_is_sent_as_its_value(stub, api_client):
+    executor = TaskExecutor(api_client)
+    for call in (
+        lambda: executor.search(Name.EMAIL, free_text=Name.EMAIL, sort=Name.EMAIL, start=Number.TWO),
+        lambda: executor.queue_size(Name.EMAIL, Name.EMAIL),
+        lambda: executor.external_storage_location(Name.EMAIL, "READ", "TASK_INPUT"),
+    ):
+        with suppress(DecodeError):  # what the stub answers is none of theirs
+            call()
+    search, size, location = (request.query for request in stub.requests)
+    assert (search["query"], search["freeText"], search["sort"], search["start"]) == ("email", "email", "email", "2")
+    assert (size["taskType"], size["domain"], location["path"]) == ("email", "email", "email")
+
+
+def test_a_workflow_starts_with_values_out_of_enums(stub, api_client):
+    WorkflowExecutor(api_client).start_workflow(
+        Name.EMAIL,
+        version=Number.TWO,
+        correlation_id=Name.EMAIL,
+        task_to_domain={Name.EMAIL: Name.EMAIL},
+        priority=Number.TWO,
+    )
+    sent = stub.requests[0].json()
+    assert (sent["name"], sent["version"], sent["priority"]) == ("email", 2, 2)
+    assert (sent["correlationId"], sent["taskToDomain"]) == ("email", {"email": "email"})
+    with pytest.raises(DecodeError):
+        WorkflowExecutor(api_client).execute_workflow(Name.EMAIL, version=Number.TWO)
+    assert stub.requests[1].operation == "POST /workflow/execute/email/2"
+
+
+def test_a_log_line_out_of_an_enum_is_sent_as_its_value(stub, api_client):
+    TaskExecutor(api_client).add_log("t", Name.EMAIL)
+    assert stub.requests[0].body == b"email"
+
+
+def test_a_worker_with_names_out_of_an_enum_polls_and_answers(stub, api_client):
+    stub.add_task("email", domain="email")
+    lost = []
+    with TaskRunner(api_client, worker_id=Name.EMAIL, on_result_lost=lambda *given: lost.append(given)) as runner:
+        runner.start_worker(Name.EMAIL, lambda task: 1, domain=Name.EMAIL)
+        eventually(stub.results)
+        assert runner.get_batch_size_for_all() == {("email", "email"): 1}
+    assert [result["workerId"] for result in stub.results()] == ["email"]
+    assert lost == []
+    assert {request.query["workerid"] for request in stub.of(POLL)} == {"email"}
+
+
+UNSENDABLE = {
+    "object()": (object, "object has no JSON form"),
+    "NaN": (lambda: math.nan, "NaN and infinity have no JSON form"),
+    "a lone surrogate": (lambda: "\ud800", "text that is not valid Unicode"),
+}
+
+
+@pytest.mark.parametrize("bad", UNSENDABLE)
+@pytest.mark.parametrize(
+    ("path", "call"),
+    [
+        (
+            "task_defs[1].input_template.x",
+            lambda api, bad: TaskExecutor(api).register_task_defs(
+                TaskDef("a"), TaskDef("b", input_template={"x": bad})
+            ),
+        ),
+        ("task_def.name", lambda api, bad: TaskExecutor(api).update_task_def(TaskDef(bad))),
+        *(
+            (
+                "workflow_defs[0].tasks[0].input_parameters.x",
+                lambda api, bad, overwrite=overwrite: WorkflowExecutor(api).register_workflow(
+                    WorkflowDef("w", [WorkflowTask("a", "a", input_parameters={"x": bad})]), overwrite=overwrite
+                ),
+            )
+            for overwrite in (True, False)
+        ),
+        ("input", lambda api, bad: WorkflowExecutor(api).start_workflow("w", bad)),
+        ("input.x", lambda api, bad: WorkflowExecutor(api).execute_workflow("w", {"x": bad})),
+        ("task_input", lambda api, bad: WorkflowExecutor(api).rerun("w", task_input=bad)),
+        ("workflow_input[0]", lambda api, bad: WorkflowExecutor(api).rerun("w", workflow_input=[bad])),
+        ("output", lambda api, bad: TaskExecutor(api).update_task("t", "w", "COMPLETED", bad)),
+        ("output.x", lambda api, bad: TaskExecutor(api).update_task_by_ref_name("r", "w", "COMPLETED", {"x": bad})),
+        ("output", lambda api, bad: TaskExecutor(api).update_task_by_ref_name_sync("r", "w", "COMPLETED", bad)),
+        ("output", lambda api, bad: TaskExecutor(api).signal("w", "COMPLETED", bad)),
+    ],
+)
+def test_what_json_cannot_hold_is_refused_by_argument_and_path(stub, api_client, path, call, bad):
+    make, problem = UNSENDABLE[bad]
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(f'{path}: {problem}')}$"):
+        call(api_client, make())
+    assert stub.requests == []
+
+
+def test_a_definition_that_holds_itself_is_refused(stub, api_client):
+    circle = {}
+    circle["again"] = circle
+    with pytest.raises(ConfigurationError, match=r"^task_defs\[0\].input_template.again: circular$"):
+        TaskExecutor(api_client).register_task_defs(TaskDef("a", input_template=circle))
+
+
+FULL = TaskDef(
+    "a",
+    retry_count=0,
+    retry_logic=TaskDefRetryLogic.FIXED,
+    timeout_policy="ALERT_ONLY",
+    input_keys=["k"],
+    input_template={"none": None, "floats": [1.0, 1e300], "many": 10**30},
+    owner_email="",
+)
+
+
+def test_a_definition_goes_out_as_it_is_written_by_itself(stub, api_client):
+    TaskExecutor(api_client).register_task_defs(FULL, TaskDef("b"))
+    TaskExecutor(api_client).update_task_def(FULL)
+    workflow = WorkflowDef("w", [WorkflowTask("a", "a", input_parameters={"x": None})], output_parameters={"y": ""})
+    WorkflowExecutor(api_client).register_workflow(workflow, overwrite=False)
+    assert [request.body for request in stub.requests] == [
+        msgspec.json.encode(sent) for sent in ([FULL, TaskDef("b")], FULL, workflow)
+    ]
+
+
+class Described(TaskDef, rename="camel", omit_defaults=True):
+    """A definition with a member that only its user's server knows."""
+
+    cost_centre: Name | None = None
+
+
+def test_a_definition_may_hold_whatever_an_output_may(stub, api_client):
+    template = {Name.EMAIL: PurePosixPath("/p"), "map": MappingProxyType({"a": (1, 2)})}
+    definition = Described(Name.EMAIL, input_template=MappingProxyType(template), cost_centre=Name.EMAIL)
+    TaskExecutor(api_client).register_task_defs(definition)
+    assert stub.requests[0].json() == [
+        {"name": "email", "inputTemplate": {"email": "/p", "map": {"a": [1, 2]}}, "costCentre": "email"}
+    ]
+
+
+def test_of_a_task_result_its_output_is_taken(stub, api_client):
+    result = TaskResult("other", "other", output_data={"k": "v"})
+    executor = TaskExecutor(api_client)
+    executor.update_task("t", "w", "COMPLETED", result)
+    executor.update_task_by_ref_name("r", "w", "COMPLETED", result)
+    executor.signal("w", "COMPLETED", result)
+    with pytest.raises(DecodeError):
+        executor.update_task_by_ref_name_sync("r", "w", "COMPLETED", TaskResult("t", "w", output_data=5))
+    whole, *outputs = (request.json() for request in stub.requests)
+    assert (whole["taskId"], whole["outputData"]) == ("t", {"k": "v"})
+    assert outputs == [{"k": "v"}, {"k": "v"}, {"result": 5}]
+
+
+@pytest.mark.parametrize(
+    ("argument", "call"),
+    [
+        ("include_tasks", lambda api, bad: WorkflowExecutor(api).get_workflow("w", include_tasks=bad)),
+        ("overwrite", lambda api, bad: WorkflowExecutor(api).register_workflow(WorkflowDef("w", []), overwrite=bad)),
+    ],
+)
+@pytest.mark.parametrize("bad", ["no", 0, None])
+def test_a_flag_is_true_or_false(stub, api_client, argument, call, bad):
+    with pytest.raises(ConfigurationError, match=f"^{argument} must be True or False, not {bad!r}$"):
+        call(api_client, bad)
+    assert stub.requests == []

@@ -75,7 +75,7 @@ def test_a_workflow_that_does_not_end_is_returned_after_the_timeout(workflows):
 
 
 def test_a_workflow_is_waited_for_through_a_wait_task_too(workflows, runner, client, monkeypatch):
-    monkeypatch.setattr("conductor.executor.LOOK_PACE", 0.02)
+    monkeypatch.setattr("conductor.workflow_executor.LOOK_PACE", 0.02)
     found = []
     waiting = threading.Thread(
         target=lambda: found.append(workflows.execute_workflow("flow", {"given": 7}, timeout=20))

@@ -1,6 +1,11 @@
 """The output as plain JSON: its size, and that it shares nothing with the value. Its table has tests in faults/."""
 
+import datetime as dt
+import decimal
+import math
+
 import msgspec
+import pytest
 from hypothesis import given, strategies as st
 
 from conductor._output import UnsendableOutput, output_data
@@ -31,3 +36,127 @@ def test_plain_json_values_come_through_unchanged_or_are_refused(value):
     else:
         assert data == value
         assert size == len(msgspec.json.encode(value))
+
+
+class FrozenDateTime(dt.datetime):
+    """As libraries make them: with pickles and texts of their own."""
+
+    def __reduce__(self):
+        return int, ()
+
+    def __reduce_ex__(self, protocol):
+        return int, ()
+
+    def isoformat(self, *args, **kwargs):
+        return "another"
+
+
+class Day(dt.date):
+    def __reduce__(self):
+        return int, ()
+
+
+class Time(dt.time):
+    pass
+
+
+class Duration(dt.timedelta):
+    def __reduce__(self):
+        return int, ()
+
+
+class Price(decimal.Decimal):
+    pass
+
+
+class Blob(bytes):
+    def __bytes__(self):
+        return self
+
+
+class Word(str):
+    __slots__ = ()
+
+    def __str__(self):
+        return self
+
+
+class NotATime(dt.datetime):
+    def __str__(self):
+        return "NaT"
+
+
+BERLIN = dt.timezone(dt.timedelta(hours=1))
+
+
+class Folded(dt.tzinfo):
+    """Summer time at first, winter time in an hour's second turn."""
+
+    def utcoffset(self, when):
+        return dt.timedelta(hours=1 if when.fold else 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "base", "arguments"),
+    [
+        (FrozenDateTime, dt.datetime, (2026, 1, 2, 3, 4, 5, 6)),
+        (FrozenDateTime, dt.datetime, (2026, 1, 2, 3, 4, 5, 0, dt.UTC)),
+        (FrozenDateTime, dt.datetime, (2026, 1, 2, 3, 4, 5, 0, BERLIN)),
+        (Day, dt.date, (2026, 1, 2)),
+        (Time, dt.time, (1, 2, 3, 4, dt.UTC)),
+        (Duration, dt.timedelta, (1, -2, 3)),
+        (Price, decimal.Decimal, ("1.50",)),
+        (Price, decimal.Decimal, ("NaN",)),
+        (Blob, bytes, (b"abc",)),
+        (Word, str, ("abc",)),
+    ],
+)
+def test_an_instance_of_a_subclass_is_written_as_its_base_class_would_be(kind, base, arguments):
+    assert output_data(kind(*arguments)) == output_data(base(*arguments))
+    assert output_data({"a": [kind(*arguments)]}) == output_data({"a": [base(*arguments)]})
+
+
+def test_a_subclass_knows_the_second_turn_of_an_hour():
+    given = FrozenDateTime(2026, 10, 25, 2, 30, fold=1, tzinfo=Folded())
+    assert output_data(given)[0] == {"result": "2026-10-25T02:30:00+01:00"}
+
+
+def test_a_subclass_may_be_a_key():
+    assert output_data({Day(2026, 1, 2): 1})[0] == {"2026-01-02": 1}
+
+
+def test_a_subclass_is_written_while_a_library_has_replaced_the_classes(monkeypatch):
+    monkeypatch.setattr(dt, "datetime", FrozenDateTime)
+    monkeypatch.setattr(dt, "date", Day)
+    assert output_data([FrozenDateTime(2026, 1, 2), Day(2026, 1, 2)])[0] == {
+        "result": ["2026-01-02T00:00:00", "2026-01-02"]
+    }
+
+
+def test_a_datetime_that_is_none_is_refused():
+    with pytest.raises(UnsendableOutput, match="when: NotATime has no JSON form"):
+        output_data({"when": NotATime(1, 1, 1)})
+
+
+def test_a_model_of_the_first_pydantic_arrives_as_its_fields():
+    v1 = pytest.importorskip("pydantic.v1")
+    account = v1.create_model("Account", url=(v1.AnyUrl, ...), secret=(v1.SecretStr, ...))(url="http://a/", secret="b")
+    written = {"url": "http://a/", "secret": "**********"}
+    assert output_data(account)[0] == written
+    assert output_data({"accounts": [account]})[0] == {"accounts": [written]}
+    with pytest.raises(UnsendableOutput, match=r"accounts\[0\].rate: NaN"):
+        output_data({"accounts": [v1.create_model("Rated", rate=(float, math.nan))()]})
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (math.nan, "^input: NaN"),
+        ({"a": [math.nan]}, r"^input.a\[0\]: NaN"),
+        ([object()], r"^input\[0\]: object has no JSON form"),
+        ("\ud800", "^input: text that is not valid Unicode"),
+    ],
+)
+def test_an_argument_that_cannot_be_sent_is_named(value, problem):
+    with pytest.raises(UnsendableOutput, match=problem):
+        output_data(value, "input")

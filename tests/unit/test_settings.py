@@ -1,16 +1,20 @@
 """What a user can set, and what is refused at construction."""
 
+import ast
 import copy
 import dataclasses
+import enum
 import math
 import pickle
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 import conductor
-from conductor import AuthenticationSettings, ConfigurationError, HttpSettings, MetricsSettings
-from conductor.settings import path_segment
+from conductor import ApiError, AuthenticationSettings, ConfigurationError, HttpSettings, MetricsSettings
+from conductor.settings import one_of, optional_text, path_segment, positive_int, text, whole_number
+from conductor.worker import Worker, checked_domain, checked_name, checked_task_to_domain
 
 
 def test_base_url_keeps_the_path_before_api():
@@ -181,3 +185,119 @@ def test_what_nobody_could_see_or_send_in_a_path_is_refused_by_name(value):
 
 def test_a_listing_of_the_package_names_what_is_loaded_later():
     assert {"provide_metrics", "process_pool", "MetricsCollector", "TaskRunner", "__name__"} <= set(dir(conductor))
+
+
+class Text(str):
+    """Looks like another text wherever ``str()`` is asked."""
+
+    __slots__ = ()
+
+    def __str__(self):
+        return "another"
+
+
+class Word(str, enum.Enum):  # noqa: UP042 - its str() is not its value
+    EMAIL = "email"
+
+
+class Count(enum.IntEnum):
+    TWO = 2
+
+
+@pytest.mark.parametrize("value", [Word.EMAIL, Text("email"), "email"])
+@pytest.mark.parametrize(
+    "checked",
+    [
+        lambda value: path_segment("task_name", value),
+        lambda value: one_of("operation", value, ("email", "letter")),
+        lambda value: text("path", value),
+        lambda value: optional_text("reason", value),
+        lambda value: checked_name("worker_id", value),
+        checked_domain,
+        lambda value: next(iter(checked_task_to_domain({value: "b"}).keys())),
+        lambda value: next(iter(checked_task_to_domain({"a": value}).values())),
+        lambda value: Worker.checked(value, print, 1, None, None, None).task_name,
+        lambda value: Worker.checked("a", print, 1, None, value, None).domain,
+        lambda value: AuthenticationSettings(value, "secret").key_id,
+        lambda value: AuthenticationSettings("id", value).key_secret,
+        lambda value: MetricsSettings(host=value).host,
+        lambda value: next(iter(HttpSettings("http://a", headers={value: "b"}).headers.keys())),
+        lambda value: HttpSettings("http://a", headers={"a": value}).headers["a"],
+    ],
+)
+def test_a_text_of_a_class_of_its_own_goes_on_as_the_plain_text(checked, value):
+    found = checked(value)
+    assert (found, type(found)) == ("email", str)
+
+
+def test_a_url_and_an_endpoint_of_a_class_of_their_own_go_on_as_plain_texts():
+    settings = HttpSettings(Text("http://host/api"), proxy_url=Text("http://proxy"))
+    given = settings.base_url, settings.proxy_url, MetricsSettings(endpoint=Text("/m")).endpoint
+    assert given == ("http://host/api", "http://proxy", "/m")
+    assert {type(each) for each in given} == {str}
+
+
+def test_a_file_of_a_class_of_its_own_goes_on_as_a_plain_text(tmp_path):
+    file = tmp_path / "authorities.pem"
+    file.write_text("")
+    settings = HttpSettings("http://host", ca_file=Text(file), client_cert=Text("-----BEGIN"))
+    assert (settings.ca_file, settings.client_cert) == (str.__str__(Text(file)), "-----BEGIN")
+    assert {type(settings.ca_file), type(settings.client_cert)} == {str}
+
+
+def test_a_plain_text_stays_the_same_object():
+    given = "task"
+    assert path_segment("task_name", given) is given
+
+
+@pytest.mark.parametrize(
+    "checked",
+    [
+        lambda value: whole_number("priority", value, 0, 99),
+        lambda value: positive_int("batch_size", value),
+        lambda value: MetricsSettings(value).port,
+        lambda value: Worker.checked("a", print, value, None, None, None).batch_size,
+    ],
+)
+def test_a_number_of_a_class_of_its_own_goes_on_as_the_plain_number(checked):
+    found = checked(Count.TWO)
+    assert (found, type(found)) == (2, int)
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), 10**5000], ids=["large", "low", "huge"])
+def test_a_number_that_is_far_too_large_is_refused_by_name(value):
+    with pytest.raises(ConfigurationError, match="read_timeout must be"):
+        HttpSettings(read_timeout=value)
+    with pytest.raises(ConfigurationError, match="port must be"):
+        MetricsSettings(value)
+
+
+NAMES = """
+    ApiClient AuthenticationSettings HttpSettings MetricsSettings TaskRunner TaskExecutor WorkflowExecutor
+    Task TaskDef TaskExecLog TaskResult TaskResultStatus TaskStatus NonRetryableError task_context provide_metrics
+    WorkflowDef WorkflowTask Workflow ApiError ConfigurationError process_pool MetricsCollector MetricsServer
+"""
+
+
+def test_a_star_brings_the_public_names_and_nothing_of_other_modules():
+    brought = {}
+    exec("from conductor import *", brought)  # noqa: S102 - a star is allowed nowhere else
+    del brought["__builtins__"]
+    assert set(NAMES.split()) <= brought.keys()
+    for name, value in brought.items():
+        assert not name.startswith("_")
+        assert value.__module__.split(".")[0] in ("conductor", "conductor_client"), name
+    assert brought.keys() <= set(dir(conductor))
+
+
+def test_a_star_brings_what_type_checkers_see():
+    tree = ast.parse(Path(conductor.__file__).read_text())
+    said = {name.asname for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for name in node.names}
+    assert set(conductor.__all__) == said - {None}
+    assert len(conductor.__all__) == len(set(conductor.__all__))
+
+
+def test_an_api_error_is_made_from_six_values_in_their_order():
+    error = ApiError(503, "POST", "/tasks", "down", True, [{"path": "a"}])
+    assert (error.retryable, error.validation_errors) == (True, [{"path": "a"}])
+    assert str(error) == "POST /tasks answered 503: down"

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import types
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -369,9 +370,28 @@ def test_the_http_side_shares_no_code_with_the_client_that_it_tests():
                 for module in [each.name for each in node.names] if isinstance(node, ast.Import) else [node.module]:
                     first, _, rest = module.partition(".")
                     allowed = first in sys.stdlib_module_names or module.startswith("conductor.testing")
-                    assert allowed or module == "conductor.errors", (name, module)  # their names are no behaviour
+                    shared = ("conductor.errors", "conductor.settings")  # names, and how a test may write a duration
+                    assert allowed or module in shared, (name, module)
                     if rest.startswith("testing."):
                         pending.append(rest.removeprefix("testing."))
                     elif module == "conductor.testing":
                         pending += [each.name for each in node.names]
     assert {"routes", "page", "engine", "store"} <= seen
+
+
+def test_durations_may_be_timedeltas(connect):
+    with DevServer(key=KEY, token_seconds=timedelta(hours=1)) as server:
+        http = connect(server)
+        token = http.post("/api/token", {"keyId": KEY.key_id, "keySecret": KEY.key_secret}).json()["token"]
+        server.clock.advance(timedelta(minutes=59))
+        assert http.get("/api/tasks/queue/all", X_Authorization=token).status == 200
+        server.clock.advance(timedelta(minutes=1))
+        assert http.get("/api/tasks/queue/all", X_Authorization=token).status == 401
+        server.join(timedelta(seconds=5))
+
+
+def test_a_duration_that_cannot_work_is_refused_by_name(server):
+    with pytest.raises(ConfigurationError, match="token_seconds must be"):
+        DevServer(key=KEY, token_seconds="60")
+    with pytest.raises(ConfigurationError, match="timeout must be"):
+        server.join(None)

@@ -2,9 +2,11 @@
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 
+from conductor import ConfigurationError
 from conductor.testing.dev_server import DevServer
 
 GONE = (ConnectionError, OSError)
@@ -143,7 +145,7 @@ def test_clear_takes_back_what_has_not_happened(server, http):
         (lambda faults: faults.drop_before("GET /nosuch"), "operation must be"),
         (lambda faults: faults.drop_after("poll", 0), "times must be a whole number of 1 or more, not 0"),
         (lambda faults: faults.duplicate("x", -1), "times must be"),
-        (lambda faults: faults.delay("poll", -1), "seconds must be 0 or more"),
+        (lambda faults: faults.delay("poll", -1), "seconds must be at least 0 s"),
         (lambda faults: faults.status("poll", 99), "code must be an HTTP status"),
     ],
 )
@@ -188,3 +190,22 @@ def test_the_runner_gets_over_an_outage(server, http, runner):
         time.sleep(0.05)
     http.start("one")
     server.join(20)
+
+
+def test_a_delay_and_an_outage_may_be_timedeltas(server, http):
+    server.faults.delay("GET /health", timedelta(milliseconds=50))
+    started = time.monotonic()
+    assert http.get("/health").status == 200
+    assert time.monotonic() - started >= 0.05
+    server.faults.outage(timedelta(minutes=1))
+    assert server.faults.out()
+    server.clock.advance(timedelta(minutes=1))
+    assert not server.faults.out()
+
+
+@pytest.mark.parametrize("order", ["delay", "outage"])
+def test_a_time_that_cannot_work_is_refused(server, order):
+    arguments = ["poll", "1"] if order == "delay" else ["1"]
+    with pytest.raises(ConfigurationError, match="seconds must be a number of seconds or a timedelta"):
+        getattr(server.faults, order)(*arguments)
+    assert not server.faults.out()

@@ -1,10 +1,20 @@
 """The test kit without a server: one function, or a runner on a client that the test feeds."""
 
 import dataclasses
+from datetime import timedelta
 
 import pytest
 
-from conductor import NonRetryableError, TaskResult, TaskResultStatus, TaskRunner, TransportError, task_context
+from conductor import (
+    ConfigurationError,
+    NonRetryableError,
+    TaskResult,
+    TaskResultStatus,
+    TaskRunner,
+    TransportError,
+    task_context,
+)
+from conductor.testing.clock import FakeClock
 from conductor.testing.kit import FakeTaskClient, run_worker
 
 
@@ -94,3 +104,20 @@ def test_a_failing_update_is_retried_by_the_runner(client):
 def test_waiting_for_results_that_do_not_come_says_how_many_there_are(client):
     with pytest.raises(TimeoutError, match=r"0 of 1 results within 0\.01 s"):
         client.results(1, timeout=0.01)
+
+
+def test_a_wait_for_results_may_be_a_timedelta(client):
+    with pytest.raises(TimeoutError, match=r"0 of 1 results within 0\.01 s"):
+        client.results(1, timeout=timedelta(milliseconds=10))
+    with pytest.raises(ConfigurationError, match="timeout must be a number of seconds or a timedelta"):
+        client.results(1, timeout="5")
+
+
+def test_a_clock_is_advanced_by_a_timedelta_too():
+    clock = FakeClock(0.0)
+    clock.advance(timedelta(minutes=1))
+    clock.advance(1)
+    assert clock.now() == 61
+    for wrong in (timedelta(-1), "1", True):
+        with pytest.raises(ConfigurationError, match="only advanced forward"):
+            clock.advance(wrong)
