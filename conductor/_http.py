@@ -107,13 +107,21 @@ class _Response(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        end = time.monotonic() + (sock.gettimeout() or 0.0)  # all sockets of a pool have a timeout
+        self._sock = sock
+        self._end = time.monotonic() + (sock.gettimeout() or 0.0)  # all sockets of a pool have a timeout
+        self._is_cut = False
+        self.fp.raw.readinto = self._read_into  # type: ignore[method-assign] # the buffer's only way to the socket
 
-        def readinto(buffer: Any) -> int:
-            left = end - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            sock.settimeout(left)
-            return sock.recv_into(buffer)
+    def begin(self) -> None:
+        super().begin()
+        if self._is_cut:  # which http.client takes for the header's end
+            raise http.client.IncompleteRead(b"")
 
-        self.fp.raw.readinto = readinto  # type: ignore[method-assign] # the buffer's only way to the socket
+    def _read_into(self, buffer: Any) -> int:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+        count = self._sock.recv_into(buffer)
+        self._is_cut = not count
+        return count

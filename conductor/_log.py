@@ -9,7 +9,7 @@ from typing import Any
 
 class _Logger(logging.LoggerAdapter[logging.Logger]):
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        with contextlib.suppress(Exception):  # of a user's handler or filter, which should keep it to itself
+        with contextlib.suppress(Exception, SystemExit):  # of a user's handler or filter: its own affair
             super().log(level, msg, *args, **{"stacklevel": 2} | kwargs)
 
 

@@ -7,6 +7,7 @@ prometheus_client, a third of what importing this package would take, is not eve
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -27,6 +28,16 @@ _instruments: Instruments | None = None  # one set, whoever asks first
 _active: Counter[str] = (
     Counter()
 )  # running tasks by type; counted always, or one that began unrecorded would be missing
+
+
+def _after_fork() -> None:
+    """A thread of the parent may have held the lock, and its running tasks are not the child's."""
+    global _lock  # noqa: PLW0603 - as above
+    _lock = threading.Lock()
+    _active.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def switch_on(make: Callable[[], Instruments]) -> Instruments:

@@ -9,6 +9,7 @@ import math
 import sys
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ logger = logger_of(__name__)
 
 BLOCKED_AFTER = 1.0
 """Seconds without a turn after which an event loop counts as blocked."""
+SETTLES = 0.1
+"""Seconds until a loop that broke runs on."""
 
 
 class ThreadsOnDemand:
@@ -118,7 +121,7 @@ class Timers:
     def _run(self, changed: threading.Event) -> None:
         threads = ThreadsOnDemand(self._name)
         while (wait := self._look(changed, threads)) is not None:
-            self._clock.wait(changed, None if wait == math.inf else wait)
+            self._clock.wait(changed, None if wait > threading.TIMEOUT_MAX else wait)
         threads.close()
 
     def _look(self, changed: threading.Event, threads: ThreadsOnDemand) -> float | None:
@@ -149,7 +152,7 @@ class LoopThread:
         self._name = name
         self._lock = threading.Lock()  # guards everything below
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = threading.Event()  # of that loop
+        self._closed = threading.Event()
         self._unfinished = 0
         self._busy = threading.Event()  # set while there are unfinished coroutines, and when it is closed
 
@@ -161,7 +164,7 @@ class LoopThread:
             if self._loop is None:
                 try:
                     self._loop = self._start(asyncio.new_event_loop())
-                except RuntimeError:
+                except BaseException:
                     coroutine.close()
                     raise
             self._unfinished += 1
@@ -177,14 +180,13 @@ class LoopThread:
             if loop is not None:
                 self._closed.set()
                 self._busy.set()
-                loop.call_soon_threadsafe(loop.stop)
+                with suppress(RuntimeError):  # a function has closed it
+                    loop.call_soon_threadsafe(loop.stop)
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
-        self._closed = threading.Event()
-        thread = threading.Thread(target=self._serve, args=(loop, self._closed), name=self._name, daemon=True)
+        thread = threading.Thread(target=self._serve, args=(loop,), name=self._name, daemon=True)
         thread.start()
-        watch = (loop, thread.ident, self._closed)
-        threading.Thread(target=self._watch, args=watch, name=f"{self._name}-watch", daemon=True).start()
+        threading.Thread(target=self._watch, args=(thread,), name=f"{self._name}-watch", daemon=True).start()
         return loop
 
     def _one_less(self, _: Future[None]) -> None:
@@ -193,27 +195,28 @@ class LoopThread:
             if not self._unfinished and not self._closed.is_set():  # else the watcher must see that
                 self._busy.clear()
 
-    @staticmethod
-    def _serve(loop: asyncio.AbstractEventLoop, closed: threading.Event) -> None:
-        while not closed.is_set():  # else a function's task has called sys.exit(), or has stopped the loop
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not self._closed.is_set():  # else a function's task has called sys.exit(), or has stopped the loop
             try:
                 loop.run_forever()
-            except (SystemExit, KeyboardInterrupt):
+            except BaseException:
                 logger.exception("a task that an async function started wanted to end the event loop, which goes on")
+                self._closed.wait(SETTLES)  # what is broken for good must not be met in a tight loop
         loop.close()
 
-    def _watch(self, loop: asyncio.AbstractEventLoop, thread_id: int, closed: threading.Event) -> None:
-        while self._busy.wait() and not closed.is_set():
+    def _watch(self, thread: threading.Thread) -> None:
+        while self._busy.wait() and not self._closed.is_set():
             answered = threading.Event()
             with self._lock:
-                if self._loop is loop:
-                    loop.call_soon_threadsafe(answered.set)
-            if not answered.wait(BLOCKED_AFTER) and not closed.is_set():
-                place = _place(sys._current_frames().get(thread_id))  # noqa: SLF001 - there is no other way to ask
+                if self._loop is not None:
+                    self._loop.call_soon_threadsafe(answered.set)
+            if not answered.wait(BLOCKED_AFTER) and not self._closed.is_set():
+                frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - there is no other way to ask
+                place = _place(frame)
                 logger.warning("an async function blocks the event loop, which holds up all of them%s", place)
-                while not (answered.wait(BLOCKED_AFTER) or closed.is_set()):
+                while not (answered.wait(BLOCKED_AFTER) or self._closed.is_set()):
                     pass  # it is said once, however long it lasts
-            closed.wait(BLOCKED_AFTER)
+            self._closed.wait(BLOCKED_AFTER)
 
 
 def _place(frame: FrameType | None) -> str:

@@ -41,11 +41,13 @@ class TaskClient(Protocol):
         """Up to ``count`` tasks, waiting up to ``timeout`` seconds at the server. It may give more than asked for."""
         ...
 
-    def update(self, result: TaskResult) -> None:
-        """Post a result. Returning means that it was accepted, or that the task had ended before (server 3.32.3)."""
+    def update(self, result: TaskResult, timeout: float) -> None:
+        """Post a result, within ``timeout`` seconds or the client's own limit. Returning means that it was accepted, or
+        that the task had ended before (server 3.32.3).
+        """
         ...
 
-    def update_and_poll(self, result: TaskResult) -> Delivery:
+    def update_and_poll(self, result: TaskResult, timeout: float) -> Delivery:
         """``update`` and, in the same request, poll for one task of the same type and domain."""
         ...
 
@@ -94,14 +96,14 @@ class HttpTaskClient:
             )
         )
 
-    def update(self, result: TaskResult) -> None:
-        answer = self._api.call(tasks.update_task.sync, result)
+    def update(self, result: TaskResult, timeout: float) -> None:
+        answer = self._api.call_within(self._at_most(timeout), tasks.update_task.sync, result)
         # Whatever its Content-Type: what a gateway has to say is no task's id.
         if len(answer) > LONGEST_ID or answer.lstrip().startswith(("<", "{", "[")):
             raise _not_accepted(tasks.update_task.TEMPLATE)
 
-    def update_and_poll(self, result: TaskResult) -> Delivery:
-        raw = self._api.call(tasks.update_task_v2.sync, result)
+    def update_and_poll(self, result: TaskResult, timeout: float) -> Delivery:
+        raw = self._api.call_within(self._at_most(timeout), tasks.update_task_v2.sync, result)
         delivery = _decoded([] if raw is None else [raw])
         if raw is not None and not delivery.tasks and not delivery.unreadable:
             raise _not_accepted(tasks.update_task_v2.TEMPLATE)
@@ -110,10 +112,13 @@ class HttpTaskClient:
     def extend_lease(self, task: Task, worker_id: str, timeout: float) -> None:
         extension = TaskResult(task.task_id, task.workflow_instance_id, TaskResultStatus.IN_PROGRESS, extend_lease=True)
         extension.worker_id = worker_id
-        self._api.call_within(min(timeout, self._api.http_settings.read_timeout), tasks.update_task.sync, extension)
+        self._api.call_within(min(timeout, self._api.short_timeout), tasks.update_task.sync, extension)
 
     def get_task(self, task_id: str) -> Task:
         return self._api.call(tasks.get_task.sync, task_id)
+
+    def _at_most(self, timeout: float) -> float:
+        return min(timeout, self._api.http_settings.read_timeout)
 
 
 def _not_accepted(template: str) -> DecodeError:

@@ -39,7 +39,7 @@ MECHANISMS = [
     Mechanism(
         "re-send",
         "conductor/runner/update.py",
-        "if not again_at_once and not self._wait(parcel, backoff, error):",
+        "if not self._wait(parcel, backoff, error):",
         "if True:",
         "test_n2_ test_n4_ test_n5_ test_n14_ test_n17_ test_s1_ test_s2_ test_s4_ test_l9_ results_in_hand",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextvars import ContextVar
+from copy import copy
 from typing import Any
 
 from conductor.errors import ConductorError
@@ -66,12 +67,13 @@ def inside_a_task() -> bool:
 
 
 def execute(function: Execute, task: Task, stopping: Flag, lost: Flag) -> Outcome:
-    """Call the function on this thread."""
+    """Call the function on this thread, with a copy: whatever it does to that, its end is told of this task."""
     context = TaskContext(task, stopping, lost)
     token = _current.set(context)
     started = time.perf_counter()
     try:
-        return _outcome(context, started, value=function(task))
+        context.task = copy(task)
+        return _outcome(context, started, value=function(context.task))
     except BaseException as error:  # noqa: BLE001 - sys.exit() in a function is its failure, not the process's end
         return _outcome(context, started, error=error)
     finally:
@@ -79,12 +81,13 @@ def execute(function: Execute, task: Task, stopping: Flag, lost: Flag) -> Outcom
 
 
 async def execute_async(function: Execute, task: Task, stopping: Flag, lost: Flag) -> Outcome:
-    """Await the function in this coroutine."""
+    """Await the function in this coroutine, with a copy as well."""
     context = TaskContext(task, stopping, lost)
     _current.set(context)  # of this coroutine alone, and for good
     started = time.perf_counter()
     try:
-        return _outcome(context, started, value=await function(task))
+        context.task = copy(task)
+        return _outcome(context, started, value=await function(context.task))
     except BaseException as error:  # noqa: BLE001 - as above, and a CancelledError of the function's own making
         return _outcome(context, started, error=error)
 

@@ -34,36 +34,27 @@ class Job:
         self.interrupt: Callable[[], object] = bool  # bool() is False: nothing is done
         self.cancel: Callable[[], bool] = bool
         self._lock = threading.Lock()  # guards both
-        self._begun = False
-        self._claimed = False
+        self.has_begun = False
+        self.is_claimed = False
 
     def begin(self) -> bool:
         """Whether the function may run: not when the task was taken back meanwhile."""
         with self._lock:
-            self._begun = not self._claimed
-            return self._begun
+            self.has_begun = not self.is_claimed
+            return self.has_begun
 
     def claim(self) -> bool:
         """Whether the caller is the first, and so tells the end: the function, or its time limit."""
         with self._lock:
-            first, self._claimed = not self._claimed, True
+            first, self.is_claimed = not self.is_claimed, True
             return first
 
     def take_back(self) -> bool:
         """``claim`` what has not begun."""
         with self._lock:
-            if self._begun or self._claimed:
-                return False
-            self._claimed = True
-            return True
-
-    @property
-    def has_begun(self) -> bool:
-        return self._begun
-
-    @property
-    def is_claimed(self) -> bool:
-        return self._claimed
+            taken = not (self.has_begun or self.is_claimed)
+            self.is_claimed |= taken
+            return taken
 
     @property
     def leased_at(self) -> float:

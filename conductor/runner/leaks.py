@@ -18,7 +18,7 @@ class Leaks:
     """Knows the threads and child processes that were there when it was made."""
 
     def __init__(self) -> None:
-        self._before = {thread.ident for thread in threading.enumerate()} | {child.ident for child in _children()}
+        self._before = {*threading.enumerate(), *_children()}
 
     def warn(self, has_executors: bool) -> None:
         """Name those since then that hold up the end.
@@ -27,13 +27,11 @@ class Leaks:
         """
         if has_executors:
             return
-        threads = [f"thread {each.name}" for each in threading.enumerate() if self._is_new(each) and _holds_up(each)]
-        children = [f"process {each.name}" for each in _children() if self._is_new(each) and not each.daemon]
+        new = {*threading.enumerate()} - self._before - {threading.current_thread()}  # which waits for the workers
+        threads = [f"thread {each.name}" for each in new if _holds_up(each)]
+        children = [f"process {each.name}" for each in {*_children()} - self._before if not each.daemon]
         if threads or children:
             logger.warning("left running, and keeps this process from ending: %s", ", ".join([*threads, *children]))
-
-    def _is_new(self, started: threading.Thread | BaseProcess) -> bool:
-        return started.ident not in self._before
 
 
 def _holds_up(thread: threading.Thread) -> bool:

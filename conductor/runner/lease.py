@@ -27,6 +27,8 @@ EARLIEST, LATEST = 1 / 3, 5 / 12
 """When an extension is due, in parts of T; it is sent, or has failed and is repeated, before the half."""
 REPEATED, ANSWERED_WITHIN = 1 / 10, 1 / 6
 """How long after a failed extension the next follows, and how long one may take, in parts of T."""
+HELD_UP = 1 / 100
+"""How soon it is tried again while an update is under way, in parts of T: before a failed one is repeated."""
 SHORTEST_ANSWER = 0.5
 """Seconds; a busy server needs so much, whatever T is."""
 
@@ -87,7 +89,7 @@ class Lease:
                 self._timer = self._timers.at(moment, self._try)
 
     def _try(self) -> None:
-        wait = self._seconds * REPEATED
+        wait = self._seconds * HELD_UP
         is_quiet = self._sending.acquire(blocking=False)  # else an update is under way: after it this may be needless
         try:
             if is_quiet and not self._ended:

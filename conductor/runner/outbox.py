@@ -26,8 +26,8 @@ logger = logger_of(__name__)
 
 LARGEST_FILE = 1 << 30
 """Bytes; a result that has no room is retried from memory alone, as without an outbox."""
-LOCKED_FOR = 2.0
-"""Seconds that another process's commit may take."""
+LOCKED_FOR = 0.5
+"""Seconds that another process's commit may take: less than the last answers get at the end of a drain."""
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS results (

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -71,7 +70,6 @@ class Pool:
         # back with that held.
         self._lock = threading.Lock()
         self._runs: dict[Future[Any], _Run] = {}
-        self._managers: list[threading.Thread] = []  # those of executors that were shut down
         self._broken_until = 0.0  # on the monotonic clock; 0: it works, infinity: it never will again
         self._backoff = Backoff()
         self._reference: tuple[str, str] | None = None
@@ -129,27 +127,25 @@ class Pool:
             works = run.executor is self._executor and not self._broken_until
             if works:
                 self._broken_until = time.monotonic()
-                self._remember_manager(run.executor)
         if works:
             _shut_down(run.executor)
         self._kill_what_hangs(run.executor)
 
-    def close(self) -> None:
+    def close(self) -> list[str]:
         """Take no more tasks, and shut down an own executor, without waiting. Repeating it changes nothing.
 
         If tasks still run in the processes of a ``process_pool``, those are killed, for they would keep the interpreter
-        from exiting; ``done`` is not called for them. Other executors finish what they have begun: that they keep the
-        process from ending is logged.
+        from exiting; ``done`` is not called for them, their ids are returned. Other executors finish what they have
+        begun: that they keep the process from ending is logged.
         """
         with self._lock:
             if self._broken_until == math.inf:
-                return
+                return []
             works, self._broken_until = self._make is not None and not self._broken_until, math.inf
             executor = self._executor
-            if works:
-                self._remember_manager(executor)
             used = {run.executor for run in self._runs.values()}
             held_up = {each for each in used if self._make is not None and isinstance(each, ProcessPool)}
+            killed = [run.task.task_id for run in self._runs.values() if run.executor in held_up]
             self._runs = {future: run for future, run in self._runs.items() if run.executor not in held_up}
             left = [future for future, run in self._runs.items() if _holds_up_the_exit(run.executor)]
         if works:
@@ -159,20 +155,12 @@ class Pool:
         if running := sum(future.running() for future in left):
             said = "%s: its executor still runs %d tasks, and the process cannot end before they do"
             logger.error(said, self._task_name, running)
-
-    def join(self, seconds: float) -> None:
-        """After ``close``: wait so long for the threads by which executors manage their processes.
-
-        If one of them ends while the interpreter does, CPython 3.11 may write to a pipe that it has just closed.
-        """
-        until = time.monotonic() + seconds
-        for manager in self._managers:
-            manager.join(max(0.0, until - time.monotonic()))
+        return killed
 
     def _run_here(self, task: Task, stopping: Flag, lost: Flag, begin: Callable[[], bool]) -> Finished:
         if not begin():
             return self._handed_back(task)
-        return finish(task, execute(self._execute, copy(task), stopping, lost), self._worker_id)
+        return finish(task, execute(self._execute, task, stopping, lost), self._worker_id)
 
     def _check(self, executor: Executor) -> None:
         """ConfigurationError: processes of the executor cannot find the function. Blocks until one has looked."""
@@ -213,12 +201,6 @@ class Pool:
                     return made
         _shut_down(made)
         raise RuntimeError("closed while its executor was made")
-
-    def _remember_manager(self, executor: Executor) -> None:
-        """Under the lock, and before the executor is shut down, for then it forgets its manager."""
-        manager = getattr(executor, "_executor_manager_thread", None)
-        if isinstance(manager, threading.Thread):
-            self._managers = [*filter(threading.Thread.is_alive, self._managers), manager]
 
     def _kill_what_hangs(self, executor: Executor) -> None:
         """End the processes of an own executor that are busy only with functions that were given up."""
@@ -287,7 +269,13 @@ def _made(make: Callable[[], Executor]) -> Executor:
 
 
 def _shut_down(executor: Executor) -> None:
-    executor.shutdown(wait=False, cancel_futures=True)
+    try:
+        try:
+            executor.shutdown(wait=False, cancel_futures=True)
+        except TypeError:  # it knows no such argument
+            executor.shutdown(wait=False)
+    except Exception:
+        logger.exception("an executor could not be shut down")
 
 
 def _holds_up_the_exit(executor: Executor) -> bool:
@@ -324,4 +312,4 @@ def _check_in_process(module: str, name: str) -> None:
 
 def _run_in_process(module: str, name: str, content: bytes, worker_id: str) -> bytes:
     function, task = _found(module, name), _tasks.decode(content)
-    return msgspec.json.encode(finish(task, execute(function, copy(task), Flag(), Flag()), worker_id))
+    return msgspec.json.encode(finish(task, execute(function, task, Flag(), Flag()), worker_id))

@@ -19,6 +19,9 @@ from conductor.settings import positive_int
 
 T = TypeVar("T")
 
+MANAGERS_END_WITHIN = 1.0
+"""Seconds; the processes are killed by then."""
+
 interpreter_ends = Flag()
 """Set before living pools are killed for it."""
 
@@ -85,6 +88,7 @@ class ProcessPool(ProcessPoolExecutor):
         """
         before = len(self._context.children)
         future = super().submit(fn, *args, **kwargs)
+        _managers.add(self._executor_manager_thread)  # type: ignore[arg-type] # typeshed says it is something else
         if len(self._context.children) > before:
             self.submit(int)
         return future
@@ -107,6 +111,7 @@ def _are_busy(size: int, calls: dict[int, Any]) -> bool:
 
 
 _alive: weakref.WeakSet[ProcessPool] = weakref.WeakSet()
+_managers: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
 def _end_with_interpreter() -> None:
@@ -114,6 +119,8 @@ def _end_with_interpreter() -> None:
     for pool in list(_alive):
         pool.shutdown(wait=False, cancel_futures=True)
         pool.kill()
+    for manager in list(_managers):  # one that ends with the interpreter may meet a pipe that was just closed (3.11)
+        manager.join(MANAGERS_END_WITHIN)
 
 
 # concurrent.futures joins the thread of each pool, which waits for functions, before atexit's handlers run. What was

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from typing import TYPE_CHECKING
 
+from conductor._log import logger_of
 from conductor.errors import TransportError
-from conductor.runner.running_worker import Shared
-from conductor.runner.update import Parcel, Updater
+from conductor.runner.shared import Shared
+from conductor.runner.update import Parcel
 from conductor.task_result import TaskResult
 
 if TYPE_CHECKING:
-    from conductor.runner.outbox import Outbox
+    from conductor.runner.outbox import Kept, Outbox
+
+logger = logger_of(__name__)
 
 NEXT_AFTER = 60.0
 """Seconds after which a result that the server does not take stays for the next start."""
@@ -26,28 +28,22 @@ class Redelivery:
         self._shared = shared
         self._closed = threading.Event()
         self._done = threading.Event()
-        threading.Thread(target=self._run, name="conductor-outbox", daemon=True).start()
+        first = outbox.next_left()
+        if first is None and not outbox.unreadable:
+            self._done.set()
+        else:
+            threading.Thread(target=self._run, args=(first,), name="conductor-outbox", daemon=True).start()
 
     def close(self) -> None:
         """What the server has not taken by now stays for the next start, and counts as left behind; returns at once."""
-        self._closed.set()
-        if not self._done.is_set():
+        if not self._done.is_set() and not self._closed.is_set():
             self._shared.left_behind.set()
+            logger.warning("outbox %r: not all that earlier processes left could be sent", self._outbox.path)
+        self._closed.set()
 
-    def _run(self) -> None:
-        kept = self._outbox.next_left()
+    def _run(self, kept: Kept | None) -> None:
         while kept is not None and not self._closed.is_set():
-            updater = Updater(
-                self._shared.client,
-                kept.task_name,
-                clock=self._shared.clock,
-                update_v2=self._shared.update_v2,
-                stopping=self._closed,
-                abandoned=self._closed,
-                left_behind=self._shared.left_behind,
-                outbox=self._outbox,
-                on_result_lost=self._shared.on_result_lost,
-            )
+            updater = self._shared.updater(kept.task_name, stopping=self._closed, abandoned=self._closed)
             updater.send(self._parcel(kept.result))
             kept = self._outbox.next_left(kept.number)
         if kept is None and not self._outbox.unreadable:
@@ -56,7 +52,12 @@ class Redelivery:
     def _parcel(self, result: TaskResult) -> Parcel:
         """While the server cannot be reached, all wait; one that it does not take must not hold up the others."""
         until = self._shared.clock.now() + NEXT_AFTER
-        parcel = Parcel(
-            result, lambda: math.inf if isinstance(parcel.last_error, TransportError) else until, stored=True
-        )
+
+        def keep_until() -> float:
+            nonlocal until
+            if isinstance(parcel.last_error, TransportError):
+                until = self._shared.clock.now() + NEXT_AFTER
+            return until
+
+        parcel = Parcel(result, keep_until, stored=True)
         return parcel

@@ -4,66 +4,44 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 from collections.abc import Callable
-from copy import copy
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from conductor import _recording
-from conductor._clock import Clock
 from conductor._log import logger_of
-from conductor._threads import LoopThread, ThreadsOnDemand, Timers
+from conductor._threads import ThreadsOnDemand
 from conductor.models import Task
 from conductor.runner.execute import execute, execute_async
 from conductor.runner.job import Job
 from conductor.runner.lease import Lease
 from conductor.runner.poll import Poller
+from conductor.runner.shared import Shared
 from conductor.runner.slots import Slots
-from conductor.runner.update import KEEP_AT_LEAST, OnResultLost, Parcel, Updater, UpdateV2
-from conductor.task_client import Delivery, TaskClient
+from conductor.runner.update import KEEP_AT_LEAST, Parcel
+from conductor.task_client import Delivery
 from conductor.task_result import Finished, Outcome, TaskResult, failed, finish, hand_back
 from conductor.worker import Worker
 
 if TYPE_CHECKING:
-    from conductor.runner.outbox import Outbox
     from conductor.runner.pool import Pool
 
 logger = logger_of(__name__)
 
+LEAST_PATIENCE = 1.0
+"""Seconds that the server gets for its answer to a result, however short the lease is."""
+SLOWEST_UPLOAD = 1e6
+"""Bytes a second: what a large result gets on top."""
 LARGE_OUTPUT = 1 << 20
 """Bytes of JSON from which on an output is worth a warning: gateways refuse it (nginx by default, with 413)."""
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What the workers of one runner share. left_behind: set when a result is lost, or waits in the outbox."""
-
-    client: TaskClient
-    update_v2: UpdateV2
-    worker_id: str
-    clock: Clock
-    loop_thread: LoopThread
-    timers: Timers
-    left_behind: threading.Event
-    on_end: Callable[[], None]
-    outbox: Outbox | None
-    on_result_lost: OnResultLost | None
-
-    def close(self) -> None:
-        """The last worker has ended."""
-        self.loop_thread.close()
-        self.timers.close()
-        if self.outbox is not None:
-            self.outbox.close()
 
 
 class RunningWorker:
     """Polls from construction on, until ``shutdown``. ``shared.on_end`` is called when its last task is done with.
 
     A task is followed by the next one that its update brought, in the same slot, for as long as the slot may continue.
-    Functions get a copy of their task: whatever they do to it, its end is told of the task that was delivered.
     ``def`` functions run on a thread a task, made on demand, or in the user's executor. ``async def`` functions run on
     the one loop, and nothing else does: their updates run on threads, so that a loop that a function blocks stops no
     other task's result.
@@ -73,23 +51,14 @@ class RunningWorker:
         self.worker = worker
         self._shared = shared
         self._clock = shared.clock
+        self._process_id = os.getpid()
         self.drain_until = math.inf
         self._abandoned = threading.Event()
         self._jobs: dict[str, Job] = {}  # by task id; its operations are atomic
         self._pool = pool
         self._threads = ThreadsOnDemand(f"conductor-work-{worker.task_name}")
         self.slots = Slots(worker.batch_size, self._count_wait, self._end)
-        self._updater = Updater(
-            shared.client,
-            worker.task_name,
-            clock=shared.clock,
-            update_v2=shared.update_v2,
-            stopping=self.slots.closed,
-            abandoned=self._abandoned,
-            left_behind=shared.left_behind,
-            outbox=shared.outbox,
-            on_result_lost=shared.on_result_lost,
-        )
+        self._updater = shared.updater(worker.task_name, self.slots.closed, self._abandoned)
         poller = Poller(worker, self.slots, self._batch_poll, self._deliver, self._send_aside, shared.clock)
         threading.Thread(target=poller.run, name=f"conductor-poll-{worker.task_name}", daemon=True).start()
 
@@ -112,27 +81,37 @@ class RunningWorker:
             return False
         self.drain_until = -math.inf
         self._abandoned.set()
-        for task_id, job in list(self._jobs.items()):
-            if job.take_back():
-                self._errand(partial(self._withdraw, job))
-                self.slots.give_back()
-            elif not job.cancel() and not job.is_claimed:
+        for task_id, job in self._jobs.copy().items():
+            if not self._take_back(job) and not job.cancel() and not job.is_claimed:
                 logger.error("%s: left behind at the end of the drain (task_id=%r)", self.worker.task_name, task_id)
-        if self._pool is not None:
-            self._pool.close()
+        for task_id in self._pool.close() if self._pool is not None else ():
+            killed = self._jobs.get(task_id)
+            if killed is not None and killed.claim():
+                self._shared.left_behind.set()
+                self._errand(partial(self._close, killed))
+                self.slots.give_back()
         return True
 
-    def settle(self, seconds: float) -> None:
-        """After ``abandon``: wait so long for answers that are under way, then name what has none as lost."""
+    def settle(self, seconds: float) -> threading.Event:
+        """After ``abandon``: wait so long for answers that are under way, then name what has none as lost.
+
+        That is done on another thread, since on_result_lost may take its time: the event says when.
+        """
         if not self.slots.wait_for_errands(seconds):
             logger.error("%s: requests have no answer: what a poll got comes back by its lease", self.worker.task_name)
-        self._updater.give_up()
+        told = threading.Event()
+        self._errand(lambda: self._name_what_is_lost(told))
+        return told
 
-    def join_pool(self, seconds: float) -> None:
-        """Wait so long until the end of its executor, if it has one, cannot disturb that of the interpreter."""
-        if self._pool is not None:
-            self._pool.close()  # as ``_end`` does, but perhaps only just now
-            self._pool.join(seconds)
+    def _name_what_is_lost(self, told: threading.Event) -> None:
+        named = self._updater.give_up()
+        for task_id in [task_id for task_id, job in self._jobs.copy().items() if job.is_claimed]:
+            if task_id not in named:
+                name = self.worker.task_name
+                logger.error(
+                    "%s: its result is not ready at the end of the drain, and lost (task_id=%r)", name, task_id
+                )
+        told.set()
 
     def _batch_poll(self, count: int, timeout: float) -> Delivery:
         worker = self.worker
@@ -168,6 +147,9 @@ class RunningWorker:
         if self._jobs.setdefault(task.task_id, job) is not job:  # the other copy came on another thread just now
             self._ignore(task)
             return None
+        if self._abandoned.is_set():  # since the look above, and it was not among what that gave up
+            self._withdraw(job)
+            return None
         if task.external_input_payload_storage_path:
             _recording.count("payloads", self.worker.task_name, "READ", "TASK_INPUT")
         if self.worker.lease_extension and task.response_timeout_seconds > 0:
@@ -188,19 +170,22 @@ class RunningWorker:
         self._hand_back(job.task)
 
     def _close(self, job: Job) -> None:
-        self._jobs.pop(job.task.task_id, None)
+        if self._jobs.get(job.task.task_id) is job:  # and not its next delivery
+            del self._jobs[job.task.task_id]
         job.end_lease()
 
     def _start(self, job: Job) -> bool:
         try:
             if self.worker.is_async:
                 self._limit_time(job)
-                job.interrupt = self._shared.loop_thread.run(self._work_async(job)).cancel
+                future = self._shared.loop_thread.run(self._work_async(job))
+                job.interrupt = future.cancel
+                future.add_done_callback(lambda _: self._take_back(job))  # if it was cancelled before it began
             elif self._pool is not None:
                 self._start_in(self._pool, job)
             else:
                 self._threads.run(lambda: self._work(job))
-        except RuntimeError as error:  # the system has no thread left, or the executor is broken
+        except Exception as error:  # noqa: BLE001 - the system has no thread left, or the executor is broken
             logger.error(  # noqa: TRY400 - where this happened says nothing
                 "handed back a task that could not be started: %s (task_id=%r)", error, job.task.task_id
             )
@@ -209,7 +194,18 @@ class RunningWorker:
             self._shared.timers.cancel(job.time_limit)
             self._withdraw(job)
             return False
+        if job.is_claimed:  # its time limit came first
+            job.interrupt()
         return True
+
+    def _take_back(self, job: Job) -> bool:
+        """Hand back what has not begun, and its slot; returns whether that was so."""
+        taken = job.take_back()
+        if taken:
+            self._shared.timers.cancel(job.time_limit)
+            self._errand(partial(self._withdraw, job))
+            self.slots.give_back()
+        return taken
 
     def _start_in(self, pool: Pool, job: Job) -> None:
         def begin() -> bool:
@@ -225,19 +221,18 @@ class RunningWorker:
 
         future = pool.run(job.task, self.slots.closed, job.lost, begin, done)
         job.interrupt, job.cancel = partial(pool.give_up, future), future.cancel
-        if job.is_claimed:  # its time limit came first
-            job.interrupt()
 
     def _work(self, first: Job) -> None:
         job: Job | None = first
         while job is not None and job.begin():
             self._limit_time(job)
             _recording.execution_started(self.worker.task_name)
-            outcome = execute(self.worker.execute, copy(job.task), self.slots.closed, job.lost)
+            outcome = execute(self.worker.execute, job.task, self.slots.closed, job.lost)
             if not self._claim(job):
                 return  # its time limit has told its end, and the slot is no longer this thread's
             self.slots.begin_errand()
             job = self._finish(job, outcome)
+            del outcome  # which may be large, and the next task long
             self.slots.end_errand()
         if job is None:
             self.slots.give_back()
@@ -247,7 +242,7 @@ class RunningWorker:
         if not job.begin():
             return
         _recording.execution_started(self.worker.task_name)
-        outcome = await execute_async(self.worker.execute, copy(job.task), self.slots.closed, job.lost)
+        outcome = await execute_async(self.worker.execute, job.task, self.slots.closed, job.lost)
         if self._claim(job):
             self._errand(lambda: self._go_on(self._finish(job, outcome)))
 
@@ -261,7 +256,7 @@ class RunningWorker:
 
         One that waits in its executor is cancelled, and so handed back.
         """
-        if job.cancel() or not job.claim():
+        if job.cancel() or self._take_back(job) or not job.claim():
             return
         job.lost.set()
         job.interrupt()
@@ -278,6 +273,9 @@ class RunningWorker:
         self._errand(lambda: self._go_on(self._finish(job, Finished(result, 2, limit, TimeoutError.__name__))))
 
     def _claim(self, job: Job) -> bool:
+        """Whether the end is the caller's to tell."""
+        if os.getpid() != self._process_id:  # a function has forked, and the child has come back: its only thread ends
+            raise SystemExit
         if not job.claim():
             return False
         self._shared.timers.cancel(job.time_limit)
@@ -298,7 +296,7 @@ class RunningWorker:
             self._record(job, finished)
             if finished.error is not None:
                 self._log_failure(job.task, finished, ended.error if isinstance(ended, Outcome) else None)
-            return self._next_job(self._send(job, finished.result))
+            return self._next_job(self._send(job, finished))
         except Exception as error:
             _recording.count("uncaught", type(error).__name__)
             self._shared.left_behind.set()
@@ -306,10 +304,13 @@ class RunningWorker:
             self._close(job)
             return None
 
-    def _send(self, job: Job, result: TaskResult) -> Delivery:
+    def _send(self, job: Job, finished: Finished) -> Delivery:
+        lease = job.task.response_timeout_seconds
         parcel = Parcel(
-            result,
-            keep_until=lambda: job.leased_at + max(job.task.response_timeout_seconds, KEEP_AT_LEAST),
+            finished.result,
+            keep_until=lambda: job.leased_at + max(lease, KEEP_AT_LEAST),
+            # A connection that is dead must not hold up the result, and the extensions of its lease, until that ends.
+            patience=max(LEAST_PATIENCE, lease / 3) + finished.size / SLOWEST_UPLOAD if lease else math.inf,
             poll_count=job.task.poll_count or 0,
             may_poll=self.slots.may_continue,
             attempt=job.sending,
@@ -349,7 +350,7 @@ class RunningWorker:
         keep = task.response_timeout_seconds if task is not None else 0
         until = self._clock.now() + (keep or KEEP_AT_LEAST)
         poll_count = (task.poll_count or 0) if task is not None else 0
-        parcel = Parcel(result, lambda: until, poll_count, produced=False)
+        parcel = Parcel(result, lambda: until, poll_count=poll_count, produced=False)
         self._errand(lambda: self._updater.send(parcel))
 
     def _errand(self, job: Callable[[], object]) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
+
+from conductor.settings import Duration
 
 
 class Flag(threading.Event):
@@ -11,6 +14,10 @@ class Flag(threading.Event):
 
     def __bool__(self) -> bool:
         return self.is_set()
+
+    def wait(self, timeout: Duration | None = None) -> bool:
+        """Block until it is true, or so long (seconds or timedelta); returns whether it is."""
+        return super().wait(timeout.total_seconds() if isinstance(timeout, timedelta) else timeout)
 
 
 class Slots:
@@ -77,12 +84,7 @@ class Slots:
             self._errands += 1
 
     def end_errand(self) -> None:
-        with self._changed:
-            self._errands -= 1
-            self._changed.notify_all()
-            ends = self._ends_now()
-        if ends:
-            self._on_end()
+        self._leave(errands=1)
 
     def wait_for_errands(self, seconds: float) -> bool:
         """Block until nothing is under way with the server, or so long; returns whether that came first."""
@@ -91,12 +93,7 @@ class Slots:
 
     def give_back(self, count: int = 1) -> None:
         """Give back slots that hold no task any more."""
-        with self._changed:
-            self._taken -= count
-            self._changed.notify_all()
-            ends = self._ends_now()
-        if ends:
-            self._on_end()
+        self._leave(slots=count)
 
     def may_continue(self) -> bool:
         """Whether a slot in use may go on with another task: not while closed, paused or over a lowered limit."""
@@ -114,12 +111,8 @@ class Slots:
 
     def close(self) -> None:
         """Give out no more slots, for good."""
-        with self._changed:
-            self._closed.set()
-            self._changed.notify_all()
-            ends = self._ends_now()
-        if ends:
-            self._on_end()
+        self._closed.set()
+        self._leave()
 
     def _has_ended(self) -> bool:
         return self._closed.is_set() and self._taken == 0 and self._errands == 0
@@ -127,9 +120,13 @@ class Slots:
     def _may_take(self) -> bool:
         return not self._paused and self._taken < self._limit
 
-    def _ends_now(self) -> bool:
-        """Whether the end has come and is the caller's to tell, once the lock is given back."""
-        if self._end_told or not self._has_ended():
-            return False
-        self._end_told = True
-        return True
+    def _leave(self, slots: int = 0, errands: int = 0) -> None:
+        """Tell the end, once and without the lock, when this was the last."""
+        with self._changed:
+            self._taken -= slots
+            self._errands -= errands
+            self._changed.notify_all()
+            ends = self._has_ended() and not self._end_told
+            self._end_told |= ends
+        if ends:
+            self._on_end()

@@ -22,10 +22,11 @@ from conductor.errors import ConductorError, ConfigurationError
 from conductor.runner.execute import inside_a_task
 from conductor.runner.leaks import Leaks
 from conductor.runner.redelivery import Redelivery
-from conductor.runner.running_worker import RunningWorker, Shared
+from conductor.runner.running_worker import RunningWorker
+from conductor.runner.shared import Shared
 from conductor.runner.signals import LOOK_AGAIN, next_of, signals_into
 from conductor.runner.update import OnResultLost, UpdateV2
-from conductor.settings import Duration, positive_int, seconds
+from conductor.settings import Duration, positive_int, seconds, whole_number
 from conductor.task_client import HttpTaskClient, TaskClient
 from conductor.transport import ApiClient
 from conductor.worker import Execute, Worker, WorkerKey, checked_name, checked_poll_interval, checked_poll_timeout
@@ -39,8 +40,8 @@ logger = logger_of(__name__)
 LAST_ANSWERS_WITHIN = 1.5
 """Seconds that a runner which must end now waits for the answers to its last requests."""
 
-POOLS_END_WITHIN = 1.0
-"""Seconds that a runner whose workers have ended waits for the processes of their executors."""
+LOSSES_TOLD_WITHIN = 0.3
+"""Seconds after that which on_result_lost may take."""
 
 
 class TaskRunner:
@@ -85,7 +86,8 @@ class TaskRunner:
         self._clock: Clock = MonotonicClock()
         self._left_behind = threading.Event()
         self._process_id = os.getpid()
-        self._state = threading.Lock()  # guards everything below
+        # Guards everything below. A user's signal handler may call shutdown while its thread holds it.
+        self._state = threading.RLock()
         self._shared: Shared | None = None  # while workers run
         self._redelivery: Redelivery | None = None
         self._leaks: Leaks | None = None
@@ -155,6 +157,7 @@ class TaskRunner:
             if previous is not None:
                 self._replaced = [other for other in (*self._replaced, previous) if not other.slots.ended]
             self._workers[worker.key] = RunningWorker(worker, self._opened(), pool)
+        self._tell_watchers()
 
     def _make_pool(self, worker: Worker) -> Pool | None:
         if worker.executor is None:
@@ -165,9 +168,8 @@ class TaskRunner:
 
     def set_batch_size(self, task_name: str, batch_size: int, domain: str | None = None) -> None:
         """0 stops polling and keeps the worker; running tasks go on."""
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 0:
-            raise ConfigurationError(f"batch_size must be a whole number of 0 or more, not {batch_size!r}")
-        self._known(task_name, domain).slots.limit = batch_size
+        limit = whole_number("batch_size", batch_size, 0)
+        self._known(task_name, domain).slots.limit = limit
 
     def increase_batch_size(self, task_name: str, batch_size: int, domain: str | None = None) -> None:
         """By batch_size, 1 or more."""
@@ -252,6 +254,8 @@ class TaskRunner:
         signals = 0
         with self._watching(news), signals_into(news, handle_signals):
             while alive := self._alive_or_closed():
+                if signals and self._active():  # also those that were started since
+                    self.shutdown()
                 drain_until = max(running.drain_until for running in alive)
                 drained = time.monotonic() + drain_until - self._clock.now()
                 try:
@@ -262,11 +266,9 @@ class TaskRunner:
                     signals += 1
                     if signals > 1:
                         return self._abandon(alive)
-                    self.shutdown()
-        self._join_pools(POOLS_END_WITHIN)
         return not self._left_behind.is_set()
 
-    def _locked(self) -> threading.Lock:
+    def _locked(self) -> threading.RLock:
         """The lock. ConductorError in a forked child, which has neither the threads nor the sockets it would need."""
         if os.getpid() != self._process_id:
             raise ConductorError("a TaskRunner does not survive os.fork(): make one in the child process")
@@ -282,7 +284,7 @@ class TaskRunner:
         if self._shared is None:
             self._left_behind.clear()
             outbox = None if self._outbox_path is None else self._open_outbox(self._outbox_path)
-            self._shared = Shared(
+            shared = Shared(
                 self._client,
                 UpdateV2(self._clock),
                 self._worker_id,
@@ -294,10 +296,10 @@ class TaskRunner:
                 outbox,
                 self._on_result_lost,
             )
-            if outbox is not None:
-                self._redelivery = Redelivery(outbox, self._shared)
+            self._redelivery = None if outbox is None else Redelivery(outbox, shared)
             self._leaks = Leaks()
             atexit.register(self._warn_at_exit)
+            self._shared = shared
         return self._shared
 
     def _alive_or_closed(self) -> list[RunningWorker]:
@@ -320,20 +322,11 @@ class TaskRunner:
         abandoned_now = [running for running in workers if running.abandon()]
         if self._redelivery is not None:
             self._redelivery.close()
-        for running in abandoned_now:
-            running.settle(until - time.monotonic())
-        self._join_pools(until - time.monotonic())
+        for told in [running.settle(until - time.monotonic()) for running in abandoned_now]:
+            told.wait(max(0.0, until + LOSSES_TOLD_WITHIN - time.monotonic()))
         atexit.unregister(self._warn_at_exit)  # it is said already
         self._warn_of_leaks()
         return False
-
-    def _join_pools(self, seconds: float) -> None:
-        """Of the workers that have ended, or never will."""
-        until = time.monotonic() + seconds
-        with self._locked():
-            over = [each for each in self._workers.values() if each.slots.ended or each.drain_until == -math.inf]
-        for running in over:
-            running.join_pool(until - time.monotonic())
 
     def _warn_of_leaks(self) -> None:
         if self._leaks is not None:

@@ -17,6 +17,7 @@ Refused, discarded and given-up results are named: to on_result_lost, in the log
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -58,6 +59,9 @@ KEEP_AT_LEAST = 15 * 60.0
 PROBE_V2_EVERY = 5 * 60.0
 """Seconds until update-v2 is tried again on a server that did not have it."""
 
+LONGEST_WAIT_IN_DRAIN = 5.0
+"""Seconds, whatever Retry-After says: the server may be back for the last of the drain."""
+
 NOTHING = Delivery([], [])
 
 
@@ -65,20 +69,23 @@ NOTHING = Delivery([], [])
 class Parcel:
     """A result on its way, and what to know about it.
 
-    keep_until: asked after each failure; on the runner's clock. may_poll: asked before each attempt, whether the answer
-    may be a next task. attempt: entered around each. poll_count: of the task as it was delivered; IN_PROGRESS needs it.
-    produced: by a worker function, so that it is replaced when it is refused, and named when it is lost.
-    stored: it is in the outbox.
+    keep_until: asked after each failure; on the runner's clock. patience: seconds that the answer may take; doubled
+    with each pause, for it may be the server that is slow. may_poll: asked before the first attempt, whether its answer
+    may be a next task (of repeated ones, each that is lost could be). attempt: entered around each. poll_count: of the
+    task as it was delivered; IN_PROGRESS needs it. produced: by a worker function, so that it is replaced when it is
+    refused, and named when it is lost. stored: it is in the outbox.
     """
 
     result: TaskResult
     keep_until: Callable[[], float]
+    patience: float = math.inf
     poll_count: int = 0
     may_poll: Callable[[], bool] = lambda: False
     attempt: Callable[[], AbstractContextManager[None]] = nullcontext
     produced: bool = True
     stored: bool = False
     last_error: ConductorError | None = None
+    in_drain: bool = False
 
     @property
     def is_terminal(self) -> bool:
@@ -86,17 +93,17 @@ class Parcel:
 
 
 class UpdateV2:
-    """Whether the server has update-v2, as far as a runner knows. Thread-safe."""
+    """Whether the server has update-v2, and answers to it arrive, as far as a runner knows. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lock = threading.Lock()  # guards the next
-        self._again_at: float | None = None  # set while it is missing
+        self._lock = threading.Lock()  # guards everything below
+        self._again_at: float | None = None  # set while it is missing, or rests
+        self._missing = False
+        self._backoff = Backoff()
 
     def may_be_tried(self) -> bool:
-        """While it is missing, one caller may try it each PROBE_V2_EVERY."""
-        if self._again_at is None:
-            return True
+        """While it is missing or rests, one caller may try it now and then."""
         with self._lock:
             now = self._clock.now()
             if self._again_at is None or now < self._again_at:
@@ -107,12 +114,19 @@ class UpdateV2:
     def is_missing(self) -> bool:
         """Returns whether that is news."""
         with self._lock:
-            is_news = self._again_at is None
+            is_news, self._missing = not self._missing, True
             self._again_at = self._clock.now() + PROBE_V2_EVERY
             return is_news
 
+    def failed(self) -> None:
+        """Each answer that is lost may hold a task: until it works again, plain updates and polls lose fewer."""
+        with self._lock:
+            self._again_at = self._clock.now() + self._backoff.next()
+
     def is_there(self) -> None:
-        self._again_at = None
+        with self._lock:
+            self._again_at, self._missing = None, False
+            self._backoff.reset()
 
 
 class CannotBeSentError(ConductorError):
@@ -151,10 +165,12 @@ class Updater:
         self._trouble = Trouble(task_name, "results are not accepted, and are sent again", "results are accepted again")
         self._in_hand: set[Parcel] = set()  # its operations are atomic: whoever takes a parcel out tells its end
 
-    def give_up(self) -> None:
-        """Name what is still in hand as lost, without waiting for its answer."""
-        for parcel in list(self._in_hand):
+    def give_up(self) -> set[str]:
+        """Name what is still in hand as lost, without waiting for its answer. Returns the ids of its tasks."""
+        parcels = self._in_hand.copy()
+        for parcel in parcels:
             self._given_up(parcel)
+        return {parcel.result.task_id for parcel in parcels}
 
     def send(self, parcel: Parcel) -> Delivery:
         """Blocks until the result is accepted, refused for good, discarded or given up."""
@@ -176,13 +192,7 @@ class Updater:
             except ConductorError as error:
                 if not _is_transient(error):
                     return self._refused(parcel, error)
-                first_failure = parcel.last_error is None
-                parcel.last_error = error
-                if not first_failure:
-                    self._trouble.met(error)
-                # A kept connection may have ended just then. Of a result that arrived nothing is lost: see the table.
-                again_at_once = first_failure and parcel.is_terminal and isinstance(error, TransportError)
-                if not again_at_once and not self._wait(parcel, backoff, error):
+                if not self._wait(parcel, backoff, error):
                     self._given_up(parcel)
                     return NOTHING
             else:
@@ -196,18 +206,20 @@ class Updater:
         if parcel.last_error is not None and not parcel.is_terminal and not self._is_as_delivered(parcel):
             return NOTHING
         with parcel.attempt():
-            if parcel.may_poll() and self._update_v2.may_be_tried():
+            if parcel.last_error is None and parcel.may_poll() and self._update_v2.may_be_tried():
                 try:
-                    delivery = self._timed(self._client.update_and_poll, parcel.result)
-                except ApiError as error:
+                    delivery = self._timed(self._client.update_and_poll, parcel)
+                except ConductorError as error:
                     if not says_update_and_poll_is_missing(error):
+                        if _is_transient(error):
+                            self._update_v2.failed()
                         raise
                     if self._update_v2.is_missing():
                         logger.warning("the server has no update-v2, plain updates it is: %s", error)
                 else:
                     self._update_v2.is_there()
                     return delivery
-            self._timed(self._client.update, parcel.result)
+            self._timed(self._client.update, parcel)
             return NOTHING
 
     def _is_as_delivered(self, parcel: Parcel) -> bool:
@@ -215,14 +227,14 @@ class Updater:
         task = self._client.get_task(parcel.result.task_id)
         if (task.poll_count or 0) != parcel.poll_count or task.status == TaskStatus.SCHEDULED:
             return False
-        if task.status != TaskStatus.IN_PROGRESS and parcel.last_error is not None:  # it has ended
-            self._lose(parcel, "discarded", parcel.last_error)
+        if task.status != TaskStatus.IN_PROGRESS:
+            self._lose(parcel, "discarded", ConductorError(f"the task is {task.status} by now"))
         return task.status == TaskStatus.IN_PROGRESS
 
-    def _timed(self, call: Callable[[TaskResult], T], result: TaskResult) -> T:
+    def _timed(self, call: Callable[[TaskResult, float], T], parcel: Parcel) -> T:
         started = time.perf_counter()
         try:
-            answer = call(result)
+            answer = call(parcel.result, parcel.patience)
         except ConductorError as error:
             _recording.update_finished(self._task_name, time.perf_counter() - started, error)
             raise
@@ -231,14 +243,23 @@ class Updater:
 
     def _wait(self, parcel: Parcel, backoff: Backoff, error: ConductorError) -> bool:
         """Returns whether to try again."""
+        is_first, parcel.last_error = parcel.last_error is None, error
+        if not is_first:
+            self._trouble.met(error)
+        elif parcel.is_terminal and isinstance(error, TransportError):
+            return True  # a kept connection may have ended just then; of a result that arrived nothing is lost
+        parcel.patience *= 2
+        if self._stopping.is_set() and not parcel.in_drain:
+            parcel.in_drain = True
+            backoff.reset()  # there is less time left than it would take
         left = parcel.keep_until() - self._clock.now()
         if left <= 0 or self._abandoned.is_set():
             return False
         wait = min(left, backoff.next(error.retry_after if isinstance(error, ApiError) else None))
-        if self._stopping.is_set():
-            self._clock.wait(self._abandoned, wait)
-        elif self._clock.wait(self._stopping, wait):
-            backoff.reset()  # there is less time left than it would take: see whether the server is back
+        if parcel.in_drain:
+            self._clock.wait(self._abandoned, min(wait, LONGEST_WAIT_IN_DRAIN))
+        else:
+            self._clock.wait(self._stopping, wait)
         return not self._abandoned.is_set()
 
     def _refused(self, parcel: Parcel, error: ConductorError) -> Delivery:

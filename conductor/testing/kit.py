@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import itertools
+import math
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
@@ -106,7 +107,7 @@ class FakeTaskClient:
             self._changed.wait_for(lambda: self._queues[task_name, domain], timeout)
             return self._pop((task_name, domain), worker_id, count)
 
-    def update(self, result: TaskResult) -> None:
+    def update(self, result: TaskResult, timeout: float = math.inf) -> None:  # noqa: ARG002 - the protocol's
         with self._changed:
             if self._failures:
                 raise self._failures.popleft()
@@ -120,8 +121,8 @@ class FakeTaskClient:
                 task.status = TaskStatus(result.status)
             self._changed.notify_all()
 
-    def update_and_poll(self, result: TaskResult) -> Delivery:
-        self.update(result)
+    def update_and_poll(self, result: TaskResult, timeout: float = math.inf) -> Delivery:
+        self.update(result, timeout)
         with self._changed:
             task = self._tasks.get(result.task_id)
             if task is None or result.status == TaskResultStatus.IN_PROGRESS:

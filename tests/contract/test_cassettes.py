@@ -130,7 +130,7 @@ def one_round(client, name, update):
     (task,) = delivery.tasks
     outcome = execute(lambda task: {"doubled": 2 * task.input_data["n"]}, task, Flag(), Flag())
     result = finish(task, outcome, "worker-1").result
-    return task, update(result)
+    return task, update(result, 30.0)
 
 
 def test_round_with_update(api_client, tasks, start):
@@ -149,11 +149,11 @@ def test_round_with_update_v2(api_client, tasks, start):
     client_polls_one = client.batch_poll("cassette_round_v2", "worker-1", None, count=1, timeout=0.1)
     (first,) = client_polls_one.tasks
     result = finish(first, execute(lambda task: None, first, Flag(), Flag()), "worker-1").result
-    (second,) = client.update_and_poll(result).tasks
+    (second,) = client.update_and_poll(result, 30.0).tasks
     assert second.task_id != first.task_id
     assert (second.status, second.worker_id, second.poll_count) == ("IN_PROGRESS", "worker-1", 1)
     result = finish(second, execute(lambda task: None, second, Flag(), Flag()), "worker-1").result
-    assert client.update_and_poll(result).tasks == []
+    assert client.update_and_poll(result, 30.0).tasks == []
     for task in (first, second):
         assert tasks.get_task(task.task_id).status == "COMPLETED"
 

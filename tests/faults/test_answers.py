@@ -295,11 +295,28 @@ def check_backed_off_from(server, runner, clock, counted, answer):
 
 
 def check_not_accepted(server, runner, clock, lost, answer):
-    server.fault("update_v2", answer, first=2)
+    server.fault("update_v2", answer, at=1)
     server.add_task("t")
     runner.start_worker("t", lambda task: None)
     clock.run_until(lambda: server.accepted == {"t1": COMPLETED})
-    assert (server.counts["update_v2"], lost) == (3, [])
+    assert (server.counts["any_update"], lost) == (2, [])
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "60"}])
+def test_s4_a_result_in_hand_is_tried_until_the_last_seconds_of_a_drain(server, runner, clock, headers):
+    server.fault("any_update", Status(503, headers=headers))
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    clock.run_until(lambda: server.counts["any_update"] >= 6)
+    runner._shutdown_timeout = 30
+    runner.shutdown()
+    tried = server.counts["any_update"]
+    clock.run_until(lambda: server.counts["any_update"] > tried)
+    clock.advance(23)
+    eventually(lambda: server.counts["any_update"] > tried + 1)
+    server.clear_faults()
+    passed = clock.run_until(lambda: server.accepted == {"t1": COMPLETED})
+    assert passed <= 6
 
 
 @pytest.mark.parametrize("answer", [Html(), Status(200, "<html><body>Please log in")])

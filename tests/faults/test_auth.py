@@ -27,7 +27,7 @@ from conductor import (
     WorkflowExecutor,
     provide_metrics,
 )
-from support.stub import POLL, TOKEN, UPDATE_V2, Answer, Stub, error
+from support.stub import POLL, TOKEN, UPDATE, UPDATE_V2, Answer, Stub, error
 from support.waiting import eventually
 
 SECRET, GIVEN = "hush-the-secret", "hush.the.token"
@@ -135,10 +135,11 @@ def test_a3_other_failures_of_the_token_call_keep_their_class(stub, client):
 @pytest.mark.parametrize("failure", [HTML_404, error(400, "no"), error(404, "No such task found"), error(405, "no")])
 def test_a3_a_result_outlives_a_token_call_that_is_refused(stub, runner, failure):
     stub.answers[TOKEN].extend([token("old"), failure, token("new")])
-    stub.answers[UPDATE_V2].extend([refusing("old")] * 100)
+    for operation in (UPDATE, UPDATE_V2):
+        stub.answers[operation].extend([refusing("old")] * 100)
     stub.add_task("t")
     runner.start_worker("t", lambda task: {"n": 1})
-    eventually(lambda: "new" in tokens_used(stub, UPDATE_V2))
+    eventually(lambda: "new" in tokens_used(stub, UPDATE))
     assert {result["status"] for result in stub.results()} == {"COMPLETED"}
 
 

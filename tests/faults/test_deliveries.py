@@ -43,7 +43,7 @@ def test_s18_a_bomb_is_not_inflated(server, runner, clock, operation, layers):
     finally:
         tracemalloc.stop()
     assert most < 120 * MEGABYTE
-    assert server.counts[operation] >= 2
+    assert server.counts["poll"] + server.counts["any_update"] > 2
 
 
 @pytest.mark.parametrize("body", ["[" * 100_000 + "]" * 100_000, '[{"a":' * 100_000, "[" * 2_000_000])

@@ -1,5 +1,6 @@
 """Worker functions that hang in a user's executor: what becomes of the tasks behind them, and of the process's end."""
 
+import itertools
 import logging
 import multiprocessing
 import queue
@@ -87,6 +88,22 @@ def test_w4_a_task_that_waits_for_a_given_process_is_handed_back_at_its_time_lim
         executor.kill()
 
 
+def test_w4_the_lease_of_a_function_that_is_killed_at_the_end_of_the_drain_is_left_to_end(
+    server, api_client, clock, tmp_path
+):
+    server._clock = clock.now
+    task_id = server.add_task("t", inputData={"do": "die_when", "with": str(tmp_path)})
+    runner = TaskRunner(api_client, shutdown_timeout=0)
+    runner._clock = clock
+    runner.start_worker("t", process_functions.work, lease_extension=True, executor=process_pool(1))
+    eventually((tmp_path / "begun").exists)
+    runner.shutdown()
+    assert not runner.wait_workers()
+    clock.run_until(lambda: server.task(task_id)["status"] == "TIMED_OUT")
+    assert not server.extensions
+    eventually(lambda: not runner._alive_or_closed())
+
+
 @pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
 def test_w4_of_threads_only_an_own_executor_is_replaced_when_a_function_hangs(
     server, runner, clock, gate, counted, given
@@ -129,6 +146,46 @@ def test_w4_the_time_limit_of_a_thread_begins_with_its_function(server, runner, 
         eventually(lambda: server.accepted == {"t1": "COMPLETED", "t2": "COMPLETED"})
 
 
+class Bounded(ThreadPoolExecutor):
+    """Its submit is refused once."""
+
+    def __init__(self, refused):
+        super().__init__(1)
+        self._refused = refused
+        self._asked = itertools.count(1)
+
+    def submit(self, *args, **kwargs):
+        if next(self._asked) == self._refused:
+            raise queue.Full
+        return super().submit(*args, **kwargs)
+
+
+@pytest.mark.parametrize("refused", [1, 2], ids=["polled", "brought by an update"])
+def test_l24_a_task_that_an_executor_refuses_by_an_error_of_its_own_is_handed_back_and_runs_later(
+    server, runner, refused
+):
+    ids = server.add_tasks("t", 3)
+    with Bounded(refused) as executor:
+        runner.start_worker("t", lambda task: None, executor=executor)
+        eventually(lambda: server.accepted == dict.fromkeys(ids, "COMPLETED"))
+        assert server.requeues == {ids[refused - 1]: 1}
+        runner.shutdown()
+        assert runner.wait_workers()
+
+
+class Old(ThreadPoolExecutor):
+    def shutdown(self, wait=True):
+        super().shutdown(wait)
+
+
+def test_l24_an_executor_that_cannot_be_shut_down_without_waiting_does_not_hold_up_the_end(server, runner):
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None, executor=lambda: Old(1))
+    eventually(lambda: server.accepted)
+    runner.shutdown()
+    assert runner.wait_workers()
+
+
 @pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
 def test_l6_threads_that_keep_the_process_from_ending_are_named_once(server, api_client, gate, caplog, given):
     server.add_tasks("t", 2)
@@ -156,24 +213,27 @@ def test_l6_an_executor_that_has_nothing_to_do_holds_nothing_up(server, runner, 
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-@pytest.mark.parametrize("late", [False, True])
-def test_l8_the_threads_that_manage_processes_have_ended_when_the_workers_have(server, runner, late):
-    """One that ends while the interpreter does may write to a pipe that it has closed, and says so on stderr.
+MANAGING = """
+import concurrent.futures.process, threading
 
-    late: a worker has ended, but has not come to close its pool by itself.
-    """
-    before = set(threading.enumerate())
-    task_id = echo(server)
-    runner.start_worker("t", process_functions.work, executor=process_pool(1))
-    eventually(lambda: task_id in server.accepted)
-    running = runner._workers["t", None]
-    if late:
-        running.slots._on_end = runner._tell_watchers
-    runner.shutdown()
-    assert runner.wait_workers()
-    new = [type(thread).__name__ for thread in set(threading.enumerate()) - before]
-    assert "_ExecutorManagerThread" not in new
-    running._end()
+def look():
+    print([type(thread).__name__ for thread in threading.enumerate()].count("_ExecutorManagerThread"))
+
+threading._register_atexit(look)  # the last runs first: after what conductor registers, before Python joins all of them
+from conductor import process_pool
+
+if __name__ == "__main__":
+    pool = process_pool(1)()
+    pool.submit(int).result()
+    look()
+    pool.shutdown(wait=False)
+"""
+
+
+def test_l8_the_threads_that_manage_processes_have_ended_before_the_interpreter_takes_their_pipes(server, programs):
+    """One that ends while the interpreter does may write to a pipe that it has closed, and says so on stderr."""
+    output, errors = programs.start(MANAGING, server.url).communicate(timeout=20)
+    assert (output.split(), errors) == (["1", "0"], "")
 
 
 UNSTOPPED = """

@@ -246,16 +246,19 @@ def test_w5_a_coroutine_that_blocks_its_loop_is_named_and_nothing_else_waits_for
     assert "test_functions.py" in warning
 
 
-def test_w5_a_coroutine_that_did_not_begin_within_its_time_limit_was_never_active(server, runner, gate, counted):
+def test_w5_a_coroutine_that_did_not_begin_within_its_time_limit_is_handed_back_and_was_never_active(
+    server, runner, clock, gate, counted
+):
     async def blocks(task):
         gate(task)
 
     server.add_tasks("t", 3)
-    runner.start_worker("t", blocks, batch_size=3, timeout=0.3)
-    eventually(lambda: len(server.accepted) == 3)
-    assert set(server.accepted.values()) == {"FAILED"}
-    gate.opened.set()
+    runner.start_worker("t", blocks, batch_size=3, timeout=60)
+    clock.run_until(lambda: server.accepted and server.requeues.keys() == {"t2", "t3"})
+    assert server.accepted == {"t1": "FAILED"}
     assert counted("active_workers", taskType="t") == 0
+    gate.opened.set()
+    eventually(lambda: server.accepted == {"t1": "FAILED", "t2": "COMPLETED", "t3": "COMPLETED"})
 
 
 def test_w6_a_coroutine_that_cannot_be_cancelled_is_left_behind_at_the_end_of_the_drain(server, programs):
@@ -273,6 +276,53 @@ async def worker(task):
 """,
     )
     assert "'t1'" in errors
+
+
+def test_w19_a_coroutine_that_is_cancelled_by_another_before_it_began_is_handed_back_and_runs_later(server, runner):
+    async def worker(task):
+        if task.task_id == "t1":
+            while not (others := asyncio.all_tasks() - {asyncio.current_task()}):  # noqa: ASYNC110 - no event says when
+                await asyncio.sleep(0)  # the first look at another is before its first step
+            for other in others:
+                other.cancel()
+
+    server.add_tasks("t", 2)
+    runner.start_worker("t", worker, batch_size=2)
+    eventually(lambda: server.accepted == {"t1": "COMPLETED", "t2": "COMPLETED"})
+    assert server.requeues == {"t2": 1}
+    runner.shutdown()
+    assert runner.wait_workers()
+
+
+def test_w19_a_child_that_comes_back_out_of_a_function_that_forked_sends_nothing_and_ends(server, programs):
+    server.add_tasks("t", 2)
+    process = programs.start(
+        """
+import os, signal, sys, warnings
+from conductor import TaskRunner
+
+warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of every fork beside threads
+
+def worker(task):
+    if task.task_id == "t1":
+        child = os.fork()
+        if child:
+            return {"status": os.waitpid(child, 0)[1]}
+        signal.alarm(10)  # or it would outlive a test that fails
+    return {"process": os.getpid()}
+
+with TaskRunner() as runner:
+    runner.start_worker("t", worker)
+    sys.stdin.readline()
+    runner.shutdown()
+    sys.exit(not runner.wait_workers())
+""",
+        server.url,
+    )
+    eventually(lambda: server.accepted == {"t1": "COMPLETED", "t2": "COMPLETED"})
+    process.communicate("\n", timeout=10)
+    assert process.returncode == 0
+    assert [result["outputData"] for result in server.results()] == [{"status": 0}, {"process": process.pid}]
 
 
 def endless(task):

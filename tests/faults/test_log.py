@@ -112,13 +112,17 @@ def test_l6_a_poll_that_is_left_without_an_answer_is_said(server, api_client, ca
 class Broken(logging.Handler):
     """Against logging's own rule that a handler keeps its errors to itself."""
 
+    def __init__(self, error):
+        super().__init__()
+        self._error = error
+
     def emit(self, record):
-        raise OSError("the disk is full")
+        raise self._error
 
 
-@pytest.fixture
-def broken_log():
-    handler = Broken()
+@pytest.fixture(params=[OSError("the disk is full"), SystemExit(1)], ids=["an error", "an exit"])
+def broken_log(request):
+    handler = Broken(request.param)
     logger = logging.getLogger("conductor")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

@@ -147,12 +147,12 @@ class ModelServer:
                 self.unbegun.add(delivery)  # else it runs, or its result is kept until the server takes it
         return Delivery([*tasks, *(tasks if fault == "duplicate" else ())], [])
 
-    def update(self, result):
+    def update(self, result, timeout):
         self._see(result)
         with self._call("update") as fault, self.changed:
             self._apply(result, fault)
 
-    def update_and_poll(self, result):
+    def update_and_poll(self, result, timeout):
         limit = self.limit
         self.check(not self.wants_nothing, f"polled with an update while {self.wants_nothing}", result.task_id)
         self._see(result)

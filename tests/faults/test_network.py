@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conductor import TaskExecutor, TaskResult, TaskResultStatus, TransportError
+from conductor import ApiClient, HttpSettings, TaskExecutor, TaskResult, TaskResultStatus, TaskRunner, TransportError
 from support.raw_faults import (
     ChunkedAbort,
     Close,
@@ -14,6 +14,7 @@ from support.raw_faults import (
     Down,
     Drip,
     HalfOpen,
+    HeaderCut,
     Html,
     Http10Cut,
     Reset,
@@ -166,7 +167,7 @@ def test_n4_a_hand_back_that_did_not_arrive_before_its_task_ended_is_named_as_lo
     eventually(lambda: lost)
     ((result, error),) = lost
     assert result.status == "IN_PROGRESS"
-    assert isinstance(error, TransportError)
+    assert str(error) == "the task is CANCELED by now"
     assert server.counts["any_update"] == 1
 
 
@@ -182,7 +183,45 @@ def test_n5_a_lost_answer_with_the_next_task_costs_that_one_its_lease_and_no_res
     assert executed == ["t1", again]
 
 
+def test_n5_a_result_that_is_sent_again_asks_for_no_other_task(server, runner):
+    """Each answer that is lost could hold one."""
+    server.fault("any_update", Reset(after_effect=True), first=3)
+    server.add_tasks("t", 5)
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: len(server.accepted) >= 2)
+    sent = [request.operation for request in server.requests if request.operation in ("poll", "update", "update_v2")]
+    assert sent[:6] == ["poll", "update_v2", "update", "update", "update", "poll"]
+
+
+def test_n5_while_answers_with_next_tasks_are_lost_the_plain_update_takes_their_place(server, runner, clock):
+    """The clock stands still: no pause is over."""
+    server.fault("update_v2", Reset(after_effect=True))
+    server.add_tasks("t", 5)
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: server.accepted.keys() == {"t1", "t3", "t4", "t5"})
+    assert server.counts["update_v2"] == 1
+    clock.run_until(lambda: server.add_task("t") and server.counts["update_v2"] == 2)
+
+
 # N6 to N8: slow
+
+
+def test_n6_a_result_that_gets_no_answer_does_not_wait_until_its_lease_is_over(server):
+    server.fault("any_update", HalfOpen(), at=1)
+    server.add_task("t", responseTimeoutSeconds=3)
+    with ApiClient(http_settings=HttpSettings(server.url)) as client, TaskRunner(client) as runner:
+        runner.start_worker("t", lambda task: None)
+        eventually(lambda: server.accepted == {"t1": COMPLETED})
+
+
+def test_n6_a_slow_answer_to_a_result_is_waited_for_longer_each_time(server):
+    """Or a server that is slower than the lease allows would never be heard."""
+    server.fault("any_update", Delay(1.5, after_effect=True), first=3)
+    server.add_task("t", responseTimeoutSeconds=1)
+    with ApiClient(http_settings=HttpSettings(server.url)) as client, TaskRunner(client) as runner:
+        runner.start_worker("t", lambda task: None)
+        eventually(lambda: server.accepted)
+    assert server.counts["any_update"] == 3
 
 
 def check_poll_is_given_up(server, runner, counted, slow):
@@ -273,6 +312,20 @@ def test_n9_tasks_in_a_body_shorter_than_it_says_come_back(server, runner, count
 @pytest.mark.parametrize("size", [0, 20])
 def test_n9_a_result_outlives_an_answer_shorter_than_it_says(server, runner, lost, size):
     check_half_an_answer_to_an_update(server, runner, lost, Truncate(size))
+
+
+HEADERS = [b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r\nContent-Type: appl", b"HTTP/1.1 200 OK\r\nServer: x\r\n"]
+
+
+@pytest.mark.parametrize("start", HEADERS)
+def test_n9_tasks_behind_a_header_that_breaks_off_come_back(server, runner, counted, caplog, start):
+    check_half_an_answer_to_a_poll(server, runner, counted, HeaderCut(start))
+    assert "Failed to parse headers" not in caplog.text
+
+
+@pytest.mark.parametrize("start", HEADERS)
+def test_n9_a_result_outlives_a_header_that_breaks_off(server, runner, lost, start):
+    check_half_an_answer_to_an_update(server, runner, lost, HeaderCut(start))
 
 
 def test_n10_tasks_in_a_chunked_body_that_breaks_off_come_back(server, runner, counted):

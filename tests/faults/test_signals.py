@@ -53,6 +53,21 @@ def worker(task):
 """
 
 
+STARTS_ANOTHER = """
+def worker(task):
+    task_context().stopping.wait(60)
+    runner.start_worker("u", print)
+"""
+
+
+def test_l1_a_worker_that_is_started_after_the_signal_ends_as_well(server, programs):
+    task_id = server.add_task("t")
+    process = start(programs, server, STARTS_ANOTHER)
+    eventually(lambda: server.deliveries[task_id])
+    process.send_signal(signal.SIGTERM)
+    ended(process)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_l1_a_signal_lets_running_tasks_finish_and_no_other_begin(server, programs, number):
     server.add_tasks("t", 3)

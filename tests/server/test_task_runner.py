@@ -211,7 +211,8 @@ def test_an_unknown_task_in_update_v2_is_not_taken_for_a_missing_route(stub, run
     ],
 )
 def test_a_result_is_sent_again_until_it_is_accepted(stub, runner, trouble):
-    stub.answers[UPDATE_V2].extend([trouble, trouble])
+    stub.answers[UPDATE_V2].append(trouble)
+    stub.answers[UPDATE].append(trouble)
     stub.add_task("t")
     executed = []
     runner.start_worker("t", lambda task: executed.append(task.task_id))

@@ -201,6 +201,18 @@ class Drip:
 
 
 @dataclass(frozen=True)
+class HeaderCut:
+    """This much of a header, and FIN."""
+
+    start: bytes
+
+    def __call__(self, exchange):
+        exchange.apply()
+        exchange.send_bytes(self.start)
+        exchange.close()
+
+
+@dataclass(frozen=True)
 class Raw:
     """These bytes as the whole answer, and FIN."""
 

@@ -1,9 +1,9 @@
-"""Coroutines that never end by themselves."""
+"""Calls of a worker function that end before it, or never by themselves."""
 
 import asyncio
 from contextvars import copy_context
 
-from conductor.runner.execute import execute_async
+from conductor.runner.execute import execute, execute_async
 from conductor.runner.slots import Flag
 from conductor.testing.kit import make_task
 
@@ -12,3 +12,13 @@ def test_a_coroutine_that_is_thrown_away_elsewhere_raises_nothing():
     coroutine = execute_async(lambda task: asyncio.sleep(0), make_task(), Flag(), Flag())
     copy_context().run(coroutine.send, None)
     coroutine.close()
+
+
+def test_too_little_memory_for_a_copy_of_the_task_is_its_failure(monkeypatch):
+    def copy(task):
+        raise MemoryError
+
+    monkeypatch.setattr("conductor.runner.execute.copy", copy)
+    in_thread = execute(print, make_task(), Flag(), Flag())
+    on_loop = asyncio.run(execute_async(asyncio.sleep, make_task(), Flag(), Flag()))
+    assert [type(outcome.error) for outcome in (in_thread, on_loop)] == [MemoryError, MemoryError]

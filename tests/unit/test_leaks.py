@@ -62,3 +62,22 @@ def test_of_workers_with_executors_nothing_is_known(gate, caplog):
     threading.Thread(target=gate.wait).start()
     leaks.warn(has_executors=True)
     assert said(caplog) == []
+
+
+def test_the_thread_that_waits_for_the_workers_is_not_named(caplog):
+    leaks = Leaks()
+    waiting = threading.Thread(target=leaks.warn, args=[False])
+    waiting.start()
+    waiting.join()
+    assert said(caplog) == []
+
+
+def test_a_thread_with_the_ident_of_one_that_was_there_before_is_named(gate, caplog):
+    leaks = Leaks()
+
+    class Reused(threading.Thread):
+        ident = threading.get_ident()
+
+    Reused(target=gate.wait, name="late").start()
+    leaks.warn(has_executors=False)
+    assert said(caplog) == ["left running, and keeps this process from ending: thread late"]

@@ -1,8 +1,11 @@
 """The event loop of async worker functions, and who looks after it."""
 
 import asyncio
+import logging
 import sys
 import threading
+
+import pytest
 
 from conductor._threads import LoopThread
 from support.waiting import eventually
@@ -23,17 +26,27 @@ def test_a_loop_that_is_closed_before_its_last_coroutine_ends_leaves_no_thread()
     eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("test-loop")], timeout=5)
 
 
-def test_a_task_that_a_coroutine_started_cannot_end_the_loop_of_the_others():
+def breaks():
+    """What a loop does about an error: it logs it."""
+    raise ValueError
+
+
+@pytest.mark.parametrize("deed", [sys.exit, breaks])
+def test_a_task_that_a_coroutine_started_cannot_end_the_loop_of_the_others(monkeypatch, deed):
+    def broken(record):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(logging.getLogger("asyncio"), "filter", broken)
     done = threading.Event()
 
-    async def exits():
-        asyncio.get_running_loop().call_soon(sys.exit)
+    async def starts():
+        asyncio.get_running_loop().call_soon(deed)
 
     async def goes_on():
         done.set()
 
     loop_thread = LoopThread("test-loop")
-    loop_thread.run(exits()).result(5)
+    loop_thread.run(starts()).result(5)
     eventually(lambda: loop_thread.run(goes_on()) and done.wait(1))
     loop_thread.close()
     eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("test-loop")], timeout=5)
@@ -46,4 +59,24 @@ def test_a_loop_that_is_closed_by_its_last_coroutine_leaves_no_thread():
         loop.close()
 
     loop.run(last())
+    eventually(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("test-loop")])
+
+
+def test_a_loop_that_has_ended_by_itself_can_be_closed(monkeypatch):
+    loop_thread = LoopThread("test-loop")
+
+    async def its_loop():
+        return asyncio.get_running_loop()
+
+    loop = loop_thread.run(its_loop()).result(5)
+    closed = loop_thread._closed
+
+    def set_and_end():
+        """A function's last task stops the loop just when nothing runs it any more."""
+        threading.Event.set(closed)
+        loop.call_soon_threadsafe(loop.stop)
+        eventually(loop.is_closed)
+
+    monkeypatch.setattr(closed, "set", set_and_end)
+    loop_thread.close()
     eventually(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("test-loop")])

@@ -1,7 +1,11 @@
 """What is recorded, under which names, and that recording can fail nothing."""
 
+import contextlib
+import os
+import signal
 import threading
 import uuid
+import warnings
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -218,3 +222,33 @@ def test_a_collector_claims_each_name_that_it_gives(registry, name):
     assert "task_result_size_sum" in given
     for sample in given:
         assert list(registry.restricted_registry([sample]).collect()), f"{sample} is not claimed"
+
+
+def in_a_fork(deed):
+    """The number that the deed returns in a forked child; -SIGALRM when it does not end by itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of every fork beside threads
+        child = os.fork()
+    if not child:
+        code = 255
+        try:
+            signal.alarm(5)
+            code = deed()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("held", [contextlib.nullcontext(), metrics._lock], ids=["free", "held by another thread"])
+def test_a_forked_child_counts_its_own_running_tasks_whatever_its_parent_was_doing(value, name, held):
+    def record():
+        for _ in range(3):
+            metrics.execution_started(name)
+        metrics.execution_finished(name, 0.1)
+        return int(value("active_workers"))
+
+    metrics.execution_started(name)
+    with held:
+        assert in_a_fork(record) == 2
+    assert value("active_workers") == 1
+    metrics.execution_finished(name, 0.1)

@@ -77,8 +77,8 @@ CALLS = [
     (WorkflowExecutor, "skip_task", ["w", "r"], "skip_task"),
     (WorkflowExecutor, "search", ["q"], "search_workflows"),
     (HttpTaskClient, "batch_poll", ["n", "worker", None, 1, 1.0], "batch_poll_tasks"),
-    (HttpTaskClient, "update", [TaskResult("t", "w")], "update_task"),
-    (HttpTaskClient, "update_and_poll", [TaskResult("t", "w")], "update_task_v2"),
+    (HttpTaskClient, "update", [TaskResult("t", "w"), 1.0], "update_task"),
+    (HttpTaskClient, "update_and_poll", [TaskResult("t", "w"), 1.0], "update_task_v2"),
     (HttpTaskClient, "extend_lease", [Task("t", "w"), "worker", 1.0], "update_task"),
     (HttpTaskClient, "get_task", ["t"], "get_task"),
 ]

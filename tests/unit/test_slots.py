@@ -1,6 +1,7 @@
 """Capacity under change: what may be taken, when a worker has ended, and who is woken."""
 
 import threading
+from datetime import timedelta
 
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -79,6 +80,14 @@ def test_a_flag_is_true_when_it_is_set():
     assert not flag
     flag.set()
     assert flag
+
+
+def test_a_flag_can_be_waited_for_in_seconds_or_by_a_timedelta():
+    flag = Flag()
+    assert not flag.wait(0.001)
+    assert not flag.wait(timedelta(milliseconds=1))
+    flag.set()
+    assert flag.wait(timedelta(days=1))
 
 
 class SlotsAgainstAModel(RuleBasedStateMachine):

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from conductor._clock import MonotonicClock
 from conductor._threads import Timers
 from conductor.testing import FakeClock
 from support.waiting import eventually
@@ -191,3 +192,13 @@ def test_a_due_job_that_finds_no_thread_runs_a_second_later(timers, clock, ran, 
     assert refused.wait(SOON)
     clock.move(1, until=1)
     assert ran.get(timeout=SOON) == "done"
+
+
+def test_a_job_that_is_due_in_thirty_thousand_years_stops_no_other(ran):
+    timers = Timers("test-timers", MonotonicClock())
+    timers.at(1e12, lambda: ran.put("far"))
+    for number in range(3):
+        timers.at(0, lambda number=number: ran.put(number))
+        assert ran.get(timeout=SOON) == number
+    timers.close()
+    eventually(lambda: not threads())

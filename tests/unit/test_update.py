@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 import threading
+from collections import UserDict
 
 import pytest
 
@@ -15,13 +16,13 @@ from support.waiting import eventually
 class BrokenClient(FakeTaskClient):
     """Raises what no client should, for results with an output."""
 
-    def update(self, result):
+    def update(self, result, timeout):
         self._break(result)
-        super().update(result)
+        super().update(result, timeout)
 
-    def update_and_poll(self, result):
+    def update_and_poll(self, result, timeout):
         self._break(result)
-        return super().update_and_poll(result)
+        return super().update_and_poll(result, timeout)
 
     @staticmethod
     def _break(result):
@@ -69,10 +70,92 @@ class SlowClient(FakeTaskClient):
         super().__init__()
         self.asked, self.may_go_on = threading.Event(), threading.Event()
 
-    def update(self, result):
+    def update(self, result, timeout):
         self.asked.set()
         self.may_go_on.wait(5)
-        super().update(result)
+        super().update(result, timeout)
+
+
+def test_a_stop_right_after_the_start_leaves_nothing_behind_in_an_empty_outbox(tmp_path):
+    for _ in range(20):
+        runner = TaskRunner(FakeTaskClient(), outbox=tmp_path / "outbox.db")
+        runner.start_worker("t", lambda task: None, poll_timeout=0.01)
+        runner.shutdown()
+        assert runner.wait_workers()
+
+
+def test_what_a_stop_leaves_in_the_outbox_is_said(tmp_path, caplog):
+    client, outbox = SlowClient(), tmp_path / "outbox.db"
+    with contextlib.closing(Outbox(outbox, client.server)) as earlier:
+        for task_id in ("t1", "t2"):
+            earlier.commit("t", TaskResult(task_id, "w"))
+    runner = TaskRunner(client, outbox=outbox)
+    runner.start_worker("t", lambda task: None, poll_timeout=0.01)
+    assert client.asked.wait(5)
+    runner.shutdown()
+    assert not runner.wait_workers()
+    client.may_go_on.set()
+    assert caplog.text.count("not all that earlier processes left could be sent") == 1
+
+
+def test_a_start_that_failed_for_want_of_threads_is_made_good_by_the_next(tmp_path, monkeypatch):
+    def refuse(thread):
+        if thread.name == "conductor-outbox":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    client, outbox = FakeTaskClient(), tmp_path / "outbox.db"
+    with contextlib.closing(Outbox(outbox, client.server)) as earlier:
+        earlier.commit("t", TaskResult("t1", "w"))
+    start = threading.Thread.start
+    with TaskRunner(client, outbox=outbox) as runner:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            runner.start_worker("t", lambda task: None, poll_timeout=0.01)
+        monkeypatch.undo()
+        runner.start_worker("t", lambda task: None, poll_timeout=0.01)
+        assert client.results(1)[0].task_id == "t1"
+
+
+class Unready(UserDict):
+    """An output that takes its time to be read."""
+
+    asked, may_go_on = threading.Event(), threading.Event()
+
+    def __iter__(self):
+        self.asked.set()
+        self.may_go_on.wait(20)
+        return super().__iter__()
+
+
+def test_a_result_that_is_not_ready_at_the_end_of_the_drain_is_named(caplog):
+    client, output = FakeTaskClient(), Unready()
+    task_id = client.add_task("t")
+    runner = TaskRunner(client, shutdown_timeout=0)
+    runner.start_worker("t", lambda task: output, poll_timeout=0.01)
+    assert output.asked.wait(5)
+    runner.shutdown()
+    assert not runner.wait_workers()
+    output.may_go_on.set()
+    assert f"its result is not ready at the end of the drain, and lost (task_id={task_id!r})" in caplog.text
+
+
+def test_on_result_lost_does_not_hold_up_the_end():
+    def hook(result, error):
+        began.set()
+        ended.append(may_go_on.wait(20))
+
+    client, began, may_go_on, ended = SlowClient(), threading.Event(), threading.Event(), []
+    client.add_task("t")
+    runner = TaskRunner(client, shutdown_timeout=0, on_result_lost=hook)
+    runner.start_worker("t", lambda task: None, poll_timeout=0.01)
+    assert client.asked.wait(5)
+    runner.shutdown()
+    assert not runner.wait_workers()
+    assert (began.is_set(), ended) == (True, [])
+    may_go_on.set()
+    client.may_go_on.set()
+    eventually(lambda: ended)
 
 
 def test_an_outbox_that_can_no_longer_be_read_counts_as_work_left_behind(tmp_path):

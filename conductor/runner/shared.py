@@ -1,0 +1,52 @@
+"""What one runner has once, for all of its workers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conductor._clock import Clock
+from conductor._threads import LoopThread, Timers
+from conductor.runner.update import OnResultLost, Updater, UpdateV2
+from conductor.task_client import TaskClient
+
+if TYPE_CHECKING:
+    from conductor.runner.outbox import Outbox
+
+
+@dataclass(frozen=True)
+class Shared:
+    """left_behind: set when a result is lost, or waits in the outbox. on_end: called by a worker that has ended."""
+
+    client: TaskClient
+    update_v2: UpdateV2
+    worker_id: str
+    clock: Clock
+    loop_thread: LoopThread
+    timers: Timers
+    left_behind: threading.Event
+    on_end: Callable[[], None]
+    outbox: Outbox | None
+    on_result_lost: OnResultLost | None
+
+    def updater(self, task_name: str, stopping: threading.Event, abandoned: threading.Event) -> Updater:
+        return Updater(
+            self.client,
+            task_name,
+            clock=self.clock,
+            update_v2=self.update_v2,
+            stopping=stopping,
+            abandoned=abandoned,
+            left_behind=self.left_behind,
+            outbox=self.outbox,
+            on_result_lost=self.on_result_lost,
+        )
+
+    def close(self) -> None:
+        """The last worker has ended."""
+        self.loop_thread.close()
+        self.timers.close()
+        if self.outbox is not None:
+            self.outbox.close()
