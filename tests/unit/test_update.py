@@ -7,9 +7,9 @@ from collections import UserDict
 
 import pytest
 
-from conductor import ConductorError, TaskResult, TaskResultStatus, TaskRunner
+from conductor import ConductorError, ServerError, TaskResult, TaskResultStatus, TaskRunner, TransportError
 from conductor.runner.outbox import Outbox
-from conductor.testing import FakeTaskClient
+from conductor.testing import FakeClock, FakeTaskClient
 from support.waiting import eventually
 
 
@@ -76,6 +76,32 @@ class SlowClient(FakeTaskClient):
         super().update(result, timeout)
 
 
+def has_ended(name):
+    return name not in [thread.name for thread in threading.enumerate()]
+
+
+def left_behind(folder, client, *task_ids):
+    """The path of an outbox in which an earlier process has left the results of these tasks."""
+    path = folder / "outbox.db"
+    with contextlib.closing(Outbox(path, client.server)) as earlier:
+        for task_id in task_ids:
+            earlier.commit("t", TaskResult(task_id, "w"))
+    return path
+
+
+def test_an_outage_does_not_count_into_the_minute_that_an_earlier_result_gets(tmp_path):
+    client = FakeTaskClient()
+    for error in [*[TransportError("refused")] * 12, ServerError(503, "POST", "/tasks", "busy")]:
+        client.fail_next(error)
+    runner = TaskRunner(client, outbox=left_behind(tmp_path, client, "t1"))
+    clock = runner._clock = FakeClock(0)
+    with runner:
+        runner.start_worker("t", lambda task: None)
+        eventually(lambda: clock.advance(5) or has_ended("conductor-outbox"))
+        assert [result.task_id for result in client.results(1)] == ["t1"]
+        assert clock.now() > 60
+
+
 def test_a_stop_right_after_the_start_leaves_nothing_behind_in_an_empty_outbox(tmp_path):
     for _ in range(20):
         runner = TaskRunner(FakeTaskClient(), outbox=tmp_path / "outbox.db")
@@ -85,10 +111,8 @@ def test_a_stop_right_after_the_start_leaves_nothing_behind_in_an_empty_outbox(t
 
 
 def test_what_a_stop_leaves_in_the_outbox_is_said(tmp_path, caplog):
-    client, outbox = SlowClient(), tmp_path / "outbox.db"
-    with contextlib.closing(Outbox(outbox, client.server)) as earlier:
-        for task_id in ("t1", "t2"):
-            earlier.commit("t", TaskResult(task_id, "w"))
+    client = SlowClient()
+    outbox = left_behind(tmp_path, client, "t1", "t2")
     runner = TaskRunner(client, outbox=outbox)
     runner.start_worker("t", lambda task: None, poll_timeout=0.01)
     assert client.asked.wait(5)
@@ -104,9 +128,8 @@ def test_a_start_that_failed_for_want_of_threads_is_made_good_by_the_next(tmp_pa
             raise RuntimeError("can't start new thread")
         start(thread)
 
-    client, outbox = FakeTaskClient(), tmp_path / "outbox.db"
-    with contextlib.closing(Outbox(outbox, client.server)) as earlier:
-        earlier.commit("t", TaskResult("t1", "w"))
+    client = FakeTaskClient()
+    outbox = left_behind(tmp_path, client, "t1")
     start = threading.Thread.start
     with TaskRunner(client, outbox=outbox) as runner:
         monkeypatch.setattr(threading.Thread, "start", refuse)
@@ -159,10 +182,8 @@ def test_on_result_lost_does_not_hold_up_the_end():
 
 
 def test_an_outbox_that_can_no_longer_be_read_counts_as_work_left_behind(tmp_path):
-    client, outbox = SlowClient(), tmp_path / "outbox.db"
-    with contextlib.closing(Outbox(outbox, client.server)) as earlier:
-        for task_id in ("t1", "t2"):
-            earlier.commit("t", TaskResult(task_id, "w"))
+    client = SlowClient()
+    outbox = left_behind(tmp_path, client, "t1", "t2")
     runner = TaskRunner(client, outbox=outbox)
     runner.start_worker("t", lambda task: None, poll_timeout=0.01)
     assert client.asked.wait(5)
@@ -170,6 +191,6 @@ def test_an_outbox_that_can_no_longer_be_read_counts_as_work_left_behind(tmp_pat
         operator.execute("DROP TABLE results")
     client.may_go_on.set()
     client.results(1)
-    eventually(lambda: "conductor-outbox" not in [thread.name for thread in threading.enumerate()])
+    eventually(lambda: has_ended("conductor-outbox"))
     runner.shutdown()
     assert not runner.wait_workers()
