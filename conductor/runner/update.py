@@ -213,6 +213,8 @@ class Updater:
                     if not says_update_and_poll_is_missing(error):
                         if _is_transient(error):
                             self._update_v2.failed()
+                        else:  # the result is what it refused
+                            self._update_v2.is_there()
                         raise
                     if self._update_v2.is_missing():
                         logger.warning("the server has no update-v2, plain updates it is: %s", error)

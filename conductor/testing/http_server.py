@@ -34,8 +34,9 @@ class HttpServer:
     def __init__(self, host: str, port: int, handle: Callable[[Request], Response | None], name: str) -> None:
         self._handle = handle
         self._name = name
-        self._lock = threading.Lock()  # guards _connections and _accepted, and that none is added once _stopping is set
+        self._lock = threading.Lock()  # guards _connections, _ending, _accepted; that none is added after _stopping
         self._connections: dict[socket.socket, threading.Thread] = {}
+        self._ending: list[threading.Thread] = []  # those that are through with their connections, but alive
         self._stopping = threading.Event()
         self._accepted = 0
         self._listener = socket.create_server((host, port), family=_family(host), backlog=256)
@@ -63,11 +64,11 @@ class HttpServer:
         self.refuse()
         deadline = time.monotonic() + STOP_WITHIN
         with self._lock:
-            connections = dict(self._connections)
-        for thread in connections.values():
+            threads = [*self._connections.values(), *self._ending]
+        for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         self.drop_connections()  # of clients that do not read their answers
-        for thread in connections.values():
+        for thread in threads:
             thread.join(STOP_WITHIN)
 
     def drop_connections(self) -> None:
@@ -109,9 +110,10 @@ class HttpServer:
         except OSError:  # the client went away
             logger.debug("the dev server lost a client", exc_info=True)
         finally:
-            with self._lock:
-                del self._connections[connection]
             connection.close()
+            with self._lock:
+                thread = self._connections.pop(connection)
+                self._ending = [thread, *(each for each in self._ending if each.is_alive())]
 
     def _exchange(self, connection: socket.socket, reader: Reader) -> bool:
         """One request and its answer; whether another may follow."""

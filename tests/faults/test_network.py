@@ -19,6 +19,7 @@ from support.raw_faults import (
     Http10Cut,
     Reset,
     Truncate,
+    conductor_error,
 )
 from support.waiting import eventually
 
@@ -201,6 +202,18 @@ def test_n5_while_answers_with_next_tasks_are_lost_the_plain_update_takes_their_
     eventually(lambda: server.accepted.keys() == {"t1", "t3", "t4", "t5"})
     assert server.counts["update_v2"] == 1
     clock.run_until(lambda: server.add_task("t") and server.counts["update_v2"] == 2)
+
+
+def test_n5_a_result_that_is_refused_for_its_own_sake_shows_that_update_v2_works_again(server, runner, clock):
+    server.fault("update_v2", Reset(after_effect=True), at=1)
+    server.fault("update_v2", conductor_error(400, "too long"), at=2)
+    runner.start_worker("t", lambda task: None)
+    server.add_task("t")
+    clock.run_until(lambda: len(server.accepted) == 1)
+    clock.advance(60)
+    server.add_task("t")
+    clock.run_until(lambda: len(server.accepted) == 2)
+    assert (server.counts["update_v2"], server.counts["update"]) == (3, 1)  # the third replaces the refused one
 
 
 # N6 to N8: slow

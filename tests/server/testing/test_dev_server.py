@@ -275,6 +275,30 @@ def test_starting_and_stopping_leaks_no_thread_descriptor_or_file(tmp_path, conn
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.db", "1.db"]
 
 
+def test_stopping_waits_for_threads_of_connections_that_have_ended(connect):
+    """The interpreter is slow to end them, once their ``run`` has come back."""
+    ending = threading.Event()
+
+    def slowly(frame, event, _argument):
+        if event == "return" and frame.f_code is threading.Thread.run.__code__ and not ending.is_set():
+            ending.set()
+            time.sleep(0.3)
+
+    before = set(threading.enumerate())
+    server = DevServer()
+    threading.setprofile(slowly)
+    try:
+        server.start()
+        http = connect(server)
+        http.get("/health")
+    finally:
+        threading.setprofile(None)
+    http.connection.close()
+    assert ending.wait(5)
+    server.stop()
+    assert set(threading.enumerate()) == before
+
+
 def test_with_a_key_a_call_needs_a_token_that_has_not_expired(connect):
     with DevServer(key=KEY, token_seconds=60) as server:
         http = connect(server)
