@@ -36,7 +36,7 @@ def programs():
 
 @pytest.fixture
 def api_client(server):
-    with ApiClient(http_settings=HttpSettings(server.url, read_timeout=1)) as client:
+    with ApiClient(http_settings=HttpSettings(server.url, read_timeout=5)) as client:
         yield client
 
 

@@ -213,7 +213,7 @@ def test_l15_an_extension_that_gets_no_answer_does_not_keep_the_result_for_long(
     clock.advance(3600 / 2)
     eventually(lambda: server.counts["extend"] == 1)
     gate.opened.set()
-    eventually(lambda: server.accepted == {"t1": "COMPLETED"}, timeout=5)
+    eventually(lambda: server.accepted == {"t1": "COMPLETED"})
 
 
 def test_l16_a_task_that_the_server_does_not_know_is_lost_and_its_function_is_told(server, clock, start, lost, caplog):

@@ -5,15 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conductor import ApiClient, HttpSettings, TaskExecutor, TaskResult, TaskResultStatus, TaskRunner, TransportError
+from conductor import TaskExecutor, TaskResult, TaskResultStatus, TransportError
 from support.raw_faults import (
     ChunkedAbort,
     Close,
     CloseAfterAnswer,
     Delay,
     Down,
-    Drip,
-    HalfOpen,
     HeaderCut,
     Html,
     Http10Cut,
@@ -214,82 +212,6 @@ def test_n5_a_result_that_is_refused_for_its_own_sake_shows_that_update_v2_works
     server.add_task("t")
     clock.run_until(lambda: len(server.accepted) == 2)
     assert (server.counts["update_v2"], server.counts["update"]) == (3, 1)  # the third replaces the refused one
-
-
-# N6 to N8: slow
-
-
-def test_n6_a_result_that_gets_no_answer_does_not_wait_until_its_lease_is_over(server):
-    server.fault("any_update", HalfOpen(), at=1)
-    server.add_task("t", responseTimeoutSeconds=3)
-    with ApiClient(http_settings=HttpSettings(server.url)) as client, TaskRunner(client) as runner:
-        runner.start_worker("t", lambda task: None)
-        eventually(lambda: server.accepted == {"t1": COMPLETED})
-
-
-def test_n6_a_slow_answer_to_a_result_is_waited_for_longer_each_time(server):
-    """Or a server that is slower than the lease allows would never be heard."""
-    server.fault("any_update", Delay(1.5, after_effect=True), first=3)
-    server.add_task("t", responseTimeoutSeconds=1)
-    with ApiClient(http_settings=HttpSettings(server.url)) as client, TaskRunner(client) as runner:
-        runner.start_worker("t", lambda task: None)
-        eventually(lambda: server.accepted)
-    assert server.counts["any_update"] == 3
-
-
-def check_poll_is_given_up(server, runner, counted, slow):
-    server.fault("poll", slow, at=1)
-    server.add_task("t")  # so that the answer has a body
-    runner.start_worker("t", lambda task: None, poll_timeout=0.1)
-    eventually(lambda: server.counts["poll"] >= 2)
-    first, second = server.of("poll")[:2]
-    assert 1.1 <= second.at - first.at < 10  # poll_timeout + read_timeout, and long before the answer's end
-    assert counted("task_poll_error_total", taskType="t", exception="TransportError") == 1
-    task_id = server.add_task("t")
-    eventually(lambda: task_id in server.accepted)
-
-
-def check_update_is_given_up(server, runner, slow):
-    server.fault("any_update", slow, at=1)
-    server.add_task("t")
-    runner.start_worker("t", lambda task: None)
-    eventually(lambda: server.repeated == {"t1": 1})
-    first, second = server.of("any_update")
-    assert 1 <= second.at - first.at < 10
-    assert server.accepted == {"t1": COMPLETED}
-
-
-def test_n6_a_poll_without_an_answer_is_given_up(server, runner, counted):
-    check_poll_is_given_up(server, runner, counted, HalfOpen())
-
-
-def test_n6_an_update_without_an_answer_is_given_up_and_sent_again(server, runner):
-    check_update_is_given_up(server, runner, HalfOpen(after_effect=True))
-
-
-def test_n7_a_poll_whose_headers_do_not_come_is_given_up(server, runner, counted):
-    check_poll_is_given_up(server, runner, counted, Delay(30))
-
-
-def test_n7_an_update_whose_headers_do_not_come_is_given_up_and_sent_again(server, runner):
-    check_update_is_given_up(server, runner, Delay(30, after_effect=True))
-
-
-@pytest.mark.parametrize("head", [False, True])
-def test_n8_a_poll_whose_answer_drips_is_given_up(server, runner, counted, head):
-    check_poll_is_given_up(server, runner, counted, Drip(10, head=head))
-
-
-def test_n8_an_update_whose_answer_drips_is_given_up_and_sent_again(server, runner):
-    check_update_is_given_up(server, runner, Drip(5, head=True))
-
-
-def test_n8_a_slow_answer_that_comes_in_time_is_taken(server, runner):
-    server.fault("poll", Drip(1500), first=3)
-    server.add_tasks("t", 3)
-    runner.start_worker("t", lambda task: None)
-    eventually(lambda: len(server.accepted) == 3)
-    assert max(server.deliveries.values()) == 1
 
 
 # N9 to N11: cut short
