@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
 TEST_FILE = """
 def greet(task):
     return {"greeting": f"Hello {task.input_data['name']}"}
@@ -16,7 +20,7 @@ def test_greet(conductor_dev_server, conductor_api_client, conductor_task_runner
     workflows.register_workflow(WorkflowDef("greeting", [step], owner_email="team@example.com"))
     workflow_id = workflows.start_workflow("greeting", {"name": "Ada"})
     conductor_task_runner.start_worker("greet", greet)
-    conductor_dev_server.join(10)
+    conductor_dev_server.join(30)
     assert workflows.get_workflow(workflow_id).output == {"greeting": "Hello Ada"}
 
 
@@ -39,7 +43,7 @@ def pytest_in(folder, *arguments):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=100,
     )
 
 

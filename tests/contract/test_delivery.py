@@ -10,16 +10,17 @@ from support.waiting import eventually
 def test_a_task_outlives_its_response_timeout_as_long_as_its_lease_is_extended(
     a_workflow, tasks, workflows, runner, ended
 ):
-    name = a_workflow("a", response_timeout_seconds=2, retry_count=1)
+    # so long that a machine may be held up for three seconds between the extensions, which are due before the half
+    name = a_workflow("a", response_timeout_seconds=6, retry_count=1)
     workflow_id = workflows.start_workflow(name)
 
-    def two_leases_long(task):
-        for _ in range(4):
+    def longer_than_its_lease(task):
+        for _ in range(7):
             threading.Event().wait(1)
             workflows.decide(workflow_id)  # else the server might not notice a lease that has ended
         return {"lost": task_context().lost.is_set()}
 
-    runner.start_worker(f"{name}_a", two_leases_long, lease_extension=True)
+    runner.start_worker(f"{name}_a", longer_than_its_lease, lease_extension=True)
     workflow, tasks_by_ref = ended(workflow_id)
     assert workflow.status == "COMPLETED"
     assert tasks_by_ref["a"].retry_count == 0

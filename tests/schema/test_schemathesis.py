@@ -19,8 +19,8 @@ from conductor.testing.dev_server import DevServer
 pytestmark = [pytest.mark.schema, pytest.mark.timeout(120)]
 
 EXAMPLES = 15  # of each operation
-LONGEST_ANSWER = 10  # seconds
-LONGEST_WAIT = {"timeout": 10, "timeoutMillis": 10, "waitForSeconds": 0}  # what a request may ask the server to wait
+LONGEST_ANSWER = 30  # seconds; the server waits for 10 in execute unless it is told otherwise
+LONGEST_WAIT = {"timeout": 10, "timeoutMillis": 10, "waitForSeconds": 1}  # what a request may ask; of these 0 means 10
 
 NAME = "known"  # of the workflow, its task, and that task's reference
 NAMES = ("name", "tasktype", "taskType", "taskRefName", "taskReferenceName")

@@ -111,10 +111,13 @@ def test_no_more_tasks_run_than_the_batch_size_and_none_waits_in_hand(stub, runn
 
 
 def test_idle_it_asks_for_one_task_and_with_a_backlog_for_all_that_are_free(stub, runner, gate):
+    def four_come(request):
+        """While the first poll waits, for certain."""
+        for _ in range(4):
+            stub.add_task("t")
+
+    stub.answers[POLL].append(four_come)
     runner.start_worker("t", gate, batch_size=4)
-    eventually(lambda: stub.of(POLL))
-    for _ in range(4):
-        stub.add_task("t")
     for _ in range(4):
         gate.inside.get(timeout=5)
     first, second = stub.of(POLL)[:2]
@@ -406,7 +409,7 @@ def test_leaving_the_context_after_a_drain_that_was_given_up_waits_no_second_tim
         stub.add_task("t")
         runner.start_worker("t", gate)
         gate.inside.get(timeout=5)
-        send_signals(signal.SIGTERM, 2)
+        send_signals(runner, signal.SIGTERM, 2)
         assert not runner.wait_workers()
         started = time.monotonic()
     assert time.monotonic() - started < 2
@@ -454,15 +457,18 @@ def test_a_function_is_told_that_it_should_stop(stub, runner):
     assert told == [False, True]
 
 
-def send_signals(number, times, then=lambda: None):
-    """To the main thread, from another one, once its handler has been replaced."""
+def send_signals(runner, number, times, then=lambda: None):
+    """To the main thread, from another one, once its handler has been replaced.
+
+    Each is sent when the runner has acted on the one before it: two that wait to be handled become one.
+    """
     previous = signal.getsignal(number)
 
     def send():
         eventually(lambda: signal.getsignal(number) is not previous)
         for _ in range(times):
             signal.pthread_kill(threading.main_thread().ident, number)
-            time.sleep(0.05)
+            eventually(lambda: not runner.get_batch_size_for_all())
         then()
 
     threading.Thread(target=send).start()
@@ -474,7 +480,7 @@ def test_a_signal_drains_and_the_handlers_from_before_are_back_after_it(stub, ru
     stub.add_task("t")
     runner.start_worker("t", gate)
     gate.inside.get(timeout=5)
-    previous = send_signals(number, 1, then=gate.opened.set)
+    previous = send_signals(runner, number, 1, then=gate.opened.set)
     assert runner.wait_workers(timeout=10)
     assert signal.getsignal(number) is previous
     assert len(stub.results()) == 1
@@ -484,7 +490,7 @@ def test_a_second_signal_means_now(stub, runner, gate):
     stub.add_task("t")
     runner.start_worker("t", gate)
     gate.inside.get(timeout=5)
-    send_signals(signal.SIGTERM, 2)
+    send_signals(runner, signal.SIGTERM, 2)
     assert not runner.wait_workers()
     assert stub.results() == []
     gate.opened.set()

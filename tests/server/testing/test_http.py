@@ -246,9 +246,9 @@ def test_a_long_poll_returns_at_once_with_the_first_task(server, http, connect):
     thread.start()
     started = time.monotonic()
     http.post("/api/workflow", {"name": "flow"})
-    thread.join(5)
+    thread.join(20)
     assert len(arrived) == 1
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4  # of the 5 s that it would wait for all five
 
 
 @pytest.mark.parametrize("form", ["404", "405", "500"])
@@ -273,7 +273,7 @@ def test_it_listens_on_the_loopback_address_alone_unless_told(server):
 
 
 def test_a_port_in_use_is_an_error_and_leaves_nothing_behind(server):
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with pytest.raises(OSError, match="in use"):
         DevServer(urlsplit(server.url).port).start()
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before  # what other tests left may end meanwhile
