@@ -53,15 +53,19 @@ def test_w4_a_process_whose_function_hangs_is_killed_and_the_tasks_behind_it_fin
     assert counted("task_thread_lost_total") == 0
 
 
-def test_w4_what_runs_beside_a_function_that_hangs_may_finish(server, runner, clock, tmp_path, children):
+def test_w4_what_runs_beside_a_function_that_hangs_may_finish(server, runner, clock, tmp_path, children, counted):
+    def begun():
+        return counted("task_execution_started_total", taskType="t")  # a time limit begins before that is counted
+
     hanging = hang(server, tmp_path)
     runner.start_worker("t", process_functions.work, batch_size=2, timeout=60, executor=process_pool(2))
-    eventually(lambda: server.deliveries[hanging])
-    clock.advance(30)
+    eventually(lambda: begun() == 1)
+    half = clock.now() + 30
+    clock.run_until(lambda: clock.now() >= half)
     beside = server.add_task("t", inputData={"do": "wait_for", "with": str(tmp_path / "go on")})
-    eventually(lambda: server.deliveries[beside])
+    eventually(lambda: begun() == 2)
     old = children()
-    clock.run_until(lambda: hanging in server.accepted)
+    clock.run_until(lambda: hanging in server.accepted, step=0.1)  # the other's limit is 30 s later
     later = echo(server)
     eventually(lambda: later in server.accepted)
     (tmp_path / "go on").touch()

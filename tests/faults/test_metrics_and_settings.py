@@ -165,6 +165,7 @@ def test_x5_a_scraper_that_does_not_read_is_given_up_quietly(monkeypatch, caplog
     before = set(threading.enumerate())
     with provide_metrics(ANY_PORT, registry) as server, socket.create_connection(("127.0.0.1", server.port)) as stalled:
         stalled.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        assert stalled.recv(1, socket.MSG_PEEK)  # the answer has begun
         eventually(
             lambda: not [each for each in threading.enumerate() if each not in before and "process" in each.name]
         )

@@ -1,13 +1,14 @@
 """Programs that are told to end, are killed, or end by themselves: what was begun is delivered, or comes back."""
 
 import signal
+import threading
 import time
 
 import pytest
 
 from conductor.testing import FakeClock
 from support.programs import waits_for_signals
-from support.raw_faults import Answer, Delay, conductor_error
+from support.raw_faults import Answer, answer_soundly, conductor_error
 from support.waiting import eventually
 
 
@@ -29,6 +30,36 @@ with TaskRunner(shutdown_timeout=60, on_result_lost=lambda result, error: print(
     return waits_for_signals(process)
 
 
+TELLS = """
+import threading
+
+def tell():
+    while "runner" not in globals() or not runner.get_batch_size_for_all():
+        time.sleep(0.01)
+    while runner.get_batch_size_for_all():
+        time.sleep(0.01)
+    sys.stdout.write("stopping\\n")
+
+threading.Thread(target=tell, daemon=True).start()
+"""
+
+
+def stop(process):
+    """Send the signal, and wait until the program, which TELLS so, has seen it."""
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == "stopping\n"
+
+
+def after(event, act=answer_soundly):
+    """An action that waits for an event."""
+
+    def wait_and_act(exchange):
+        event.wait(20)
+        act(exchange)
+
+    return wait_and_act
+
+
 def ended(process, code=0):
     """What a program wrote to stdout and stderr, which ends soon, with this exit code."""
     output, errors = process.communicate(timeout=10)
@@ -44,7 +75,7 @@ UNTIL_STOPPED = """
 def worker(task):
     sys.stdout.write(f"begun {task.task_id}\\n")
     task_context().stopping.wait(60)
-    print("stopping")
+    sys.stdout.write("stopping\\n")
     time.sleep(0.3)
 """
 BRIEF = """
@@ -74,8 +105,9 @@ def test_l1_a_signal_lets_running_tasks_finish_and_no_other_begin(server, progra
     process = start(programs, server, UNTIL_STOPPED, batch_size=4)
     for _ in range(3):
         process.stdout.readline()
-    polls = server.counts["poll"]
     process.send_signal(number)
+    assert process.stdout.readline() == "stopping\n"
+    polls = server.counts["poll"]
     _, errors = ended(process)
     assert errors == ""
     assert server.accepted == dict.fromkeys(["t1", "t2", "t3"], "COMPLETED")
@@ -94,27 +126,30 @@ def test_l1_a_signal_ends_an_idle_program_at_once(server, programs, number):
 
 
 def test_l2_the_task_of_a_poll_in_flight_is_handed_back(server, programs):
-    server.fault("poll", Delay(0.5), at=2)
-    process = start(programs, server, IDLE)
+    stopping = threading.Event()
+    server.fault("poll", after(stopping), at=2)
+    process = start(programs, server, TELLS + IDLE)
     eventually(lambda: server.counts["poll"] == 2)
     server.add_task("t")
-    process.send_signal(signal.SIGTERM)
+    stop(process)
+    stopping.set()
     assert ended(process) == ("", "")
     assert server.deliveries == {"t1": 1}
     assert server.waiting("t") == 1
 
 
-def four_tasks_later(exchange):
-    exchange.wait(0.5)
+def send_four_tasks(exchange):
     exchange.send(Answer(body=exchange.server.poll("t", number=4)))
 
 
 def test_l3_tasks_beyond_the_slots_are_handed_back_when_the_signal_comes_first(server, programs):
-    server.fault("poll", four_tasks_later, at=2)
-    process = start(programs, server, IDLE)
+    stopping = threading.Event()
+    server.fault("poll", after(stopping, send_four_tasks), at=2)
+    process = start(programs, server, TELLS + IDLE)
     eventually(lambda: server.counts["poll"] == 2)
     server.add_tasks("t", 4)
-    process.send_signal(signal.SIGTERM)
+    stop(process)
+    stopping.set()
     output, _ = ended(process)
     assert output == ""
     assert server.requeues == dict.fromkeys(["t1", "t2", "t3", "t4"], 1)
@@ -122,7 +157,7 @@ def test_l3_tasks_beyond_the_slots_are_handed_back_when_the_signal_comes_first(s
 
 
 def test_l3_of_tasks_beyond_the_slots_those_that_run_finish_after_a_signal(server, programs):
-    server.fault("poll", four_tasks_later, at=1)
+    server.fault("poll", send_four_tasks, at=1)
     server.add_tasks("t", 4)
     process = start(programs, server, UNTIL_STOPPED)
     eventually(lambda: server.waiting("t") == 3 and sum(server.requeues.values()) == 3)
@@ -134,11 +169,13 @@ def test_l3_of_tasks_beyond_the_slots_those_that_run_finish_after_a_signal(serve
 
 
 def test_l4_the_next_task_of_an_update_is_handed_back(server, programs):
-    server.fault("update_v2", Delay(0.5), at=1)
+    stopping = threading.Event()
+    server.fault("update_v2", after(stopping), at=1)
     server.add_tasks("t", 2)
-    process = start(programs, server, BRIEF)
+    process = start(programs, server, TELLS + BRIEF)
     eventually(lambda: server.counts["update_v2"] == 1)
-    process.send_signal(signal.SIGTERM)
+    stop(process)
+    stopping.set()
     ended(process)
     assert server.accepted == {"t1": "COMPLETED"}
     assert server.deliveries == {"t1": 1, "t2": 1}
@@ -198,9 +235,9 @@ def test_l6_a_second_signal_hands_back_what_has_not_begun_and_names_what_runs(se
 def test_l6_a_second_signal_gives_up_the_results_that_the_server_does_not_take(server, programs):
     server.fault("any_update", conductor_error(500, "down"))
     server.add_task("t")
-    process = start(programs, server, BRIEF)
+    process = start(programs, server, TELLS + BRIEF)
     updates = eventually(lambda: server.counts["any_update"])
-    process.send_signal(signal.SIGTERM)
+    stop(process)  # two signals in one moment would be one
     eventually(lambda: server.counts["any_update"] > updates)
     process.send_signal(signal.SIGTERM)
     second = time.monotonic()

@@ -27,12 +27,13 @@ def test_n6_a_result_that_gets_no_answer_does_not_wait_until_its_lease_is_over(s
 
 def test_n6_a_slow_answer_to_a_result_is_waited_for_longer_each_time(server):
     """Or a server that is slower than the lease allows would never be heard."""
-    server.fault("any_update", Delay(1.5, after_effect=True), first=3)
+    server.fault("any_update", Delay(1.5, after_effect=True))
     server.add_task("t", responseTimeoutSeconds=1)
-    with ApiClient(http_settings=HttpSettings(server.url)) as client, TaskRunner(client) as runner:
+    with ApiClient(http_settings=HttpSettings(server.url)) as client, TaskRunner(client, shutdown_timeout=20) as runner:
         runner.start_worker("t", lambda task: None)
         eventually(lambda: server.accepted)
-    assert server.counts["any_update"] == 3
+        runner.shutdown()
+        assert runner.wait_workers()  # an answer was heard: nothing was given up
 
 
 def check_poll_is_given_up(server, runner, counted, slow):
@@ -84,9 +85,11 @@ def test_n8_an_update_whose_answer_drips_is_given_up_and_sent_again(server, runn
     check_update_is_given_up(server, runner, Drip(5, head=True))
 
 
-def test_n8_a_slow_answer_that_comes_in_time_is_taken(server, runner):
+def test_n8_a_slow_answer_that_comes_in_time_is_taken(server):
     server.fault("poll", Drip(1500), first=3)
     server.add_tasks("t", 3)
-    runner.start_worker("t", lambda task: None)
-    eventually(lambda: len(server.accepted) == 3)
+    # With time to spare: a busy machine wakes a thread that waits less than a millisecond a few hundred times, late.
+    with ApiClient(http_settings=HttpSettings(server.url)) as client, TaskRunner(client) as runner:
+        runner.start_worker("t", lambda task: None)
+        eventually(lambda: len(server.accepted) == 3)
     assert max(server.deliveries.values()) == 1

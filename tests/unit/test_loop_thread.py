@@ -69,6 +69,7 @@ def test_a_loop_that_has_ended_by_itself_can_be_closed(monkeypatch):
         return asyncio.get_running_loop()
 
     loop = loop_thread.run(its_loop()).result(5)
+    eventually(lambda: not loop_thread._unfinished)  # counting down takes the lock that close() will hold here
     closed = loop_thread._closed
 
     def set_and_end():
