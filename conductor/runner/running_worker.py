@@ -104,13 +104,11 @@ class RunningWorker:
         return told
 
     def _name_what_is_lost(self, told: threading.Event) -> None:
+        said = "%s: its result is not ready at the end of the drain, and lost (task_id=%r)"
         named = self._updater.give_up()
         for task_id in [task_id for task_id, job in self._jobs.copy().items() if job.is_claimed]:
             if task_id not in named:
-                name = self.worker.task_name
-                logger.error(
-                    "%s: its result is not ready at the end of the drain, and lost (task_id=%r)", name, task_id
-                )
+                logger.error(said, self.worker.task_name, task_id)
         told.set()
 
     def _batch_poll(self, count: int, timeout: float) -> Delivery:

@@ -296,7 +296,11 @@ class TaskRunner:
                 outbox,
                 self._on_result_lost,
             )
-            self._redelivery = None if outbox is None else Redelivery(outbox, shared)
+            try:
+                self._redelivery = None if outbox is None else Redelivery(outbox, shared)
+            except RuntimeError:  # the system has no thread left
+                shared.close()
+                raise
             self._leaks = Leaks()
             atexit.register(self._warn_at_exit)
             self._shared = shared

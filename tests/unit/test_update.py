@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 import threading
 from collections import UserDict
+from pathlib import Path
 
 import pytest
 
@@ -136,6 +137,7 @@ def test_a_start_that_failed_for_want_of_threads_is_made_good_by_the_next(tmp_pa
         with pytest.raises(RuntimeError):
             runner.start_worker("t", lambda task: None, poll_timeout=0.01)
         monkeypatch.undo()
+        assert str(outbox) not in [str(each.resolve()) for each in Path("/proc/self/fd").glob("*")]
         runner.start_worker("t", lambda task: None, poll_timeout=0.01)
         assert client.results(1)[0].task_id == "t1"
 
