@@ -297,6 +297,7 @@ def test_s29_a_server_that_restarts_during_polls_loses_no_more_than_what_it_had_
     server.add_tasks("t", 30)
     executed = []
     runner.start_worker("t", lambda task: executed.append(task.task_id), batch_size=3)
+    eventually(lambda: server.counts["poll"] > 4)  # both restarts are over
     eventually(lambda: server.waiting("t") == 0 and len(server.accepted) + len(in_hand(server, executed)) >= 30)
     expired = in_hand(server, executed)
     for task_id in expired:
