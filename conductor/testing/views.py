@@ -168,9 +168,9 @@ def _times(wire: Wire) -> Wire:
 def _task_summary(task: TaskRecord) -> Wire:
     wire = task.wire
     same = ("taskId", "taskType", "taskDefName", "status", "workflowPriority", "correlationId", "domain")
-    found = _copy(wire, **{name: name for name in (*same, "reasonForIncompletion")})
+    found = _copy(wire, **{name: name for name in (*same, "reasonForIncompletion", "workflowType")})
     found.update({name: _iso(wire[name]) for name in _TIMES})  # those that have not come are 1970's
-    found.update(workflowId=wire["workflowInstanceId"], workflowType=wire["workflowType"])
+    found["workflowId"] = wire["workflowInstanceId"]
     found["executionTime"] = max(0, wire["endTime"] - wire["startTime"]) if wire["endTime"] else 0
     found["queueWaitTime"] = max(0, wire["startTime"] - wire["scheduledTime"]) if wire["startTime"] else 0
     found.update(input=as_text(wire["inputData"]), output=as_text(wire["outputData"]))

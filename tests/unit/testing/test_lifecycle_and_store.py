@@ -103,6 +103,7 @@ def test_a_task_that_has_not_begun_can_be_skipped(world, build):
     world.engine.skip_task(workflow_id, "b", {"taskOutput": {"n": 1}})
     world.run("a")
     assert world.statuses(workflow_id) == [("b", "SKIPPED"), ("a", "COMPLETED"), ("c", "SCHEDULED")]
+    assert world.engine.search_tasks("status=SKIPPED", "*", 0, 10, None)["totalHits"] == 1
     for ref, text in (("a", "has already been processed"), ("zz", "does not exist in the WorkflowDefinition wf")):
         with pytest.raises(Refusal, match=text):
             world.engine.skip_task(workflow_id, ref)
