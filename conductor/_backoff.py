@@ -24,8 +24,8 @@ class Backoff:
     def next(self, retry_after: float | None = None) -> float:
         """Seconds to wait after one more failure. retry_after: what the server asked for instead, if it did."""
         longest, self._longest = self._longest, min(CAP, self._factor * self._longest)
-        if retry_after is not None:
-            return max(FIRST, min(retry_after, LONGEST_RETRY_AFTER))
+        if retry_after is not None and retry_after >= FIRST:  # else it says nothing about how to wait
+            return min(retry_after, LONGEST_RETRY_AFTER)
         return longest * random.uniform(0.8, 1.0)  # noqa: S311 - spreads load, guards nothing
 
     def reset(self) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import urllib3
 from urllib3.util.ssl_ import create_urllib3_context
@@ -25,18 +26,13 @@ POOL_SIZE = 1_000  # connections kept for reuse: never fewer than threads, or ur
 def make_pool(settings: HttpSettings, context: ssl.SSLContext) -> urllib3.PoolManager:
     """A pool for the settings' server, through their proxy if there is one. Nothing is connected yet."""
     timeout = urllib3.Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
+    options: dict[str, Any] = {"num_pools": 1, "maxsize": POOL_SIZE, "timeout": timeout, "ssl_context": context}
     if settings.proxy_url is None:
-        pool = urllib3.PoolManager(num_pools=1, maxsize=POOL_SIZE, timeout=timeout, ssl_context=context)
+        pool = urllib3.PoolManager(**options)
     else:
-        proxy = urllib3.util.parse_url(settings.proxy_url)
-        pool = urllib3.ProxyManager(
-            settings.proxy_url,
-            num_pools=1,
-            maxsize=POOL_SIZE,
-            timeout=timeout,
-            ssl_context=context,
-            proxy_headers=urllib3.make_headers(proxy_basic_auth=proxy.auth) if proxy.auth else None,
-        )
+        user, _, password = (urllib3.util.parse_url(settings.proxy_url).auth or "").partition(":")
+        headers = urllib3.make_headers(proxy_basic_auth=f"{unquote(user)}:{unquote(password)}") if user else None
+        pool = urllib3.ProxyManager(settings.proxy_url, proxy_headers=headers, proxy_ssl_context=context, **options)
     pool.pool_classes_by_scheme = {"http": _HTTPConnectionPool, "https": _HTTPSConnectionPool}
     return pool
 
@@ -91,8 +87,10 @@ class _HTTPConnectionPool(urllib3.HTTPConnectionPool):
         return connection
 
     def _validate_conn(self, conn: Any) -> None:
-        """Called before a request is sent; the connection sends it within what it finds as its timeout."""
-        super()._validate_conn(conn)
+        """Called before a request is sent; the connection sends it within what it finds as its timeout.
+
+        urllib3's own warns, in each call, of a certificate that is not verified; ApiClient has done so, once.
+        """
         if conn.is_closed:
             conn.connect()
         conn.timeout = self.timeout.read_timeout
@@ -111,6 +109,13 @@ class _Response(http.client.HTTPResponse):
         self._end = time.monotonic() + (sock.gettimeout() or 0.0)  # all sockets of a pool have a timeout
         self._is_cut = False
         self.fp.raw.readinto = self._read_into  # type: ignore[method-assign] # the buffer's only way to the socket
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """http.client passes over 100 alone of the interim answers (RFC 9110, section 15.2); any other would be taken
+        for the final one, and that for the answer to the next request.
+        """
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, http.client.CONTINUE if status < 200 else status, reason
 
     def begin(self) -> None:
         super().begin()

@@ -6,7 +6,7 @@ a call needs a token   what happens
 one is cached          it is used, however old: only the server knows when it ends
 none is cached         one thread fetches it, the others wait for that answer
 it was refused (401)   the same, unless another thread has fetched a newer one meanwhile
-a renewed one too      no other is fetched within a second: that refusal is the caller's
+a renewed one too      the next is fetched after a back-off step: until then such a refusal is the caller's
 the fetch failed       every waiting caller gets that error; the next fetch waits for a back-off step,
                        and calls before that get the same error without one
 the key was refused    the same; the log says so once, and again only after a success in between
@@ -20,15 +20,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from copy import copy
 
 from conductor._backoff import Backoff
 from conductor._log import logger_of
 from conductor.errors import ApiError, AuthenticationError, ConductorError, DecodeError, TransportError
 
 logger = logger_of(__name__)
-
-RENEWAL_PACE = 1.0
-"""Seconds from one renewal to the next where a server refuses what it has just given."""
 
 _HEADER_TOKEN = re.compile(r"[\x21-\x7e]+")
 
@@ -47,7 +45,9 @@ class TokenCache:
         self._fetching: Future[str] | None = None
         self._failure: ConductorError | None = None
         self._not_before = 0.0
-        self._next_renewal = 0.0
+        self._unproven: str | None = None  # a renewed token, until a call with it has succeeded
+        self._next_renewal = 0.0  # while there is one
+        self._renewals = Backoff(factor=2.0)
         self._refused = False  # the key; and the log has said so
         self._backoff = Backoff(factor=2.0)
 
@@ -59,13 +59,20 @@ class TokenCache:
         token = self._token  # one reference: reading it needs no lock
         return token if token is not None else self._fetched(None)
 
+    def accepted(self, token: str) -> None:
+        """A call with this token has succeeded: when it is refused, it has come to its end."""
+        if token == self._unproven:
+            with self._lock:
+                self._unproven = None
+                self._renewals.reset()
+
     def renew(self, refused: str) -> str | None:
-        """A token to replace the refused one; None when that came from a renewal just now.
+        """A token to replace the refused one; None when that is a renewed one itself, and it is too early for another.
 
         Blocks while one is fetched; raises what the fetch raised.
         """
         with self._lock:
-            if refused == self._token and self._clock() < self._next_renewal:
+            if refused == self._unproven and self._clock() < self._next_renewal:
                 return None
         return self._fetched(refused)
 
@@ -75,8 +82,11 @@ class TokenCache:
                 return self._token
             mine = self._fetching is None
             if mine:
-                if self._failure is not None and self._clock() < self._not_before:
-                    raise self._failure.with_traceback(None)  # raised again and again: its traceback must not grow
+                if self._failure is not None and (wait := self._not_before - self._clock()) > 0:
+                    failure = copy(self._failure)
+                    if isinstance(failure, ApiError) and failure.retry_after is not None:
+                        failure.retry_after = wait  # what is left of it
+                    raise failure
                 self._fetching = Future()
             fetching = self._fetching
         assert fetching is not None  # noqa: S101 - for the type checker
@@ -102,7 +112,8 @@ class TokenCache:
                 self._failure = None
                 self._refused = False
                 if self._token is not None:
-                    self._next_renewal = self._clock() + RENEWAL_PACE
+                    self._unproven = token
+                    self._next_renewal = self._clock() + self._renewals.next()
                 self._token = token
                 self._backoff.reset()
             fetching.set_result(token)

@@ -17,7 +17,7 @@ from conductor.errors import ConfigurationError, DecodeError, NotFoundError
 from conductor.models import ExternalStorageLocation, Task, TaskDef, TaskResultStatus, Workflow
 from conductor.settings import Duration, instance, instances, one_of, optional_text, path_segment, text, whole_number
 from conductor.task_result import TaskResult, sendable, sendable_reason, whole_seconds
-from conductor.transport import ApiClient, metadata, tasks
+from conductor.transport import ApiClient, checked_id, metadata, tasks
 from conductor.worker import checked_domain
 
 PAYLOAD_TYPES = ("TASK_INPUT", "TASK_OUTPUT", "WORKFLOW_INPUT", "WORKFLOW_OUTPUT")
@@ -29,7 +29,9 @@ class BaseExecutor:
     """Thread-safe; a context manager. Without an api_client it makes one from the environment, and closes that."""
 
     def __init__(self, api_client: ApiClient | None = None) -> None:
-        self._api = instance("api_client", api_client, ApiClient | None, "an ApiClient") or ApiClient()
+        if not isinstance(api_client, ApiClient | None):  # the value may be a secret, or hold one
+            raise ConfigurationError(f"api_client must be an ApiClient, not {type(api_client).__name__}")
+        self._api = api_client or ApiClient()
         self._made_client = api_client is None
 
     def __enter__(self) -> Self:
@@ -75,7 +77,7 @@ class TaskExecutor(BaseExecutor):
             worker_id=socket.gethostname(),
             output_data=_output(output),
         )
-        return self._api.call(tasks.update_task.sync, result)
+        return checked_id(tasks.update_task.TEMPLATE, self._api.call(tasks.update_task.sync, result))
 
     def update_task_by_ref_name(
         self, task_ref_name: str, workflow_instance_id: str, status: TaskResultStatus | str, output: Any = None
@@ -86,7 +88,7 @@ class TaskExecutor(BaseExecutor):
         if not task_id:  # the server's answer to an unknown workflow, an unknown name and a finished task (3.32.3)
             message = f"no task {task_ref_name!r} is pending in workflow {workflow_instance_id!r}"
             raise NotFoundError(404, operation.METHOD, operation.TEMPLATE, message)
-        return task_id
+        return checked_id(operation.TEMPLATE, task_id)
 
     def update_task_by_ref_name_sync(
         self, task_ref_name: str, workflow_instance_id: str, status: TaskResultStatus | str, output: Any = None

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
+from pathlib import Path
 from types import UnionType
 from typing import NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
@@ -26,10 +29,12 @@ LONGEST = 1e9
 HUGE = 1e300
 """An int that is much larger cannot even become a float."""
 
-_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+_NOT_IN_A_URL = re.compile(r"[\s\x00-\x1f\x7f-\x9f<>\"\\^`{|}]")
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ENDPOINT = re.compile(r"/[^?# ]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
+_OUR_HEADERS = {name.lower(): name for name in ("Accept", "Content-Type", "X-Authorization")}
+"""As they are written here, so that one of the user's takes its place instead of going out as well."""
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
@@ -47,11 +52,6 @@ def seconds(name: str, value: Duration, *, minimum: float = 0.0, maximum: float 
 def _shown(value: object) -> str:
     """For the text of an error: an int of more than 4,300 digits has no repr."""
     return "a number too large to show" if isinstance(value, int) and abs(value) >= HUGE else repr(value)
-
-
-def positive_int(name: str, value: int) -> int:
-    """The value; ConfigurationError, naming the argument, unless it is an int of 1 or more."""
-    return whole_number(name, value, 1)
 
 
 def whole_number(name: str, value: int, least: int, most: int = 2**31 - 1) -> int:
@@ -253,13 +253,15 @@ def _checked_url(name: str, url: str) -> str:
     """The URL; the text of an error shows it only when it cannot hold a password."""
     if not isinstance(url, str):
         raise ConfigurationError(f"{name} must be a string, not {type(url).__name__}")
-    shown = "" if "@" in url else f": {url!r}"
-    if _CONTROL.search(url):
-        raise ConfigurationError(f"{name} holds a space or a control character{shown}")
+    shown = "" if "@" in url or "?" in url else f": {url!r}"
+    if _NOT_IN_A_URL.search(url):
+        raise ConfigurationError(f"{name} holds a space or a character that no URL may hold{shown}")
     try:
         parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, brackets that do not match
+        host = (parts.hostname or "").removesuffix(".").encode("idna")
+        is_path = not {".", ".."} & set(parts.path.split("/"))  # else what is sent would be another one
+        valid = parts.scheme in ("http", "https") and bool(host) and parts.port != 0 and is_path
+    except ValueError:  # a port that is no number, brackets that do not match, no host's name
         valid = False
     if not valid or "?" in url or "#" in url:
         raise ConfigurationError(f"{name} must be a URL such as https://host:8080/api, without a query{shown}")
@@ -272,7 +274,9 @@ def _checked_file(name: str, path: str | os.PathLike[str] | None) -> str | None:
     if not isinstance(path, str | os.PathLike):  # it may be the bytes of a key
         raise ConfigurationError(f"{name} must be a string or a path, not {type(path).__name__}")
     if not os.path.isfile(path):
-        raise ConfigurationError(f"{name} {os.fspath(path)!r} is not a file")
+        # It may be the text of a key without its first line, which has no suffix: that is not shown.
+        shown = f" {os.fspath(path)!r}" if Path(path).suffix and not is_pem(os.fspath(path)) else ""
+        raise ConfigurationError(f"{name}{shown} is not a file")
     return plain(os.fsdecode(path))
 
 
@@ -284,10 +288,20 @@ def _checked_pem(name: str, path_or_text: str | os.PathLike[str] | None) -> str 
 
 def _proxy_for(server_url: str) -> str | None:
     parts = urlsplit(server_url)
-    proxy = getproxies_environment().get(parts.scheme)
-    if not proxy or proxy_bypass(parts.netloc):
+    proxies = getproxies_environment()
+    proxy, host = proxies.get(parts.scheme), parts.hostname or ""
+    if not proxy or proxy_bypass(parts.netloc) or proxy_bypass(host) or _in_networks(host, proxies.get("no", "")):
         return None
     return _checked_url(f"{parts.scheme.upper()}_PROXY", proxy if "://" in proxy else f"http://{proxy}")
+
+
+def _in_networks(host: str, no_proxy: str) -> bool:
+    """Whether the host is an address in one of the networks, such as 10.0.0.0/8, that are among the names."""
+    for name in no_proxy.split(","):
+        with suppress(ValueError):  # the one is no address, or the other no network
+            if "/" in name and ip_address(host) in ip_network(name.strip(), strict=False):
+                return True
+    return False
 
 
 def _read_timeout(value: Duration | None) -> float:
@@ -312,4 +326,4 @@ def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
             raise ConfigurationError(f"headers: {name!r} is not a header name")
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
             raise ConfigurationError(f"headers: the value of {name} is not a string of Latin-1 text on one line")
-    return {plain(name): plain(value) for name, value in headers.items()}
+    return {_OUR_HEADERS.get(name.lower(), plain(name)): plain(value) for name, value in headers.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
@@ -12,19 +12,19 @@ from conductor._log import logger_of
 from conductor.errors import ApiError, ConductorError, DecodeError, NotFoundError
 from conductor.models import Task, TaskResultStatus, milliseconds
 from conductor.task_result import TaskResult, failed
-from conductor.transport import ApiClient, Decoder, parts, tasks
+from conductor.transport import LONGEST_ID, ApiClient, Decoder, checked_id, parts, tasks
 
 logger = logger_of(__name__)
 
-LONGEST_ID = 256
-"""Characters of a task's id; what is longer is no id, and would end up in every log line."""
-
 
 class Delivery(NamedTuple):
-    """Tasks that now belong to the caller, and FAILED results, ready to be sent, of those that could not be read."""
+    """Tasks that now belong to the caller, FAILED results, ready to be sent, of those that could not be read, and the
+    number of those that had no usable ids.
+    """
 
     tasks: list[Task]
     unreadable: list[TaskResult]
+    skipped: int = 0
 
 
 @runtime_checkable
@@ -98,21 +98,20 @@ class HttpTaskClient:
 
     def update(self, result: TaskResult, timeout: float) -> None:
         answer = self._api.call_within(self._at_most(timeout), tasks.update_task.sync, result)
-        # Whatever its Content-Type: what a gateway has to say is no task's id.
-        if len(answer) > LONGEST_ID or answer.lstrip().startswith(("<", "{", "[")):
-            raise _not_accepted(tasks.update_task.TEMPLATE)
+        if answer:
+            checked_id(tasks.update_task.TEMPLATE, answer)
 
     def update_and_poll(self, result: TaskResult, timeout: float) -> Delivery:
         raw = self._api.call_within(self._at_most(timeout), tasks.update_task_v2.sync, result)
         delivery = _decoded([] if raw is None else [raw])
-        if raw is not None and not delivery.tasks and not delivery.unreadable:
-            raise _not_accepted(tasks.update_task_v2.TEMPLATE)
+        if delivery.skipped:
+            raise DecodeError(f"POST {tasks.update_task_v2.TEMPLATE} answered with a success, but not with a task")
         return delivery
 
     def extend_lease(self, task: Task, worker_id: str, timeout: float) -> None:
         extension = TaskResult(task.task_id, task.workflow_instance_id, TaskResultStatus.IN_PROGRESS, extend_lease=True)
         extension.worker_id = worker_id
-        self._api.call_within(min(timeout, self._api.short_timeout), tasks.update_task.sync, extension)
+        self.update(extension, min(timeout, self._api.short_timeout))
 
     def get_task(self, task_id: str) -> Task:
         return self._api.call(tasks.get_task.sync, task_id)
@@ -121,39 +120,39 @@ class HttpTaskClient:
         return min(timeout, self._api.http_settings.read_timeout)
 
 
-def _not_accepted(template: str) -> DecodeError:
-    return DecodeError(f"POST {template} answered with a success, but with neither a task nor the id of one")
-
-
 class _Ids(msgspec.Struct, rename="camel"):
     task_id: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID)]
-    workflow_instance_id: str
+    workflow_instance_id: Annotated[str, msgspec.Meta(max_length=LONGEST_ID)]
 
 
 _task_decoder = Decoder(Task)
 _ids_decoder = Decoder(_Ids)
-_NESTED = re.compile(rb"[\[{]")  # what may be too deep to be read; no id holds one
+_AN_ID = re.compile(rb'\s*"(?:taskId|workflowInstanceId)"\s*:\s*"')  # any other member may be what cannot be read
 
 
-def _decoded(raw_tasks: Iterable[msgspec.Raw]) -> Delivery:
+def _decoded(raw_tasks: Sequence[msgspec.Raw]) -> Delivery:
     """Each task by itself, so that a bad one costs the others nothing."""
-    delivery = Delivery([], [])
+    found: list[Task] = []
+    unreadable: list[TaskResult] = []
     for raw in raw_tasks:
         try:
             task = _task_decoder.decode(raw)
-            if not 0 < len(task.task_id) <= LONGEST_ID:
-                raise msgspec.ValidationError(f"a taskId of {len(task.task_id)} characters")
-            delivery.tasks.append(task)
+            lengths = len(task.task_id), len(task.workflow_instance_id)
+            if not lengths[0] or max(lengths) > LONGEST_ID:
+                raise msgspec.ValidationError(f"ids of {lengths} characters")
+            found.append(task)
         except (msgspec.DecodeError, RecursionError) as error:
-            _report_unreadable(raw, f"the worker cannot read this task: {error}", delivery.unreadable)
-    return delivery
+            _report_unreadable(raw, f"the worker cannot read this task: {str(error)[:200]}", unreadable)
+    skipped = len(raw_tasks) - len(found) - len(unreadable)
+    if skipped:
+        logger.warning("skipped %d polled tasks without usable ids", skipped)
+    return Delivery(found, unreadable, skipped)
 
 
 def _report_unreadable(raw: msgspec.Raw, reason: str, results: list[TaskResult]) -> None:
     try:
-        ids = _ids_decoder.decode(b"{%b}" % b",".join(part for part in parts(bytes(raw)) if not _NESTED.search(part)))
+        ids = _ids_decoder.decode(b"{%b}" % b",".join(part for part in parts(bytes(raw)) if _AN_ID.match(part)))
     except msgspec.DecodeError:
-        logger.warning("skipped a polled task without usable ids: %s", reason)
         return
     logger.warning("%s (task_id=%r workflow_instance_id=%r)", reason, ids.task_id, ids.workflow_instance_id)
     results.append(failed(ids.task_id, ids.workflow_instance_id, reason))

@@ -6,12 +6,13 @@ import http.client
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import urllib3
@@ -41,13 +42,15 @@ from conductor.settings import LONGEST, AuthenticationSettings, HttpSettings, Un
 
 logger = logger_of(__name__)
 
-__all__ = ["ApiClient", "Decoder", "metadata", "parts", "tasks", "workflows"]
+__all__ = ["ApiClient", "Decoder", "checked_id", "metadata", "parts", "tasks", "workflows"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+LONGEST_ID = 256
+"""Characters; what is longer is no id, and would end up in every log line."""
 LONGEST_MESSAGE = 200  # characters of a server's message that an error shows
-SHORTEST_SECRET = 8  # characters of a header's word, or of a key's id; what is shorter may be any word
+SHORTEST_SECRET = 8  # characters of a header's word; what is shorter may be any word
 SHORT_TIMEOUT = 10.0
 """Seconds, at most, for the answer to a small request, whatever the read timeout."""
 
@@ -78,9 +81,11 @@ class ApiClient(Unpicklable):
         self, authentication_settings: AuthenticationSettings | None = None, http_settings: HttpSettings | None = None
     ) -> None:
         if not isinstance(authentication_settings, AuthenticationSettings | None):
-            raise ConfigurationError("authentication_settings must be an AuthenticationSettings")
+            kind = type(authentication_settings).__name__  # the value may be a secret, or hold one
+            raise ConfigurationError(f"authentication_settings must be an AuthenticationSettings, not {kind}")
         if not isinstance(http_settings, HttpSettings | None):
-            raise ConfigurationError(f"http_settings must be an HttpSettings, not {http_settings!r}")
+            kind = type(http_settings).__name__
+            raise ConfigurationError(f"http_settings must be an HttpSettings, not {kind}")
         self._key = authentication_settings or AuthenticationSettings.from_environment()
         self.http_settings = http_settings or HttpSettings()
         self._base_url = self.http_settings.base_url
@@ -89,6 +94,8 @@ class ApiClient(Unpicklable):
         self._link = self._new_link()
         if self._key.key_id and not _is_private(self._base_url):
             logger.warning("the access key and its tokens go to %s without TLS", self._base_url)
+        if not self.http_settings.verify:
+            logger.warning("verify=False: whoever answers for %s is trusted", self._base_url)
 
     def __repr__(self) -> str:
         return f"ApiClient({self._base_url!r})"
@@ -150,20 +157,41 @@ class ApiClient(Unpicklable):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        headers = (
-            self.http_settings.headers if token is None else {**self.http_settings.headers, "X-Authorization": token}
-        )
+        headers = self.http_settings.headers | ({} if token is None else {"X-Authorization": token})
         timeout = urllib3.Timeout(connect=self.http_settings.connect_timeout, read=read_timeout)
-        pool = self._own_link().pool
-        client = Client(self._base_url, pool, headers=headers, timeout=timeout, observe=_recording.http_request)
+        link = self._own_link()
+        client = Client(self._base_url, link.pool, headers=headers, timeout=timeout, observe=_recording.http_request)
         try:
-            return operation(client, *args, **kwargs)
+            answer = operation(client, *args, **kwargs)
+        # The causes are not shown: their texts may hold anything of an answer.
         except errors.UnexpectedStatus as error:
-            raise _api_error(error, _secrets(self._key, token, self.http_settings.headers)) from None
+            raise _api_error(error, self._shown(token)) from None
         except errors.UndecodableResponse as error:
-            raise DecodeError(f"{error.method} {error.template} answered {error.status}: {error.reason}") from error
+            reason = self._shown(token)(error.reason)
+            raise DecodeError(f"{error.method} {error.template} answered {error.status}: {reason}") from None
         except errors.NoAnswer as error:
-            raise TransportError(f"{error.method} {error.template}: {_cause(error)}") from error
+            cause = self._shown(token)(_cause(error))
+            raise TransportError(f"{error.method} {error.template}: {cause}") from None
+        if token is not None and link.tokens is not None:
+            link.tokens.accepted(token)
+        return answer
+
+    def _shown(self, token: str | None) -> Callable[[str], str]:
+        """What an error may show of a text that comes from outside: 200 characters, and no secret that it repeats."""
+        words = {self._key.key_id, self._key.key_secret, token or ""}
+        for value in self.http_settings.headers.values():
+            parts = (value, *(word for word in value.split() if not word.isalpha()))
+            words.update(part for part in parts if len(part) >= SHORTEST_SECRET)
+        forms = {form for word in words for form in (word, _in_json(word), quote(word, safe=""))} - {""}
+        # The longest first, since one may hold another; what is short may also be a part of any word.
+        found = sorted(map(re.escape, forms), key=len, reverse=True)
+        secrets = "|".join(each if len(each) >= SHORTEST_SECRET else rf"(?<!\w){each}(?!\w)" for each in found)
+
+        def shown(text: str) -> str:
+            text = re.sub(secrets, "***", text) if secrets else text
+            return "".join(each if each.isprintable() else " " for each in text[:LONGEST_MESSAGE])
+
+        return shown
 
     def _fetch_token(self) -> str:
         request = GenerateTokenRequest(key_id=self._key.key_id, key_secret=self._key.key_secret)
@@ -177,12 +205,20 @@ class ApiClient(Unpicklable):
             raise refusal from None  # or it would look like a refusal of the call that needed the token
 
 
+def checked_id(template: str, answer: str) -> str:
+    """The id that a success brought as text; DecodeError for what a gateway says instead, whatever its Content-Type."""
+    if not 0 < len(answer) <= LONGEST_ID or answer.removeprefix("\ufeff").lstrip().startswith(("<", "{", "[")):
+        raise DecodeError(f"POST {template} answered with a success, but not with an id")
+    return answer
+
+
 def _is_private(url: str) -> bool:
     """Whether what is sent there cannot be read on the way."""
     parts = urlsplit(url)
-    return (
-        parts.scheme == "https" or parts.hostname in ("localhost", "::1") or (parts.hostname or "").startswith("127.")
-    )
+    try:
+        return parts.scheme == "https" or ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return parts.hostname == "localhost"
 
 
 class _ErrorBody(msgspec.Struct, rename="camel"):
@@ -200,28 +236,23 @@ class _ErrorBody(msgspec.Struct, rename="camel"):
         return " ".join(filter(None, (self.message or self.error, found))) or None
 
 
-def _secrets(key: AuthenticationSettings, token: str | None, headers: Mapping[str, str]) -> list[str]:
-    """What a server may repeat in an error, and no text may show; the longest first, since one may hold another."""
-    words = [key.key_id, *(word for value in headers.values() for word in value.split() if not word.isalpha())]
-    secrets = {key.key_secret, token or "", *(word for word in words if len(word) >= SHORTEST_SECRET)} - {""}
-    return sorted(secrets, key=len, reverse=True)
+def _in_json(text: str) -> str:
+    return msgspec.json.encode(text).decode()[1:-1]
 
 
-def _api_error(error: errors.UnexpectedStatus, secrets: list[str]) -> ApiError:
+def _api_error(error: errors.UnexpectedStatus, shown: Callable[[str], str]) -> ApiError:
     try:
         body = msgspec.json.decode(error.content, type=_ErrorBody)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         body = _ErrorBody()
-    message = body.text() or _standard_message(error)
-    for secret in secrets:
-        message = message.replace(secret, "***")
+    found = body.validation_errors or ()
     return api_error_class(error.status)(
         error.status,
         error.method,
         error.template,
-        "".join(each if each.isprintable() else " " for each in message[:LONGEST_MESSAGE]),
+        shown(body.text() or _standard_message(error)),
         retryable=bool(body.retryable),
-        validation_errors=body.validation_errors or (),
+        validation_errors=[{name: shown(str(value)) for name, value in each.items()} for each in found],
         conductor=body.message is not None,
         retry_after=_seconds_until(error.headers.get("Retry-After", "").strip()),
     )
@@ -252,8 +283,15 @@ def _host(location: str) -> str:
         return "no valid URL"
 
 
+# Other flaws of HTTP show what came instead.
+_HARMLESS = (http.client.RemoteDisconnected, http.client.IncompleteRead, urllib3.exceptions.IncompleteRead)
+
+
 def _cause(error: errors.NoAnswer) -> str:
     """What happened, in urllib3's and the system's words, without the URL."""
     cause = error.__cause__
-    text = re.sub(r"\w*Connection(?:Pool)?\([^)]*\): ", "", str(cause))
+    what = cause.args[-1] if cause is not None and cause.args else None
+    if isinstance(what, http.client.HTTPException) and type(what) not in _HARMLESS:
+        return f"{type(what).__name__}: this is no HTTP"
+    text = re.sub(r"\w*Connection(?:Pool)?\([^)]*\): ", "", str(cause)[:1_000])
     return f"{type(cause).__name__}: {text}" if text else type(cause).__name__

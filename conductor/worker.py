@@ -10,7 +10,7 @@ from typing import Any
 
 from conductor.errors import ConfigurationError
 from conductor.models import Task
-from conductor.settings import Duration, instance, is_name, path_segment, plain, positive_int, seconds
+from conductor.settings import Duration, instance, is_name, path_segment, plain, seconds, whole_number
 
 Execute = Callable[[Task], Any]
 WorkerKey = tuple[str, str | None]
@@ -79,7 +79,7 @@ class Worker:
         if not callable(worker.execute):
             raise ConfigurationError(f"execute must be callable, not {worker.execute!r}")
         worker.task_name = path_segment("task_name", worker.task_name)
-        worker.batch_size = positive_int("batch_size", worker.batch_size)
+        worker.batch_size = whole_number("batch_size", worker.batch_size, 1)
         worker.poll_interval = checked_poll_interval(worker.poll_interval)
         worker.domain = checked_domain(worker.domain)
         worker.poll_timeout = checked_poll_timeout(worker.poll_timeout)

@@ -19,7 +19,7 @@ from conductor.errors import ApiError, ConductorError, DecodeError
 from conductor.executor import BaseExecutor, as_json, search_arguments
 from conductor.models import RerunWorkflowRequest, StartWorkflowRequest, Workflow, WorkflowDef, WorkflowStatus
 from conductor.settings import Duration, instance, instances, optional_text, path_segment, seconds, whole_number
-from conductor.transport import metadata, workflows
+from conductor.transport import checked_id, metadata, workflows
 from conductor.worker import checked_name, checked_task_to_domain
 
 LONGEST_WAIT = 20
@@ -65,7 +65,8 @@ class WorkflowExecutor(BaseExecutor):
         input: whatever a worker function may return as output. priority: 0 to 99.
         """
         request = _start_request(name, input, version, correlation_id, task_to_domain, priority)
-        return _counted(request, lambda: self._api.call(workflows.start_workflow.sync, request))
+        start = workflows.start_workflow
+        return _counted(request, lambda: checked_id(start.TEMPLATE, self._api.call(start.sync, request)))
 
     def execute_workflow(
         self,
@@ -139,7 +140,8 @@ class WorkflowExecutor(BaseExecutor):
             workflow_input=output_data(workflow_input, "workflow_input")[0],
             correlation_id=optional_text("correlation_id", correlation_id),
         )
-        return self._api.call(workflows.rerun_workflow.sync, path_segment("workflow_id", workflow_id), request)
+        rerun = workflows.rerun_workflow
+        return checked_id(rerun.TEMPLATE, self._api.call(rerun.sync, path_segment("workflow_id", workflow_id), request))
 
     def retry(self, workflow_id: str) -> None:
         """Run a failed workflow on from its last failed task. ConflictError if it has not failed."""

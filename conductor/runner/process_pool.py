@@ -15,7 +15,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, TypeVar
 
 from conductor.runner.slots import Flag
-from conductor.settings import positive_int
+from conductor.settings import whole_number
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def process_pool(max_workers: int | None = None) -> Callable[[], ProcessPoolExec
     parent, however it ends, and are killed when its interpreter ends, whatever they are doing. One that ends by itself
     takes the others with it: all their tasks fail.
     """
-    return partial(ProcessPool, None if max_workers is None else positive_int("max_workers", max_workers))
+    return partial(ProcessPool, None if max_workers is None else whole_number("max_workers", max_workers, 1))
 
 
 class _Child(SpawnProcess):

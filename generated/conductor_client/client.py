@@ -102,14 +102,16 @@ class Client:
             )
             content, flaw = _read(answer)
             status = answer.status
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:  # a chunk of -1 bytes is a ValueError
             raise NoAnswer(method, template) from error
         finally:
             if self._observe is not None:
                 self._observe(method, template, status, time.perf_counter() - started)
         if not 200 <= status < 300:
             raise UnexpectedStatus(method, template, status, answer.headers, content)
-        if answer.headers.get("Content-Type", "").lower().startswith("text/html"):
+        # The type alone means little: some servers give it to all that they answer.
+        is_html = answer.headers.get("Content-Type", "").lower().startswith("text/html")
+        if is_html and content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
             flaw = "an HTML page"
         if flaw:
             raise UndecodableResponse(method, template, status, flaw)
@@ -136,8 +138,9 @@ def _read(answer: urllib3.BaseHTTPResponse) -> tuple[bytes, str]:
 
 
 def segment(value: object) -> str:
-    """A value as one segment of a path."""
-    return quote(str(value), safe="")
+    """A value as one segment of a path, also where it is ``.`` or ``..``, which would lead to another path."""
+    quoted = quote(str(value), safe="")
+    return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted
 
 
 def _query_string(query: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ import msgspec
 
 T = TypeVar("T")
 
-_MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]')
+# A text may lack its end, and nothing is given back (++, *+): what is broken is read once, and takes no memory.
+_MARKS = re.compile(rb'(?s)"(?:[^"\\]++|\\.)*+"?|[\[\]{},]')
 
 
 class Decoder(Generic[T]):
@@ -22,41 +23,53 @@ class Decoder(Generic[T]):
         self._shape: msgspec.inspect.Type | None = None
 
     def decode(self, content: bytes | msgspec.Raw) -> T:
-        """Raises msgspec.DecodeError: broken JSON, or (as msgspec.ValidationError) a value of another type."""
+        """Raises msgspec.DecodeError: broken JSON, or (as msgspec.ValidationError) a value of another type.
+
+        What is left raw may be odd inside, e.g. nested too deep or half a surrogate pair: it shows when it is read.
+        """
         try:
-            return self._decoder.decode(content)
+            return _read(self._decoder, content)
         except msgspec.ValidationError:
             if b"null" not in bytes(content):
                 raise
             if self._shape is None:
                 self._shape = msgspec.inspect.type_info(self._type)
-            return msgspec.convert(_without_nulls(msgspec.json.decode(content), self._shape), self._type)
-        except UnicodeDecodeError as error:
-            raise msgspec.DecodeError("text that is not UTF-8") from error
-        except RecursionError:
-            if self._type is msgspec.Raw:
-                return cast("T", msgspec.Raw(bytes(content)))
-            if self._type == list[msgspec.Raw]:
-                return cast("T", [msgspec.Raw(item) for item in parts(bytes(content))])
-            raise
+            return msgspec.convert(_without_nulls(_read(_any_decoder, content), self._shape), self._type)
+        except (msgspec.DecodeError, RecursionError):
+            if self._type not in (msgspec.Raw, list[msgspec.Raw]):
+                raise
+            items = [msgspec.Raw(item) for item in parts(bytes(content))]
+            return cast("T", msgspec.Raw(bytes(content)) if self._type is msgspec.Raw else items)
+
+
+_any_decoder = msgspec.json.Decoder()
+
+
+def _read(decoder: msgspec.json.Decoder[T], content: bytes | msgspec.Raw) -> T:
+    try:
+        return decoder.decode(content)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError("text that is not UTF-8") from error
 
 
 def parts(container: bytes) -> list[bytes]:
-    """The items of a JSON array, or the members of an object, unread: one may be nested too deep to be read."""
+    """The items of a JSON array, or the members of an object, unread: one may be odd, or nested too deep to be read.
+
+    Raises msgspec.DecodeError when it is not one array or object from its beginning to its end.
+    """
+    text = container.strip()
     found: list[bytes] = []
-    depth, begin = 0, 0
-    for mark in _MARKS.finditer(container):
+    depth, begin = 0, 1
+    for mark in _MARKS.finditer(text):
         kind = mark.group()
-        if kind in (b"[", b"{"):
-            depth += 1
-            begin = mark.end() if depth == 1 else begin
-        elif kind in (b"]", b"}"):
-            depth -= 1
-        if (depth == 0 and kind in (b"]", b"}")) or (depth == 1 and kind == b","):
-            found.append(container[begin : mark.start()])
+        depth += (kind in (b"[", b"{")) - (kind in (b"]", b"}"))
+        if depth == 0 or (depth == 1 and kind == b","):
+            found.append(text[begin : mark.start()])
             begin = mark.end()
-    if depth:
-        raise msgspec.DecodeError("JSON that is cut off")
+        if depth == 0:
+            break
+    if text[:1] + text[-1:] not in (b"[]", b"{}") or depth or begin != len(text):
+        raise msgspec.DecodeError("JSON that is cut off, or neither an array nor an object")
     return found
 
 

@@ -7,6 +7,7 @@ import ssl
 import tempfile
 import threading
 import warnings
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -143,10 +144,12 @@ def test_n13_a_worker_backs_off_from_a_bad_certificate_and_goes_on_when_it_is_re
             eventually(server.results)
 
 
-@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
-def test_n13_verification_is_off_only_where_the_settings_say_so(pki):
+def test_n13_verification_is_off_only_where_the_settings_say_so(pki, caplog):
+    """Said once, by this package: the tests make an error of a warning."""
     with tls_stub(pki.server()) as server:
         assert get_task_over(server.url, verify=False).task_id == "t"
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "verify=False" in caplog.text
 
 
 def pem(blobs):
@@ -300,13 +303,23 @@ def address(stub):
     return "127.0.0.1", int(stub.url.split(":")[2].split("/")[0])
 
 
-def test_n20_a_proxy_carries_the_calls_with_its_own_credentials(stub):
+@pytest.mark.parametrize(
+    ("given", "sent"), [("user:pass", b"user:pass"), ("us%20er:p%40ss:%25", b"us er:p@ss:%"), ("user", b"user:")]
+)
+def test_n20_a_proxy_carries_the_calls_with_its_own_credentials(stub, given, sent):
     stub.answers[GET_TASK].append(TASK)
-    proxy = stub.url.removesuffix("/api").replace("http://", "http://user:pass@")
+    proxy = stub.url.removesuffix("/api").replace("http://", f"http://{given}@")
     assert get_task_over("http://conductor.invalid:8080", proxy_url=proxy).task_id == "t"
     (request,) = stub.requests
     assert request.headers["host"] == "conductor.invalid:8080"
-    assert request.headers["proxy-authorization"].startswith("Basic ")
+    assert request.headers["proxy-authorization"] == f"Basic {b64encode(sent).decode()}"
+
+
+def test_n20_a_proxy_with_tls_is_checked_like_the_server(pki):
+    with tls_stub(pki.server()) as server, tls_stub(pki.server()) as proxy:
+        proxy_url = proxy.url.removesuffix("/api")
+        with pytest.raises(TransportError, match="Tunnel connection failed"):  # it was taken for what it is
+            get_task_over(server.url, ca_file=pki.ca_file, proxy_url=proxy_url)
 
 
 def test_n20_the_environments_proxy_is_used_unless_no_proxy_names_the_host(stub, other, monkeypatch):

@@ -64,9 +64,13 @@ def test_a_body_is_json_and_a_log_line_is_not():
     assert pool.asked.body == 'say "ä"'.encode()
 
 
-@pytest.mark.parametrize("pool", [Pool(204), Pool(200)])
-def test_an_empty_answer_is_no_task_and_no_log(pool):
-    client = Client("", pool)
+BLANK = [b"", b"\n", b" \r\n", b"null", b"null\n"]
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/html; charset=utf-8"])
+@pytest.mark.parametrize(("status", "data"), [(204, b""), *((200, data) for data in BLANK)])
+def test_an_empty_answer_is_no_task_and_no_log(status, data, content_type):
+    client = Client("", Pool(status, data, content_type))
     assert tasks.batch_poll_tasks.sync(client, "t") == []
     assert tasks.poll_task.sync(client, "t") is None
     assert tasks.update_task_v2.sync(client, TaskResult("t", "w", TaskResultStatus.COMPLETED)) is None
@@ -93,6 +97,41 @@ def test_an_error_status_is_raised_with_what_a_caller_needs_and_no_body_in_its_t
     assert str(error) == f"GET /tasks/{{task_id}}: status {status}"
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[[1, {2}, 3]",
+        b"[1], [2]",
+        b"[1]]",
+        b"[1}",
+        b"a[1]",
+        b"please log in",
+        b"{]",
+        b'{"tasks": "\\ud800"}',
+        b'{"tasks": "\\ud800", "error": null}',
+        b"\xef\xbb\xbf[]",
+    ],
+)
+def test_delivered_tasks_that_are_no_list_from_end_to_end_are_undecodable(data):
+    with pytest.raises(UndecodableResponse, match=r"GET /tasks/poll/batch/\{tasktype\}: status 200"):
+        tasks.batch_poll_tasks.sync(Client("", Pool(data=data)), "t")
+
+
+def test_a_delivered_task_that_is_odd_costs_the_others_nothing():
+    odd = [b'{"n": "\\ud800"}', b'{"n": "\\uDC00]"}', b'{"n": NaN}', b'{"n": "\x01, \\\\"}', b"{'n': 1}", b'"\xff"']
+    raw = tasks.batch_poll_tasks.sync(Client("", Pool(data=b'\n[{"n": 1},%b]\n' % b",".join(odd))), "t")
+    assert [bytes(each) for each in raw] == [b'{"n": 1}', *odd]
+    for each in odd[:-1]:
+        assert bytes(tasks.poll_task.sync(Client("", Pool(data=each)), "t")) == each
+
+
+@pytest.mark.parametrize("end", [b"", b"\\", b"\\\n"])
+def test_a_text_that_never_ends_is_noticed_at_its_first_reading(end):
+    """And not by reading it again from each of its quotes, which would take days."""
+    with pytest.raises(UndecodableResponse):
+        tasks.batch_poll_tasks.sync(Client("", Pool(data=b"[" * 2_000 + b'"' + b'\\"' * 2_500_000 + end)), "t")
+
+
 @pytest.mark.parametrize("data", [b"", b"{", b"5", b'{"taskId": "t"}', b"\xff"])
 def test_an_answer_of_another_shape_is_undecodable(data):
     with pytest.raises(UndecodableResponse, match=r"GET /tasks/\{task_id\}: status 200") as caught:
@@ -105,9 +144,23 @@ def test_a_text_that_is_not_utf8_is_undecodable():
         workflows.start_workflow.sync(Client("", Pool(data=b"\xff", content_type="text/plain")), {"name": "x"})
 
 
-def test_a_page_is_undecodable_even_where_nothing_is_decoded():
+def test_a_text_that_is_not_utf8_is_so_too_next_to_a_null():
+    data = b'{"taskId":"t","workflowInstanceId":"w","pollCount":null,"inputData":{"n":"\xff"}}'
+    with pytest.raises(UndecodableResponse, match="not UTF-8"):
+        tasks.get_task.sync(Client("", Pool(data=data)), "t")
+
+
+@pytest.mark.parametrize("data", [b"<html>", b"\r\n <!DOCTYPE html>", b"\xef\xbb\xbf\n<html>"])
+def test_a_page_is_undecodable_even_where_nothing_is_decoded(data):
     with pytest.raises(UndecodableResponse, match="an HTML page"):
-        workflows.decide_workflow.sync(Client("", Pool(content_type="text/html; charset=utf-8")), "w")
+        workflows.decide_workflow.sync(Client("", Pool(data=data, content_type="text/html; charset=utf-8")), "w")
+
+
+def test_a_type_that_a_server_gives_to_all_its_answers_makes_no_page():
+    """Flask's default is text/html."""
+    assert get_text(Pool(data=b"id", content_type="text/html; charset=utf-8")) == "id"
+    assert get_text(Pool(content_type="text/html")) == ""
+    assert workflows.decide_workflow.sync(Client("", Pool(204, content_type="text/html")), "w") is None
 
 
 def test_no_answer_names_the_operation_and_keeps_the_cause():

@@ -1,10 +1,13 @@
 """ApiClient over real HTTP: the token, and the errors."""
 
+import json
 import logging
+import pickle
 import socket
 import threading
 import time
 from email.utils import formatdate
+from urllib.parse import quote
 
 import pytest
 
@@ -20,12 +23,15 @@ from conductor import (
     NotFoundError,
     RateLimitedError,
     ServerError,
+    Task,
     TaskDef,
     TaskExecutor,
     TaskRunner,
     TransportError,
+    WorkflowExecutor,
 )
-from support.stub import TOKEN, Answer, error
+from conductor.task_client import HttpTaskClient
+from support.stub import POLL, TOKEN, UPDATE, Answer, error
 from support.waiting import eventually
 
 KEY = AuthenticationSettings("the-key", "the-secret")
@@ -188,7 +194,39 @@ def test_an_error_shows_no_words_of_headers_that_the_user_sends_and_no_key(stub)
     key, headers = AuthenticationSettings("the-key-of-mine", "the-secret"), {"Proxy-Auth": "Bearer users-own-token"}
     with ApiClient(key, HttpSettings(stub.url, headers=headers)) as client, pytest.raises(ApiError) as caught:
         TaskExecutor(client).get_task("t")
-    assert caught.value.message == "key ***: bad credential Bearer ***"
+    assert caught.value.message == "key ***: bad credential ***"
+
+
+@pytest.mark.parametrize("secret", ['quo"te\\d and/more', "short"])
+def test_an_error_shows_no_secret_as_json_or_a_url_would_write_it(stub, secret):
+    """Nor a short one, which is more often a part of another word."""
+    stub.answers[TOKEN].append(token("abc.def"))
+    repeated = f"sent {json.dumps({'keyId': secret})}, {quote(secret, safe='')} and shortest-{secret}"
+    stub.answers[GET_TASK].append(error(400, repeated))
+    key = AuthenticationSettings(secret, "the-secret")
+    with ApiClient(key, HttpSettings(stub.url)) as client, pytest.raises(ApiError) as caught:
+        TaskExecutor(client).get_task("t")
+    assert caught.value.message == 'sent {"keyId": "***"}, *** and shortest-***'
+
+
+def test_an_error_shows_no_value_of_a_header_that_is_one_word(stub):
+    stub.answers[GET_TASK].append(error(400, "the key ALPHASECRETVALUE is odd"))
+    settings = HttpSettings(stub.url, headers={"X-Api-Key": "ALPHASECRETVALUE"})
+    with ApiClient(http_settings=settings) as client, pytest.raises(ApiError) as caught:
+        TaskExecutor(client).get_task("t")
+    assert caught.value.message == "the key *** is odd"
+
+
+def test_what_a_validation_found_is_shown_without_secrets_and_not_at_length(stub, with_key):
+    stub.answers[TOKEN].append(token("abc.def"))
+    found = {"path": "updateTask.taskResult", "message": "of abc.def", "invalidValue": "the-secret" + "x" * 1_000}
+    stub.answers[GET_TASK].append(Answer(400, {"message": "Validation failed", "validationErrors": [found]}))
+    with pytest.raises(ApiError) as caught:
+        with_key.get_task("t")
+    assert caught.value.validation_errors == [
+        {"path": "updateTask.taskResult", "message": "of ***", "invalidValue": "***" + "x" * 197}
+    ]
+    assert "secret" not in repr(pickle.dumps(caught.value))
 
 
 def test_an_ordinary_word_of_a_header_is_no_secret(stub):
@@ -267,6 +305,31 @@ def test_settings_headers_go_out_with_every_call(stub):
     assert stub.of(GET_TASK)[0].headers["x-team"] == "blue"
 
 
+def test_a_header_of_the_user_takes_the_place_of_ours_however_it_is_written(stub):
+    stub.answers[GET_TASK].append(TASK)
+    stub.answers[TOKEN].append(token("abc"))
+    settings = HttpSettings(stub.url, headers={"accept": "text/odd", "x-authorization": "old"})
+    with ApiClient(KEY, settings) as client:
+        TaskExecutor(client).get_task("t")
+    (request,) = stub.of(GET_TASK)
+    assert (request.headers["accept"], request.headers["x-authorization"]) == ("text/odd", "abc")
+
+
+@pytest.mark.parametrize("page", ["<html>log in</html>", '{"error": "login"}', "[]", "x" * 10_000])
+def test_what_a_gateway_says_instead_of_an_id_is_a_decode_error(stub, api_client, page):
+    tasks, workflows = TaskExecutor(api_client), WorkflowExecutor(api_client)
+    calls = {
+        "POST /tasks": lambda: tasks.update_task("t", "w", "COMPLETED"),
+        "POST /tasks/w/ref/COMPLETED": lambda: tasks.update_task_by_ref_name("ref", "w", "COMPLETED"),
+        "POST /workflow": lambda: workflows.start_workflow("wf"),
+        "POST /workflow/w/rerun": lambda: workflows.rerun("w"),
+    }
+    for operation, call in calls.items():
+        stub.answers[operation].append(Answer(body=page, content_type="text/plain"))
+        with pytest.raises(DecodeError, match="not with an id"):
+            call()
+
+
 def test_a_client_made_by_an_executor_reads_the_environment(stub, monkeypatch):
     monkeypatch.setenv("CONDUCTOR_SERVER_URL", stub.url)
     monkeypatch.setenv("CONDUCTOR_AUTH_KEY", "the-key")
@@ -328,9 +391,35 @@ def test_a_requeue_that_does_not_count_is_a_decode_error(stub, api_client):
 
 
 def test_settings_of_another_kind_are_refused_by_name():
-    with pytest.raises(ConfigurationError, match="authentication_settings"):
-        ApiClient("key")
-    with pytest.raises(ConfigurationError, match="http_settings must be an HttpSettings, not 'http://host'"):
-        ApiClient(None, "http://host")
-    with pytest.raises(ConfigurationError, match="api_client must be an ApiClient"):
-        TaskRunner("http://host")
+    """And not shown: somebody may have put the secret there, or a URL with a password."""
+    for refused in (
+        lambda: ApiClient("the-secret"),
+        lambda: ApiClient(None, "http://user:the-secret@host"),
+        lambda: TaskRunner("the-secret"),
+        lambda: TaskExecutor("the-secret"),
+    ):
+        with pytest.raises(ConfigurationError, match=r"(_settings|api_client) must be an \w+, not str$"):
+            refused()
+
+
+@pytest.mark.parametrize("page", ["<html>log in</html>", '{"error": "login"}', "x" * 10_000])
+def test_what_a_gateway_says_extends_no_lease(stub, api_client, page):
+    stub.answers[UPDATE].append(Answer(body=page, content_type="text/plain"))
+    with pytest.raises(DecodeError, match="not with an id"):
+        HttpTaskClient(api_client).extend_lease(Task("t", "w"), "worker-1", 5)
+
+
+def test_an_id_or_nothing_extends_a_lease(stub, api_client):
+    stub.answers[UPDATE].extend([Answer(body="t", content_type="text/plain"), Answer()])
+    for _ in range(2):
+        HttpTaskClient(api_client).extend_lease(Task("t", "w"), "worker-1", 5)
+    assert [result["extendLease"] for result in stub.results()] == [True, True]
+
+
+def test_a_delivery_counts_what_has_no_usable_ids(stub, api_client):
+    odd = {"taskId": "odd", "workflowInstanceId": "w", "inputData": 5}
+    stub.answers[POLL].append(Answer(body=[TASK.body, {}, odd, 7]))
+    delivery = HttpTaskClient(api_client).batch_poll("t", "worker-1", None, 4, 0.0)
+    assert [task.task_id for task in delivery.tasks] == ["t"]
+    assert [result.task_id for result in delivery.unreadable] == ["odd"]
+    assert delivery.skipped == 2

@@ -148,6 +148,16 @@ def test_the_next_fetch_waits_for_as_long_as_the_server_asked(cache, server, clo
     assert server.calls == 2
 
 
+def test_a_call_before_then_is_told_what_is_left_to_wait(cache, server, clock):
+    server.error = RateLimitedError(429, "POST", "/token", "slow", retry_after=20.0)
+    waits = []
+    for clock.now in (0.0, 5.0, 19.0):
+        with pytest.raises(RateLimitedError) as caught:
+            cache.token()
+        waits.append(caught.value.retry_after)
+    assert waits == [20.0, 15.0, 1.0]
+
+
 def test_a_failed_renewal_keeps_the_old_token_in_use(cache, server, clock):
     old = cache.token()
     server.error = AuthenticationError(503, "POST", "/token", "down")
@@ -183,6 +193,21 @@ def test_a_renewed_token_that_is_refused_too_is_not_renewed_at_once_again(cache,
     assert server.calls == 2
     clock.now = 1.0
     assert cache.renew(refused=renewed) == "token-3"
+
+
+def test_a_renewed_token_that_was_accepted_is_replaced_at_once_when_it_has_ended(cache):
+    for number in range(2, 6):
+        token = cache.renew(refused=cache.token())
+        assert token == f"token-{number}"
+        cache.accepted(token)
+
+
+def test_where_every_token_is_refused_the_next_is_fetched_at_back_off_steps(cache, server, clock):
+    cache.token()
+    for tenth in range(600):
+        clock.now = tenth / 10
+        cache.renew(refused=cache.token())
+    assert server.calls <= 9  # the first one, and eight more in a minute
 
 
 def test_the_cache_shows_no_token(cache):

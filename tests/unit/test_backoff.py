@@ -33,8 +33,17 @@ def test_after_an_outage_of_ten_seconds_the_next_attempt_comes_within_five(jitte
     assert attempt - 10 <= 5
 
 
-@pytest.mark.parametrize(("asked", "waited"), [(0.0, 0.5), (7.0, 7.0), (3600.0, 60.0)])
+@pytest.mark.parametrize(("asked", "waited"), [(7.0, 7.0), (3600.0, 60.0)])
 def test_what_the_server_asks_for_goes_first_within_reason(asked, waited):
     backoff = Backoff()
     assert backoff.next(asked) == waited
     assert 0.6 <= backoff.next() <= 0.75  # that was a failure as any other
+
+
+def test_a_server_that_asks_for_no_wait_gets_the_ordinary_one(jitter):
+    backoff = Backoff()
+    assert [backoff.next(0.0) for _ in range(2)] == [backoff_of(jitter, 0.5), backoff_of(jitter, 0.75)]
+
+
+def backoff_of(jitter, step):
+    return pytest.approx(jitter * step)

@@ -13,7 +13,7 @@ import pytest
 
 import conductor
 from conductor import ApiError, AuthenticationSettings, ConfigurationError, HttpSettings, MetricsSettings
-from conductor.settings import one_of, optional_text, path_segment, positive_int, text, whole_number
+from conductor.settings import one_of, optional_text, path_segment, text, whole_number
 from conductor.worker import Worker, checked_domain, checked_name, checked_task_to_domain
 
 
@@ -93,6 +93,58 @@ def test_a_proxy_comes_from_the_environment_unless_no_proxy_names_the_host(monke
     assert HttpSettings("http://host").proxy_url is None
     assert HttpSettings("https://inside").proxy_url is None
     assert HttpSettings("https://host", proxy_url="http://other:1").proxy_url == "http://other:1"
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy"),
+    [
+        ("http://[::1]:8080", "localhost,::1"),
+        ("http://10.1.2.3:8080", "localhost, 10.0.0.0/8"),
+        ("http://[fd00::7]", "fd00::/8"),
+        ("http://10.1.2.3", "10.1.2.3"),
+        ("http://a.cluster.local", ".cluster.local"),
+    ],
+)
+def test_no_proxy_may_name_addresses_and_networks(monkeypatch, url, no_proxy):
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+    assert HttpSettings(url).proxy_url is None
+    assert HttpSettings("http://11.1.2.3").proxy_url == "http://proxy.test:3128"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://a..b/api",
+        f"http://{'a' * 70}.test",
+        "http://.",
+        "http://h\xa0/api",
+        "http://<host>/api",
+        "http://h/x/../y/api",
+        "http://h/./api",
+        "http://h/\u2028/api",
+        "http://h/\x80",
+        "http://h/{tenant}",
+    ],
+)
+def test_a_url_that_cannot_be_sent_as_it_is_is_refused(url):
+    with pytest.raises(ConfigurationError, match="base_url"):
+        HttpSettings(url)
+
+
+@pytest.mark.parametrize("url", ["http://h.", "http://my_service:8080", "http://bücher.test", "http://h/a~b/c.d"])
+def test_a_url_that_is_merely_rare_is_taken(url):
+    assert HttpSettings(url).base_url == f"{url}/api"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("base_url", "http://h?token=hush"), ("client_cert", "MIIhush+/="), ("ca_file", "-----BEGIN hush")],
+)
+def test_what_may_be_a_secret_is_refused_without_being_shown(name, value):
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        HttpSettings(**{name: value})
+    assert "hush" not in str(caught.value)
 
 
 def test_a_proxy_in_the_environment_may_leave_out_its_scheme(monkeypatch):
@@ -254,7 +306,7 @@ def test_a_plain_text_stays_the_same_object():
     "checked",
     [
         lambda value: whole_number("priority", value, 0, 99),
-        lambda value: positive_int("batch_size", value),
+        lambda value: whole_number("batch_size", value, 1),
         lambda value: MetricsSettings(value).port,
         lambda value: Worker.checked("a", print, value, None, None, None).batch_size,
     ],

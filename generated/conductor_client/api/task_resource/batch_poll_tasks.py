@@ -30,6 +30,6 @@ def sync(
             "timeout": timeout,
         },
     )
-    if response.content in (b"", b"null"):
+    if response.content.strip() in (b"", b"null"):
         return []
     return response.decode(_decoder)

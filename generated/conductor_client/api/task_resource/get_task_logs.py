@@ -18,6 +18,6 @@ def sync(
         TEMPLATE,
         f"/tasks/{segment(task_id)}/log",
     )
-    if response.content in (b"", b"null"):
+    if response.content.strip() in (b"", b"null"):
         return []
     return response.decode(_decoder)

@@ -26,6 +26,6 @@ def sync(
             "domain": domain,
         },
     )
-    if response.content in (b"", b"null"):
+    if response.content.strip() in (b"", b"null"):
         return None
     return response.decode(_decoder)

@@ -21,6 +21,6 @@ def sync(
         "/tasks/update-v2",
         body=msgspec.json.encode(body),
     )
-    if response.content in (b"", b"null"):
+    if response.content.strip() in (b"", b"null"):
         return None
     return response.decode(_decoder)
