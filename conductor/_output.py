@@ -13,12 +13,12 @@ pydantic's own: ``HttpUrl``, ``SecretStr``, …             text, as ``str()`` m
 Enum                                                      its value
 bytes                                                     base64 text
 a subclass of text, bytes, number, date, time, Decimal    as its base class: no nanoseconds
-int, float, Enum, UUID or date as a key                   text
+what becomes text or a number, as a key                   text
 ========================================================  ======================================================
 
 Refused, with the path of the value: NaN and infinity (also as keys), circular values, nesting over 1,000 levels in the
 whole request (or over what Python's recursion limit leaves room for: some 940 by default), keys that collide as text,
-other keys, text that is not UTF-8, and every other type.
+None, bool, arrays and objects as keys, text that is not UTF-8, and every other type.
 
 Not seen: a dataclass's field whose value only its class holds (``field(init=False, default=…)``), and an attrs class's
 fields that begin with an underscore. Seen: what else was set on an attrs object, unless its class has slots.
@@ -27,6 +27,7 @@ fields that begin with an underscore. Seen: what else was set on an attrs object
 from __future__ import annotations
 
 import dataclasses
+import enum
 import math
 import os
 import re
@@ -163,6 +164,8 @@ def _find_problem(root: Any, name: str, levels: int = _LEVELS) -> str | None:
     while places:
         place = places.pop()
         try:
+            while isinstance(place.value, enum.Enum):
+                place = dataclasses.replace(place, value=place.value._value_)
             children = _children(place.value)
             if children is not None and place.depth > levels:
                 repeat = place.first_repeat()

@@ -92,10 +92,15 @@ def execution_started(task_type: str) -> None:
     _count_execution(task_type)
 
 
-def execution_finished(task_type: str, seconds: float, error: str | None = None) -> None:
-    """error: the class of what the function raised."""
+def execution_aborted(task_type: str) -> None:
+    """It is not executing any more, and its time means nothing."""
     with _lock:
         _active[str(task_type)] -= 1
+
+
+def execution_finished(task_type: str, seconds: float, error: str | None = None) -> None:
+    """error: the class of what the function raised."""
+    execution_aborted(task_type)
     _time_execution(task_type, seconds, error)
 
 

@@ -6,6 +6,7 @@ All of them are daemons: a function that never returns must not keep the process
 from __future__ import annotations
 
 import math
+import os
 import sys
 import threading
 from collections.abc import Callable, Coroutine
@@ -196,10 +197,13 @@ class LoopThread:
                 self._busy.clear()
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        process_id = os.getpid()
         while not self._closed.is_set():  # else a function's task has called sys.exit(), or has stopped the loop
             try:
                 loop.run_forever()
             except BaseException:
+                if os.getpid() != process_id:  # a function has forked, and the child, whose only thread this is, ends:
+                    return  # it shares the loop's epoll with its parent, which a close() would cut off
                 logger.exception("a task that an async function started wanted to end the event loop, which goes on")
                 self._closed.wait(SETTLES)  # what is broken for good must not be met in a tight loop
         loop.close()

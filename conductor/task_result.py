@@ -6,7 +6,7 @@ import inspect
 import math
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,11 +139,14 @@ def _sized(value: Any) -> tuple[dict[str, Any], int]:
 def _raised(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
     error = outcome.error
     assert error is not None  # noqa: S101 - for the type checker: the caller asked
-    final = any(isinstance(cause, NonRetryableError) for cause in _causes(error, []))
-    status = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR if final else TaskResultStatus.FAILED
-    result = failed(task.task_id, task.workflow_instance_id, _describe(error), status)
-    # The first frame is the runner's own call.
-    lines = traceback.format_exception(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
+    result = failed(task.task_id, task.workflow_instance_id, _describe(error))
+    try:
+        if any(isinstance(cause, NonRetryableError) for cause in _causes(error)):
+            result.status = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR
+        # The first frame is the runner's own call.
+        lines = traceback.format_exception(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
+    except BaseException as problem:  # noqa: BLE001 - the user's own class may do anything when it is read
+        lines = [f"its traceback could not be made: {_describe(problem)}"]
     result.add_log("".join(lines)[-LONGEST_TRACEBACK:])
     return result, 2
 
@@ -163,22 +166,22 @@ def hand_back(task: Task) -> TaskResult:
     return result
 
 
-def _causes(error: BaseException | None, found: list[BaseException]) -> list[BaseException]:
+def _causes(error: BaseException) -> Iterator[BaseException]:
     """The error, the members of a group, and what they were explicitly raised from, as far as that goes."""
-    if error is not None and error not in found:
-        found.append(error)
-        for member in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
-            _causes(member, found)
-        _causes(error.__cause__, found)
-    return found
+    seen, waiting = set(), [error]
+    while waiting:
+        yield (cause := waiting.pop())
+        seen.add(id(cause))  # not by ==, which is the user's own
+        following = (*(cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()), cause.__cause__)
+        waiting += [each for each in following if each is not None and id(each) not in seen]
 
 
 def _describe(error: BaseException) -> str:
     try:
         text = str(error)
-    except BaseException:  # noqa: BLE001 - the user's own __str__ may raise anything
-        text = "<its text could not be made>"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    except BaseException:  # noqa: BLE001 - the user's own __str__ may raise anything, or return what does
+        return f"{type(error).__name__}: <its text could not be made>"
 
 
 def sendable_reason(text: str | None) -> str | None:

@@ -46,7 +46,7 @@ MECHANISMS = [
     Mechanism(
         "hand-back",
         "conductor/runner/running_worker.py",
-        "self._send_aside(hand_back(task), task)",
+        "self._send_aside(hand_back(task), task.response_timeout_seconds, task.poll_count or 0)",
         "pass",
         "test_l2_ test_l3_ test_l4_ test_l6_ test_s23_ test_s24_ handed_back",
     ),
@@ -74,7 +74,7 @@ MECHANISMS = [
     Mechanism(
         "outbox",
         "conductor/runner/update.py",
-        "parcel.stored = self._outbox.commit(self._task_name, parcel.result)",
+        "parcel.stored = self.outbox.commit(self.task_name, parcel.result)",
         "pass",
         "committed outbox they_are_ earlier_process next_start",
     ),

@@ -54,22 +54,25 @@ class Lease:
         self._extend = extend
         self._timers = timers
         self._clock = clock
+        self._sending = threading.Lock()  # held while an update or an extension is under way; guards the next three
         self._failing = False
-        self._sending = threading.Lock()  # held while an update or an extension of this task is under way
-        self._lock = threading.Lock()  # guards everything below
-        self._ended = False
-        self._timer: object = None
+        self._due = received + self._seconds * random.uniform(EARLIEST, LATEST)  # noqa: S311 - spreads load
         self.renewed_at = received
         """When the lease began, as far as is known here: on the runner's clock."""
-        self._schedule(received + self._seconds * random.uniform(EARLIEST, LATEST))  # noqa: S311 - spreads load
+        self._lock = threading.Lock()  # guards _ended and _timer
+        self._ended = False
+        self._timer: object = None
+        self._schedule(self._due)
 
     @contextmanager
     def update(self) -> Iterator[None]:
         """Around an attempt to send the task's result: no extension is under way meanwhile, nor sent after a success.
 
-        (One that the server works on together with the result could write the task's old state back.)
+        (One that the server works on together with the result could write the task's old state back.) One that has
+        become due during the last attempt, which may have got no answer for long, is sent before.
         """
         with self._sending:
+            self._extend_if_due()
             yield
             self._end()
 
@@ -89,15 +92,20 @@ class Lease:
                 self._timer = self._timers.at(moment, self._try)
 
     def _try(self) -> None:
-        wait = self._seconds * HELD_UP
-        is_quiet = self._sending.acquire(blocking=False)  # else an update is under way: after it this may be needless
-        try:
-            if is_quiet and not self._ended:
-                wait = self._send()
-        finally:
-            if is_quiet:
+        if self._sending.acquire(blocking=False):  # else an update is under way: after it this may be needless
+            try:
+                self._extend_if_due()
+            finally:
                 self._sending.release()
-            self._schedule(self._clock.now() + wait)
+        self._schedule(max(self._due, self._clock.now() + self._seconds * HELD_UP))
+
+    def _extend_if_due(self) -> None:
+        if not self._ended and self._due <= self._clock.now():
+            wait = self._seconds * REPEATED
+            try:
+                wait = self._send()
+            finally:
+                self._due = self._clock.now() + wait
 
     def _send(self) -> float:
         """Returns the seconds until the next."""

@@ -64,16 +64,17 @@ class Outbox:
         self._closed = False
         self.unreadable = False
         """Whether what is left could not be read: it stays, unseen."""
-        self._lock = threading.Lock()  # guards the connection: one statement at a time, and none after its end
+        self._lock = threading.Lock()  # guards the connection, one statement at a time, and _closed
         try:
             self.path = str(Path(path).absolute())  # whatever a worker function makes of the current directory
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))  # outputs are for this user alone
             self._db = sqlite3.connect(self.path, timeout=LOCKED_FOR, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()
             except sqlite3.Error:
                 self._db.close()
                 raise
-        except (sqlite3.Error, TypeError, ValueError) as error:
+        except (sqlite3.Error, OSError, TypeError, ValueError) as error:
             raise ConfigurationError(f"outbox {path!r} cannot be used: {error}") from error
 
     def _prepare(self) -> None:
@@ -102,6 +103,15 @@ class Outbox:
     def delete(self, result: TaskResult) -> None:
         """The server has the result, or will never take it."""
         self._run("DELETE FROM results WHERE server = ? AND task_id = ?", (self._server, result.task_id))
+
+    def holds(self, result: TaskResult) -> bool:
+        """Whether the next start will find the result: the file may have been deleted, or cut off, meanwhile."""
+        found = "SELECT 1 FROM results WHERE server = ? AND task_id = ?"
+        try:
+            with contextlib.closing(sqlite3.connect(f"{Path(self.path).as_uri()}?mode=ro", uri=True)) as another:
+                return another.execute(found, (self._server, result.task_id)).fetchone() is not None
+        except sqlite3.Error:
+            return False
 
     def next_left(self, after: int = 0) -> Kept | None:
         """The oldest result that earlier processes left for this server, behind a number. An unreadable one stays."""

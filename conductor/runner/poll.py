@@ -88,7 +88,7 @@ class Poller:
             return self._backoff.next(error.retry_after if isinstance(error, ApiError) else None)
         finally:
             self._slots.give_back(asked - used)
-        received = len(delivery.tasks) + len(delivery.unreadable)
+        received = len(delivery.tasks) + len(delivery.unreadable) + delivery.skipped
         if received and not used:  # duplicates, or what cannot be read: a server that repeats it must not be hurried
             return self._backoff.next()
         self._backoff.reset()

@@ -23,12 +23,12 @@ from conductor.models import Task
 from conductor.runner.execute import execute
 from conductor.runner.process_pool import ProcessPool, interpreter_ends
 from conductor.runner.slots import Flag
-from conductor.task_result import Finished, Outcome, finish, hand_back, whole_seconds
+from conductor.task_result import Finished, Outcome, finish, whole_seconds
 from conductor.worker import Execute
 
 logger = logger_of(__name__)
 
-Done = Callable[[Finished], None]
+Done = Callable[[Finished | None], None]
 
 _tasks = msgspec.json.Decoder(Task)
 _results = msgspec.json.Decoder(Finished)
@@ -76,7 +76,7 @@ class Pool:
         self._executor = executor if isinstance(executor, Executor) else _made(executor)
         if isinstance(self._executor, ProcessPoolExecutor):
             self._reference = _reference(execute)
-            self._check(self._executor)
+        self._check(self._executor)
 
     @property
     def loss(self) -> str:
@@ -90,9 +90,8 @@ class Pool:
 
         begin is called where the function is about to begin, if it runs in a thread, and tells whether it may; of a
         process nobody hears that, so there it is called at once. done is called once, after it, on whichever thread
-        gets there, also this one: with what came out; with a FAILED result when the executor broke; or with one that
-        hands the task back when it did not begin, since the executor broke or the future was cancelled. Both must
-        neither block nor raise.
+        gets there, also this one: with what came out; with a FAILED result when the executor broke; with None when the
+        task did not begin, since the executor broke or the future was cancelled. Both must neither block nor raise.
         """
         executor = self._working_executor()
         try:
@@ -101,11 +100,13 @@ class Pool:
             else:
                 content = msgspec.json.encode(task)
                 future = executor.submit(_run_in_process, *self._reference, content, self._worker_id)
+            if not isinstance(future, Future):
+                raise TypeError(f"its submit returned {future!r}, which is no Future")
         except BrokenExecutor as error:  # while nothing ran in it
             self._broke(executor, error)
             raise
-        except OSError as error:
-            raise RuntimeError(f"there is no process to run it in: {error}") from error
+        except Exception as error:
+            raise RuntimeError(f"its executor does not take it: {type(error).__name__}: {error}") from error
         if self._reference is not None and not begin():
             future.cancel()
         with self._lock:
@@ -157,14 +158,17 @@ class Pool:
             logger.error(said, self._task_name, running)
         return killed
 
-    def _run_here(self, task: Task, stopping: Flag, lost: Flag, begin: Callable[[], bool]) -> Finished:
-        if not begin():
-            return self._handed_back(task)
-        return finish(task, execute(self._execute, task, stopping, lost), self._worker_id)
+    def _run_here(self, task: Task, stopping: Flag, lost: Flag, begin: Callable[[], bool]) -> Finished | None:
+        return finish(task, execute(self._execute, task, stopping, lost), self._worker_id) if begin() else None
 
     def _check(self, executor: Executor) -> None:
-        """ConfigurationError: processes of the executor cannot find the function. Blocks until one has looked."""
+        """ConfigurationError: it can run nothing, or no process finds the function. Blocks until one has looked."""
         if self._reference is None:
+            # Not asked by a submit: that starts a thread, and an executor may count its tasks.
+            if isinstance(executor, ThreadPoolExecutor) and executor._shutdown:  # noqa: SLF001 - as said
+                raise ConfigurationError(f"executor {executor!r} can run nothing: it was shut down")
+            if type(executor).submit is Executor.submit:
+                raise ConfigurationError(f"executor {executor!r} can run nothing: it has no submit of its own")
             return
         try:
             executor.submit(_check_in_process, *self._reference).result()
@@ -223,7 +227,7 @@ class Pool:
             error.add_note(f"Exit codes of its processes: {exit_codes}")
         logger.error("%s: its executor broke: %s", self._task_name, error, exc_info=error)
         for run in not_begun:
-            run.done(self._handed_back(run.task))
+            run.done(None)
 
     def _end(self, executor: Executor, future: Future[Any]) -> None:
         error = None if future.cancelled() else future.exception()
@@ -236,21 +240,18 @@ class Pool:
             if error is None and not future.cancelled():
                 self._backoff.reset()
         if run:
-            run.done(self._handed_back(run.task) if future.cancelled() else self._finished(run.task, future))
+            run.done(None if future.cancelled() else self._finished(run.task, future))
             self._kill_what_hangs(executor)
 
-    def _finished(self, task: Task, future: Future[Any]) -> Finished:
+    def _finished(self, task: Task, future: Future[Any]) -> Finished | None:
         try:
             return _received(future.result())
         except BaseException as error:  # noqa: BLE001 - whatever the executor did to it
             return finish(task, Outcome(error=error), self._worker_id)
 
-    def _handed_back(self, task: Task) -> Finished:
-        return finish(task, Outcome(hand_back(task)), self._worker_id)
 
-
-def _received(value: Finished | bytes) -> Finished:
-    if isinstance(value, Finished):
+def _received(value: Finished | bytes | None) -> Finished | None:
+    if not isinstance(value, bytes):
         return value
     finished = _results.decode(value)
     finished.result.callback_after_seconds = whole_seconds(finished.result.callback_after_seconds)  # reads as float

@@ -57,9 +57,10 @@ class RunningWorker:
         self._jobs: dict[str, Job] = {}  # by task id; its operations are atomic
         self._pool = pool
         self._threads = ThreadsOnDemand(f"conductor-work-{worker.task_name}")
-        self.slots = Slots(worker.batch_size, self._count_wait, self._end)
+        self.slots = Slots(worker.batch_size, lambda why: _recording.count(why, worker.task_name), self._end)
         self._updater = shared.updater(worker.task_name, self.slots.closed, self._abandoned)
-        poller = Poller(worker, self.slots, self._batch_poll, self._deliver, self._send_aside, shared.clock)
+        poll = partial(shared.client.batch_poll, worker.task_name, shared.worker_id, worker.domain)
+        poller = Poller(worker, self.slots, poll, self._deliver, self._send_aside, shared.clock)
         threading.Thread(target=poller.run, name=f"conductor-poll-{worker.task_name}", daemon=True).start()
 
     @property
@@ -88,7 +89,7 @@ class RunningWorker:
             killed = self._jobs.get(task_id)
             if killed is not None and killed.claim():
                 self._shared.left_behind.set()
-                self._errand(partial(self._close, killed))
+                self._errand(partial(self._abort, killed))
                 self.slots.give_back()
         return True
 
@@ -111,13 +112,6 @@ class RunningWorker:
                 logger.error(said, self.worker.task_name, task_id)
         told.set()
 
-    def _batch_poll(self, count: int, timeout: float) -> Delivery:
-        worker = self.worker
-        return self._shared.client.batch_poll(worker.task_name, self._shared.worker_id, worker.domain, count, timeout)
-
-    def _count_wait(self, why: str) -> None:
-        _recording.count(why, self.worker.task_name)
-
     def _end(self) -> None:
         self._threads.close()
         if self._pool is not None:
@@ -136,22 +130,24 @@ class RunningWorker:
             return None
         names = {task.task_type, task.task_def_name} - {None, ""}
         if names and self.worker.task_name not in names:
-            logger.error("%s: handed back a task of type %s (task_id=%r)", self.worker.task_name, names, task.task_id)
+            said = "%s: handed back a task of type %.300s (task_id=%r)"
+            logger.error(said, self.worker.task_name, sorted(names), task.task_id)
             no_room = True
         if no_room:
             self._hand_back(task)
             return None
         job = Job(task, self._clock.now(), self.worker.lease_extension or self.worker.timeout is not None)
+        if self.worker.lease_extension and task.response_timeout_seconds > 0:
+            job.lease = Lease(task, job.received, job.lost, self._extend_lease, self._shared.timers, self._clock)
         if self._jobs.setdefault(task.task_id, job) is not job:  # the other copy came on another thread just now
+            job.end_lease()
             self._ignore(task)
             return None
-        if self._abandoned.is_set():  # since the look above, and it was not among what that gave up
+        if self._abandoned.is_set() and job.claim():  # since the look above, and ``abandon`` did not find it
             self._withdraw(job)
             return None
         if task.external_input_payload_storage_path:
             _recording.count("payloads", self.worker.task_name, "READ", "TASK_INPUT")
-        if self.worker.lease_extension and task.response_timeout_seconds > 0:
-            job.lease = Lease(task, job.received, job.lost, self._extend_lease, self._shared.timers, self._clock)
         return job
 
     def _ignore(self, task: Task) -> None:
@@ -164,8 +160,14 @@ class RunningWorker:
 
     def _withdraw(self, job: Job) -> None:
         """Hand back a task that did not begin; its slot is the caller's to give back."""
-        self._close(job)
+        self._abort(job)
         self._hand_back(job.task)
+
+    def _abort(self, job: Job) -> None:
+        """Let go of a task whose function has not run, or was killed."""
+        if job.has_begun:
+            _recording.execution_aborted(self.worker.task_name)
+        self._close(job)
 
     def _close(self, job: Job) -> None:
         if self._jobs.get(job.task.task_id) is job:  # and not its next delivery
@@ -201,30 +203,35 @@ class RunningWorker:
         taken = job.take_back()
         if taken:
             self._shared.timers.cancel(job.time_limit)
-            self._errand(partial(self._withdraw, job))
-            self.slots.give_back()
+            self._release(job)
         return taken
 
+    def _release(self, job: Job) -> None:
+        self._errand(partial(self._withdraw, job))
+        self.slots.give_back()
+
     def _start_in(self, pool: Pool, job: Job) -> None:
-        def begin() -> bool:
-            begins = job.begin()
-            if begins:
-                self._limit_time(job)
-                _recording.execution_started(self.worker.task_name)
-            return begins
-
-        def done(finished: Finished) -> None:  # on a thread that is the executor's
+        def done(finished: Finished | None) -> None:  # on a thread that is the executor's; None: it did not begin
             if self._claim(job):
-                self._errand(lambda: self._go_on(self._finish(job, finished)))
+                if finished is None:
+                    self._release(job)
+                else:
+                    self._errand(lambda: self._go_on(self._finish(job, finished)))
 
-        future = pool.run(job.task, self.slots.closed, job.lost, begin, done)
+        future = pool.run(job.task, self.slots.closed, job.lost, partial(self._begin, job), done)
         job.interrupt, job.cancel = partial(pool.give_up, future), future.cancel
+
+    def _begin(self, job: Job) -> bool:
+        """Whether the function may run; it does then."""
+        begins = job.begin()
+        if begins:
+            self._limit_time(job)
+            _recording.execution_started(self.worker.task_name)
+        return begins
 
     def _work(self, first: Job) -> None:
         job: Job | None = first
-        while job is not None and job.begin():
-            self._limit_time(job)
-            _recording.execution_started(self.worker.task_name)
+        while job is not None and self._begin(job):
             outcome = execute(self.worker.execute, job.task, self.slots.closed, job.lost)
             if not self._claim(job):
                 return  # its time limit has told its end, and the slot is no longer this thread's
@@ -237,15 +244,14 @@ class RunningWorker:
 
     async def _work_async(self, job: Job) -> None:
         """After the function there is no ``await``, at which a cancellation that it left behind could strike."""
-        if not job.begin():
+        if not self._begin(job):
             return
-        _recording.execution_started(self.worker.task_name)
         outcome = await execute_async(self.worker.execute, job.task, self.slots.closed, job.lost)
         if self._claim(job):
             self._errand(lambda: self._go_on(self._finish(job, outcome)))
 
     def _limit_time(self, job: Job) -> None:
-        if self.worker.timeout is not None:
+        if self.worker.timeout is not None and job.time_limit is None:  # that of a coroutine runs from its delivery on
             limit = self._clock.now() + self.worker.timeout
             job.time_limit = self._shared.timers.at(limit, lambda: self._time_out(job))
 
@@ -304,11 +310,13 @@ class RunningWorker:
 
     def _send(self, job: Job, finished: Finished) -> Delivery:
         lease = job.task.response_timeout_seconds
+        upload = finished.size / SLOWEST_UPLOAD
         parcel = Parcel(
             finished.result,
             keep_until=lambda: job.leased_at + max(lease, KEEP_AT_LEAST),
             # A connection that is dead must not hold up the result, and the extensions of its lease, until that ends.
-            patience=max(LEAST_PATIENCE, lease / 3) + finished.size / SLOWEST_UPLOAD if lease else math.inf,
+            patience=max(LEAST_PATIENCE, lease / 3) + upload if lease else math.inf,
+            most_patience=max(LEAST_PATIENCE, lease * 3 / 4) + upload if job.lease else math.inf,
             poll_count=job.task.poll_count or 0,
             may_poll=self.slots.may_continue,
             attempt=job.sending,
@@ -335,19 +343,16 @@ class RunningWorker:
     def _next_job(self, delivery: Delivery) -> Job | None:
         for result in delivery.unreadable:
             self._send_aside(result)
-        admitted = (self._admit(task, not self.slots.may_continue()) for task in delivery.tasks)
-        return next((job for job in admitted if job is not None), None)
+        return self._admit(delivery.tasks[0], not self.slots.may_continue()) if delivery.tasks else None
 
     def _hand_back(self, task: Task) -> None:
         _recording.count("handed_back", self.worker.task_name)
-        self._send_aside(hand_back(task), task)
+        self._send_aside(hand_back(task), task.response_timeout_seconds, task.poll_count or 0)
 
-    def _send_aside(self, result: TaskResult, task: Task | None = None) -> None:
+    def _send_aside(self, result: TaskResult, keep: float = 0, poll_count: int = 0) -> None:
         """Send what no execution waits for, on a thread of its own: the poll loop goes on, only an end waits for it."""
         result.worker_id = self._shared.worker_id
-        keep = task.response_timeout_seconds if task is not None else 0
         until = self._clock.now() + (keep or KEEP_AT_LEAST)
-        poll_count = (task.poll_count or 0) if task is not None else 0
         parcel = Parcel(result, lambda: until, poll_count=poll_count, produced=False)
         self._errand(lambda: self._updater.send(parcel))
 

@@ -36,7 +36,8 @@ class Slots:
         self._errands = 0
         self._paused = False
         self._end_told = False
-        self._closed = Flag()
+        self.closed = Flag()
+        """Set once no more slots are given out."""
 
     @property
     def limit(self) -> int:
@@ -55,11 +56,6 @@ class Slots:
             self._changed.notify_all()
 
     @property
-    def closed(self) -> Flag:
-        """Set once no more slots are given out."""
-        return self._closed
-
-    @property
     def ended(self) -> bool:
         """Closed, and every slot given back."""
         with self._changed:
@@ -68,10 +64,10 @@ class Slots:
     def take(self, at_most: int | None = None) -> int:
         """Wait for a free slot, then take as many as are free, or at most so many. 0: closed."""
         with self._changed:
-            if not self._may_take() and not self._closed.is_set():
+            if not self._may_take() and not self.closed.is_set():
                 self._on_wait("paused" if self._paused else "queue_full")
-            self._changed.wait_for(lambda: self._closed.is_set() or self._may_take())
-            if self._closed.is_set():
+            self._changed.wait_for(lambda: self.closed.is_set() or self._may_take())
+            if self.closed.is_set():
                 return 0
             free = self._limit - self._taken
             taken = free if at_most is None else min(free, at_most)
@@ -98,7 +94,7 @@ class Slots:
     def may_continue(self) -> bool:
         """Whether a slot in use may go on with another task: not while closed, paused or over a lowered limit."""
         with self._changed:
-            return not (self._closed.is_set() or self._paused) and self._taken <= self._limit
+            return not (self.closed.is_set() or self._paused) and self._taken <= self._limit
 
     def pause(self) -> None:
         with self._changed:
@@ -111,11 +107,11 @@ class Slots:
 
     def close(self) -> None:
         """Give out no more slots, for good."""
-        self._closed.set()
+        self.closed.set()
         self._leave()
 
     def _has_ended(self) -> bool:
-        return self._closed.is_set() and self._taken == 0 and self._errands == 0
+        return self.closed.is_set() and self._taken == 0 and self._errands == 0
 
     def _may_take(self) -> bool:
         return not self._paused and self._taken < self._limit

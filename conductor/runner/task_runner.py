@@ -11,7 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -25,8 +26,8 @@ from conductor.runner.redelivery import Redelivery
 from conductor.runner.running_worker import RunningWorker
 from conductor.runner.shared import Shared
 from conductor.runner.signals import LOOK_AGAIN, next_of, signals_into
-from conductor.runner.update import OnResultLost, UpdateV2
-from conductor.settings import Duration, positive_int, seconds, whole_number
+from conductor.runner.update import OnResultLost, UpdateV2, inside_on_result_lost
+from conductor.settings import Duration, seconds, whole_number
 from conductor.task_client import HttpTaskClient, TaskClient
 from conductor.transport import ApiClient
 from conductor.worker import Execute, Worker, WorkerKey, checked_name, checked_poll_interval, checked_poll_timeout
@@ -72,16 +73,17 @@ class TaskRunner:
         self._shutdown_timeout = seconds("shutdown_timeout", shutdown_timeout)
         self._worker_id = socket.gethostname() if worker_id is None else checked_name("worker_id", worker_id)
         if not isinstance(api_client, TaskClient | ApiClient | None):
-            raise ConfigurationError(f"api_client must be an ApiClient, not {api_client!r}")
-        if on_result_lost is not None and not callable(on_result_lost):
-            raise ConfigurationError(f"on_result_lost must be callable, not {on_result_lost!r}")
+            raise ConfigurationError(f"api_client must be an ApiClient, not {type(api_client).__name__}")
+        if on_result_lost is not None and (not callable(on_result_lost) or iscoroutinefunction(on_result_lost)):
+            raise ConfigurationError(f"on_result_lost must be callable, and no `async def`, not {on_result_lost!r}")
         self._own_client = None
         if api_client is None:
             api_client = self._own_client = ApiClient()
         self._client = HttpTaskClient(api_client) if isinstance(api_client, ApiClient) else api_client
-        self._outbox_path = outbox
+        self._outbox_path: str | None = None
         if outbox is not None:
-            self._open_outbox(outbox).close()  # to see whether it can be
+            with closing(self._open_outbox(outbox)) as opened:  # to see whether it can be
+                self._outbox_path = opened.path
         self._on_result_lost = on_result_lost
         self._clock: Clock = MonotonicClock()
         self._left_behind = threading.Event()
@@ -94,6 +96,7 @@ class TaskRunner:
         self._workers: dict[WorkerKey, RunningWorker] = {}  # the last one started for each key, stopping ones included
         self._replaced: list[RunningWorker] = []  # stopping ones whose key was started again
         self._watchers: set[queue.SimpleQueue[int]] = set()
+        self._signals = 0  # since the first worker started, so that a second call waits for the second one
 
     def __enter__(self) -> Self:
         return self
@@ -146,18 +149,25 @@ class TaskRunner:
             executor=executor,
         )
         pool = self._make_pool(worker)
-        with self._locked():
-            previous = self._workers.get(worker.key)
-            if previous is not None and not previous.is_stopping:
-                if pool is not None:
-                    pool.close()
-                raise ConfigurationError(
-                    f"a worker for task_name {task_name!r} and domain {domain!r} is running already"
-                )
-            if previous is not None:
-                self._replaced = [other for other in (*self._replaced, previous) if not other.slots.ended]
-            self._workers[worker.key] = RunningWorker(worker, self._opened(), pool)
+        try:
+            with self._locked():
+                self._start(worker, pool)
+        except BaseException:
+            if pool is not None:
+                pool.close()
+            raise
         self._tell_watchers()
+
+    def _start(self, worker: Worker, pool: Pool | None) -> None:
+        self._alive_or_closed()  # what an earlier start has opened, if all its workers have ended
+        previous = self._workers.get(worker.key)
+        if previous is not None and not previous.is_stopping:
+            raise ConfigurationError(
+                f"a worker for task_name {worker.task_name!r} and domain {worker.domain!r} is running already"
+            )
+        if previous is not None:
+            self._replaced = [other for other in (*self._replaced, previous) if not other.slots.ended]
+        self._workers[worker.key] = RunningWorker(worker, self._opened(), pool)
 
     def _make_pool(self, worker: Worker) -> Pool | None:
         if worker.executor is None:
@@ -173,12 +183,12 @@ class TaskRunner:
 
     def increase_batch_size(self, task_name: str, batch_size: int, domain: str | None = None) -> None:
         """By batch_size, 1 or more."""
-        change = positive_int("batch_size", batch_size)
+        change = whole_number("batch_size", batch_size, 1)
         self._known(task_name, domain).slots.adjust_limit(change)
 
     def decrease_batch_size(self, task_name: str, batch_size: int, domain: str | None = None) -> None:
         """By batch_size, 1 or more, down to 0."""
-        change = positive_int("batch_size", batch_size)
+        change = whole_number("batch_size", batch_size, 1)
         self._known(task_name, domain).slots.adjust_limit(-change)
 
     def get_batch_size_for_task(self, task_name: str, domain: str | None = None) -> int:
@@ -247,14 +257,13 @@ class TaskRunner:
         handle_signals: on the main thread, SIGINT and SIGTERM shut all workers down, a second one returns at once; the
         handlers that were there before are put back.
         """
-        if inside_a_task():
-            raise ConductorError("a worker function must not wait for the workers to end: it is one of them")
+        if inside_a_task() or inside_on_result_lost():
+            raise ConductorError("a worker function, or on_result_lost, must not wait for the workers to end")
         deadline = math.inf if timeout is None else time.monotonic() + seconds("timeout", timeout)
         news: queue.SimpleQueue[int] = queue.SimpleQueue()
-        signals = 0
         with self._watching(news), signals_into(news, handle_signals):
             while alive := self._alive_or_closed():
-                if signals and self._active():  # also those that were started since
+                if self._signals and self._active():  # also those that were started since
                     self.shutdown()
                 drain_until = max(running.drain_until for running in alive)
                 drained = time.monotonic() + drain_until - self._clock.now()
@@ -263,8 +272,8 @@ class TaskRunner:
                 except queue.Empty:
                     return self._abandon(alive) if drained <= deadline else False
                 if event != LOOK_AGAIN:
-                    signals += 1
-                    if signals > 1:
+                    self._signals += 1
+                    if self._signals > 1:
                         return self._abandon(alive)
         return not self._left_behind.is_set()
 
@@ -283,6 +292,7 @@ class TaskRunner:
         """What the workers share; made with the first one."""
         if self._shared is None:
             self._left_behind.clear()
+            self._signals = 0
             outbox = None if self._outbox_path is None else self._open_outbox(self._outbox_path)
             shared = Shared(
                 self._client,
@@ -338,7 +348,8 @@ class TaskRunner:
             self._leaks = None
 
     def _warn_at_exit(self) -> None:
-        if os.getpid() == self._process_id:
+        alive = any(not running.slots.ended for running in (*self._workers.values(), *self._replaced))
+        if alive and os.getpid() == self._process_id:
             logger.warning("the process ends while workers run: what they have in hand comes back when its lease ends")
 
     def _active(self) -> list[RunningWorker]:
@@ -353,7 +364,8 @@ class TaskRunner:
     def _known(self, task_name: str, domain: str | None) -> RunningWorker:
         running = self._find(task_name, domain)
         if running is None:
-            raise _unknown(task_name, domain)
+            of_domain = f" in domain {domain!r}" if domain is not None else ""
+            raise ConfigurationError(f"no worker registered for task_name {task_name!r}{of_domain}")
         return running
 
     def _chosen(self, task_name: str | None, domain: str | None) -> list[RunningWorker]:
@@ -378,8 +390,3 @@ class TaskRunner:
         finally:
             with self._locked():
                 self._watchers.discard(news)
-
-
-def _unknown(task_name: str, domain: str | None) -> ConfigurationError:
-    of_domain = f" in domain {domain!r}" if domain is not None else ""
-    return ConfigurationError(f"no worker registered for task_name {task_name!r}{of_domain}")

@@ -4,10 +4,11 @@
 the server's answer                          what becomes of the result
 ===========================================  ==========================================================================
 accepted                                     delivered
-none, 5xx, 429, 401, 403, 408, 3xx,          kept, and sent again. IN_PROGRESS is sent again only if the task still is
-404 or 200 from something in between         as it was delivered here: a blind repeat would put a task into the queue
+none, 5xx, 429, 401, 403, and 3xx, other     kept, and sent again. IN_PROGRESS is sent again only if the task still is
+4xx or 200 from something in between         as it was delivered here: a blind repeat would put a task into the queue
                                              that runs elsewhere by now
-500 "JSON parse error", other 4xx            refused for good: a small FAILED_WITH_TERMINAL_ERROR goes out instead
+500 "JSON parse error", 400, 413, 422,       refused for good: a small FAILED_WITH_TERMINAL_ERROR goes out instead
+other 4xx in Conductor's own JSON
 404 "No such task (workflow) found", 409     discarded: nobody waits for it
 ===========================================  ==========================================================================
 
@@ -22,7 +23,9 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from contextvars import ContextVar
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -62,7 +65,16 @@ PROBE_V2_EVERY = 5 * 60.0
 LONGEST_WAIT_IN_DRAIN = 5.0
 """Seconds, whatever Retry-After says: the server may be back for the last of the drain."""
 
+FINAL = (400, 413, 422)
+"""Statuses that are about the result itself, whoever says so."""
+
 NOTHING = Delivery([], [])
+
+_telling: ContextVar[bool] = ContextVar("conductor_on_result_lost", default=False)
+
+
+def inside_on_result_lost() -> bool:
+    return _telling.get()
 
 
 @dataclass(eq=False)
@@ -70,15 +82,16 @@ class Parcel:
     """A result on its way, and what to know about it.
 
     keep_until: asked after each failure; on the runner's clock. patience: seconds that the answer may take; doubled
-    with each pause, for it may be the server that is slow. may_poll: asked before the first attempt, whether its answer
-    may be a next task (of repeated ones, each that is lost could be). attempt: entered around each. poll_count: of the
-    task as it was delivered; IN_PROGRESS needs it. produced: by a worker function, so that it is replaced when it is
-    refused, and named when it is lost. stored: it is in the outbox.
+    with each pause, up to most_patience, for it may be the server that is slow. may_poll: asked before the first
+    attempt: may its answer bring the next task? A repeat never asks, for each lost answer could hold one. attempt:
+    entered around each. poll_count: of the task as it was delivered; IN_PROGRESS needs it. produced: by a worker
+    function, so that it is replaced when it is refused, and named when it is lost. stored: it is in the outbox.
     """
 
     result: TaskResult
     keep_until: Callable[[], float]
     patience: float = math.inf
+    most_patience: float = math.inf
     poll_count: int = 0
     may_poll: Callable[[], bool] = lambda: False
     attempt: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -133,6 +146,7 @@ class CannotBeSentError(ConductorError):
     """Encoding or sending a result ended in something else than an answer, or the lack of one."""
 
 
+@dataclass(eq=False)
 class Updater:
     """Sends the results of one task type. Thread-safe.
 
@@ -140,36 +154,27 @@ class Updater:
     at its next attempt is given up. left_behind: set here when that happens.
     """
 
-    def __init__(
-        self,
-        client: TaskClient,
-        task_name: str,
-        *,
-        clock: Clock,
-        update_v2: UpdateV2,
-        stopping: threading.Event,
-        abandoned: threading.Event,
-        left_behind: threading.Event,
-        outbox: Outbox | None = None,
-        on_result_lost: OnResultLost | None = None,
-    ) -> None:
-        self._client = client
-        self._task_name = task_name
-        self._clock = clock
-        self._stopping = stopping
-        self._abandoned = abandoned
-        self._left_behind = left_behind
-        self._outbox = outbox
-        self._on_result_lost = on_result_lost
-        self._update_v2 = update_v2
-        self._trouble = Trouble(task_name, "results are not accepted, and are sent again", "results are accepted again")
+    client: TaskClient
+    task_name: str
+    _: KW_ONLY
+    clock: Clock
+    update_v2: UpdateV2
+    stopping: threading.Event
+    abandoned: threading.Event
+    left_behind: threading.Event
+    outbox: Outbox | None = None
+    on_result_lost: OnResultLost | None = None
+
+    def __post_init__(self) -> None:
+        fails, works = "results are not accepted, and are sent again", "results are accepted again"
+        self._trouble = Trouble(self.task_name, fails, works)
         self._in_hand: set[Parcel] = set()  # its operations are atomic: whoever takes a parcel out tells its end
 
     def give_up(self) -> set[str]:
         """Name what is still in hand as lost, without waiting for its answer. Returns the ids of its tasks."""
         parcels = self._in_hand.copy()
-        for parcel in parcels:
-            self._given_up(parcel)
+        for tell in [self._given_up(parcel) for parcel in parcels]:  # when all have been named
+            tell()
         return {parcel.result.task_id for parcel in parcels}
 
     def send(self, parcel: Parcel) -> Delivery:
@@ -183,8 +188,8 @@ class Updater:
 
     def _send(self, parcel: Parcel) -> Delivery:
         self._in_hand.add(parcel)
-        if parcel.is_terminal and self._outbox is not None and not parcel.stored:
-            parcel.stored = self._outbox.commit(self._task_name, parcel.result)
+        if parcel.is_terminal and self.outbox is not None and not parcel.stored:
+            parcel.stored = self.outbox.commit(self.task_name, parcel.result)
         backoff = Backoff()
         while True:
             try:
@@ -193,44 +198,44 @@ class Updater:
                 if not _is_transient(error):
                     return self._refused(parcel, error)
                 if not self._wait(parcel, backoff, error):
-                    self._given_up(parcel)
+                    self._given_up(parcel)()
                     return NOTHING
             else:
-                if parcel.last_error is not None:
+                if parcel.last_error is not None or self._in_hand == {parcel}:
                     self._trouble.over()
-                if self._take(parcel) and parcel.stored and self._outbox is not None:
-                    self._outbox.delete(parcel.result)
+                if self._take(parcel) and parcel.stored and self.outbox is not None:
+                    self.outbox.delete(parcel.result)
                 return delivery
 
     def _attempt(self, parcel: Parcel) -> Delivery:
         if parcel.last_error is not None and not parcel.is_terminal and not self._is_as_delivered(parcel):
             return NOTHING
         with parcel.attempt():
-            if parcel.last_error is None and parcel.may_poll() and self._update_v2.may_be_tried():
+            if parcel.last_error is None and parcel.may_poll() and self.update_v2.may_be_tried():
                 try:
-                    delivery = self._timed(self._client.update_and_poll, parcel)
+                    delivery = self._timed(self.client.update_and_poll, parcel)
                 except ConductorError as error:
                     if not says_update_and_poll_is_missing(error):
                         if _is_transient(error):
-                            self._update_v2.failed()
+                            self.update_v2.failed()
                         else:  # the result is what it refused
-                            self._update_v2.is_there()
+                            self.update_v2.is_there()
                         raise
-                    if self._update_v2.is_missing():
+                    if self.update_v2.is_missing():
                         logger.warning("the server has no update-v2, plain updates it is: %s", error)
                 else:
-                    self._update_v2.is_there()
+                    self.update_v2.is_there()
                     return delivery
-            self._timed(self._client.update, parcel)
+            self._timed(self.client.update, parcel)
             return NOTHING
 
     def _is_as_delivered(self, parcel: Parcel) -> bool:
         """Whether the result has not arrived, and can still do: the task runs, and was not delivered again."""
-        task = self._client.get_task(parcel.result.task_id)
+        task = self.client.get_task(parcel.result.task_id)
         if (task.poll_count or 0) != parcel.poll_count or task.status == TaskStatus.SCHEDULED:
             return False
         if task.status != TaskStatus.IN_PROGRESS:
-            self._lose(parcel, "discarded", ConductorError(f"the task is {task.status} by now"))
+            self._lose(parcel, "discarded", ConductorError(f"the task is {task.status} by now"))()
         return task.status == TaskStatus.IN_PROGRESS
 
     def _timed(self, call: Callable[[TaskResult, float], T], parcel: Parcel) -> T:
@@ -238,9 +243,9 @@ class Updater:
         try:
             answer = call(parcel.result, parcel.patience)
         except ConductorError as error:
-            _recording.update_finished(self._task_name, time.perf_counter() - started, error)
+            _recording.update_finished(self.task_name, time.perf_counter() - started, error)
             raise
-        _recording.update_finished(self._task_name, time.perf_counter() - started)
+        _recording.update_finished(self.task_name, time.perf_counter() - started)
         return answer
 
     def _wait(self, parcel: Parcel, backoff: Backoff, error: ConductorError) -> bool:
@@ -250,30 +255,31 @@ class Updater:
             self._trouble.met(error)
         elif parcel.is_terminal and isinstance(error, TransportError):
             return True  # a kept connection may have ended just then; of a result that arrived nothing is lost
-        parcel.patience *= 2
-        if self._stopping.is_set() and not parcel.in_drain:
+        parcel.patience = min(2 * parcel.patience, parcel.most_patience)
+        if self.stopping.is_set() and not parcel.in_drain:
             parcel.in_drain = True
             backoff.reset()  # there is less time left than it would take
-        left = parcel.keep_until() - self._clock.now()
-        if left <= 0 or self._abandoned.is_set():
+        left = parcel.keep_until() - self.clock.now()
+        if left <= 0 or self.abandoned.is_set():
             return False
         wait = min(left, backoff.next(error.retry_after if isinstance(error, ApiError) else None))
         if parcel.in_drain:
-            self._clock.wait(self._abandoned, min(wait, LONGEST_WAIT_IN_DRAIN))
+            self.clock.wait(self.abandoned, min(wait, LONGEST_WAIT_IN_DRAIN))
         else:
-            self._clock.wait(self._stopping, wait)
-        return not self._abandoned.is_set()
+            self.clock.wait(self.stopping, wait)
+        return not self.abandoned.is_set()
 
     def _refused(self, parcel: Parcel, error: ConductorError) -> Delivery:
         gone = says_task_is_gone(error) or isinstance(error, ConflictError)
-        self._lose(parcel, "discarded" if gone else "refused", error)
+        tell = self._lose(parcel, "discarded" if gone else "refused", error)
         # Of IN_PROGRESS the failure of a bug does not tell whether it arrived, and the task runs elsewhere by now.
         is_unknown = isinstance(error, CannotBeSentError) and not parcel.is_terminal
         if gone or is_unknown or not parcel.produced:
-            if parcel.stored and self._outbox is not None:
-                self._outbox.delete(parcel.result)
+            if parcel.stored and self.outbox is not None:
+                self.outbox.delete(parcel.result)
             if not gone:
-                self._left_behind.set()
+                self.left_behind.set()
+            tell()
             return NOTHING
         if isinstance(error, CannotBeSentError):
             reason = f"the result cannot be sent: {error}"
@@ -287,28 +293,41 @@ class Updater:
             TaskResultStatus.FAILED_WITH_TERMINAL_ERROR,
         )
         replacement.worker_id = parcel.result.worker_id
-        return self.send(replace(parcel, result=replacement, produced=False, stored=False, last_error=None))
+        # It brings no next task, which would have to wait for on_result_lost.
+        no_poll = replace(parcel, result=replacement, produced=False, stored=False, last_error=None, may_poll=bool)
+        self.send(no_poll)
+        tell()
+        return NOTHING
 
-    def _given_up(self, parcel: Parcel) -> None:
-        self._left_behind.set()
+    def _given_up(self, parcel: Parcel) -> Callable[[], object]:
+        self.left_behind.set()
         error = parcel.last_error or ConductorError("no answer before the end of the drain")
-        if parcel.stored:
-            if self._take(parcel):
-                self._log(logging.WARNING, parcel.result, "stays in the outbox", error)
-        else:
-            self._lose(parcel, "given up", error)
+        if not (parcel.stored and self.outbox is not None and self.outbox.holds(parcel.result)):
+            return self._lose(parcel, "given up", error)
+        if self._take(parcel):
+            self._log(logging.WARNING, parcel.result, "stays in the outbox", error)
+        return bool
 
-    def _lose(self, parcel: Parcel, how: str, error: ConductorError) -> None:
+    def _lose(self, parcel: Parcel, how: str, error: ConductorError) -> Callable[[], object]:
+        """Name a result as lost. Returns what tells on_result_lost, which may take its time."""
         if not self._take(parcel):
-            return
+            return bool
         self._log(logging.WARNING if how == "discarded" else logging.ERROR, parcel.result, f"was {how}", error)
-        if parcel.produced:
-            _recording.count("results_lost", self._task_name, how)
-        if parcel.produced and self._on_result_lost is not None:
-            try:
-                self._on_result_lost(parcel.result, error)
-            except BaseException:
-                logger.exception("on_result_lost failed (task_id=%r)", parcel.result.task_id)
+        if not parcel.produced:
+            return bool
+        _recording.count("results_lost", self.task_name, how)
+        return partial(self._tell, parcel.result, error)
+
+    def _tell(self, result: TaskResult, error: ConductorError) -> None:
+        if self.on_result_lost is None:
+            return
+        token = _telling.set(True)
+        try:
+            self.on_result_lost(result, error)
+        except BaseException:
+            logger.exception("on_result_lost failed (task_id=%r)", result.task_id)
+        finally:
+            _telling.reset(token)
 
     def _take(self, parcel: Parcel) -> bool:
         """Whether the end of this parcel is the caller's to tell."""
@@ -322,7 +341,7 @@ class Updater:
     def _log(self, level: int, result: TaskResult, fate: str, error: ConductorError) -> None:
         ids = result.task_id, result.workflow_instance_id
         line = "%s: the %s result %s: %s (task_id=%r workflow_instance_id=%r)"
-        logger.log(level, line, self._task_name, result.status, fate, error, *ids)
+        logger.log(level, line, self.task_name, result.status, fate, error, *ids)
 
 
 def _is_transient(error: ConductorError) -> bool:
@@ -333,4 +352,4 @@ def _is_transient(error: ConductorError) -> bool:
         return not error.message.startswith("JSON parse error")
     if error.status == 404:
         return not says_task_is_gone(error)
-    return error.status == 408 or error.status < 400  # a redirect comes from something in between
+    return not (error.conductor or error.status in FINAL)  # it comes from something in between, as a redirect does

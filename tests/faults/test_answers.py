@@ -4,6 +4,7 @@ import json
 import logging
 import threading
 import time
+from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
@@ -22,6 +23,7 @@ from support.raw_server import RawServer
 from support.waiting import eventually
 
 COMPLETED = "COMPLETED"
+FAILED = "FAILED"
 FAILED_FOR_GOOD = "FAILED_WITH_TERMINAL_ERROR"
 MISSING_ROUTE = Status(404, {"timestamp": 0, "status": 404, "error": "Not Found", "path": "/api/tasks/update-v2"})
 
@@ -76,7 +78,7 @@ def test_s2_a_result_that_the_server_cannot_read_is_replaced_by_a_failure(server
     [
         ("7", 7, 7),
         ("3600", 60, 60),
-        ("0", 0.5, 0.5),
+        ("0", 0.4, 0.5),
         ("-5", 0.4, 0.5),
         ("soon", 0.4, 0.5),
         ("1e3", 0.4, 60),
@@ -92,6 +94,21 @@ def test_s3_a_poll_waits_as_long_as_a_429_asks_for_within_reason(server, runner,
     assert shortest <= eventually(clock.poll_waits)[0] <= longest
     assert server.counts["poll"] == 1
     clock.run_until(lambda: server.accepted)
+
+
+def test_s3_a_retry_after_of_nothing_does_not_keep_the_pauses_short(server, runner, clock):
+    server.fault("poll", Status(429, headers={"Retry-After": "0"}))
+    runner.start_worker("t", lambda task: None)
+    clock.run_until(lambda: len(clock.poll_waits()) >= 12)
+    assert clock.poll_waits()[11] > 20
+
+
+def test_s14_each_kind_of_error_is_said_once_in_an_outage(server, runner, clock, caplog):
+    server.fault("poll", Html(502), every=2)
+    server.fault("poll", conductor_error(503, "away"))
+    runner.start_worker("t", lambda task: None)
+    clock.run_until(lambda: server.counts["poll"] >= 8)
+    assert [message.count("polls fail") for message in caplog.messages] == [1, 1]
 
 
 @pytest.mark.parametrize(("seconds_ahead", "shortest", "longest"), [(40, 30, 41), (-3600, 0.4, 0.5), (7200, 60, 60)])
@@ -268,6 +285,17 @@ def test_s13_a_result_that_is_refused_is_replaced_by_a_failure_with_the_servers_
     assert "Validation failed" in reason
 
 
+@pytest.mark.parametrize("status", [405, 407, 410, 421, 425])
+def test_s13_a_refusal_that_is_not_conductors_own_comes_from_something_in_between_and_keeps_the_result(
+    server, runner, clock, lost, status
+):
+    server.fault("any_update", Html(status), first=3)
+    server.add_task("t")
+    runner.start_worker("t", lambda task: {"n": 1})
+    clock.run_until(lambda: server.accepted == {"t1": COMPLETED})
+    assert lost == []
+
+
 def test_s13_a_failure_that_is_refused_too_is_an_error_in_the_log_and_no_loop(server, runner, caplog, lost):
     server.fault("any_update", conductor_error(400, "not this one"), only=lambda request: b'"t1"' in request.body)
     server.add_tasks("t", 2)
@@ -342,6 +370,20 @@ def test_s14_a_page_of_another_type_does_not_mean_so_either(server, runner, cloc
     assert (server.counts["update"], lost) == (3, [])
 
 
+def test_s14_a_task_id_that_is_called_html_means_that_a_result_is_accepted(server, runner, lost):
+    """Flask calls everything so."""
+
+    def mislabel(exchange):
+        exchange.send(replace(exchange.apply(), headers={"Content-Type": "text/html; charset=utf-8"}))
+
+    server.fault("update_v2", MISSING_ROUTE)
+    server.fault("update", mislabel)
+    server.add_tasks("t", 2)
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: server.accepted == {"t1": COMPLETED, "t2": COMPLETED})
+    assert (server.counts["update"], server.repeated, lost) == (2, {}, [])
+
+
 @pytest.mark.parametrize("body", ['{"tasks": []}', "{}", "true", '"[]"', "7"])
 def test_s15_another_json_than_a_list_is_an_error(server, runner, clock, counted, body):
     check_backed_off_from(server, runner, clock, counted, Status(200, body))
@@ -351,14 +393,31 @@ def test_s15_another_json_than_a_task_does_not_mean_that_a_result_is_accepted(se
     check_not_accepted(server, runner, clock, lost, Status(200, {"error": "please log in"}))
 
 
-@pytest.mark.parametrize("answer", [Status(200), Status(204), Status(200, "null"), Status(200, " [] ")])
-def test_s16_an_empty_answer_means_no_tasks(server, runner, answer, caplog, counted):
-    server.fault("poll", answer, first=3)
+EMPTY = [(204, ""), *((200, body) for body in ("", "\n", "\r\n", "null", "null\n"))]
+TYPES = ["application/json", "text/html; charset=utf-8"]
+
+
+@pytest.mark.parametrize("content_type", TYPES)
+@pytest.mark.parametrize(("status", "body"), [*EMPTY, (200, " [] ")])
+def test_s16_an_empty_answer_means_no_tasks(server, runner, status, body, content_type, caplog, counted):
+    server.fault("poll", Status(status, body, {"Content-Type": content_type}), first=3)
     server.add_task("t")
     runner.start_worker("t", lambda task: None)
     eventually(lambda: server.accepted)
     assert counted("task_poll_error_total", taskType="t") == 0
     assert "polls fail" not in caplog.text
+
+
+@pytest.mark.parametrize("content_type", TYPES)
+@pytest.mark.parametrize(("status", "body"), EMPTY)
+def test_s16_an_empty_answer_to_a_result_means_that_it_is_accepted(server, runner, lost, status, body, content_type):
+    server.fault("update_v2", Status(status, body, {"Content-Type": content_type}, after_effect=True))
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: server.accepted == {"t1": COMPLETED})
+    server.add_task("t")  # for which there is a slot once the first result is accepted
+    eventually(lambda: server.accepted == {"t1": COMPLETED, "t2": COMPLETED})
+    assert (server.counts["any_update"], server.repeated, lost) == (2, {}, [])
 
 
 @pytest.mark.parametrize(
@@ -411,3 +470,30 @@ def test_s17_a_task_that_is_no_utf8_costs_the_others_of_its_answer_nothing(serve
     server.add_tasks("t", 3)
     runner.start_worker("t", lambda task: None)
     eventually(lambda: set(server.accepted) >= {"t2", "t3"})
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(b'{}, "pollCount": null, "inputData": {"n": "\xff"}', id="no_utf8_after_a_null"),
+        pytest.param(b'{"n": "\\ud800"}', id="half_a_surrogate_pair"),
+        pytest.param(b'{}, "reasonForIncompletion": "\\ud800"', id="the_same_outside"),
+        pytest.param(b'{"n": NaN}', id="nan"),
+    ],
+)
+def test_s17_a_task_that_is_odd_json_fails_and_costs_no_other(server, runner, lost, odd, batch_size):
+    def spoil(exchange):
+        answer = exchange.apply()
+        exchange.send(replace(answer, body=answer.content.replace(b'"ODD"', odd)))
+
+    server.fault("poll", spoil)
+    server.fault("update_v2", spoil)
+    ids = server.add_tasks("t", 1)
+    bad = server.add_task("t", inputData="ODD")
+    ids += server.add_tasks("t", 1)
+    runner.start_worker("t", lambda task: None, batch_size=batch_size)
+    eventually(lambda: server.accepted.keys() == {*ids, bad})
+    assert server.accepted == {**dict.fromkeys(ids, COMPLETED), bad: FAILED}
+    assert "the worker cannot read this task" in server.task(bad)["reasonForIncompletion"]
+    assert (server.repeated, lost) == ({}, [])

@@ -167,6 +167,14 @@ def test_s21_whatever_comes_with_a_good_task_that_one_runs(server, runner, extra
     assert extra == []
 
 
+def test_s21_a_server_that_repeats_what_is_no_task_is_not_hurried(server, runner, clock, caplog):
+    server.fault("poll", Status(200, [{}, 1, []]))
+    runner.start_worker("t", lambda task: None, poll_interval=0.01)
+    clock.run_until(lambda: len(clock.poll_waits()) >= 12)
+    assert clock.poll_waits()[11] > 20
+    assert set(caplog.messages) == {"skipped 3 polled tasks without usable ids"}
+
+
 def test_s22_a_task_that_is_twice_in_an_answer_runs_once(server, runner, gate, counted):
     """And it is not handed back either: it runs here, and would run a second time elsewhere."""
     server.fault("poll", Duplicate(), at=1)

@@ -294,22 +294,23 @@ def test_w19_a_coroutine_that_is_cancelled_by_another_before_it_began_is_handed_
     assert runner.wait_workers()
 
 
-def test_w19_a_child_that_comes_back_out_of_a_function_that_forked_sends_nothing_and_ends(server, programs):
+@pytest.mark.parametrize("spelling", ["def", "async def"])
+def test_w19_a_child_that_comes_back_out_of_a_function_that_forked_sends_nothing_and_ends(server, programs, spelling):
     server.add_tasks("t", 2)
     process = programs.start(
-        """
+        f"""
 import os, signal, sys, warnings
 from conductor import TaskRunner
 
 warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of every fork beside threads
 
-def worker(task):
+{spelling} worker(task):
     if task.task_id == "t1":
         child = os.fork()
         if child:
-            return {"status": os.waitpid(child, 0)[1]}
+            return {{"status": os.waitpid(child, 0)[1]}}
         signal.alarm(10)  # or it would outlive a test that fails
-    return {"process": os.getpid()}
+    return {{"process": os.getpid()}}
 
 with TaskRunner() as runner:
     runner.start_worker("t", worker)

@@ -152,6 +152,15 @@ def test_l13_in_real_time_a_task_of_more_than_its_lease_does_not_expire(server, 
     assert not server.expiries
 
 
+def test_l13_in_real_time_a_result_whose_updates_get_no_answer_keeps_its_lease(server, runner):
+    """Each of four dead connections is waited for, for longer and longer, while extensions would have arrived."""
+    updates = server.fault("any_update", HalfOpen(), first=4)
+    server.add_tasks("t", 3, responseTimeoutSeconds=3)
+    runner.start_worker("t", lambda task: updates.hits and None, lease_extension=True)
+    eventually(lambda: len(server.accepted) == 3, timeout=40)
+    assert (updates.hits, server.expiries) == (4, {})
+
+
 def test_l14_five_hundred_leases_are_extended_in_time_by_a_slow_server(server, api_client, clock, start):
     ends = []
     api_client.http_settings.read_timeout = 30.0

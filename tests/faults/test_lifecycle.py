@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conductor import ApiClient, HttpSettings, TaskRunner
+from conductor import ApiClient, ConfigurationError, HttpSettings, TaskRunner
 from support.raw_faults import conductor_error
 from support.raw_server import RawServer
 from support.spelling import either_spelling
@@ -191,6 +191,38 @@ def test_l23_a_hook_can_stop_the_runner(server, api_client):
     server.add_task("t")
     runner.start_worker("t", lambda task: None)
     assert runner.wait_workers(timeout=5)
+
+
+def test_l23_a_hook_that_waits_for_the_end_fails_instead(server, api_client, caplog):
+    def hook(result, error):
+        with runner:
+            pass
+
+    runner = TaskRunner(api_client, on_result_lost=hook)
+    server.fault("any_update", conductor_error(400, "no"), at=1)
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    assert runner.wait_workers(timeout=SOON)
+    assert server.accepted == {"t1": "FAILED_WITH_TERMINAL_ERROR"}
+    assert "ConductorError: a worker function, or on_result_lost, must not wait" in caplog.text
+
+
+def test_l24_a_hook_that_hangs_keeps_no_task_from_its_failure(server, api_client, gate):
+    server.fault("any_update", conductor_error(400, "no"), at=1)
+    server.add_task("t")
+    with TaskRunner(api_client, on_result_lost=lambda result, error: gate(result)) as runner:
+        runner.start_worker("t", lambda task: None)
+        assert gate.inside.get(timeout=SOON) == "t1"
+        assert server.accepted == {"t1": "FAILED_WITH_TERMINAL_ERROR"}
+        gate.opened.set()
+
+
+def test_l24_a_hook_that_nobody_would_await_is_refused(api_client):
+    async def hook(result, error):
+        pass
+
+    with pytest.raises(ConfigurationError, match="on_result_lost"):
+        TaskRunner(api_client, on_result_lost=hook)
 
 
 @pytest.mark.parametrize("error", [ValueError, SystemExit])

@@ -219,7 +219,6 @@ def test_l6_a_second_signal_hands_back_what_has_not_begun_and_names_what_runs(se
     server.add_tasks("t", 2)
     process = waits_for_signals(programs.start(ONE_AT_A_TIME, server.url))
     assert [process.stdout.readline() for _ in range(2)] == ["submitted\n"] * 2
-    time.sleep(0.1)  # until the runner has what submit returned
     process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "stopping\n"
     process.send_signal(signal.SIGTERM)
@@ -230,6 +229,30 @@ def test_l6_a_second_signal_hands_back_what_has_not_begun_and_names_what_runs(se
     assert "task_id='t2'" not in errors
     assert server.requeues == {"t2": 1}
     assert server.accepted == {}
+
+
+WAITS_TWICE = """
+import sys, time
+from conductor import TaskRunner
+
+runner = TaskRunner(shutdown_timeout=60)
+runner.start_worker("t", lambda task: time.sleep(60))
+while runner.get_batch_size_for_all():
+    runner.wait_workers(timeout=1)
+sys.stdout.write("waiting again\\n")
+sys.exit(not runner.wait_workers())
+"""
+
+
+def test_l6_a_second_signal_means_now_in_another_wait_than_the_first_too(server, programs):
+    server.add_task("t")
+    process = waits_for_signals(programs.start(WAITS_TWICE, server.url))
+    eventually(lambda: server.deliveries)
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == "waiting again\n"
+    waits_for_signals(process).send_signal(signal.SIGTERM)
+    _, errors = ended(process, code=1)
+    assert "left behind at the end of the drain (task_id='t1')" in errors
 
 
 def test_l6_a_second_signal_gives_up_the_results_that_the_server_does_not_take(server, programs):

@@ -206,6 +206,17 @@ def test_a_path_that_cannot_work_is_refused_with_its_name(tmp_path, place):
     assert repr(path) in str(caught.value)
 
 
+def test_the_file_is_for_this_user_alone(opened, path):
+    """Outputs stand in it."""
+    box = opened()
+    box.commit("t", a_result("t1"))
+    assert {file.name: oct(file.stat().st_mode & 0o777) for file in path.parent.glob(f"{path.name}*")} == {
+        path.name: "0o600",
+        f"{path.name}-wal": "0o600",
+        f"{path.name}-shm": "0o600",
+    }
+
+
 def test_a_relative_path_stays_where_it_was(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     box = Outbox("outbox.db", SERVER)

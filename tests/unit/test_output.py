@@ -2,7 +2,10 @@
 
 import datetime as dt
 import decimal
+import enum
 import math
+import pathlib
+import uuid
 
 import msgspec
 import pytest
@@ -136,6 +139,60 @@ def test_a_subclass_is_written_while_a_library_has_replaced_the_classes(monkeypa
 def test_a_datetime_that_is_none_is_refused():
     with pytest.raises(UnsendableOutput, match="when: NotATime has no JSON form"):
         output_data({"when": NotATime(1, 1, 1)})
+
+
+class Rating(enum.Enum):
+    GOOD = 1
+
+
+class Rate(enum.Enum):
+    NONE = math.nan
+    ANY = (0, math.inf)
+    SAME = [NONE]  # noqa: RUF012 - a member
+
+
+class Outer(enum.Enum):
+    NONE = Rate.NONE
+
+
+@pytest.mark.parametrize(
+    ("member", "path"), [(Rate.NONE, "rate"), (Rate.ANY, r"rate\[1\]"), (Rate.SAME, r"rate\[0\]"), (Outer.NONE, "rate")]
+)
+def test_a_member_of_an_enum_is_refused_for_what_its_value_holds(member, path):
+    with pytest.raises(UnsendableOutput, match=f"^{path}: NaN"):
+        output_data({"rate": member})
+
+
+def test_a_member_of_an_enum_is_no_level_of_nesting():
+    value = Rating.GOOD
+    for _ in range(900):
+        value = [value]
+    assert output_data([None, value])[1] == len('{"result":[null,1]}') + 2 * 900
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (1, "1"),
+        (0.5, "0.5"),
+        (b"a", "YQ=="),
+        (decimal.Decimal("1.50"), "1.50"),
+        (pathlib.PurePosixPath("/a"), "/a"),
+        (uuid.UUID(int=1), str(uuid.UUID(int=1))),
+        (dt.datetime(2026, 1, 2, tzinfo=dt.UTC), "2026-01-02T00:00:00Z"),
+        (dt.time(1, 2), "01:02:00"),
+        (dt.timedelta(days=1), "P1D"),
+        (Rating.GOOD, "1"),
+    ],
+)
+def test_what_becomes_text_or_a_number_may_be_a_key(key, text):
+    assert output_data({key: 0})[0] == {text: 0}
+
+
+@pytest.mark.parametrize("key", [None, True, (1, 2), frozenset(), Rate.ANY])
+def test_what_becomes_anything_else_may_not(key):
+    with pytest.raises(UnsendableOutput, match=f"a key of type {type(key).__name__} has no JSON form"):
+        output_data({key: 0})
 
 
 def test_a_model_of_the_first_pydantic_arrives_as_its_fields():

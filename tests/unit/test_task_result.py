@@ -129,6 +129,35 @@ def test_an_exception_whose_text_cannot_be_made_is_reported_all_the_same():
     assert sent(raised(Mute()))["reasonForIncompletion"] == "Mute: <its text could not be made>"
 
 
+def test_an_exception_whose_traceback_cannot_be_made_is_reported_all_the_same():
+    class Unreadable(NonRetryableError):
+        @property
+        def __traceback__(self):
+            raise SystemExit
+
+    result = sent(raised(SyntaxError("bad", ("file", "line", "column", 3))))  # as no compiler would make it
+    assert (result["status"], result["reasonForIncompletion"]) == ("FAILED", "SyntaxError: bad (file)")
+    assert result["logs"][0]["log"].startswith("its traceback could not be made: AttributeError: ")
+    result = sent(Outcome(error=Unreadable("no")))
+    assert result["status"] == "FAILED_WITH_TERMINAL_ERROR"
+    assert result["reasonForIncompletion"] == "Unreadable: no"
+    assert result["logs"][0]["log"] == "its traceback could not be made: SystemExit"
+
+
+def test_an_exception_with_a_text_of_its_own_kind_is_reported_all_the_same():
+    class Odd(str):
+        __slots__ = ()
+
+        def __bool__(self):
+            raise RuntimeError
+
+    class Speaking(Exception):
+        def __str__(self):
+            return Odd("text")
+
+    assert sent(raised(Speaking()))["reasonForIncompletion"] == "Speaking: <its text could not be made>"
+
+
 def test_text_that_is_not_unicode_is_sent_with_question_marks():
     result = sent(Outcome(error=ValueError("bad \ud800"), logs=[log_entry("t", "log \udfff")]))
     assert result["reasonForIncompletion"] == "ValueError: bad ?"
@@ -191,6 +220,32 @@ def test_a_circle_of_causes_ends():
     first, second = ValueError("a"), ValueError("b")
     first.__cause__, second.__cause__ = second, first
     assert sent(Outcome(error=first))["status"] == "FAILED"
+
+
+def test_a_non_retryable_error_counts_at_the_end_of_a_long_chain():
+    error = NonRetryableError("the first")
+    for number in range(3_000):
+        following = ValueError(number)
+        following.__cause__ = error
+        error = following
+    result = sent(Outcome(error=error))
+    assert result["status"] == "FAILED_WITH_TERMINAL_ERROR"
+    assert result["reasonForIncompletion"] == "ValueError: 2999"
+    assert result["logs"][0]["log"].endswith("ValueError: 2999\n")
+
+
+def compares_as_nothing(self, other):
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("compares", [lambda self, other: True, compares_as_nothing], ids=["equal", "not at all"])
+def test_a_non_retryable_error_counts_however_the_errors_on_the_way_to_it_compare(compares):
+    kind = type("Comparing", (Exception,), {"__eq__": compares, "__hash__": None})
+    outer, inner = kind("outer"), kind("inner")
+    outer.__cause__, inner.__cause__ = inner, NonRetryableError("no")
+    assert sent(Outcome(error=inner.__cause__))["status"] == "FAILED_WITH_TERMINAL_ERROR"
+    result = sent(Outcome(error=outer))
+    assert (result["status"], result["reasonForIncompletion"]) == ("FAILED_WITH_TERMINAL_ERROR", "Comparing: outer")
 
 
 def test_logs_of_the_context_come_before_the_results_and_the_traceback_last():

@@ -185,6 +185,90 @@ def test_on_result_lost_does_not_hold_up_the_end():
     eventually(lambda: ended)
 
 
+class DeafClient(FakeTaskClient):
+    """Gives no answer to updates until it is told to go on."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.may_go_on = threading.Semaphore(0), threading.Event()
+
+    def update(self, result, timeout):
+        self.asked.release()
+        self.may_go_on.wait(20)
+
+    update_and_poll = update
+
+
+def test_all_lost_results_are_named_before_on_result_lost_takes_its_time(caplog):
+    def hook(result, error):
+        told.append(result.task_id)
+        client.may_go_on.wait(20)
+
+    client, told = DeafClient(), []
+    ids = [client.add_task("t") for _ in range(10)]
+    runner = TaskRunner(client, shutdown_timeout=0, on_result_lost=hook)
+    runner.start_worker("t", lambda task: None, 10, poll_timeout=0.01)
+    for _ in ids:
+        assert client.asked.acquire(timeout=20)
+    runner.shutdown()
+    assert not runner.wait_workers()
+    eventually(lambda: all(f"task_id={task_id!r}" in caplog.text for task_id in ids))
+    assert len(told) == 1
+    client.may_go_on.set()
+    eventually(lambda: sorted(told) == sorted(ids))
+
+
+@pytest.mark.parametrize("damage", ["delete", "cut off", "replace"])
+def test_a_result_whose_outbox_is_gone_is_lost_and_not_said_to_stay(tmp_path, caplog, lost, damage):
+    client, path = DeafClient(), tmp_path / "outbox.db"
+    client.add_task("t")
+    runner = TaskRunner(client, shutdown_timeout=0, outbox=path, on_result_lost=lambda *told: lost.append(told))
+    runner.start_worker("t", lambda task: None, poll_timeout=0.01)
+    assert client.asked.acquire(timeout=20)
+    if damage != "cut off":
+        path.unlink()
+    if damage != "delete":
+        path.write_bytes(b"")
+    runner.shutdown()
+    assert not runner.wait_workers()
+    eventually(lambda: lost)
+    assert "stays in the outbox" not in caplog.text
+    client.may_go_on.set()
+
+
+def test_a_relative_outbox_stays_where_it_was_whatever_a_function_does(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    client = FakeTaskClient()
+    left_behind(tmp_path, client, "t1")
+    with TaskRunner(client, outbox="outbox.db") as runner:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        runner.start_worker("t", lambda task: None, poll_timeout=0.01)
+        assert [result.task_id for result in client.results(1)] == ["t1"]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_after_a_drain_that_was_given_up_the_next_start_sends_what_is_left(tmp_path):
+    client, path = DeafClient(), tmp_path / "outbox.db"
+    task_id = client.add_task("t")
+    runner = TaskRunner(client, shutdown_timeout=0, outbox=path)
+    runner.start_worker("t", lambda task: None, poll_timeout=0.01)
+    assert client.asked.acquire(timeout=20)
+    runner.shutdown()
+    assert not runner.wait_workers()
+    with contextlib.closing(Outbox(path, client.server)) as opened:
+        assert opened.next_left().result.task_id == task_id
+        client.may_go_on.set()
+        eventually(lambda: runner._workers["t", None].slots.ended)
+        eventually(lambda: opened.holds(TaskResult(task_id, "w")))
+    runner.start_worker("t", lambda task: None, poll_timeout=0.01)
+    eventually(lambda: has_ended("conductor-outbox"))
+    runner.shutdown()
+    assert runner.wait_workers()
+    with contextlib.closing(Outbox(path, client.server)) as opened:
+        assert opened.next_left() is None
+
+
 def test_an_outbox_that_can_no_longer_be_read_counts_as_work_left_behind(tmp_path):
     client = SlowClient()
     outbox = left_behind(tmp_path, client, "t1", "t2")
