@@ -115,7 +115,7 @@ class Timers:
         try:
             threading.Thread(target=self._run, args=(changed,), name=self._name, daemon=True).start()
         except RuntimeError:  # the system has no thread left: the next job tries again
-            logger.exception("what is due is late")
+            logger.exception("no thread for timers: extensions of leases and time limits are late")
         else:
             self._changed = changed
 

@@ -33,7 +33,7 @@ class Job:
         self.time_limit: object = None
         self.interrupt: Callable[[], object] = bool  # bool() is False: nothing is done
         self.cancel: Callable[[], bool] = bool
-        self._lock = threading.Lock()  # guards both
+        self._lock = threading.Lock()  # guards has_begun and is_claimed
         self.has_begun = False
         self.is_claimed = False
 

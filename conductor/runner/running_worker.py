@@ -45,6 +45,9 @@ class RunningWorker:
     ``def`` functions run on a thread a task, made on demand, or in the user's executor. ``async def`` functions run on
     the one loop, and nothing else does: their updates run on threads, so that a loop that a function blocks stops no
     other task's result.
+
+    A task that does not run is put back into its queue by _hand_back. _withdraw also forgets its job, _take_back also
+    gives back its slot, if it has not begun.
     """
 
     def __init__(self, worker: Worker, shared: Shared, pool: Pool | None) -> None:
@@ -123,7 +126,7 @@ class RunningWorker:
         job = self._admit(task, self.slots.closed.is_set() or not has_slot)
         return job is not None and self._start(job)
 
-    def _admit(self, task: Task, no_room: bool) -> Job | None:
+    def _admit(self, task: Task, refuse: bool) -> Job | None:
         """Register a delivered task; None: it is not for this worker to run, or not now."""
         if task.task_id in self._jobs:  # handed back, the copy would take the task elsewhere
             self._ignore(task)
@@ -132,8 +135,8 @@ class RunningWorker:
         if names and self.worker.task_name not in names:
             said = "%s: handed back a task of type %.300s (task_id=%r)"
             logger.error(said, self.worker.task_name, sorted(names), task.task_id)
-            no_room = True
-        if no_room:
+            refuse = True
+        if refuse:
             self._hand_back(task)
             return None
         job = Job(task, self._clock.now(), self.worker.lease_extension or self.worker.timeout is not None)

@@ -24,7 +24,8 @@ class Slots:
     """A worker's capacity. A slot is taken before a task is polled and given back when its result is out of hand.
 
     Thread-safe. ``on_end`` is called once, on whichever thread gets there: closed, and every slot given back.
-    ``on_wait`` is called with "paused" or "queue_full" when ``take`` has to wait.
+    ``on_wait`` is called with "paused" or "queue_full" when ``take`` has to wait. An errand is something under way with
+    the server, which may outlast its slot: the end waits for it.
     """
 
     def __init__(self, limit: int, on_wait: Callable[[str], None], on_end: Callable[[], None]) -> None:
@@ -75,7 +76,7 @@ class Slots:
             return taken
 
     def begin_errand(self) -> None:
-        """Something is under way with the server, in a slot or not: the worker does not end before ``end_errand``."""
+        """The worker does not end before ``end_errand``."""
         with self._changed:
             self._errands += 1
 

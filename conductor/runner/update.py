@@ -124,19 +124,19 @@ class UpdateV2:
             self._again_at = now + PROBE_V2_EVERY
             return True
 
-    def is_missing(self) -> bool:
+    def found_missing(self) -> bool:
         """Returns whether that is news."""
         with self._lock:
             is_news, self._missing = not self._missing, True
             self._again_at = self._clock.now() + PROBE_V2_EVERY
             return is_news
 
-    def failed(self) -> None:
+    def unanswered(self) -> None:
         """Each answer that is lost may hold a task: until it works again, plain updates and polls lose fewer."""
         with self._lock:
             self._again_at = self._clock.now() + self._backoff.next()
 
-    def is_there(self) -> None:
+    def answered(self) -> None:
         with self._lock:
             self._again_at, self._missing = None, False
             self._backoff.reset()
@@ -217,14 +217,14 @@ class Updater:
                 except ConductorError as error:
                     if not says_update_and_poll_is_missing(error):
                         if _is_transient(error):
-                            self.update_v2.failed()
+                            self.update_v2.unanswered()
                         else:  # the result is what it refused
-                            self.update_v2.is_there()
+                            self.update_v2.answered()
                         raise
-                    if self.update_v2.is_missing():
+                    if self.update_v2.found_missing():
                         logger.warning("the server has no update-v2, plain updates it is: %s", error)
                 else:
-                    self.update_v2.is_there()
+                    self.update_v2.answered()
                     return delivery
             self._timed(self.client.update, parcel)
             return NOTHING

@@ -237,7 +237,7 @@ def test_a_server_that_does_not_hold_polls_is_not_asked_in_a_busy_loop(stub, run
     stub.answers[POLL].extend([Answer(body=[])] * 100)
     runner.start_worker("t", lambda task: None)
     time.sleep(1.0)
-    assert len(stub.of(POLL)) <= 6
+    assert 1 < len(stub.of(POLL)) <= 6
 
 
 @pytest.mark.parametrize(
@@ -633,7 +633,7 @@ def test_a_server_that_repeats_a_running_task_is_not_asked_in_a_busy_loop(stub, 
     polls = len(stub.of(POLL))
     stub.answers[POLL].extend([again] * 100)
     time.sleep(1.0)
-    assert len(stub.of(POLL)) - polls <= 4
+    assert 1 <= len(stub.of(POLL)) - polls <= 4
 
 
 def test_a_domain_without_a_task_name_is_refused(runner):
