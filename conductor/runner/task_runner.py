@@ -159,7 +159,8 @@ class TaskRunner:
         self._tell_watchers()
 
     def _start(self, worker: Worker, pool: Pool | None) -> None:
-        self._alive_or_closed()  # what an earlier start has opened, if all its workers have ended
+        if self._leaks is None:  # an end that was told while functions hung: they may have ended since
+            self._alive_or_closed()
         previous = self._workers.get(worker.key)
         if previous is not None and not previous.is_stopping:
             raise ConfigurationError(

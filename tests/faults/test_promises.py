@@ -354,6 +354,19 @@ def test_one_result_that_the_server_never_takes_holds_up_no_other_in_the_outbox(
     assert kept(outbox) == killed[:1]
 
 
+def test_a_result_that_was_given_up_counts_until_somebody_has_been_told(server, api_client):
+    refused = server.fault("any_update", conductor_error(400, "no"))
+    server.add_task("t")
+    runner = TaskRunner(api_client, shutdown_timeout=5)
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: refused.hits == 2)  # the failure that took its place, too
+    runner.shutdown("t")
+    eventually(lambda: runner._workers["t", None].slots.ended)
+    runner.start_worker("u", lambda task: None)
+    runner.shutdown()
+    assert not runner.wait_workers()
+
+
 def test_a_result_that_was_given_up_does_not_count_once_workers_are_started_anew(server, api_client):
     refused = server.fault("any_update", Status(500))
     with TaskRunner(api_client, shutdown_timeout=1) as runner:
