@@ -8,11 +8,12 @@ import socket
 import ssl
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 import urllib3
 from urllib3.util.ssl_ import create_urllib3_context
@@ -31,7 +32,8 @@ def make_pool(settings: HttpSettings, context: ssl.SSLContext) -> urllib3.PoolMa
         pool = urllib3.PoolManager(**options)
     else:
         user, _, password = (urllib3.util.parse_url(settings.proxy_url).auth or "").partition(":")
-        headers = urllib3.make_headers(proxy_basic_auth=f"{unquote(user)}:{unquote(password)}") if user else None
+        auth = b64encode(b"%b:%b" % (unquote_to_bytes(user), unquote_to_bytes(password))).decode()
+        headers = {"proxy-authorization": f"Basic {auth}"} if user else None
         pool = urllib3.ProxyManager(settings.proxy_url, proxy_headers=headers, proxy_ssl_context=context, **options)
     pool.pool_classes_by_scheme = {"http": _HTTPConnectionPool, "https": _HTTPSConnectionPool}
     return pool

@@ -6,7 +6,8 @@ a call needs a token   what happens
 one is cached          it is used, however old: only the server knows when it ends
 none is cached         one thread fetches it, the others wait for that answer
 it was refused (401)   the same, unless another thread has fetched a newer one meanwhile
-a renewed one too      the next is fetched after a back-off step: until then such a refusal is the caller's
+a renewed one too      the next is fetched after a back-off step: until then such a refusal is the caller's;
+                       and ten are fetched in ten seconds at most, for a server may take and refuse it in turn
 the fetch failed       every waiting caller gets that error; the next fetch waits for a back-off step,
                        and calls before that get the same error without one
 the key was refused    the same; the log says so once, and again only after a success in between
@@ -15,9 +16,11 @@ the key was refused    the same; the log says so once, and again only after a su
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from copy import copy
@@ -27,6 +30,9 @@ from conductor._log import logger_of
 from conductor.errors import ApiError, AuthenticationError, ConductorError, DecodeError, TransportError
 
 logger = logger_of(__name__)
+
+MOST_RENEWALS, RENEWALS_WITHIN = 10, 10.0
+"""So many in so many seconds, however soon tokens end."""
 
 _HEADER_TOKEN = re.compile(r"[\x21-\x7e]+")
 
@@ -48,6 +54,7 @@ class TokenCache:
         self._unproven: str | None = None  # a renewed token, until a call with it has succeeded
         self._next_renewal = 0.0  # while there is one
         self._renewals = Backoff(factor=2.0)
+        self._renewed_at = deque([-math.inf] * MOST_RENEWALS, MOST_RENEWALS)
         self._refused = False  # the key; and the log has said so
         self._backoff = Backoff(factor=2.0)
 
@@ -72,7 +79,9 @@ class TokenCache:
         Blocks while one is fetched; raises what the fetch raised.
         """
         with self._lock:
-            if refused == self._unproven and self._clock() < self._next_renewal:
+            now = self._clock()
+            too_many = refused == self._token and now - self._renewed_at[0] < RENEWALS_WITHIN
+            if too_many or (refused == self._unproven and now < self._next_renewal):
                 return None
         return self._fetched(refused)
 
@@ -113,6 +122,7 @@ class TokenCache:
                 self._refused = False
                 if self._token is not None:
                     self._unproven = token
+                    self._renewed_at.append(self._clock())
                     self._next_renewal = self._clock() + self._renewals.next()
                 self._token = token
                 self._backoff.reset()

@@ -51,6 +51,23 @@ LONGEST_ID = 256
 """Characters; what is longer is no id, and would end up in every log line."""
 LONGEST_MESSAGE = 200  # characters of a server's message that an error shows
 SHORTEST_SECRET = 8  # characters of a header's word; what is shorter may be any word
+LONGEST_READ = 10_000  # characters of it in which secrets are looked for
+MOST_FINDINGS = 100  # of a validation
+# Words by which errors are told apart; none of them is a secret.
+_TELLING = {
+    "error",
+    "found",
+    "json",
+    "method",
+    "not",
+    "parse",
+    "post",
+    "request",
+    "such",
+    "supported",
+    "task",
+    "workflow",
+}
 SHORT_TIMEOUT = 10.0
 """Seconds, at most, for the answer to a small request, whatever the read timeout."""
 
@@ -182,13 +199,14 @@ class ApiClient(Unpicklable):
         for value in self.http_settings.headers.values():
             parts = (value, *(word for word in value.split() if not word.isalpha()))
             words.update(part for part in parts if len(part) >= SHORTEST_SECRET)
+        words = {word for word in words if word.lower() not in _TELLING}
         forms = {form for word in words for form in (word, _in_json(word), quote(word, safe=""))} - {""}
         # The longest first, since one may hold another; what is short may also be a part of any word.
         found = sorted(map(re.escape, forms), key=len, reverse=True)
         secrets = "|".join(each if len(each) >= SHORTEST_SECRET else rf"(?<!\w){each}(?!\w)" for each in found)
 
         def shown(text: str) -> str:
-            text = re.sub(secrets, "***", text) if secrets else text
+            text = re.sub(secrets, "***", text[:LONGEST_READ]) if secrets else text
             return "".join(each if each.isprintable() else " " for each in text[:LONGEST_MESSAGE])
 
         return shown
@@ -245,7 +263,7 @@ def _api_error(error: errors.UnexpectedStatus, shown: Callable[[str], str]) -> A
         body = msgspec.json.decode(error.content, type=_ErrorBody)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         body = _ErrorBody()
-    found = body.validation_errors or ()
+    found = (body.validation_errors or [])[:MOST_FINDINGS]
     return api_error_class(error.status)(
         error.status,
         error.method,

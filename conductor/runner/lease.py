@@ -101,11 +101,8 @@ class Lease:
 
     def _extend_if_due(self) -> None:
         if not self._ended and self._due <= self._clock.now():
-            wait = self._seconds * REPEATED
-            try:
-                wait = self._send()
-            finally:
-                self._due = self._clock.now() + wait
+            wait = self._send()
+            self._due = self._clock.now() + wait
 
     def _send(self) -> float:
         """Returns the seconds until the next."""
@@ -114,6 +111,9 @@ class Lease:
             self._extend(self._task, max(SHORTEST_ANSWER, self._seconds * ANSWERED_WITHIN))
         except ConductorError as error:
             self._failed(error)
+            return self._seconds * REPEATED
+        except Exception:
+            logger.exception("a bug kept a lease from being extended (task_id=%r)", self._task.task_id)
             return self._seconds * REPEATED
         _recording.count("lease_extensions", self._task.task_def_name or "")
         self._failing = False

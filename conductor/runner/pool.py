@@ -30,6 +30,7 @@ logger = logger_of(__name__)
 
 Done = Callable[[Finished | None], None]
 
+_NOT_BEGUN = object()
 _tasks = msgspec.json.Decoder(Task)
 _results = msgspec.json.Decoder(Finished)
 
@@ -158,8 +159,8 @@ class Pool:
             logger.error(said, self._task_name, running)
         return killed
 
-    def _run_here(self, task: Task, stopping: Flag, lost: Flag, begin: Callable[[], bool]) -> Finished | None:
-        return finish(task, execute(self._execute, task, stopping, lost), self._worker_id) if begin() else None
+    def _run_here(self, task: Task, stopping: Flag, lost: Flag, begin: Callable[[], bool]) -> Finished | object:
+        return finish(task, execute(self._execute, task, stopping, lost), self._worker_id) if begin() else _NOT_BEGUN
 
     def _check(self, executor: Executor) -> None:
         """ConfigurationError: it can run nothing, or no process finds the function. Blocks until one has looked."""
@@ -250,9 +251,11 @@ class Pool:
             return finish(task, Outcome(error=error), self._worker_id)
 
 
-def _received(value: Finished | bytes | None) -> Finished | None:
+def _received(value: object) -> Finished | None:
+    if isinstance(value, Finished) or value is _NOT_BEGUN:
+        return value if isinstance(value, Finished) else None
     if not isinstance(value, bytes):
-        return value
+        raise TypeError(f"the executor gave {type(value).__name__} for what the function came to")
     finished = _results.decode(value)
     finished.result.callback_after_seconds = whole_seconds(finished.result.callback_after_seconds)  # reads as float
     return finished

@@ -333,6 +333,7 @@ class TaskRunner:
         return alive
 
     def _abandon(self, workers: list[RunningWorker]) -> bool:
+        self._signals = 0  # the next one is for workers that are started now
         until = time.monotonic() + LAST_ANSWERS_WITHIN
         abandoned_now = [running for running in workers if running.abandon()]
         if self._redelivery is not None:

@@ -65,7 +65,7 @@ PROBE_V2_EVERY = 5 * 60.0
 LONGEST_WAIT_IN_DRAIN = 5.0
 """Seconds, whatever Retry-After says: the server may be back for the last of the drain."""
 
-FINAL = (400, 413, 422)
+FINAL = (400, 409, 413, 422)
 """Statuses that are about the result itself, whoever says so."""
 
 NOTHING = Delivery([], [])
@@ -85,7 +85,8 @@ class Parcel:
     with each pause, up to most_patience, for it may be the server that is slow. may_poll: asked before the first
     attempt: may its answer bring the next task? A repeat never asks, for each lost answer could hold one. attempt:
     entered around each. poll_count: of the task as it was delivered; IN_PROGRESS needs it. produced: by a worker
-    function, so that it is replaced when it is refused, and named when it is lost. stored: it is in the outbox.
+    function, so that it is replaced when it is refused, and named when it is lost. stored: it is in the outbox. tell:
+    what on_result_lost is still to be told, of the result that this one replaces.
     """
 
     result: TaskResult
@@ -97,6 +98,7 @@ class Parcel:
     attempt: Callable[[], AbstractContextManager[None]] = nullcontext
     produced: bool = True
     stored: bool = False
+    tell: Callable[[], object] = bool
     last_error: ConductorError | None = None
     in_drain: bool = False
 
@@ -203,8 +205,10 @@ class Updater:
             else:
                 if parcel.last_error is not None or self._in_hand == {parcel}:
                     self._trouble.over()
-                if self._take(parcel) and parcel.stored and self.outbox is not None:
-                    self.outbox.delete(parcel.result)
+                if self._take(parcel):
+                    if parcel.stored and self.outbox is not None:
+                        self.outbox.delete(parcel.result)
+                    parcel.tell()
                 return delivery
 
     def _attempt(self, parcel: Parcel) -> Delivery:
@@ -293,11 +297,9 @@ class Updater:
             TaskResultStatus.FAILED_WITH_TERMINAL_ERROR,
         )
         replacement.worker_id = parcel.result.worker_id
-        # It brings no next task, which would have to wait for on_result_lost.
-        no_poll = replace(parcel, result=replacement, produced=False, stored=False, last_error=None, may_poll=bool)
-        self.send(no_poll)
-        tell()
-        return NOTHING
+        parcel = replace(parcel, result=replacement, produced=False, stored=False, last_error=None, tell=tell)
+        parcel.may_poll = bool  # for a next task would have to wait for on_result_lost
+        return self.send(parcel)
 
     def _given_up(self, parcel: Parcel) -> Callable[[], object]:
         self.left_behind.set()
@@ -306,6 +308,7 @@ class Updater:
             return self._lose(parcel, "given up", error)
         if self._take(parcel):
             self._log(logging.WARNING, parcel.result, "stays in the outbox", error)
+            return parcel.tell
         return bool
 
     def _lose(self, parcel: Parcel, how: str, error: ConductorError) -> Callable[[], object]:
@@ -314,7 +317,7 @@ class Updater:
             return bool
         self._log(logging.WARNING if how == "discarded" else logging.ERROR, parcel.result, f"was {how}", error)
         if not parcel.produced:
-            return bool
+            return parcel.tell
         _recording.count("results_lost", self.task_name, how)
         return partial(self._tell, parcel.result, error)
 

@@ -263,6 +263,14 @@ def test_s11_a_conflict_discards_the_result_aloud(server, runner, caplog, lost):
     assert said.levelno == logging.WARNING
 
 
+def test_s11_a_conflict_in_other_words_than_conductors_does_so_too(server, runner, lost):
+    server.fault("any_update", Html(409), at=1)
+    server.add_tasks("t", 2)
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: server.accepted == {"t2": COMPLETED})
+    assert [type(error) for _, error in lost] == [ConflictError]
+
+
 def test_s12_a_result_that_is_too_large_is_replaced_by_a_failure_that_names_its_size(server, runner, lost):
     output = {"text": "x" * 100_000}
     reason = check_replaced(server, runner, lost, Html(413), 413, output)

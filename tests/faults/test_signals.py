@@ -231,6 +231,27 @@ def test_l6_a_second_signal_hands_back_what_has_not_begun_and_names_what_runs(se
     assert server.accepted == {}
 
 
+STARTS_AGAIN = """
+import sys, time
+from conductor import TaskRunner
+
+runner = TaskRunner(shutdown_timeout=0.1)
+runner.start_worker("t", lambda task: time.sleep(60))
+runner.wait_workers()
+runner.start_worker("u", lambda task: None)
+runner.wait_workers(timeout=0.2)
+sys.stdout.write(f"{len(runner.get_batch_size_for_all())} at work\\n")
+"""
+
+
+def test_l6_a_signal_whose_drain_is_over_does_not_end_what_is_started_after_it(server, programs):
+    server.add_task("t")
+    process = waits_for_signals(programs.start(STARTS_AGAIN, server.url))
+    eventually(lambda: server.deliveries)
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] == "1 at work\n"
+
+
 WAITS_TWICE = """
 import sys, time
 from conductor import TaskRunner

@@ -304,7 +304,13 @@ def address(stub):
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"), [("user:pass", b"user:pass"), ("us%20er:p%40ss:%25", b"us er:p@ss:%"), ("user", b"user:")]
+    ("given", "sent"),
+    [
+        ("user:pass", b"user:pass"),
+        ("us%20er:p%40ss:%25", b"us er:p@ss:%"),
+        ("user", b"user:"),
+        ("user:p%E9ss", b"user:p\xe9ss"),
+    ],
 )
 def test_n20_a_proxy_carries_the_calls_with_its_own_credentials(stub, given, sent):
     stub.answers[GET_TASK].append(TASK)

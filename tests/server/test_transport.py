@@ -31,7 +31,7 @@ from conductor import (
     WorkflowExecutor,
 )
 from conductor.task_client import HttpTaskClient
-from support.stub import POLL, TOKEN, UPDATE, Answer, error
+from support.stub import POLL, TOKEN, UPDATE, UPDATE_V2, Answer, error
 from support.waiting import eventually
 
 KEY = AuthenticationSettings("the-key", "the-secret")
@@ -235,6 +235,24 @@ def test_an_ordinary_word_of_a_header_is_no_secret(stub):
     with ApiClient(http_settings=settings) as client, pytest.raises(NotFoundError) as caught:
         TaskExecutor(client).get_task("t")
     assert caught.value.message == "No such workflow found by id: w"
+
+
+def test_a_word_that_tells_what_an_error_is_stays_even_where_it_is_a_headers_whole_value(stub):
+    stub.answers[UPDATE_V2].append(error(404, "No such workflow found by id: w"))
+    stub.add_task("t")
+    settings, lost = HttpSettings(stub.url, headers={"X-Source": "workflow"}), []
+    client = ApiClient(http_settings=settings)
+    with client, TaskRunner(client, on_result_lost=lambda result, error: lost.append(str(error))) as runner:
+        runner.start_worker("t", lambda task: None)
+        assert "No such workflow found" in eventually(lambda: lost)[0]
+
+
+def test_of_a_long_list_of_what_a_validation_found_the_beginning_is_kept(stub, api_client):
+    found = [{"path": "p", "message": "m"}] * 100_000
+    stub.answers[GET_TASK].append(Answer(400, {"message": "Validation failed", "validationErrors": found}))
+    with pytest.raises(ApiError) as caught:
+        TaskExecutor(api_client).get_task("t")
+    assert len(caught.value.validation_errors) == 100
 
 
 def test_the_host_of_a_redirect_is_shown_without_a_password(stub, api_client):

@@ -202,6 +202,16 @@ def test_a_renewed_token_that_was_accepted_is_replaced_at_once_when_it_has_ended
         cache.accepted(token)
 
 
+def test_where_some_calls_refuse_what_others_accept_renewals_have_a_pace_too(cache, server, clock):
+    for tenth in range(600):
+        clock.now = tenth / 10
+        for _ in range(10):
+            token = cache.token()
+            cache.accepted(token)
+            cache.renew(refused=token)
+    assert server.calls <= 71  # ten in ten seconds, and the first one
+
+
 def test_where_every_token_is_refused_the_next_is_fetched_at_back_off_steps(cache, server, clock):
     cache.token()
     for tenth in range(600):

@@ -32,7 +32,7 @@ def test_a_function_fits_on_a_screen(file):
 def test_the_worker_side_stays_thin():
     """Lines of code: docstrings, comments and blank lines explain them, and do not count."""
     worker_side = [file for file in FILES if "testing" not in file.relative_to(PACKAGE).parts]
-    assert sum(lines_of_code(file.read_text()) for file in worker_side) <= 3_760
+    assert sum(lines_of_code(file.read_text()) for file in worker_side) <= 3_800
 
 
 def lines_of_code(text):

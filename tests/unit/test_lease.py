@@ -194,6 +194,26 @@ def test_another_404_is_a_failure_like_any_other(error):
     assert not held.lost
 
 
+def test_a_bug_in_an_extension_ends_neither_the_extensions_nor_an_update(caplog):
+    held = Held(30, [(ValueError("a bug"), 0.0)] * 2)
+    held.run(1)
+    assert len(held.accepted) >= 1
+    held.answers = [(ValueError("a bug"), 0.0)]
+    fail_an_update(held, 1)
+    with held.lease.update():
+        pass
+    assert held.answers == []
+    assert caplog.text.count("a bug kept a lease from being extended (task_id='t1')") == 3
+
+
+def test_what_came_due_during_a_failed_update_is_sent_before_the_next():
+    held = Held(30)
+    fail_an_update(held, 1)
+    assert held.sent == []
+    with held.lease.update():
+        assert len(held.accepted) == 1
+
+
 def test_an_ended_lease_is_not_extended():
     held = Held(10)
     held.run(1)

@@ -217,6 +217,17 @@ def test_the_file_is_for_this_user_alone(opened, path):
     }
 
 
+def test_another_one_of_the_same_process_takes_no_lock_from_the_first(opened, path):
+    """Else a look from outside, the last one as far as it knows, would delete what the first writes to."""
+    first = opened()
+    first.commit("t", a_result("t1"))
+    opened()
+    look = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('SELECT * FROM results'); db.close()"
+    subprocess.run([sys.executable, "-c", look, path], check=True)
+    assert first.commit("t", a_result("t2"))
+    assert first.holds(a_result("t2"))
+
+
 def test_a_relative_path_stays_where_it_was(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     box = Outbox("outbox.db", SERVER)

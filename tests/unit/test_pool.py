@@ -71,6 +71,18 @@ def sent(finished):
     return finished.result.status, finished.result.reason_for_incompletion
 
 
+def test_an_executor_that_keeps_what_came_out_to_itself_fails_the_task():
+    class Silent(Executor):
+        def submit(self, fn, /, *args, **kwargs):
+            fn(*args, **kwargs)
+            future = Future()
+            future.set_result(None)
+            return future
+
+    status, reason = sent(run(Pool("t", lambda task: None, Silent(), "w")))
+    assert (status, reason.split(":")[0]) == (TaskResultStatus.FAILED, "TypeError")
+
+
 def test_what_is_no_executor_and_makes_none_is_refused():
     for executor, said in (
         ("threads", "'threads' raised TypeError: 'str' object is not callable"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conductor import ConductorError, ServerError, TaskResult, TaskResultStatus, TaskRunner, TransportError
+from conductor import ApiError, ConductorError, ServerError, TaskResult, TaskResultStatus, TaskRunner, TransportError
 from conductor.runner.outbox import Outbox
 from conductor.testing import FakeClock, FakeTaskClient
 from support.waiting import eventually
@@ -218,6 +218,28 @@ def test_all_lost_results_are_named_before_on_result_lost_takes_its_time(caplog)
     eventually(lambda: sorted(told) == sorted(ids))
 
 
+def test_a_refused_result_is_told_though_the_failure_in_its_place_gets_no_answer(lost):
+    class Refuses(DeafClient):
+        def update(self, result, timeout):
+            if result.status == TaskResultStatus.COMPLETED:
+                raise ApiError(400, "POST", "/tasks", "no")
+            super().update(result, timeout)
+
+        update_and_poll = update
+
+    client = Refuses()
+    task_id = client.add_task("t")
+    runner = TaskRunner(client, shutdown_timeout=0, on_result_lost=lambda result, error: lost.append(result))
+    runner.start_worker("t", lambda task: None, poll_timeout=0.01)
+    assert client.asked.acquire(timeout=20)
+    runner.shutdown()
+    assert not runner.wait_workers()
+    eventually(lambda: [(result.task_id, result.status) for result in lost] == [(task_id, "COMPLETED")])
+    client.may_go_on.set()
+    eventually(lambda: runner._workers["t", None].slots.ended)
+    assert len(lost) == 1
+
+
 @pytest.mark.parametrize("damage", ["delete", "cut off", "replace"])
 def test_a_result_whose_outbox_is_gone_is_lost_and_not_said_to_stay(tmp_path, caplog, lost, damage):
     client, path = DeafClient(), tmp_path / "outbox.db"
@@ -248,7 +270,7 @@ def test_a_relative_outbox_stays_where_it_was_whatever_a_function_does(tmp_path,
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_after_a_drain_that_was_given_up_the_next_start_sends_what_is_left(tmp_path):
+def test_after_a_drain_that_was_given_up_the_next_start_sends_what_is_left(tmp_path, caplog):
     client, path = DeafClient(), tmp_path / "outbox.db"
     task_id = client.add_task("t")
     runner = TaskRunner(client, shutdown_timeout=0, outbox=path)
@@ -256,6 +278,7 @@ def test_after_a_drain_that_was_given_up_the_next_start_sends_what_is_left(tmp_p
     assert client.asked.acquire(timeout=20)
     runner.shutdown()
     assert not runner.wait_workers()
+    eventually(lambda: "stays in the outbox" in caplog.text)
     with contextlib.closing(Outbox(path, client.server)) as opened:
         assert opened.next_left().result.task_id == task_id
         client.may_go_on.set()
