@@ -54,8 +54,9 @@ class Lease:
         self._extend = extend
         self._timers = timers
         self._clock = clock
-        self._sending = threading.Lock()  # held while an update or an extension is under way; guards the next three
+        self._sending = threading.Lock()  # held while an update or an extension is under way; guards the next four
         self._failing = False
+        self._is_repeated = False
         self._due = received + self._seconds * random.uniform(EARLIEST, LATEST)  # noqa: S311 - spreads load
         self.renewed_at = received
         """When the lease began, as far as is known here: on the runner's clock."""
@@ -68,10 +69,13 @@ class Lease:
     def update(self) -> Iterator[None]:
         """Around an attempt to send the task's result: no extension is under way meanwhile, nor sent after a success.
 
-        (One that the server works on together with the result could write the task's old state back.) One that has
-        become due during the last attempt, which may have got no answer for long, is sent before.
+        (One that the server works on together with the result could write the task's old state back.) One is sent
+        before if it is due, and before each attempt but the first, which may all get no answer for long.
         """
         with self._sending:
+            if self._is_repeated and self.renewed_at < self._clock.now() - self._seconds * REPEATED:
+                self._due = self._clock.now()
+            self._is_repeated = True
             self._extend_if_due()
             yield
             self._end()

@@ -319,7 +319,7 @@ class RunningWorker:
             keep_until=lambda: job.leased_at + max(lease, KEEP_AT_LEAST),
             # A connection that is dead must not hold up the result, and the extensions of its lease, until that ends.
             patience=max(LEAST_PATIENCE, lease / 3) + upload if lease else math.inf,
-            most_patience=max(LEAST_PATIENCE, lease * 3 / 4) + upload if job.lease else math.inf,
+            most_patience=max(LEAST_PATIENCE, lease * 2 / 3) + upload if job.lease else math.inf,
             poll_count=job.task.poll_count or 0,
             may_poll=self.slots.may_continue,
             attempt=job.sending,

@@ -155,8 +155,8 @@ def test_l13_in_real_time_a_task_of_more_than_its_lease_does_not_expire(server, 
 def test_l13_in_real_time_a_result_whose_updates_get_no_answer_keeps_its_lease(server, runner):
     """Each of four dead connections is waited for, for longer and longer, while extensions would have arrived."""
     updates = server.fault("any_update", HalfOpen(), first=4)
-    server.add_tasks("t", 3, responseTimeoutSeconds=3)
-    runner.start_worker("t", lambda task: updates.hits and None, lease_extension=True)
+    server.add_tasks("t", 3, responseTimeoutSeconds=6)
+    runner.start_worker("t", lambda task: None, lease_extension=True)
     eventually(lambda: len(server.accepted) == 3, timeout=40)
     assert (updates.hits, server.expiries) == (4, {})
 
