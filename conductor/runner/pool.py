@@ -252,8 +252,10 @@ class Pool:
 
 
 def _received(value: object) -> Finished | None:
-    if isinstance(value, Finished) or value is _NOT_BEGUN:
-        return value if isinstance(value, Finished) else None
+    if value is _NOT_BEGUN:
+        return None
+    if isinstance(value, Finished):
+        return value
     if not isinstance(value, bytes):
         raise TypeError(f"the executor gave {type(value).__name__} for what the function came to")
     finished = _results.decode(value)
