@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
@@ -27,6 +27,7 @@ from conductor_client.types import Decoder, parts
 
 from conductor import _http, _recording
 from conductor._log import logger_of
+from conductor._redaction import shown_without
 from conductor.auth import TokenCache
 from conductor.errors import (
     ApiError,
@@ -49,25 +50,7 @@ T = TypeVar("T")
 
 LONGEST_ID = 256
 """Characters; what is longer is no id, and would end up in every log line."""
-LONGEST_MESSAGE = 200  # characters of a server's message that an error shows
-SHORTEST_SECRET = 8  # characters of a header's word; what is shorter may be any word
-LONGEST_READ = 10_000  # characters of it in which secrets are looked for
 MOST_FINDINGS = 100  # of a validation
-# Words by which errors are told apart; none of them is a secret.
-_TELLING = {
-    "error",
-    "found",
-    "json",
-    "method",
-    "not",
-    "parse",
-    "post",
-    "request",
-    "such",
-    "supported",
-    "task",
-    "workflow",
-}
 SHORT_TIMEOUT = 10.0
 """Seconds, at most, for the answer to a small request, whatever the read timeout."""
 
@@ -194,22 +177,7 @@ class ApiClient(Unpicklable):
         return answer
 
     def _shown(self, token: str | None) -> Callable[[str], str]:
-        """What an error may show of a text that comes from outside: 200 characters, and no secret that it repeats."""
-        words = {self._key.key_id, self._key.key_secret, token or ""}
-        for value in self.http_settings.headers.values():
-            parts = (value, *(word for word in value.split() if not word.isalpha()))
-            words.update(part for part in parts if len(part) >= SHORTEST_SECRET)
-        words = {word for word in words if word.lower() not in _TELLING}
-        forms = {form for word in words for form in (word, _in_json(word), quote(word, safe=""))} - {""}
-        # The longest first, since one may hold another; what is short may also be a part of any word.
-        found = sorted(map(re.escape, forms), key=len, reverse=True)
-        secrets = "|".join(each if len(each) >= SHORTEST_SECRET else rf"(?<!\w){each}(?!\w)" for each in found)
-
-        def shown(text: str) -> str:
-            text = re.sub(secrets, "***", text[:LONGEST_READ]) if secrets else text
-            return "".join(each if each.isprintable() else " " for each in text[:LONGEST_MESSAGE])
-
-        return shown
+        return shown_without((self._key.key_id, self._key.key_secret, token or ""), self.http_settings.headers.values())
 
     def _fetch_token(self) -> str:
         request = GenerateTokenRequest(key_id=self._key.key_id, key_secret=self._key.key_secret)
@@ -252,10 +220,6 @@ class _ErrorBody(msgspec.Struct, rename="camel"):
         """The message, and what a failed validation found."""
         found = "; ".join(f"{each.get('path')}: {each.get('message')}" for each in self.validation_errors or ())
         return " ".join(filter(None, (self.message or self.error, found))) or None
-
-
-def _in_json(text: str) -> str:
-    return msgspec.json.encode(text).decode()[1:-1]
 
 
 def _api_error(error: errors.UnexpectedStatus, shown: Callable[[str], str]) -> ApiError:

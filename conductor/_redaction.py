@@ -1,0 +1,39 @@
+"""What an error may show of a text that comes from outside, which may repeat what it was sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from urllib.parse import quote
+
+import msgspec
+
+LONGEST_MESSAGE = 200  # characters of a text that are shown
+LONGEST_READ = 10_000  # characters of it in which secrets are looked for
+SHORTEST_SECRET = 8  # characters of a header's word; what is shorter may be any word
+
+# Words by which errors are told apart; none of them is a secret.
+_TELLING = re.compile("error|found|json|method|not|parse|post|request|such|supported|task|workflow", re.IGNORECASE)
+
+
+def shown_without(secrets: Iterable[str], header_values: Iterable[str]) -> Callable[[str], str]:
+    """A function: the beginning of a text as one line, without the secrets, also as JSON or a URL would write them."""
+    words = set(secrets)
+    for value in header_values:
+        parts = (value, *(word for word in value.split() if not word.isalpha()))
+        words.update(part for part in parts if len(part) >= SHORTEST_SECRET)
+    words = {word for word in words if not _TELLING.fullmatch(word)}
+    forms = {form for word in words for form in (word, _in_json(word), quote(word, safe=""))} - {""}
+    # The longest first, since one may hold another; what is short may also be a part of any word.
+    found = sorted(map(re.escape, forms), key=len, reverse=True)
+    pattern = "|".join(each if len(each) >= SHORTEST_SECRET else rf"(?<!\w){each}(?!\w)" for each in found)
+
+    def shown(text: str) -> str:
+        text = re.sub(pattern, "***", text[:LONGEST_READ]) if pattern else text
+        return "".join(each if each.isprintable() else " " for each in text[:LONGEST_MESSAGE])
+
+    return shown
+
+
+def _in_json(text: str) -> str:
+    return msgspec.json.encode(text).decode()[1:-1]
