@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from conductor._version import __version__ as __version__
 from conductor.errors import (
     ApiError as ApiError,
     AuthenticationError as AuthenticationError,
