@@ -5,61 +5,90 @@ from typing import TYPE_CHECKING, Any
 
 from conductor._version import __version__ as __version__
 from conductor.errors import (
-    ApiError as ApiError,
-    AuthenticationError as AuthenticationError,
-    ConductorError as ConductorError,
-    ConfigurationError as ConfigurationError,
-    ConflictError as ConflictError,
-    DecodeError as DecodeError,
-    NonRetryableError as NonRetryableError,
-    NotFoundError as NotFoundError,
-    RateLimitedError as RateLimitedError,
-    ServerError as ServerError,
-    TransportError as TransportError,
+    ApiError,
+    AuthenticationError,
+    ConductorError,
+    ConfigurationError,
+    ConflictError,
+    DecodeError,
+    NonRetryableError,
+    NotFoundError,
+    RateLimitedError,
+    ServerError,
+    TransportError,
 )
-from conductor.executor import TaskExecutor as TaskExecutor
+from conductor.executor import TaskExecutor
 from conductor.models import (
-    ExternalStorageLocation as ExternalStorageLocation,
-    PollData as PollData,
-    SearchResult as SearchResult,
-    Task as Task,
-    TaskDef as TaskDef,
-    TaskDefRetryLogic as TaskDefRetryLogic,
-    TaskDefTimeoutPolicy as TaskDefTimeoutPolicy,
-    TaskExecLog as TaskExecLog,
-    TaskResultStatus as TaskResultStatus,
-    TaskStatus as TaskStatus,
-    Workflow as Workflow,
-    WorkflowDef as WorkflowDef,
-    WorkflowStatus as WorkflowStatus,
-    WorkflowTask as WorkflowTask,
+    ExternalStorageLocation,
+    PollData,
+    SearchResult,
+    Task,
+    TaskDef,
+    TaskDefRetryLogic,
+    TaskDefTimeoutPolicy,
+    TaskExecLog,
+    TaskResultStatus,
+    TaskStatus,
+    Workflow,
+    WorkflowDef,
+    WorkflowStatus,
+    WorkflowTask,
 )
-from conductor.runner.execute import TaskContext as TaskContext, task_context as task_context
-from conductor.runner.task_runner import TaskRunner as TaskRunner
-from conductor.settings import (
-    AuthenticationSettings as AuthenticationSettings,
-    HttpSettings as HttpSettings,
-    MetricsSettings as MetricsSettings,
-)
-from conductor.task_result import TaskResult as TaskResult
-from conductor.transport import ApiClient as ApiClient
-from conductor.workflow_executor import WorkflowExecutor as WorkflowExecutor
+from conductor.runner.execute import TaskContext, task_context
+from conductor.runner.task_runner import TaskRunner
+from conductor.settings import AuthenticationSettings, HttpSettings, MetricsSettings
+from conductor.task_result import TaskResult
+from conductor.transport import ApiClient
+from conductor.workflow_executor import WorkflowExecutor
 
 if TYPE_CHECKING:
-    from conductor.metrics import (
-        MetricsCollector as MetricsCollector,
-        MetricsServer as MetricsServer,
-        provide_metrics as provide_metrics,
-    )
-    from conductor.runner.process_pool import process_pool as process_pool
+    from conductor.metrics import MetricsCollector, MetricsServer, provide_metrics
+    from conductor.runner.process_pool import process_pool
 
 _METRICS = ("MetricsCollector", "MetricsServer", "provide_metrics")
 _LATER = dict.fromkeys(_METRICS, "conductor.metrics") | {"process_pool": "conductor.runner.process_pool"}
-_OURS = ("conductor.", "conductor_client.")
 
-if not TYPE_CHECKING:  # they go by the ``as`` above, which a list in writing would repeat
-    __all__ = [name for name, each in globals().items() if getattr(each, "__module__", "").startswith(_OURS)]
-    __all__ += [*_LATER]  # noqa: PLE0604 - its keys are strings
+__all__ = [
+    "ApiClient",
+    "ApiError",
+    "AuthenticationError",
+    "AuthenticationSettings",
+    "ConductorError",
+    "ConfigurationError",
+    "ConflictError",
+    "DecodeError",
+    "ExternalStorageLocation",
+    "HttpSettings",
+    "MetricsCollector",
+    "MetricsServer",
+    "MetricsSettings",
+    "NonRetryableError",
+    "NotFoundError",
+    "PollData",
+    "RateLimitedError",
+    "SearchResult",
+    "ServerError",
+    "Task",
+    "TaskContext",
+    "TaskDef",
+    "TaskDefRetryLogic",
+    "TaskDefTimeoutPolicy",
+    "TaskExecLog",
+    "TaskExecutor",
+    "TaskResult",
+    "TaskResultStatus",
+    "TaskRunner",
+    "TaskStatus",
+    "TransportError",
+    "Workflow",
+    "WorkflowDef",
+    "WorkflowExecutor",
+    "WorkflowStatus",
+    "WorkflowTask",
+    "process_pool",
+    "provide_metrics",
+    "task_context",
+]
 
 
 def __getattr__(name: str) -> Any:
