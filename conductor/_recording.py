@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -37,7 +38,8 @@ def _after_fork() -> None:
     _active.clear()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+if sys.platform != "win32":  # where nothing forks
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def switch_on(make: Callable[[], Instruments]) -> Instruments:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -43,6 +44,9 @@ def process_pool(max_workers: int | None = None) -> Callable[[], ProcessPoolExec
 class _Child(SpawnProcess):
     def start(self) -> None:
         """SIGINT is blocked in it from its first moment on, when it could not yet ignore it by itself."""
+        if sys.platform == "win32":  # signals cannot be blocked there: a Ctrl-C in that first moment ends it
+            super().start()
+            return
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             super().start()
@@ -126,4 +130,5 @@ def _end_with_interpreter() -> None:
 # concurrent.futures joins the thread of each pool, which waits for functions, before atexit's handlers run. What was
 # registered here last runs first: before its own, since that was registered when it was imported, above.
 threading._register_atexit(_end_with_interpreter)  # type: ignore[attr-defined]  # noqa: SLF001
-os.register_at_fork(after_in_child=_alive.clear)  # a forked child ends without its parent's processes
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_alive.clear)  # a forked child ends without its parent's processes
