@@ -10,6 +10,7 @@ import pytest
 
 from conductor import ApiError, ConductorError, ServerError, TaskResult, TaskResultStatus, TaskRunner, TransportError
 from conductor.runner.outbox import Outbox
+from conductor.task_client import Delivery
 from conductor.testing import FakeClock, FakeTaskClient
 from support.waiting import eventually
 
@@ -196,7 +197,16 @@ class DeafClient(FakeTaskClient):
         self.asked.release()
         self.may_go_on.wait(20)
 
-    update_and_poll = update
+    def update_and_poll(self, result, timeout):
+        self.update(result, timeout)
+        return Delivery([], [])
+
+
+def end_late(runner, client):
+    """The worker of a runner whose wait has been given up: it ends now, and the next wait closes the outbox."""
+    client.may_go_on.set()
+    eventually(lambda: runner._workers["t", None].slots.ended)
+    runner.wait_workers()
 
 
 def test_all_lost_results_are_named_before_on_result_lost_takes_its_time(caplog):
@@ -224,8 +234,6 @@ def test_a_refused_result_is_told_though_the_failure_in_its_place_gets_no_answer
             if result.status == TaskResultStatus.COMPLETED:
                 raise ApiError(400, "POST", "/tasks", "no")
             super().update(result, timeout)
-
-        update_and_poll = update
 
     client = Refuses()
     task_id = client.add_task("t")
@@ -255,7 +263,7 @@ def test_a_result_whose_outbox_is_gone_is_lost_and_not_said_to_stay(tmp_path, ca
     assert not runner.wait_workers()
     eventually(lambda: lost)
     assert "stays in the outbox" not in caplog.text
-    client.may_go_on.set()
+    end_late(runner, client)
 
 
 def test_a_relative_outbox_stays_where_it_was_whatever_a_function_does(tmp_path, monkeypatch):
@@ -287,6 +295,7 @@ def test_after_a_drain_that_was_given_up_the_next_start_sends_what_is_left(tmp_p
     runner.start_worker("t", lambda task: None, poll_timeout=0.01)
     eventually(lambda: has_ended("conductor-outbox"))
     runner.shutdown()
+    eventually(lambda: runner._workers["t", None].slots.ended)  # the drain has no time at all
     assert runner.wait_workers()
     with contextlib.closing(Outbox(path, client.server)) as opened:
         assert opened.next_left() is None
