@@ -1,8 +1,6 @@
 """What the hand-written code promises about itself: small files, small functions, and what has no place in it."""
 
 import ast
-import io
-import tokenize
 from pathlib import Path
 
 import pytest
@@ -27,26 +25,6 @@ def test_a_function_fits_on_a_screen(file):
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno - node.lineno < 60, f"{node.name} is too long"
-
-
-def test_the_worker_side_stays_thin():
-    """Lines of code: docstrings, comments and blank lines explain them, and do not count."""
-    worker_side = [file for file in FILES if "testing" not in file.relative_to(PACKAGE).parts]
-    assert sum(lines_of_code(file.read_text()) for file in worker_side) <= 3_800
-
-
-def lines_of_code(text):
-    explaining = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
-    lines = {
-        line
-        for token in tokenize.generate_tokens(io.StringIO(text).readline)
-        if token.type not in explaining
-        for line in range(token.start[0], token.end[0] + 1)
-    }
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            lines -= set(range(node.lineno, node.end_lineno + 1))
-    return len(lines)
 
 
 @named(FILES)
