@@ -5,11 +5,14 @@
 #   scripts/conductor_server.sh url     print the API URL of the running server; exit 1 when there is none
 #   scripts/conductor_server.sh stop    stop it and remove its data
 #
+# CONDUCTOR_SERVER_VERSION chooses another version than the one that is tested here, whose jar is pinned by its checksum.
 # Standard output carries nothing but the URL. Exit 3: Java >= 21 or Maven is missing.
 # The jar is kept in ${CONDUCTOR_WORKER_CACHE:-~/.cache/conductor-worker}, the state in .conductor-server/ of this checkout.
 set -euo pipefail
 
-version=${CONDUCTOR_SERVER_VERSION:-3.32.3}
+pinned=3.32.3
+pinned_sha256=6b1615a5beb82bbbfa05219d0f1b84440aa8c0bef1371662803ef5588d7d507b
+version=${CONDUCTOR_SERVER_VERSION:-$pinned}
 ready_within=180
 cd "$(dirname "$0")/.."
 state=$PWD/.conductor-server
@@ -33,8 +36,25 @@ find_java() {
   exit 3
 }
 
+# The jar in the cache is checked at each start, too: others may write there.
+check_sum() {
+  if [ "$version" != "$pinned" ]; then
+    say "the checksum of version $version is not known here: its jar is taken as it comes"
+  elif [ "$(sha256_of "$1")" != "$pinned_sha256" ]; then
+    say "$1 is not the jar of version $version: its SHA-256 is not $pinned_sha256. It is not started; remove it."
+    exit 1
+  fi
+}
+
+sha256_of() {
+  { sha256sum "$1" 2>/dev/null || shasum -a 256 "$1"; } | cut -d ' ' -f 1
+}
+
 fetch_jar() {
-  [ -f "$jar" ] && return
+  if [ -f "$jar" ]; then
+    check_sum "$jar"
+    return
+  fi
   if ! command -v mvn >/dev/null; then
     say "Maven (mvn) is needed to fetch the Conductor server."
     exit 3
@@ -49,6 +69,7 @@ fetch_jar() {
     say "Maven could not fetch org.conductoross:conductor-server:$version:jar:boot."
     exit 1
   fi
+  check_sum "$download/$(basename "$jar")"
   mv "$download/$(basename "$jar")" "$jar" # a rename: an interrupted download never looks like a jar
   rmdir "$download"
 }
