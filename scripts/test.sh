@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Environment, checks and all tests. The real-server tests start a server of their own (Java >= 21 and Maven);
-# without them they are skipped in one line, unless REQUIRE_REAL_SERVER=1.
+# Environment, checks and all tests, two at a time (-n 0: one after the other). The real-server tests start a server of
+# their own (Java >= 21 and Maven); without them they are skipped in one line, unless REQUIRE_REAL_SERVER=1.
+# Without pytest arguments, the unit and server tests run on every other Python that is there, too.
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "$0")/environment.sh"
@@ -19,4 +20,5 @@ else
   echo "test: SKIPPED: the tests on a real Conductor server (the reason is above)"
 fi
 
-pytest -q --cov "${real_server[@]}" "$@"
+pytest -q -n 2 --dist worksteal --cov "${real_server[@]}" "$@"
+[ $# -gt 0 ] || scripts/test_pythons.sh

@@ -36,7 +36,7 @@ ANY_PORT = MetricsSettings(port=0)
 
 
 def scrape(server, path="/metrics"):
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=20) as answer:
         return answer.read().decode()
 
 
