@@ -20,31 +20,35 @@ _PIECE = 2**16
 
 
 class Response:
-    """An answer with a success status. method and template name the operation that it answers."""
+    """An answer with a success status. method and template name the operation that it answers, path its place."""
 
-    __slots__ = ("content", "method", "status", "template")
+    __slots__ = ("content", "method", "path", "status", "template")
 
-    def __init__(self, method: str, template: str, status: int, content: bytes) -> None:
+    def __init__(self, method: str, template: str, path: str, status: int, content: bytes) -> None:
         self.method = method
         self.template = template
+        self.path = path
         self.status = status
         self.content = content
 
     def decode(self, decoder: Decoder[T]) -> T:
         """The body read by the decoder; UndecodableResponse when it is something else."""
         if not self.content:
-            raise UndecodableResponse(self.method, self.template, self.status, "no body")
+            raise self._flaw("no body")
         try:
             return decoder.decode(self.content)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise UndecodableResponse(self.method, self.template, self.status, str(error)) from error
+            raise self._flaw(str(error)) from error
 
     def text(self) -> str:
         """The body as UTF-8 text; UndecodableResponse when it is not."""
         try:
             return self.content.decode()
         except UnicodeDecodeError as error:
-            raise UndecodableResponse(self.method, self.template, self.status, "text that is not UTF-8") from error
+            raise self._flaw("text that is not UTF-8") from error
+
+    def _flaw(self, reason: str) -> UndecodableResponse:
+        return UndecodableResponse(self.method, self.template, self.path, self.status, reason)
 
 
 class Client:
@@ -103,19 +107,19 @@ class Client:
             content, flaw = _read(answer)
             status = answer.status
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:  # a chunk of -1 bytes is a ValueError
-            raise NoAnswer(method, template) from error
+            raise NoAnswer(method, template, path) from error
         finally:
             if self._observe is not None:
                 self._observe(method, template, status, time.perf_counter() - started)
         if not 200 <= status < 300:
-            raise UnexpectedStatus(method, template, status, answer.headers, content)
+            raise UnexpectedStatus(method, template, path, status, answer.headers, content)
         # The type alone means little: some servers give it to all that they answer.
         is_html = answer.headers.get("Content-Type", "").lower().startswith("text/html")
         if is_html and content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
             flaw = "an HTML page"
         if flaw:
-            raise UndecodableResponse(method, template, status, flaw)
-        return Response(method, template, status, content)
+            raise UndecodableResponse(method, template, path, status, flaw)
+        return Response(method, template, path, status, content)
 
 
 def _read(answer: urllib3.BaseHTTPResponse) -> tuple[bytes, str]:

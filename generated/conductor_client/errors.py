@@ -4,26 +4,29 @@ from collections.abc import Mapping
 
 
 class CallError(Exception):
-    """method and template (the path with names for its values) say which operation it was."""
+    """method and template (the path with names for its values) say which operation it was, path where it was sent."""
 
-    def __init__(self, method: str, template: str, text: str) -> None:
+    def __init__(self, method: str, template: str, path: str, text: str) -> None:
         super().__init__(f"{method} {template}: {text}")
         self.method = method
         self.template = template
+        self.path = path
 
 
 class NoAnswer(CallError):
     """Nothing, or only a part, came back; ``__cause__`` is urllib3's exception."""
 
-    def __init__(self, method: str, template: str) -> None:
-        super().__init__(method, template, "no answer")
+    def __init__(self, method: str, template: str, path: str) -> None:
+        super().__init__(method, template, path, "no answer")
 
 
 class UnexpectedStatus(CallError):
     """The status of the answer is not a success."""
 
-    def __init__(self, method: str, template: str, status: int, headers: Mapping[str, str], content: bytes) -> None:
-        super().__init__(method, template, f"status {status}")
+    def __init__(
+        self, method: str, template: str, path: str, status: int, headers: Mapping[str, str], content: bytes
+    ) -> None:
+        super().__init__(method, template, path, f"status {status}")
         self.status = status
         self.headers = headers
         self.content = content
@@ -32,7 +35,7 @@ class UnexpectedStatus(CallError):
 class UndecodableResponse(CallError):
     """A success whose body is not what the document promises."""
 
-    def __init__(self, method: str, template: str, status: int, reason: str) -> None:
-        super().__init__(method, template, f"status {status}, {reason}")
+    def __init__(self, method: str, template: str, path: str, status: int, reason: str) -> None:
+        super().__init__(method, template, path, f"status {status}, {reason}")
         self.status = status
         self.reason = reason
