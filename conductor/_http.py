@@ -83,23 +83,34 @@ def _as_file(path_or_text: str) -> Iterator[str]:
 class _HTTPConnectionPool(urllib3.HTTPConnectionPool):
     """urllib3 gives each read the whole read timeout, and all that is sent no more than the connect timeout."""
 
-    def _new_conn(self) -> Any:
-        connection: Any = super()._new_conn()
-        connection.response_class = _Response
-        return connection
-
     def _validate_conn(self, conn: Any) -> None:
         """Called before a request is sent; the connection sends it within what it finds as its timeout.
 
         urllib3's own warns, in each call, of a certificate that is not verified; ApiClient has done so, once.
         """
         if conn.is_closed:
-            conn.connect()
+            with _connecting(conn):
+                conn.connect()
+        conn.response_class = _LaterResponse if conn.is_used else _Response
+        conn.is_used = True
         conn.timeout = self.timeout.read_timeout
 
 
 class _HTTPSConnectionPool(_HTTPConnectionPool, urllib3.HTTPSConnectionPool):
-    pass
+    def _prepare_proxy(self, conn: Any) -> None:
+        """Called to open a tunnel."""
+        with _connecting(conn):
+            super()._prepare_proxy(conn)
+
+
+@contextmanager
+def _connecting(conn: Any) -> Iterator[None]:
+    """urllib3 calls it a read timeout where a TLS handshake, or a proxy's tunnel, takes longer than connecting may."""
+    conn.response_class, conn.is_used = _Response, False  # the first of them for a tunnel
+    try:
+        yield
+    except TimeoutError as error:
+        raise urllib3.exceptions.ConnectTimeoutError(conn, "no connection in time") from error
 
 
 class _Response(http.client.HTTPResponse):
@@ -110,6 +121,7 @@ class _Response(http.client.HTTPResponse):
         self._sock = sock
         self._end = time.monotonic() + (sock.gettimeout() or 0.0)  # all sockets of a pool have a timeout
         self._is_cut = False
+        self._has_begun = False
         self.fp.raw.readinto = self._read_into  # type: ignore[method-assign] # the buffer's only way to the socket
 
     def _read_status(self) -> tuple[str, int, str]:
@@ -131,4 +143,21 @@ class _Response(http.client.HTTPResponse):
         self._sock.settimeout(left)
         count = self._sock.recv_into(buffer)
         self._is_cut = not count
+        self._has_begun = self._has_begun or count > 0
         return count
+
+
+class KeptConnectionClosedError(http.client.RemoteDisconnected):
+    """The server closed a connection that had brought an answer before, and nothing came on it to this request."""
+
+
+class _LaterResponse(_Response):
+    """An answer on a connection that has brought one before."""
+
+    def begin(self) -> None:
+        try:
+            super().begin()
+        except ConnectionError as error:
+            if self._has_begun:
+                raise
+            raise KeptConnectionClosedError(str(error)) from error

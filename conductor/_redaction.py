@@ -1,9 +1,10 @@
-"""What an error may show of a text that comes from outside, which may repeat what it was sent."""
+"""Secrets, and how an error shows a text from outside: the server may repeat a secret that it was sent."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Protocol, SupportsIndex
 from urllib.parse import quote
 
 import msgspec
@@ -16,21 +17,38 @@ SHORTEST_SECRET = 8  # characters of a header's word; what is shorter may be any
 _TELLING = re.compile("error|found|json|method|not|parse|post|request|such|supported|task|workflow", re.IGNORECASE)
 
 
-def shown_without(secrets: Iterable[str], header_values: Iterable[str]) -> Callable[[str], str]:
+class Secret(str):
+    """A text whose repr does not show it: tools print the variables of an error's frames. ``str()`` is the text."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+    def __getitem__(self, key: SupportsIndex | slice) -> Secret:
+        """A part of it is one too: some tools show the beginning of a long text."""
+        return Secret(super().__getitem__(key))
+
+
+class Shown(Protocol):
+    def __call__(self, text: str, /, longest: int = LONGEST_MESSAGE) -> str: ...
+
+
+def shown_without(secrets: Iterable[str], header_values: Iterable[str]) -> Shown:
     """A function: the beginning of a text as one line, without the secrets, also as JSON or a URL would write them."""
     words = set(secrets)
     for value in header_values:
         parts = (value, *(word for word in value.split() if not word.isalpha()))
         words.update(part for part in parts if len(part) >= SHORTEST_SECRET)
-    words = {word for word in words if not _TELLING.fullmatch(word)}
+    words = {str(word) for word in words if not _TELLING.fullmatch(word)}
     forms = {form for word in words for form in (word, _in_json(word), quote(word, safe=""))} - {""}
     # The longest first, since one may hold another; what is short may also be a part of any word.
     found = sorted(map(re.escape, forms), key=len, reverse=True)
     pattern = "|".join(each if len(each) >= SHORTEST_SECRET else rf"(?<!\w){each}(?!\w)" for each in found)
 
-    def shown(text: str) -> str:
+    def shown(text: str, /, longest: int = LONGEST_MESSAGE) -> str:
         text = re.sub(pattern, "***", text[:LONGEST_READ]) if pattern else text
-        return "".join(each if each.isprintable() else " " for each in text[:LONGEST_MESSAGE])
+        return "".join(each if each.isprintable() else " " for each in text[:longest])
 
     return shown
 

@@ -5,7 +5,7 @@ a call needs a token   what happens
 =====================  ==============================================================================
 one is cached          it is used, however old: only the server knows when it ends
 none is cached         one thread fetches it, the others wait for that answer
-it was refused (401)   the same, unless another thread has fetched a newer one meanwhile
+it was refused         the same, unless another thread has fetched a newer one meanwhile
 a renewed one too      the next is fetched after a back-off step: until then such a refusal is the caller's;
                        and ten are fetched in ten seconds at most, for a server may take and refuse it in turn
 the fetch failed       every waiting caller gets that error; the next fetch waits for a back-off step,
@@ -27,6 +27,7 @@ from copy import copy
 
 from conductor._backoff import Backoff
 from conductor._log import logger_of
+from conductor._redaction import Secret
 from conductor.errors import ApiError, AuthenticationError, ConductorError, DecodeError, TransportError
 
 logger = logger_of(__name__)
@@ -43,15 +44,15 @@ class TokenCache:
     fetch: gets a new token from the server, or raises a ConductorError.
     """
 
-    def __init__(self, fetch: Callable[[], str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, fetch: Callable[[], Secret], clock: Callable[[], float] = time.monotonic) -> None:
         self._fetch = fetch
         self._clock = clock
         self._lock = threading.Lock()  # guards everything below
-        self._token: str | None = None
-        self._fetching: Future[str] | None = None
+        self._token: Secret | None = None
+        self._fetching: Future[Secret] | None = None
         self._failure: ConductorError | None = None
         self._not_before = 0.0
-        self._unproven: str | None = None  # a renewed token, until a call with it has succeeded
+        self._unproven: Secret | None = None  # a renewed token, until a call with it has succeeded
         self._next_renewal = 0.0  # while there is one
         self._renewals = Backoff(factor=2.0)
         self._renewed_at = deque([-math.inf] * MOST_RENEWALS, MOST_RENEWALS)
@@ -61,19 +62,19 @@ class TokenCache:
     def __repr__(self) -> str:
         return "TokenCache(...)"
 
-    def token(self) -> str:
+    def token(self) -> Secret:
         """The cached token, or a new one. Blocks while one is fetched; raises what the fetch raised."""
         token = self._token  # one reference: reading it needs no lock
         return token if token is not None else self._fetched(None)
 
-    def accepted(self, token: str) -> None:
+    def accepted(self, token: Secret) -> None:
         """A call with this token has succeeded: when it is refused, it has come to its end."""
         if token == self._unproven:
             with self._lock:
                 self._unproven = None
                 self._renewals.reset()
 
-    def renew(self, refused: str) -> str | None:
+    def renew(self, refused: Secret) -> Secret | None:
         """A token to replace the refused one; None when that is a renewed one itself, and it is too early for another.
 
         Blocks while one is fetched; raises what the fetch raised.
@@ -85,7 +86,7 @@ class TokenCache:
                 return None
         return self._fetched(refused)
 
-    def _fetched(self, refused: str | None) -> str:
+    def _fetched(self, refused: Secret | None) -> Secret:
         with self._lock:
             if self._token is not None and self._token != refused:
                 return self._token
@@ -103,7 +104,7 @@ class TokenCache:
             self._fetch_into(fetching)
         return fetching.result()
 
-    def _fetch_into(self, fetching: Future[str]) -> None:
+    def _fetch_into(self, fetching: Future[Secret]) -> None:
         try:
             token = _checked(self._fetch())
         except BaseException as error:
@@ -141,7 +142,7 @@ class TokenCache:
             logger.error("the access key got no token: %s", failure)
 
 
-def _checked(token: str) -> str:
+def _checked(token: Secret) -> Secret:
     if not _HEADER_TOKEN.fullmatch(token):
         raise DecodeError("the server gave a token that is empty or cannot stand in a header")
     return token

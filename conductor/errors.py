@@ -1,11 +1,11 @@
 """Every error that leaves this package: one tree, rooted in ConductorError.
 
-Texts name the method, the path template and the status of a failed call, never a header, a secret or a payload.
+Texts name the method, the path and the status of a failed call, never a header, a secret or a payload.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -25,7 +25,10 @@ class NonRetryableError(ConductorError):
 
 
 class TransportError(ConductorError):
-    """No usable answer came: refused, reset, timed out, cut short, or the server's certificate was not accepted."""
+    """No usable answer came: refused, reset, timed out, cut short, or the server's certificate was not accepted.
+
+    Also when the function that gives the headers of HttpSettings gave none.
+    """
 
 
 class DecodeError(ConductorError):
@@ -36,11 +39,17 @@ class ApiError(ConductorError):
     """The server answered with an error status.
 
     status: HTTP status code. method, path_template: the call, as in the OpenAPI document.
-    message: Conductor's own message, or the reason phrase where the body was not Conductor's JSON; 200 characters.
+    path: the path that was called, with its values, at most 200 characters; path_template where it is not known.
+    message: Conductor's own message with the findings of a validation, or the reason phrase where the body was not
+        Conductor's JSON; 200 characters. summary: the same without the findings.
     retryable: Conductor's flag; it is true for nothing but its TransientException (server 3.32.3).
-    validation_errors: Conductor's list of ``{path, message, invalidValue}``, empty for most errors.
+    error_code: the body's ``error``, e.g. "EXPIRED_TOKEN"; "" where there is none. Orkes sends it.
+    validation_errors: Conductor's list of ``{path, message, invalidValue}``, empty for most errors; 100 of them.
     conductor: whether the body was Conductor's error JSON, and not a gateway's page.
     retry_after: seconds that the Retry-After header asked to wait, however many; None without a usable one.
+    hint: where to look for the mistake, in words of this package; "" for most errors.
+
+    ``str()`` has a line for each of validation_errors.
     """
 
     def __init__(  # noqa: PLR0917 - the agreed interface
@@ -54,6 +63,10 @@ class ApiError(ConductorError):
         *,
         conductor: bool = False,
         retry_after: float | None = None,
+        error_code: str = "",
+        path: str = "",
+        summary: str = "",
+        hint: str = "",
     ) -> None:
         super().__init__(status, method, path_template, message)
         self.status = status
@@ -64,9 +77,21 @@ class ApiError(ConductorError):
         self.validation_errors = list(validation_errors)
         self.conductor = conductor
         self.retry_after = retry_after
+        self.error_code = error_code
+        self.path = path or path_template
+        self.summary = summary or message
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path_template} answered {self.status}: {self.message}"
+        hint = f" ({self.hint})" if self.hint else ""
+        found = "".join(map(_line, self.validation_errors))
+        return f"{self.method} {self.path} answered {self.status}: {self.summary}{hint}{found}"
+
+
+def _line(finding: object) -> str:
+    if not isinstance(finding, Mapping) or not finding.get("message"):
+        return ""
+    return "\n  " + ": ".join(str(finding[name]) for name in ("path", "message") if finding.get(name))
 
 
 class AuthenticationError(ApiError):

@@ -4,36 +4,40 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from ipaddress import ip_address, ip_network
+from inspect import iscoroutinefunction
 from pathlib import Path
 from types import UnionType
-from typing import NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
-from conductor.errors import ConfigurationError
+from conductor._redaction import Secret
+from conductor._urls import check_url, has_user, in_networks, is_loopback, without_user
+from conductor.errors import ConfigurationError, TransportError
 
 T = TypeVar("T")
 
 Duration = float | timedelta
 """Seconds, or a timedelta."""
 
+Headers = Mapping[str, str]
+
 DEFAULT_SERVER_URL = "http://localhost:8080/api"
+SERVER_URL = "CONDUCTOR_SERVER_URL"
+KEY_ID, KEY_SECRET = "CONDUCTOR_AUTH_KEY", "CONDUCTOR_AUTH_SECRET"
 DEFAULT_READ_TIMEOUT = 30.0
 LONGEST = 1e9
 """Seconds; what the system's timers take ends not far above."""
 HUGE = 1e300
 """An int that is much larger cannot even become a float."""
 
-_NOT_IN_A_URL = re.compile(r"[\s\x00-\x1f\x7f-\x9f<>\"\\^`{|}]")
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ENDPOINT = re.compile(r"/[^?# ]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
-_OUR_HEADERS = {name.lower(): name for name in ("Accept", "Content-Type", "X-Authorization")}
+_OUR_HEADERS = {name.lower(): name for name in ("Accept", "Content-Type", "User-Agent", "X-Authorization")}
 """As they are written here, so that one of the user's and ours do not both go out."""
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -124,6 +128,11 @@ def is_pem(path_or_text: str) -> bool:
     return "-----BEGIN" in path_or_text
 
 
+def _hidden(value: Any) -> Any:
+    """The value, as a Secret if it is a text: the traceback of an error shows the local variables."""
+    return Secret(plain(value)) if isinstance(value, str) else value
+
+
 class Unpicklable:
     """Holds secrets, which must not travel in pickles. ``copy.copy`` works."""
 
@@ -139,32 +148,42 @@ class Unpicklable:
         return copied
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class AuthenticationSettings(Unpicklable):
     """An application's access key, exchanged for a token at the server. Two empty strings: no authentication.
 
+    White space at the start or end of either is refused: it is a newline of a file more often than a part of a key.
     Cannot be pickled, nor can HttpSettings and ApiClient: a child process reads its environment again.
     """
 
     key_id: str = field(repr=False)
     key_secret: str = field(repr=False)
 
-    def __post_init__(self) -> None:
-        for name in ("key_id", "key_secret"):
-            if not isinstance(getattr(self, name), str):
-                raise ConfigurationError(f"{name} must be a string")
-        if bool(self.key_id) != bool(self.key_secret):
-            missing = "key_secret" if self.key_id else "key_id"
-            raise ConfigurationError(f"{missing} is missing: an access key is a pair of key_id and key_secret")
-        vars(self).update(key_id=plain(self.key_id), key_secret=plain(self.key_secret))
+    def __init__(self, key_id: str, key_secret: str) -> None:
+        # Of another type only the type is kept: the value may be the bytes of a key.
+        key_id = _hidden(key_id) if isinstance(key_id, str) else type(key_id)
+        key_secret = _hidden(key_secret) if isinstance(key_secret, str) else type(key_secret)
+        _check_key({"key_id": key_id, "key_secret": key_secret})
+        vars(self).update(key_id=key_id, key_secret=key_secret)
 
     @classmethod
     def from_environment(cls) -> AuthenticationSettings:
         """CONDUCTOR_AUTH_KEY and CONDUCTOR_AUTH_SECRET; one without the other is a ConfigurationError."""
-        key_id, key_secret = os.environ.get("CONDUCTOR_AUTH_KEY", ""), os.environ.get("CONDUCTOR_AUTH_SECRET", "")
-        if bool(key_id) != bool(key_secret):
-            raise ConfigurationError("CONDUCTOR_AUTH_KEY and CONDUCTOR_AUTH_SECRET must be set together")
-        return cls(key_id, key_secret)
+        key = {name: Secret(os.environ.get(name, "")) for name in (KEY_ID, KEY_SECRET)}
+        _check_key(key)
+        return cls(*key.values())
+
+
+def _check_key(key: Mapping[str, Any]) -> None:
+    """key: id and secret, by the names of the arguments or variables that gave them."""
+    for name, value in key.items():
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{name} must be a string")
+        if value != value.strip():
+            raise ConfigurationError(f"{name} has white space at its start or end: is it a newline of a file?")
+    missing = [name for name, value in key.items() if not value]
+    if len(missing) == 1:
+        raise ConfigurationError(f"{missing[0]} is missing: an access key is a pair of {' and '.join(key)}")
 
 
 @dataclass(init=False)
@@ -172,18 +191,22 @@ class HttpSettings(Unpicklable):
     """Where the server is and how to reach it. After construction every attribute holds the value in force.
 
     base_url: with or without ``/api`` or a slash at the end; None: CONDUCTOR_SERVER_URL, else http://localhost:8080/api.
-    headers: sent with every request.
+    headers: sent with every request. Or a function that gives them, e.g. with a token that changes: it is called before
+        each request, also one for a token or a repeated one, on the thread that sends it, so by several threads at
+        once; the request waits for it. If it raises, or gives headers that cannot be sent, the request fails with a
+        TransportError. That tells the class of the error, never its text. The values are treated as secrets.
     connect_timeout, read_timeout: seconds or timedelta. read_timeout None: CONDUCTOR_CLIENT_HTTP_TIMEOUT, else 30 s.
         Within the read timeout the request must be sent, and after that the whole answer must be there, its last byte
         too. A poll's own deadline is its poll_timeout + min(read_timeout, 10 s).
     ca_file: PEM file of the accepted authorities.
     client_cert, client_key: PEM files, or the text of such; one may hold both.
-    proxy_url: None: HTTP_PROXY or HTTPS_PROXY, whichever the server's scheme asks for, unless NO_PROXY names its host.
+    proxy_url: None: HTTP_PROXY or HTTPS_PROXY, whichever the server's scheme asks for, unless NO_PROXY names its host
+        or that is this machine itself (localhost, 127.0.0.0/8, ::1).
     verify: False accepts any certificate.
     """
 
     base_url: str
-    headers: dict[str, str] = field(repr=False)
+    headers: dict[str, str] | Callable[[], Headers] = field(repr=False)
     connect_timeout: float
     read_timeout: float
     ca_file: str | None
@@ -196,7 +219,7 @@ class HttpSettings(Unpicklable):
         self,
         base_url: str | None = None,
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | Callable[[], Headers] | None = None,
         connect_timeout: Duration = 5.0,
         read_timeout: Duration | None = None,
         ca_file: str | os.PathLike[str] | None = None,
@@ -205,18 +228,51 @@ class HttpSettings(Unpicklable):
         proxy_url: str | None = None,
         verify: bool = True,
     ) -> None:
-        url = _server_url(base_url)
+        # An error's traceback shows these variables.
+        base_url, proxy_url, client_cert, client_key = map(_hidden, (base_url, proxy_url, client_cert, client_key))
+        if isinstance(headers, Mapping):
+            headers = {name: _hidden(value) for name, value in headers.items()}
+        url, self._url_note = _server_url(base_url)
         if client_key is not None and client_cert is None:
             raise ConfigurationError("client_key needs a client_cert")
         self.base_url = url
-        self.headers = _checked_headers({} if headers is None else headers)
+        self.headers = _checked_headers_or_function({} if headers is None else headers)
         self.connect_timeout = seconds("connect_timeout", connect_timeout, minimum=0.001)
         self.read_timeout = _read_timeout(read_timeout)
         self.ca_file = _checked_file("ca_file", ca_file)
         self.client_cert = _checked_pem("client_cert", client_cert)
         self.client_key = _checked_pem("client_key", client_key)
-        self.proxy_url = _proxy_for(url) if proxy_url is None else _checked_url("proxy_url", proxy_url)
+        self.proxy_url, self._proxy_note = _proxy_for(url) if proxy_url is None else (proxy_url, "proxy_url")
+        if self.proxy_url is not None:
+            check_url(self._proxy_note, self.proxy_url)
         self.verify = instance("verify", verify, bool, "True or False (a file of authorities is ca_file)")
+
+    @property
+    def route(self) -> str:
+        """The server and the proxy on the way to it, as texts name them: with the variables that say so."""
+        if self.proxy_url is None:
+            return self.base_url + self._url_note
+        return f"{self.base_url}{self._url_note} through {self._proxy_note} {without_user(self.proxy_url)}"
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody can read a request on its way to the server."""
+        parts = urlsplit(self.base_url)
+        return parts.scheme == "https" or (self.proxy_url is None and is_loopback(parts.hostname or ""))
+
+    def headers_now(self) -> dict[str, str]:
+        """Those of the next request. TransportError if there is a function for them, and it gives none."""
+        if isinstance(self.headers, dict):
+            return self.headers
+        try:
+            return _checked_headers(self.headers())
+        except ConfigurationError as error:
+            problem = str(error)
+        except Exception as error:  # noqa: BLE001 - any error of a user's function; another request may succeed
+            problem = f"{type(error).__name__} was raised"
+        # Raised here, so that nothing leads to the error of the function, which may hold a token.
+        name = getattr(self.headers, "__qualname__", type(self.headers).__name__)
+        raise TransportError(f"no headers for the request from {name}: {problem}")
 
 
 @dataclass(frozen=True)
@@ -236,36 +292,21 @@ class MetricsSettings:
         vars(self).update(port=port, endpoint=plain(self.endpoint), host=plain(self.host))
 
 
-def _server_url(base_url: str | None) -> str:
-    name = "base_url"
+def _server_url(base_url: str | None) -> tuple[str, str]:
+    """The URL, and a note on its origin for texts."""
+    name, note = "base_url", ""
     if base_url is None:
-        base_url = os.environ.get("CONDUCTOR_SERVER_URL") or DEFAULT_SERVER_URL
-        name = "CONDUCTOR_SERVER_URL"
-    url = _checked_url(name, base_url).rstrip("/")
-    if "@" in urlsplit(url).netloc:
+        base_url = _hidden(os.environ.get(SERVER_URL))
+        name, note = SERVER_URL, f" ({SERVER_URL})"
+    if not base_url and name == SERVER_URL:
+        return DEFAULT_SERVER_URL, f" ({SERVER_URL} is not set)"
+    check_url(name, base_url)
+    if has_user(base_url):
         raise ConfigurationError(f"{name} must not hold a user or a password: use AuthenticationSettings")
+    url = plain(base_url).rstrip("/")
     if url.endswith("/api/api"):
-        raise ConfigurationError(f"{name} has /api twice: {base_url!r}")
-    return url if url.endswith("/api") else url + "/api"
-
-
-def _checked_url(name: str, url: str) -> str:
-    """The URL; the text of an error shows it only when it cannot hold a password."""
-    if not isinstance(url, str):
-        raise ConfigurationError(f"{name} must be a string, not {type(url).__name__}")
-    shown = "" if "@" in url or "?" in url else f": {url!r}"
-    if _NOT_IN_A_URL.search(url):
-        raise ConfigurationError(f"{name} holds a space or a character that no URL may hold{shown}")
-    try:
-        parts = urlsplit(url)
-        host = (parts.hostname or "").removesuffix(".").encode("idna")
-        is_path = not {".", ".."} & set(parts.path.split("/"))  # else what is sent would be another one
-        valid = parts.scheme in ("http", "https") and bool(host) and parts.port != 0 and is_path
-    except ValueError:  # a port that is no number, brackets that do not match, no host's name
-        valid = False
-    if not valid or "?" in url or "#" in url:
-        raise ConfigurationError(f"{name} must be a URL such as https://host:8080/api, without a query{shown}")
-    return plain(url)
+        raise ConfigurationError(f"{name} has /api twice: {url!r}")
+    return (url if url.endswith("/api") else url + "/api"), note
 
 
 def _checked_file(name: str, path: str | os.PathLike[str] | None) -> str | None:
@@ -282,26 +323,20 @@ def _checked_file(name: str, path: str | os.PathLike[str] | None) -> str | None:
 
 def _checked_pem(name: str, path_or_text: str | os.PathLike[str] | None) -> str | None:
     if isinstance(path_or_text, str) and is_pem(path_or_text):
-        return plain(path_or_text)
+        return path_or_text
     return _checked_file(name, path_or_text)
 
 
-def _proxy_for(server_url: str) -> str | None:
+def _proxy_for(server_url: str) -> tuple[Secret | None, str]:
+    """The proxy that the environment wants for that server, and the variable that names it."""
     parts = urlsplit(server_url)
     proxies = getproxies_environment()
     proxy, host = proxies.get(parts.scheme), parts.hostname or ""
-    if not proxy or proxy_bypass(parts.netloc) or proxy_bypass(host) or _in_networks(host, proxies.get("no", "")):
-        return None
-    return _checked_url(f"{parts.scheme.upper()}_PROXY", proxy if "://" in proxy else f"http://{proxy}")
-
-
-def _in_networks(host: str, no_proxy: str) -> bool:
-    """Whether the host is an address in one of the networks, such as 10.0.0.0/8, that are among the names."""
-    for name in no_proxy.split(","):
-        with suppress(ValueError):  # the one is no address, or the other no network
-            if "/" in name and ip_address(host) in ip_network(name.strip(), strict=False):
-                return True
-    return False
+    if not proxy or is_loopback(host) or proxy_bypass(parts.netloc) or proxy_bypass(host):
+        return None, ""
+    if in_networks(host, proxies.get("no", "")):
+        return None, ""
+    return Secret(proxy if "://" in proxy else f"http://{proxy}"), f"{parts.scheme.upper()}_PROXY"
 
 
 def _read_timeout(value: Duration | None) -> float:
@@ -317,7 +352,15 @@ def _read_timeout(value: Duration | None) -> float:
         raise ConfigurationError(f"{name} must be a number of seconds above 0, not {text!r}") from error
 
 
-def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def _checked_headers_or_function(headers: Headers | Callable[[], Headers]) -> dict[str, str] | Callable[[], Headers]:
+    if isinstance(headers, Mapping) or not callable(headers):
+        return _checked_headers(headers)
+    if iscoroutinefunction(headers):
+        raise ConfigurationError("headers must be a mapping or a plain function, not an async one")
+    return headers
+
+
+def _checked_headers(headers: Headers) -> dict[str, str]:
     """A copy; an error names the header, never its value."""
     if not isinstance(headers, Mapping):
         raise ConfigurationError(f"headers must be a mapping, not {type(headers).__name__}")
@@ -326,4 +369,4 @@ def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
             raise ConfigurationError(f"headers: {name!r} is not a header name")
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
             raise ConfigurationError(f"headers: the value of {name} is not a string of Latin-1 text on one line")
-    return {_OUR_HEADERS.get(name.lower(), plain(name)): plain(value) for name, value in headers.items()}
+    return {_OUR_HEADERS.get(name.lower(), plain(name)): Secret(plain(value)) for name, value in headers.items()}

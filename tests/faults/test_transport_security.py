@@ -123,12 +123,12 @@ def test_n13_a_certificate_for_another_host_is_named(pki, refused):
 
 
 def test_n13_an_unknown_authority_is_named(pki, refused):
-    assert "certificate verify failed" in refused(pki.server())
+    assert "certificate not accepted: self-signed" in refused(pki.server())
 
 
 def test_n13_a_server_that_speaks_only_tls_1_0_is_named(pki, refused):
     text = refused(tls_1_0_only(pki.server()), ca_file=pki.ca_file)
-    assert "SSLError" in text
+    assert "no TLS connection" in text
     assert "protocol" in text
 
 
@@ -324,7 +324,9 @@ def test_n20_a_proxy_carries_the_calls_with_its_own_credentials(stub, given, sen
 def test_n20_a_proxy_with_tls_is_checked_like_the_server(pki):
     with tls_stub(pki.server()) as server, tls_stub(pki.server()) as proxy:
         proxy_url = proxy.url.removesuffix("/api")
-        with pytest.raises(TransportError, match="Tunnel connection failed"):  # it was taken for what it is
+        with pytest.raises(
+            TransportError, match="through proxy_url https://.*: tunnel connection failed"
+        ):  # it was taken for what it is
             get_task_over(server.url, ca_file=pki.ca_file, proxy_url=proxy_url)
 
 
@@ -348,6 +350,20 @@ def test_n20_tls_goes_through_a_tunnel_and_the_proxy_hears_no_token(pki, monkeyp
         assert head.startswith("CONNECT conductor.test:8443 ")
         assert "Proxy-Authorization: Basic " in head.title()
         assert "the-token" not in head
+
+
+def test_n20_a_new_tunnel_is_no_kept_connection_and_a_used_one_is(pki):
+    with tls_stub(pki.server()) as server, Tunnels(address(server)) as proxy:
+        settings = HttpSettings(server.url, ca_file=pki.ca_file, proxy_url=proxy.url)
+        with ApiClient(http_settings=settings) as client:
+            server.answers[GET_TASK].clear()
+            server.answers[GET_TASK].extend([Answer(close=True), TASK, Answer(close=True)])
+            with pytest.raises(TransportError, match="closed before an answer came"):
+                TaskExecutor(client).get_task("t")
+            assert len(server.requests) == 1
+            for _ in range(2):
+                TaskExecutor(client).get_task("t")
+            assert len(server.requests) == 4
 
 
 def test_n20_a_certificate_is_checked_through_a_tunnel_too(pki):
@@ -401,7 +417,7 @@ def test_n12_a_name_without_an_address_is_an_error_and_not_remembered(stub, reso
     with ApiClient(http_settings=HttpSettings("http://conductor.test")) as client:
         stub.answers[GET_TASK].append(TASK)
         for _ in range(2):
-            with pytest.raises(TransportError, match="resolve 'conductor.test'"):
+            with pytest.raises(TransportError, match="cannot reach http://conductor.test/api: no such host"):
                 TaskExecutor(client).get_task("t")
         resolve(address(stub))
         assert TaskExecutor(client).get_task("t").task_id == "t"
@@ -411,10 +427,10 @@ def test_n12_a_worker_backs_off_until_the_name_has_an_address(stub, resolve, cap
     stub.add_task("t")
     with ApiClient(http_settings=HttpSettings("http://conductor.test")) as client, TaskRunner(client) as runner:
         runner.start_worker("t", lambda task: None)
-        eventually(lambda: "resolve" in caplog.text)
+        eventually(lambda: "no such host" in caplog.text)
         resolve(address(stub))
         eventually(stub.results)
-    assert caplog.text.count("resolve") == 1
+    assert caplog.text.count("no such host") == 1
     assert stub.of(POLL)
 
 
@@ -472,6 +488,39 @@ def test_a_key_that_travels_in_the_open_is_warned_of(caplog):
     assert caplog.text == ""
     ApiClient(KEY, HttpSettings("http://conductor.example:8080"))
     assert "http://conductor.example:8080/api without TLS" in caplog.text
+
+
+SECURE_PROXY, PROXY = "https://user:hush@proxy.test:3129", "http://user:hush@proxy.test:3128"
+
+
+@pytest.mark.parametrize(
+    ("url", "proxy", "warned"),
+    [
+        ("http://localhost:8080", None, False),
+        ("http://localhost:8080", PROXY, True),
+        ("http://[::1]:8080", SECURE_PROXY, True),
+        ("https://localhost:8080", PROXY, False),
+        ("http://conductor.test", None, True),
+        ("http://conductor.test", PROXY, True),
+        ("http://conductor.test", SECURE_PROXY, True),
+        ("https://conductor.test", PROXY, False),
+    ],
+)
+def test_the_warning_knows_the_proxy(caplog, url, proxy, warned):
+    ApiClient(KEY, HttpSettings(url, proxy_url=proxy))
+    assert ("without TLS" in caplog.text) == warned
+    assert (f"{url}/api through proxy_url" in caplog.text) == (warned and proxy is not None)
+    assert "hush" not in caplog.text
+
+
+def test_of_the_environments_proxy_a_server_on_this_machine_needs_no_warning(monkeypatch, caplog, stub, other):
+    monkeypatch.setenv("HTTP_PROXY", other.url.removesuffix("/api"))
+    stub.answers[TOKEN].append(Answer(body={"token": "the-token"}))
+    stub.answers[GET_TASK].append(TASK)
+    assert get_task_over(stub.url, KEY).task_id == "t"
+    assert caplog.text == ""
+    ApiClient(KEY, HttpSettings("http://conductor.test"))
+    assert f"conductor.test/api through HTTP_PROXY {other.url.removesuffix('/api')} without TLS" in caplog.text
 
 
 def test_a_token_that_was_refused_goes_to_nobody_else(stub, other):

@@ -103,7 +103,7 @@ ENDLESS = {
 def test_an_answer_that_comes_drop_by_drop_is_given_up_after_the_read_timeout(where):
     with Raw(dripping(*ENDLESS[where])) as server:
         started = time.monotonic()
-        with pytest.raises(TransportError, match="ReadTimeoutError: Read timed out"):
+        with pytest.raises(TransportError, match="no answer within 0.3 s"):
             get_task_from(server.url, read_timeout=0.3)
         assert 0.29 < time.monotonic() - started < 5
 
@@ -114,7 +114,7 @@ def test_so_is_one_over_tls(tmp_path):
     authority.issue_cert("127.0.0.1").configure_cert(context)
     with Raw(dripping(*ENDLESS["body"]), context) as server:
         started = time.monotonic()
-        with pytest.raises(TransportError, match="ReadTimeoutError: Read timed out"):
+        with pytest.raises(TransportError, match="no answer within 0.3 s"):
             get_task_from(server.url, read_timeout=0.3, ca_file=tmp_path / "ca.pem")
         assert 0.29 < time.monotonic() - started < 5
 
@@ -122,7 +122,7 @@ def test_so_is_one_over_tls(tmp_path):
 def test_a_proxy_has_no_longer_to_open_a_tunnel_than_to_be_connected():
     with Raw(dripping(*ENDLESS["head"])) as proxy:
         started = time.monotonic()
-        with pytest.raises(TransportError, match="time"):
+        with pytest.raises(TransportError, match="cannot reach .* through proxy_url .*: no connection within 0.3 s"):
             get_task_from("https://conductor.test", proxy_url=proxy.url, connect_timeout=0.3)
         assert 0.29 < time.monotonic() - started < 5
 
@@ -180,7 +180,7 @@ def test_a_body_that_nobody_reads_is_given_up_after_the_read_timeout():
         started = time.monotonic()
         with (
             ApiClient(http_settings=HttpSettings(server.url, read_timeout=0.3)) as client,
-            pytest.raises(TransportError, match="timed out"),
+            pytest.raises(TransportError, match="no answer within 0.3 s"),
         ):
             TaskExecutor(client).update_task("t", "w", "COMPLETED", {"text": "x" * 12_000_000})
         assert time.monotonic() - started < 5
@@ -212,7 +212,7 @@ def test_an_answer_that_is_too_large_is_a_decode_error_and_not_held_in_memory(ho
     with Raw(TOO_LARGE[how]) as server:
         tracemalloc.start()
         try:
-            with pytest.raises(DecodeError, match="GET /tasks/{task_id} answered 200: a body of 32 MiB or more"):
+            with pytest.raises(DecodeError, match="GET /tasks/t answered 200: a body of 32 MiB or more"):
                 get_task_from(server.url)
             assert tracemalloc.get_traced_memory()[1] < 60 * MEBIBYTE
         finally:

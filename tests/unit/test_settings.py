@@ -13,6 +13,7 @@ import pytest
 
 import conductor
 from conductor import ApiError, AuthenticationSettings, ConfigurationError, HttpSettings, MetricsSettings
+from conductor._redaction import Secret
 from conductor.settings import one_of, optional_text, path_segment, text, whole_number
 from conductor.worker import Worker, checked_domain, checked_name, checked_task_to_domain
 
@@ -95,6 +96,26 @@ def test_a_proxy_comes_from_the_environment_unless_no_proxy_names_the_host(monke
     assert HttpSettings("https://host", proxy_url="http://other:1").proxy_url == "http://other:1"
 
 
+LOOPBACK = ["localhost", "LOCALHOST", "localhost.", "127.0.0.1", "127.8.9.10", "[::1]", "[::ffff:127.0.0.1]"]
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_environments_proxy_is_not_for_this_machine_itself(monkeypatch, scheme, host):
+    monkeypatch.setenv(f"{scheme.upper()}_PROXY", "http://proxy.test:3128")
+    url = f"{scheme}://{host}:8080"
+    assert HttpSettings(url).proxy_url is None
+    assert HttpSettings(url, proxy_url="http://proxy.test:3128").proxy_url == "http://proxy.test:3128"
+    monkeypatch.setenv("CONDUCTOR_SERVER_URL", url)
+    assert HttpSettings().proxy_url is None
+
+
+@pytest.mark.parametrize("host", ["localhost.example", "notlocalhost", "128.0.0.1", "10.0.0.1", "[::2]"])
+def test_it_is_for_every_other_host(monkeypatch, host):
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
+    assert HttpSettings(f"http://{host}:8080").proxy_url == "http://proxy.test:3128"
+
+
 @pytest.mark.parametrize(
     ("url", "no_proxy"),
     [
@@ -168,6 +189,25 @@ def test_a_key_is_a_pair():
         AuthenticationSettings("", "secret")
     with pytest.raises(ConfigurationError, match="key_id must be a string"):
         AuthenticationSettings(None, None)
+
+
+@pytest.mark.parametrize("space", ["hush ", "\thush", "hush\n", "hush\r\n", "\u00a0hush", " ", "hush\u2028"])
+def test_white_space_around_a_key_is_refused_by_name_and_not_shown(monkeypatch, space):
+    for key in ((space, "hush"), ("hush", space)):
+        name = ["key_id", "key_secret"][key.index(space)]
+        with pytest.raises(ConfigurationError, match=f"^{name} has white space at its start or end") as caught:
+            AuthenticationSettings(*key)
+        assert "hush" not in str(caught.value)
+        monkeypatch.setenv("CONDUCTOR_AUTH_KEY", key[0])
+        monkeypatch.setenv("CONDUCTOR_AUTH_SECRET", key[1])
+        variable = {"key_id": "CONDUCTOR_AUTH_KEY", "key_secret": "CONDUCTOR_AUTH_SECRET"}[name]
+        with pytest.raises(ConfigurationError, match=f"^{variable} has white space at its start or end") as caught:
+            AuthenticationSettings.from_environment()
+        assert "hush" not in str(caught.value)
+
+
+def test_white_space_within_a_key_is_its_own_business():
+    assert AuthenticationSettings("a b", "c\nd").key_secret == "c\nd"
 
 
 def test_half_a_key_in_the_environment_is_refused(monkeypatch):
@@ -279,22 +319,22 @@ class Count(enum.IntEnum):
 )
 def test_a_text_of_a_class_of_its_own_goes_on_as_the_plain_text(checked, value):
     found = checked(value)
-    assert (found, type(found)) == ("email", str)
+    assert (str(found), type(found) in (str, Secret)) == ("email", True)
 
 
 def test_a_url_and_an_endpoint_of_a_class_of_their_own_go_on_as_plain_texts():
     settings = HttpSettings(Text("http://host/api"), proxy_url=Text("http://proxy"))
     given = settings.base_url, settings.proxy_url, MetricsSettings(endpoint=Text("/m")).endpoint
-    assert given == ("http://host/api", "http://proxy", "/m")
-    assert {type(each) for each in given} == {str}
+    assert tuple(map(str, given)) == ("http://host/api", "http://proxy", "/m")
+    assert {type(each) for each in given} == {str, Secret}
 
 
 def test_a_file_of_a_class_of_its_own_goes_on_as_a_plain_text(tmp_path):
     file = tmp_path / "authorities.pem"
     file.write_text("")
     settings = HttpSettings("http://host", ca_file=Text(file), client_cert=Text("-----BEGIN"))
-    assert (settings.ca_file, settings.client_cert) == (str.__str__(Text(file)), "-----BEGIN")
-    assert {type(settings.ca_file), type(settings.client_cert)} == {str}
+    assert (settings.ca_file, str(settings.client_cert)) == (str.__str__(Text(file)), "-----BEGIN")
+    assert (type(settings.ca_file), type(settings.client_cert)) == (str, Secret)
 
 
 def test_a_plain_text_stays_the_same_object():
