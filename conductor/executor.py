@@ -17,7 +17,7 @@ from conductor.errors import ConfigurationError, DecodeError, NotFoundError
 from conductor.models import ExternalStorageLocation, Task, TaskDef, TaskResultStatus, Workflow
 from conductor.settings import Duration, instance, instances, one_of, optional_text, path_segment, text, whole_number
 from conductor.task_result import TaskResult, sendable, sendable_reason, whole_seconds
-from conductor.transport import ApiClient, checked_id, metadata, tasks
+from conductor.transport import ApiClient, checked_id, metadata, tasks, whole
 from conductor.worker import checked_domain
 
 PAYLOAD_TYPES = ("TASK_INPUT", "TASK_OUTPUT", "WORKFLOW_INPUT", "WORKFLOW_OUTPUT")
@@ -202,7 +202,7 @@ def search_arguments(query: str, free_text: str, start: int, size: int, sort: st
 
 def as_json(name: str, given: Any) -> Any:
     """A definition, or a list of them, as plain JSON values: a generated function writes either as the same JSON."""
-    data = output_data(given, name)[0]
+    data = output_data(whole(given), name)[0]
     return data["result"] if isinstance(given, list) else data
 
 

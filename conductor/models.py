@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from conductor_client.models import (
+    CacheConfig as CacheConfig,
     ExternalStorageLocation as ExternalStorageLocation,
     GenerateTokenRequest as GenerateTokenRequest,
+    IdempotencyStrategy as IdempotencyStrategy,
     PollData as PollData,
+    RateLimitConfig as RateLimitConfig,
+    RateLimitConfigPolicy as RateLimitConfigPolicy,
     RerunWorkflowRequest as RerunWorkflowRequest,
+    SchemaDef as SchemaDef,
+    SchemaDefType as SchemaDefType,
     SearchResultTaskSummary,
     SearchResultWorkflowSummary,
     StartWorkflowRequest as StartWorkflowRequest,
+    StateChangeEvent as StateChangeEvent,
+    SubWorkflowParams as SubWorkflowParams,
     Task as Task,
     TaskDef as TaskDef,
     TaskDefRetryLogic as TaskDefRetryLogic,
@@ -20,9 +28,12 @@ from conductor_client.models import (
     TaskStatus as TaskStatus,
     Workflow as Workflow,
     WorkflowDef as WorkflowDef,
+    WorkflowDefTimeoutPolicy as WorkflowDefTimeoutPolicy,
     WorkflowStatus as WorkflowStatus,
     WorkflowStatusSummary as WorkflowStatusSummary,
     WorkflowTask as WorkflowTask,
+    WorkflowTaskJoinMode as WorkflowTaskJoinMode,
+    WorkflowTaskType as WorkflowTaskType,
 )
 
 SearchResult = SearchResultTaskSummary

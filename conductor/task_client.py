@@ -125,13 +125,13 @@ class _Ids(msgspec.Struct, rename="camel"):
     workflow_instance_id: Annotated[str, msgspec.Meta(max_length=LONGEST_ID)]
 
 
-_task_decoder = Decoder(Task)
-_ids_decoder = Decoder(_Ids)
+_task_decoder = Decoder(Task, needed=frozenset({"inputData"}), whole=False)
+_ids_decoder = msgspec.json.Decoder(_Ids)
 _AN_ID = re.compile(rb'\s*"(?:taskId|workflowInstanceId)"\s*:\s*"')  # any other member may be what cannot be read
 
 
 def _decoded(raw_tasks: Sequence[msgspec.Raw]) -> Delivery:
-    """Each task by itself, so that a bad one costs the others nothing."""
+    """Each task by itself, so that a bad one costs the others nothing. Without its ids or its input none can be run."""
     found: list[Task] = []
     unreadable: list[TaskResult] = []
     for raw in raw_tasks:
@@ -152,7 +152,7 @@ def _decoded(raw_tasks: Sequence[msgspec.Raw]) -> Delivery:
 def _report_unreadable(raw: msgspec.Raw, reason: str, results: list[TaskResult]) -> None:
     try:
         ids = _ids_decoder.decode(b"{%b}" % b",".join(part for part in parts(bytes(raw)) if _AN_ID.match(part)))
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return
     logger.warning("%s (task_id=%r workflow_instance_id=%r)", reason, ids.task_id, ids.workflow_instance_id)
     results.append(failed(ids.task_id, ids.workflow_instance_id, reason))

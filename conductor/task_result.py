@@ -25,7 +25,14 @@ LARGEST_OUTPUT = 10_240 * 1024
 LONGEST_TRACEBACK = 16_000  # characters, from its end, where the error stands
 
 
-class TaskResult(models.TaskResult, rename="camel", omit_defaults=True):
+class _TaskResult(models.TaskResult):
+    # A factory that is no plain container makes msgspec write the member even when it holds its default: the server
+    # needs a status, and takes a missing workerId for "none".
+    status: TaskResultStatus = msgspec.field(default_factory=lambda: TaskResultStatus.COMPLETED)
+    output_data: Any = msgspec.field(default_factory=dict)
+
+
+class TaskResult(_TaskResult, kw_only=True):
     """What a worker function may return to say more than an output, and what is sent to the server.
 
     Fields as on the wire, in snake_case. ``output_data`` may hold anything that a worker function may return (the table
@@ -34,10 +41,6 @@ class TaskResult(models.TaskResult, rename="camel", omit_defaults=True):
     ``task_id``, ``workflow_instance_id`` and ``worker_id`` are the runner's.
     """
 
-    # A factory that is no plain container makes msgspec write the member even when it holds its default: the server
-    # needs a status, and takes a missing workerId for "none".
-    status: TaskResultStatus = msgspec.field(default_factory=lambda: TaskResultStatus.COMPLETED)
-    output_data: Any = msgspec.field(default_factory=dict)
     worker_id: str = msgspec.field(default_factory=lambda: "")
     logs: list[TaskExecLog] = msgspec.field(default_factory=list)
     callback_after_seconds: Duration = 0  # type: ignore[assignment]

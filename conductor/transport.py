@@ -15,7 +15,7 @@ from conductor_client.api import (
     token_resource as tokens,
     workflow_resource as workflows,
 )
-from conductor_client.types import Decoder, parts
+from conductor_client.types import Decoder, parts, whole
 
 from conductor import _http, _recording
 from conductor._failures import TOKEN_HAS_ENDED, Attempt, is_unanswered_read
@@ -36,7 +36,7 @@ from conductor.settings import AuthenticationSettings, HttpSettings, Unpicklable
 
 logger = logger_of(__name__)
 
-__all__ = ["ApiClient", "Decoder", "checked_id", "metadata", "parts", "tasks", "workflows"]
+__all__ = ["ApiClient", "Decoder", "checked_id", "metadata", "parts", "tasks", "whole", "workflows"]
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -28,7 +28,8 @@ IDLE_POLL_TIMEOUT = 1.0
 """Seconds an idle worker waits at the server, unless told otherwise: a stop waits for it."""
 
 QUICKEST_PACE, SLOWEST_PACE = 0.1, 1.0
-"""Seconds from one empty idle poll to the next where the server answers at once, unless told otherwise."""
+"""Seconds from one empty idle poll to the next where the server answers at once, unless told otherwise; the quickest
+also after a poll that brought only unreadable tasks."""
 
 MOST_TASKS = 100
 """A poll may bring twice what it asked for, or so many: what is surplus goes back in a request each."""
@@ -58,6 +59,7 @@ class Poller:
         self._clock = clock
         self._idle = True
         self._pace = QUICKEST_PACE
+        self._unreadable: set[str] = set()  # ids in the last answer of which no task could be used
         self._backoff = Backoff()
         self._trouble = Trouble(worker.task_name, "polls fail, and go on with growing pauses", "polls succeed again")
 
@@ -89,11 +91,18 @@ class Poller:
         finally:
             self._slots.give_back(asked - used)
         received = len(delivery.tasks) + len(delivery.unreadable) + delivery.skipped
-        if received and not used:  # duplicates, or what cannot be read: a server that repeats it must not be hurried
-            return self._backoff.next()
+        if received and not used:
+            return self._wait_after_none_used(delivery.unreadable)
         self._backoff.reset()
         self._trouble.over()
         return self._wait_after(received, asked, self._clock.now() - started)
+
+    def _wait_after_none_used(self, unreadable: list[TaskResult]) -> float:
+        """Unreadable tasks have an answer, and hold up none that is behind them. But a server that repeats them, or
+        brings duplicates or no tasks at all, must not be hurried.
+        """
+        before, self._unreadable = self._unreadable, {result.task_id for result in unreadable}
+        return self._backoff.next() if self._unreadable <= before else QUICKEST_PACE
 
     def _distinct(self, tasks: list[Task]) -> Iterable[Task]:
         """Each task once: of two copies that find no slot both would be handed back, one after it runs elsewhere."""

@@ -24,6 +24,7 @@ from conductor.runner.execute import execute
 from conductor.runner.process_pool import ProcessPool, interpreter_ends
 from conductor.runner.slots import Flag
 from conductor.task_result import Finished, Outcome, finish, whole_seconds
+from conductor.transport import Decoder
 from conductor.worker import Execute
 
 logger = logger_of(__name__)
@@ -31,7 +32,7 @@ logger = logger_of(__name__)
 Done = Callable[[Finished | None], None]
 
 _NOT_BEGUN = object()
-_tasks = msgspec.json.Decoder(Task)
+_tasks = Decoder(Task, whole=False)
 _results = msgspec.json.Decoder(Finished)
 
 

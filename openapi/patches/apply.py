@@ -9,9 +9,8 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from rules import RULES, Document
+from rules import RULES, Document, references
 
 
 def patch(document: Document) -> Document:
@@ -36,23 +35,14 @@ def prune(document: Document) -> Document:
     """Only the schemas that the kept operations reach."""
     schemas = document["components"]["schemas"]
     reached: set[str] = set()
-    todo = _references(document["paths"])
+    todo = references(document["paths"])
     while todo:
         name = todo.pop()
         if name not in reached:
             reached.add(name)
-            todo |= _references(schemas[name])
+            todo |= references(schemas[name])
     document["components"] = {"schemas": {name: schemas[name] for name in sorted(reached)}}
     return document
-
-
-def _references(value: Any) -> set[str]:
-    if isinstance(value, dict):
-        own = {value["$ref"].rsplit("/", 1)[1]} if isinstance(value.get("$ref"), str) else set()
-        return own.union(*map(_references, value.values()))
-    if isinstance(value, list):
-        return set().union(*map(_references, value))
-    return set()
 
 
 if __name__ == "__main__":

@@ -65,6 +65,7 @@ ENUMS = {
     "TaskStatus": ["Task.status", "TaskSummary.status"],
     "TaskResultStatus": ["TaskResult.status"],
     "WorkflowStatus": ["Workflow.status", "WorkflowSummary.status", "WorkflowStatusSummary.status"],
+    "WorkflowTaskType": ["WorkflowTask.workflowTaskType"],
     "IdempotencyStrategy": ["StartWorkflowRequest.idempotencyStrategy", "SubWorkflowParams.idempotencyStrategy"],
 }
 PARAMETER_ENUMS = {"status": "TaskResultStatus", "returnStrategy": "WorkflowReturnStrategy"}
@@ -85,6 +86,21 @@ REQUIRED = {
     "WorkflowDef": ["name", "tasks"],
     "WorkflowTask": ["name", "taskReferenceName"],
     "StartWorkflowRequest": ["name"],
+}
+
+# What a poll brings, in the order in which a server writes it (3.32.3): it is read a quarter faster than in another.
+SENT = {
+    "Task": """taskType status inputData referenceTaskName retryCount seq pollCount taskDefName scheduledTime startTime
+        endTime updateTime startDelayInSeconds retried executed callbackFromWorker responseTimeoutSeconds
+        workflowInstanceId workflowType taskId callbackAfterSeconds workerId outputData workflowTask
+        rateLimitPerFrequency rateLimitFrequencyInSeconds workflowPriority iteration subworkflowChanged firstStartTime
+        executionMetadata taskDefinition loopOverTask queueWaitTime""",
+    "TaskDef": """createTime updateTime createdBy name retryCount timeoutSeconds inputKeys outputKeys runtimeMetadata
+        timeoutPolicy retryLogic retryDelaySeconds responseTimeoutSeconds inputTemplate rateLimitPerFrequency
+        rateLimitFrequencyInSeconds ownerEmail backoffScaleFactor maxRetryDelaySeconds backoffJitterMs
+        totalTimeoutSeconds taskStatusListenerEnabled enforceSchema""",
+    "WorkflowTask": """name taskReferenceName inputParameters type decisionCases defaultCase forkTasks startDelay joinOn
+        optional taskDefinition defaultExclusiveJoinTask asyncComplete loopOver onStateChange permissive metadata""",
 }
 
 
@@ -227,14 +243,29 @@ def require_little(document: Document) -> None:
 
 
 def order_members(document: Document) -> None:
-    """Members that callers may give by position first; the document's own order is the alphabet's."""
-    first = {**REQUIRED, "TaskResult": [*REQUIRED["TaskResult"], "outputData"], "TaskExecLog": ["log", "taskId"]}
-    for name, members in first.items():
+    """See SENT; before that, members that callers may give by position. The document's own order is the alphabet's."""
+    first = REQUIRED | {"TaskExecLog": ["log", "taskId"]}
+    for name in first | SENT:
         properties = document["components"]["schemas"][name]["properties"]
+        members = dict.fromkeys([*first.get(name, []), *SENT.get(name, "").split()])
         document["components"]["schemas"][name]["properties"] = {
             **{member: properties.pop(member) for member in members},
             **properties,
         }
+
+
+def close_what_is_no_definition(document: Document) -> None:
+    """Definitions are read, changed and sent again: they keep the members of newer servers; other models need none."""
+    schemas = document["components"]["schemas"]
+    definitions: set[str] = set()
+    todo = {"TaskDef", "WorkflowDef"}
+    while todo:
+        name = todo.pop()
+        definitions.add(name)
+        todo |= references(schemas[name]) - definitions
+    for name, schema in schemas.items():
+        if "properties" in schema and name not in definitions:
+            schema["additionalProperties"] = False
 
 
 def give_tasks_zeros(document: Document) -> None:
@@ -260,12 +291,23 @@ RULES: list[Callable[[Document], None]] = [
     name_enums,
     require_little,
     order_members,
+    close_what_is_no_definition,
     give_tasks_zeros,
 ]
 
 
 def _ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
+
+
+def references(value: Any) -> set[str]:
+    """The names of the schemas that stand in a part of the document."""
+    if isinstance(value, dict):
+        own = {value["$ref"].rsplit("/", 1)[1]} if isinstance(value.get("$ref"), str) else set()
+        return own.union(*map(references, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(references, value))
+    return set()
 
 
 def _operations(document: Document) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ from conductor import Task, TransportError
 from conductor.runner.poll import Poller
 from conductor.runner.slots import Slots
 from conductor.task_client import Delivery
+from conductor.task_result import failed
 from conductor.worker import Worker
 
 
@@ -38,6 +39,8 @@ class Script:
             self.slots.close()
         if isinstance(answer, Exception):
             raise answer
+        if isinstance(answer, Delivery):
+            return answer
         return Delivery([Task(f"t{number}", "w") for number in range(answer)], [])
 
     def deliver(self, task, has_slot):
@@ -81,6 +84,21 @@ def test_failures_back_off_from_half_a_second_to_half_a_minute_and_start_over_af
     for wait, longest in zip(script.waits[:13], [0.5 * 1.5**n for n in range(11)] + [30, 30], strict=True):
         assert 0.8 * longest <= wait <= longest
     assert 0.4 <= script.waits[14] <= 0.5
+
+
+def unreadable(*task_ids):
+    return Delivery([], [failed(task_id, "w", "cannot be read") for task_id in task_ids])
+
+
+def test_unreadable_tasks_do_not_hold_up_those_behind_them():
+    script = Script(1, *[unreadable(f"odd{number}") for number in range(8)], 1).run()
+    assert sum(script.waits[:8]) == pytest.approx(0.8)
+
+
+def test_a_server_that_repeats_the_same_unreadable_tasks_is_not_hurried():
+    script = Script(1, *[unreadable("a")] * 13).run()
+    assert script.waits[0] == pytest.approx(0.1)
+    assert script.waits[12] > 20
 
 
 def test_a_change_from_one_trouble_to_another_is_said_again(caplog):

@@ -47,7 +47,7 @@ from .workflow_task import WorkflowTask
 from .workflow_task_decision_cases import WorkflowTaskDecisionCases
 from .workflow_task_join_mode import WorkflowTaskJoinMode
 from .workflow_task_on_state_change import WorkflowTaskOnStateChange
-from .workflow_task_workflow_task_type import WorkflowTaskWorkflowTaskType
+from .workflow_task_type import WorkflowTaskType
 
 __all__ = (
     "AggregateTokenUsage",
@@ -97,5 +97,5 @@ __all__ = (
     "WorkflowTaskDecisionCases",
     "WorkflowTaskJoinMode",
     "WorkflowTaskOnStateChange",
-    "WorkflowTaskWorkflowTaskType",
+    "WorkflowTaskType",
 )

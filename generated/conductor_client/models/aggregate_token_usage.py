@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import msgspec
+from ..types import Int64, Model
 
 
-class AggregateTokenUsage(msgspec.Struct, rename="camel", omit_defaults=True):
-    completion_tokens: int | None = None
-    prompt_tokens: int | None = None
-    total_tokens: int | None = None
+class AggregateTokenUsage(Model, kw_only=True):
+    completion_tokens: Int64 | None = None
+    prompt_tokens: Int64 | None = None
+    total_tokens: Int64 | None = None

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import msgspec
 
+from ..types import Model
 
-class BulkResponseString(msgspec.Struct, rename="camel", omit_defaults=True):
+
+class BulkResponseString(Model, kw_only=True):
     bulk_error_results: StringMap = msgspec.field(default_factory=dict)
     bulk_successful_results: list[str] = msgspec.field(default_factory=list)
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import msgspec
+from ..types import Definition, Int64
 
 
-class CacheConfig(msgspec.Struct, rename="camel", omit_defaults=True):
+class CacheConfig(Definition, kw_only=True):
     key: str | None = None
-    ttl_in_second: int | None = None
+    ttl_in_second: Int64 | None = None

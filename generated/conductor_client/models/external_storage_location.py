@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import msgspec
+from ..types import Model
 
 
-class ExternalStorageLocation(msgspec.Struct, rename="camel", omit_defaults=True):
+class ExternalStorageLocation(Model, kw_only=True):
     path: str | None = None
     uri: str | None = None

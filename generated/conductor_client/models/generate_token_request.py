@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-import msgspec
+from ..types import Int64, Model
 
 
-class GenerateTokenRequest(msgspec.Struct, rename="camel", omit_defaults=True):
+class _GenerateTokenRequest(Model):
+    """The members that may be given by position."""
+
     key_id: str
     key_secret: str
-    expiration: int | None = None
 
-    def __repr__(self) -> str:
-        """Without the secret that it holds."""
-        return "GenerateTokenRequest(...)"
+
+class GenerateTokenRequest(_GenerateTokenRequest, kw_only=True):
+    expiration: Int64 | None = None

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
-import msgspec
+from ..types import Model
 
 
-class GenerateTokenResponse(msgspec.Struct, rename="camel", omit_defaults=True):
+class _GenerateTokenResponse(Model):
+    """The members that may be given by position."""
+
     token: str
+
+
+class GenerateTokenResponse(_GenerateTokenResponse, kw_only=True):
     user_id: str | None = None
 
     def __repr__(self) -> str:

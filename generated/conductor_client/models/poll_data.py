@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import msgspec
+from ..types import Int64, Model
 
 
-class PollData(msgspec.Struct, rename="camel", omit_defaults=True):
+class PollData(Model, kw_only=True):
     domain: str | None = None
-    last_poll_time: int | None = None
+    last_poll_time: Int64 | None = None
     queue_name: str | None = None
     worker_id: str | None = None

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import msgspec
+from ..types import Definition, Int64
 
 
-class RateLimitConfig(msgspec.Struct, rename="camel", omit_defaults=True):
-    concurrent_exec_limit: int | None = None
+class RateLimitConfig(Definition, kw_only=True):
+    concurrent_exec_limit: Int64 | None = None
     policy: RateLimitConfigPolicy | None = None
     rate_limit_key: str | None = None
 

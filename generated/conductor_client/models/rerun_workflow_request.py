@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import msgspec
 
+from ..types import Model
 
-class RerunWorkflowRequest(msgspec.Struct, rename="camel", omit_defaults=True):
+
+class RerunWorkflowRequest(Model, kw_only=True):
     correlation_id: str | None = None
     re_run_from_task_id: str | None = None
     re_run_from_workflow_id: str | None = None

@@ -2,18 +2,20 @@ from __future__ import annotations
 
 import msgspec
 
+from ..types import Definition, Int64
 
-class SchemaDef(msgspec.Struct, rename="camel", omit_defaults=True):
-    create_time: int | None = None
+
+class SchemaDef(Definition, kw_only=True):
+    create_time: Int64 | None = None
     created_by: str | None = None
     data: JsonMap = msgspec.field(default_factory=dict)
     external_ref: str | None = None
     name: str | None = None
     owner_app: str | None = None
     type: SchemaDefType | None = None
-    update_time: int | None = None
+    update_time: Int64 | None = None
     updated_by: str | None = None
-    version: int | None = None
+    version: Int64 | None = None
 
 
 # Here, since models refer to each other in circles.

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import msgspec
 
+from ..types import Int64, Model
 
-class SearchResultTaskSummary(msgspec.Struct, rename="camel", omit_defaults=True):
+
+class SearchResultTaskSummary(Model, kw_only=True):
     results: list[TaskSummary] = msgspec.field(default_factory=list)
-    total_hits: int | None = None
+    total_hits: Int64 | None = None
 
 
 # Here, since models refer to each other in circles.

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import msgspec
 
+from ..types import Model
 
-class SignalResponse(msgspec.Struct, rename="camel", omit_defaults=True):
+
+class SignalResponse(Model, kw_only=True):
     correlation_id: str | None = None
     input: JsonMap = msgspec.field(default_factory=dict)
     output: JsonMap = msgspec.field(default_factory=dict)

@@ -2,18 +2,25 @@ from __future__ import annotations
 
 import msgspec
 
+from ..types import Int64, Model
 
-class StartWorkflowRequest(msgspec.Struct, rename="camel", omit_defaults=True):
+
+class _StartWorkflowRequest(Model):
+    """The members that may be given by position."""
+
     name: str
+
+
+class StartWorkflowRequest(_StartWorkflowRequest, kw_only=True):
     correlation_id: str | None = None
     created_by: str | None = None
     external_input_payload_storage_path: str | None = None
     idempotency_key: str | None = None
     idempotency_strategy: IdempotencyStrategy | None = None
     input: JsonMap = msgspec.field(default_factory=dict)
-    priority: int | None = None
+    priority: Int64 | None = None
     task_to_domain: StringMap = msgspec.field(default_factory=dict)
-    version: int | None = None
+    version: Int64 | None = None
     workflow_def: WorkflowDef | None = None
 
 

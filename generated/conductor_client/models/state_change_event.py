@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import msgspec
 
+from ..types import Definition
 
-class StateChangeEvent(msgspec.Struct, rename="camel", omit_defaults=True):
+
+class StateChangeEvent(Definition, kw_only=True):
     payload: JsonMap = msgspec.field(default_factory=dict)
     type: str | None = None
 

@@ -4,14 +4,16 @@ from typing import Any
 
 import msgspec
 
+from ..types import Definition, Int64
 
-class SubWorkflowParams(msgspec.Struct, rename="camel", omit_defaults=True):
+
+class SubWorkflowParams(Definition, kw_only=True):
     idempotency_key: str | None = None
     idempotency_strategy: IdempotencyStrategy | None = None
     name: str | None = None
     priority: Any = None
     task_to_domain: StringMap = msgspec.field(default_factory=dict)
-    version: int | None = None
+    version: Int64 | None = None
     workflow_definition: Any = None
 
 

@@ -2,53 +2,60 @@ from __future__ import annotations
 
 import msgspec
 
+from ..types import Int64, Model
 
-class Task(msgspec.Struct, rename="camel", omit_defaults=True):
+
+class _Task(Model):
+    """The members that may be given by position."""
+
     task_id: str
     workflow_instance_id: str
-    callback_after_seconds: int = 0
+
+
+class Task(_Task, kw_only=True):
+    task_type: str = ""
+    status: TaskStatus | None = None
+    input_data: JsonMap = msgspec.field(default_factory=dict)
+    reference_task_name: str = ""
+    retry_count: Int64 = 0
+    seq: Int64 = 0
+    poll_count: Int64 = 0
+    task_def_name: str = ""
+    scheduled_time: Int64 = 0
+    start_time: Int64 = 0
+    end_time: Int64 = 0
+    update_time: Int64 = 0
+    start_delay_in_seconds: Int64 = 0
+    retried: bool = False
+    executed: bool = False
     callback_from_worker: bool = False
+    response_timeout_seconds: Int64 = 0
+    workflow_type: str = ""
+    callback_after_seconds: Int64 = 0
+    worker_id: str | None = None
+    output_data: JsonMap = msgspec.field(default_factory=dict)
+    workflow_task: WorkflowTask | None = None
+    rate_limit_per_frequency: Int64 = 0
+    rate_limit_frequency_in_seconds: Int64 = 0
+    workflow_priority: Int64 = 0
+    iteration: Int64 = 0
+    subworkflow_changed: bool = False
+    first_start_time: Int64 = 0
+    execution_metadata: ExecutionMetadata | None = None
+    task_definition: TaskDef | None = None
+    loop_over_task: bool = False
+    queue_wait_time: Int64 = 0
     correlation_id: str | None = None
     domain: str | None = None
-    end_time: int = 0
-    executed: bool = False
-    execution_metadata: ExecutionMetadata | None = None
     execution_name_space: str | None = None
     external_input_payload_storage_path: str | None = None
     external_output_payload_storage_path: str | None = None
-    first_start_time: int = 0
-    input_data: JsonMap = msgspec.field(default_factory=dict)
     isolation_group_id: str | None = None
-    iteration: int = 0
-    loop_over_task: bool = False
-    output_data: JsonMap = msgspec.field(default_factory=dict)
     parent_task_id: str | None = None
-    poll_count: int = 0
-    queue_wait_time: int = 0
-    rate_limit_frequency_in_seconds: int = 0
-    rate_limit_per_frequency: int = 0
     reason_for_incompletion: str | None = None
-    reference_task_name: str = ""
-    response_timeout_seconds: int = 0
-    retried: bool = False
     retried_task_id: str | None = None
-    retry_count: int = 0
     runtime_metadata: StringMap = msgspec.field(default_factory=dict)
-    scheduled_time: int = 0
-    seq: int = 0
-    start_delay_in_seconds: int = 0
-    start_time: int = 0
-    status: TaskStatus | None = None
     sub_workflow_id: str | None = None
-    subworkflow_changed: bool = False
-    task_def_name: str = ""
-    task_definition: TaskDef | None = None
-    task_type: str = ""
-    update_time: int = 0
-    worker_id: str | None = None
-    workflow_priority: int = 0
-    workflow_task: WorkflowTask | None = None
-    workflow_type: str = ""
 
 
 # Here, since models refer to each other in circles.

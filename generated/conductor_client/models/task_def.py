@@ -2,40 +2,47 @@ from __future__ import annotations
 
 import msgspec
 
+from ..types import Definition, Int64
 
-class TaskDef(msgspec.Struct, rename="camel", omit_defaults=True):
+
+class _TaskDef(Definition):
+    """The members that may be given by position."""
+
     name: str
-    backoff_jitter_ms: int | None = None
-    backoff_scale_factor: int | None = None
-    base_type: str | None = None
-    concurrent_exec_limit: int | None = None
-    create_time: int | None = None
+
+
+class TaskDef(_TaskDef, kw_only=True):
+    create_time: Int64 | None = None
+    update_time: Int64 | None = None
     created_by: str | None = None
-    description: str | None = None
-    enforce_schema: bool | None = None
-    execution_name_space: str | None = None
+    retry_count: Int64 | None = None
+    timeout_seconds: Int64 | None = None
     input_keys: list[str] = msgspec.field(default_factory=list)
-    input_schema: SchemaDef | None = None
-    input_template: JsonMap = msgspec.field(default_factory=dict)
-    isolation_group_id: str | None = None
-    max_retry_delay_seconds: int | None = None
     output_keys: list[str] = msgspec.field(default_factory=list)
+    runtime_metadata: list[str] = msgspec.field(default_factory=list)
+    timeout_policy: TaskDefTimeoutPolicy | None = None
+    retry_logic: TaskDefRetryLogic | None = None
+    retry_delay_seconds: Int64 | None = None
+    response_timeout_seconds: Int64 | None = None
+    input_template: JsonMap = msgspec.field(default_factory=dict)
+    rate_limit_per_frequency: Int64 | None = None
+    rate_limit_frequency_in_seconds: Int64 | None = None
+    owner_email: str | None = None
+    backoff_scale_factor: Int64 | None = None
+    max_retry_delay_seconds: Int64 | None = None
+    backoff_jitter_ms: Int64 | None = None
+    total_timeout_seconds: Int64 | None = None
+    task_status_listener_enabled: bool | None = None
+    enforce_schema: bool | None = None
+    base_type: str | None = None
+    concurrent_exec_limit: Int64 | None = None
+    description: str | None = None
+    execution_name_space: str | None = None
+    input_schema: SchemaDef | None = None
+    isolation_group_id: str | None = None
     output_schema: SchemaDef | None = None
     owner_app: str | None = None
-    owner_email: str | None = None
-    poll_timeout_seconds: int | None = None
-    rate_limit_frequency_in_seconds: int | None = None
-    rate_limit_per_frequency: int | None = None
-    response_timeout_seconds: int | None = None
-    retry_count: int | None = None
-    retry_delay_seconds: int | None = None
-    retry_logic: TaskDefRetryLogic | None = None
-    runtime_metadata: list[str] = msgspec.field(default_factory=list)
-    task_status_listener_enabled: bool | None = None
-    timeout_policy: TaskDefTimeoutPolicy | None = None
-    timeout_seconds: int | None = None
-    total_timeout_seconds: int | None = None
-    update_time: int | None = None
+    poll_timeout_seconds: Int64 | None = None
     updated_by: str | None = None
 
 

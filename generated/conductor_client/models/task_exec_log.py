@@ -1,9 +1,14 @@
 from __future__ import annotations
 
-import msgspec
+from ..types import Int64, Model
 
 
-class TaskExecLog(msgspec.Struct, rename="camel", omit_defaults=True):
+class _TaskExecLog(Model):
+    """The members that may be given by position."""
+
     log: str | None = None
     task_id: str | None = None
-    created_time: int | None = None
+
+
+class TaskExecLog(_TaskExecLog, kw_only=True):
+    created_time: Int64 | None = None

@@ -2,13 +2,20 @@ from __future__ import annotations
 
 import msgspec
 
+from ..types import Int64, Model
 
-class TaskResult(msgspec.Struct, rename="camel", omit_defaults=True):
+
+class _TaskResult(Model):
+    """The members that may be given by position."""
+
     task_id: str
     workflow_instance_id: str
     status: TaskResultStatus
     output_data: JsonMap = msgspec.field(default_factory=dict)
-    callback_after_seconds: int | None = None
+
+
+class TaskResult(_TaskResult, kw_only=True):
+    callback_after_seconds: Int64 | None = None
     execution_metadata: ExecutionMetadata | None = None
     extend_lease: bool | None = None
     external_output_payload_storage_path: str | None = None

@@ -1,18 +1,18 @@
 from __future__ import annotations
 
-import msgspec
+from ..types import Int64, Model
 
 
-class TaskSummary(msgspec.Struct, rename="camel", omit_defaults=True):
+class TaskSummary(Model, kw_only=True):
     correlation_id: str | None = None
     domain: str | None = None
     end_time: str | None = None
-    execution_time: int | None = None
+    execution_time: Int64 | None = None
     external_input_payload_storage_path: str | None = None
     external_output_payload_storage_path: str | None = None
     input: str | None = None
     output: str | None = None
-    queue_wait_time: int | None = None
+    queue_wait_time: Int64 | None = None
     reason_for_incompletion: str | None = None
     scheduled_time: str | None = None
     start_time: str | None = None
@@ -22,7 +22,7 @@ class TaskSummary(msgspec.Struct, rename="camel", omit_defaults=True):
     task_type: str | None = None
     update_time: str | None = None
     workflow_id: str | None = None
-    workflow_priority: int | None = None
+    workflow_priority: Int64 | None = None
     workflow_type: str | None = None
 
 

@@ -2,17 +2,24 @@ from __future__ import annotations
 
 import msgspec
 
+from ..types import Definition, Int64
 
-class WorkflowDef(msgspec.Struct, rename="camel", omit_defaults=True):
+
+class _WorkflowDef(Definition):
+    """The members that may be given by position."""
+
     name: str
     tasks: list[WorkflowTask]
+
+
+class WorkflowDef(_WorkflowDef, kw_only=True):
     cache_config: CacheConfig | None = None
-    create_time: int | None = None
+    create_time: Int64 | None = None
     created_by: str | None = None
     description: str | None = None
     enforce_schema: bool | None = None
     failure_workflow: str | None = None
-    failure_workflow_version: int | None = None
+    failure_workflow_version: Int64 | None = None
     input_parameters: list[str] = msgspec.field(default_factory=list)
     input_schema: SchemaDef | None = None
     input_template: JsonMap = msgspec.field(default_factory=dict)
@@ -24,13 +31,13 @@ class WorkflowDef(msgspec.Struct, rename="camel", omit_defaults=True):
     owner_email: str | None = None
     rate_limit_config: RateLimitConfig | None = None
     restartable: bool | None = None
-    schema_version: int | None = None
+    schema_version: Int64 | None = None
     timeout_policy: WorkflowDefTimeoutPolicy | None = None
-    timeout_seconds: int | None = None
-    update_time: int | None = None
+    timeout_seconds: Int64 | None = None
+    update_time: Int64 | None = None
     updated_by: str | None = None
     variables: JsonMap = msgspec.field(default_factory=dict)
-    version: int | None = None
+    version: Int64 | None = None
     workflow_status_listener_enabled: bool | None = None
     workflow_status_listener_sink: str | None = None
 

@@ -1,16 +1,18 @@
 from enum import Enum, StrEnum
 
+from ..types import LONGEST_NAME
+
 
 class WorkflowDefTimeoutPolicy(StrEnum):
-    """A value that this package does not know is kept, as a member without a place among the others."""
+    """A value that this package does not know becomes a member without a place among the others, equal to its text."""
 
     ALERT_ONLY = "ALERT_ONLY"
     TIME_OUT_WF = "TIME_OUT_WF"
 
     @classmethod
     def _missing_(cls, value: object) -> Enum | None:
-        if not isinstance(value, str):
+        if not isinstance(value, str) or len(value) > LONGEST_NAME:
             return None
-        member = str.__new__(cls, value)
+        member = str.__new__(cls, value)  # not kept here: a server may invent any number of them
         member._name_ = member._value_ = value
-        return cls._value2member_map_.setdefault(value, member)  # the same object each time
+        return member

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import msgspec
 
+from ..types import Model
 
-class WorkflowStatusSummary(msgspec.Struct, rename="camel", omit_defaults=True):
+
+class WorkflowStatusSummary(Model, kw_only=True):
     correlation_id: str | None = None
     output: JsonMap = msgspec.field(default_factory=dict)
     status: WorkflowStatus | None = None

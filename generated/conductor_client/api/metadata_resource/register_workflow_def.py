@@ -1,7 +1,6 @@
-import msgspec
-
 from ...client import Client
 from ...models.workflow_def import WorkflowDef
+from ...types import encode
 
 METHOD = "POST"
 TEMPLATE = "/metadata/workflow"
@@ -21,5 +20,5 @@ def sync(
         query={
             "overwrite": overwrite,
         },
-        body=msgspec.json.encode(body),
+        body=encode(body),
     )

@@ -1,7 +1,6 @@
-import msgspec
-
 from ...client import Client
 from ...models.task_def import TaskDef
+from ...types import encode
 
 METHOD = "PUT"
 TEMPLATE = "/metadata/taskdefs"
@@ -16,5 +15,5 @@ def sync(
         METHOD,
         TEMPLATE,
         "/metadata/taskdefs",
-        body=msgspec.json.encode(body),
+        body=encode(body),
     )

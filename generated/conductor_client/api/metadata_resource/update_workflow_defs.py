@@ -1,9 +1,7 @@
-import msgspec
-
 from ...client import Client
 from ...models.bulk_response_string import BulkResponseString
 from ...models.workflow_def import WorkflowDef
-from ...types import Decoder
+from ...types import Decoder, encode
 
 METHOD = "PUT"
 TEMPLATE = "/metadata/workflow"
@@ -20,6 +18,6 @@ def sync(
         METHOD,
         TEMPLATE,
         "/metadata/workflow",
-        body=msgspec.json.encode(body),
+        body=encode(body),
     )
     return response.decode(_decoder)

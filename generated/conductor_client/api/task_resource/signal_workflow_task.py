@@ -1,8 +1,7 @@
-import msgspec
-
 from ...client import Client, segment
 from ...models.json_map import JsonMap
 from ...models.task_result_status import TaskResultStatus
+from ...types import encode
 
 METHOD = "POST"
 TEMPLATE = "/tasks/{workflow_id}/{status}/signal"
@@ -19,5 +18,5 @@ def sync(
         METHOD,
         TEMPLATE,
         f"/tasks/{segment(workflow_id)}/{segment(status)}/signal",
-        body=msgspec.json.encode(body),
+        body=encode(body),
     )

@@ -1,11 +1,9 @@
-import msgspec
-
 from ...client import Client, segment
 from ...models.json_map import JsonMap
 from ...models.signal_response import SignalResponse
 from ...models.task_result_status import TaskResultStatus
 from ...models.workflow_return_strategy import WorkflowReturnStrategy
-from ...types import Decoder
+from ...types import Decoder, encode
 
 METHOD = "POST"
 TEMPLATE = "/tasks/{workflow_id}/{status}/signal/sync"
@@ -31,6 +29,6 @@ def sync(
             "returnStrategy": return_strategy,
             "timeoutMillis": timeout_millis,
         },
-        body=msgspec.json.encode(body),
+        body=encode(body),
     )
     return response.decode(_decoder)

@@ -1,7 +1,6 @@
-import msgspec
-
 from ...client import Client
 from ...models.task_result import TaskResult
+from ...types import encode
 
 METHOD = "POST"
 TEMPLATE = "/tasks"
@@ -16,6 +15,6 @@ def sync(
         METHOD,
         TEMPLATE,
         "/tasks",
-        body=msgspec.json.encode(body),
+        body=encode(body),
     )
     return response.text()

@@ -1,8 +1,7 @@
-import msgspec
-
 from ...client import Client, segment
 from ...models.json_map import JsonMap
 from ...models.task_result_status import TaskResultStatus
+from ...types import encode
 
 METHOD = "POST"
 TEMPLATE = "/tasks/{workflow_id}/{task_ref_name}/{status}"
@@ -25,6 +24,6 @@ def sync(
         query={
             "workerid": workerid,
         },
-        body=msgspec.json.encode(body),
+        body=encode(body),
     )
     return response.text()

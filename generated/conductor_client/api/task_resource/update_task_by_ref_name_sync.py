@@ -1,10 +1,8 @@
-import msgspec
-
 from ...client import Client, segment
 from ...models.json_map import JsonMap
 from ...models.task_result_status import TaskResultStatus
 from ...models.workflow import Workflow
-from ...types import Decoder
+from ...types import Decoder, encode
 
 METHOD = "POST"
 TEMPLATE = "/tasks/{workflow_id}/{task_ref_name}/{status}/sync"
@@ -29,6 +27,6 @@ def sync(
         query={
             "workerid": workerid,
         },
-        body=msgspec.json.encode(body),
+        body=encode(body),
     )
     return response.decode(_decoder)

@@ -2,7 +2,7 @@ import msgspec
 
 from ...client import Client
 from ...models.task_result import TaskResult
-from ...types import Decoder
+from ...types import Decoder, encode
 
 METHOD = "POST"
 TEMPLATE = "/tasks/update-v2"
@@ -19,7 +19,7 @@ def sync(
         METHOD,
         TEMPLATE,
         "/tasks/update-v2",
-        body=msgspec.json.encode(body),
+        body=encode(body),
     )
     if response.content.strip() in (b"", b"null"):
         return None

@@ -1,9 +1,7 @@
-import msgspec
-
 from ...client import Client
 from ...models.generate_token_request import GenerateTokenRequest
 from ...models.generate_token_response import GenerateTokenResponse
-from ...types import Decoder
+from ...types import Decoder, encode
 
 METHOD = "POST"
 TEMPLATE = "/token"
@@ -20,6 +18,6 @@ def sync(
         METHOD,
         TEMPLATE,
         "/token",
-        body=msgspec.json.encode(body),
+        body=encode(body),
     )
     return response.decode(_decoder)

@@ -1,10 +1,8 @@
-import msgspec
-
 from ...client import Client, segment
 from ...models.signal_response import SignalResponse
 from ...models.start_workflow_request import StartWorkflowRequest
 from ...models.workflow_return_strategy import WorkflowReturnStrategy
-from ...types import Decoder
+from ...types import Decoder, encode
 
 METHOD = "POST"
 TEMPLATE = "/workflow/execute/{name}/{version}"
@@ -36,6 +34,6 @@ def sync(
             "consistency": consistency,
             "returnStrategy": return_strategy,
         },
-        body=msgspec.json.encode(body),
+        body=encode(body),
     )
     return response.decode(_decoder)

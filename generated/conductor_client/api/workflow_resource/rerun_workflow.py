@@ -1,7 +1,6 @@
-import msgspec
-
 from ...client import Client, segment
 from ...models.rerun_workflow_request import RerunWorkflowRequest
+from ...types import encode
 
 METHOD = "POST"
 TEMPLATE = "/workflow/{workflow_id}/rerun"
@@ -17,6 +16,6 @@ def sync(
         METHOD,
         TEMPLATE,
         f"/workflow/{segment(workflow_id)}/rerun",
-        body=msgspec.json.encode(body),
+        body=encode(body),
     )
     return response.text()

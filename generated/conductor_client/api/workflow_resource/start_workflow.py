@@ -1,7 +1,6 @@
-import msgspec
-
 from ...client import Client
 from ...models.start_workflow_request import StartWorkflowRequest
+from ...types import encode
 
 METHOD = "POST"
 TEMPLATE = "/workflow"
@@ -16,6 +15,6 @@ def sync(
         METHOD,
         TEMPLATE,
         "/workflow",
-        body=msgspec.json.encode(body),
+        body=encode(body),
     )
     return response.text()
