@@ -72,8 +72,7 @@ class Decoder(Generic[T]):
 
     A member that cannot be read, since it is of another type or no valid JSON, holds its default, which mostly is None;
     so does one that is null. A required member of a nested model is then None. An item of a list or a map that cannot
-    be read is left out. The log names each such member once. A whole number may come as ``60.0`` or ``"60"``, and a
-    text as a number.
+    be read is left out. The log names each such member once. A whole number may come as ``60.0`` or ``"60"``.
 
     needed: members of the outermost model that must be readable, beside the required ones.
     whole: definitions keep their unknown members, which takes longer.
@@ -167,7 +166,7 @@ def _pieces(content: bytes, shape: inspect.Type, levels: int) -> Any:
     for member in filter(None, map(_MEMBER.match, parts(content))):
         with contextlib.suppress(msgspec.DecodeError):  # of a name that cannot be read: nobody asks for its value
             name = _read(_text_decoder, member[1])
-            known = _members(shape.cls).get(name) if isinstance(shape, inspect.StructType) else None
+            known = _members(shape).get(name) if isinstance(shape, inspect.StructType) else None
             found[name] = _piece(member[2], known.shape if known else inspect.AnyType(), levels)
     return found
 
@@ -194,15 +193,22 @@ class _Member(NamedTuple):
     required: bool
 
 
-@functools.cache
-def _members(model: type[msgspec.Struct]) -> Mapping[str, _Member]:
+_known: dict[type[msgspec.Struct], Mapping[str, _Member]] = {}
+
+
+def _members(shape: inspect.StructType) -> Mapping[str, _Member]:
     """By name on the wire."""
-    shape = cast("inspect.StructType", inspect.type_info(model))
-    return {
-        field.encode_name: _Member(field.name, _without_none(field.type), field.required)
-        for field in shape.fields
-        if field.name != "unknown_members"
-    }
+    if shape.cls not in _known:
+        _known[shape.cls] = {
+            field.encode_name: _Member(field.name, _without_none(field.type), field.required)
+            for field in shape.fields
+            if field.name != "unknown_members"
+        }
+    return _known[shape.cls]
+
+
+def _members_of(model: type[msgspec.Struct]) -> Mapping[str, _Member]:
+    return _known.get(model) or _members(cast("inspect.StructType", inspect.type_info(model)))
 
 
 def _without_none(shape: inspect.Type) -> inspect.Type:
@@ -228,7 +234,7 @@ class _Reading:
         if read is _ODD:
             raise msgspec.ValidationError(f"Expected an {'array' if isinstance(shape, inspect.ListType) else 'object'}")
         if isinstance(shape, inspect.StructType):
-            _check(value, read, _members(shape.cls), needed)
+            _check(value, read, _members(shape), needed)
         if self._left_out:
             self.odd["an item of a list"] = "[]"
         return read
@@ -241,7 +247,7 @@ class _Reading:
         if not isinstance(value, dict) or self._depth == DEEPEST:
             return _ODD
         self._depth += 1
-        members = _members(shape.cls)
+        members = _members(shape)
         read: dict[str, Any] = {member.attribute: None for member in members.values() if member.required}
         unknown: dict[str, Any] = {}
         for name, item in value.items():
@@ -294,11 +300,10 @@ class _Reading:
 
 
 def _check(value: Mapping[str, Any], read: Any, members: Mapping[str, _Member], needed: frozenset[str]) -> None:
-    """Raises msgspec.ValidationError: a required or needed member is missing or odd, as a number for a text is here."""
+    """Raises msgspec.ValidationError: a required member is missing or odd, or a needed one is odd."""
     for name, member in members.items():
         item, found = value.get(name), getattr(read, member.attribute)
-        is_needed = member.required or (name in needed and item is not None)
-        if is_needed and (found is None or (isinstance(found, str | dict) and found != item)):
+        if (member.required and found is None) or (name in needed and item is not None and found != item):
             raise msgspec.ValidationError(f"Object with a missing or odd member - at `$.{name}`")
 
 
@@ -306,12 +311,6 @@ def _integer(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer() or isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
     return value if type(value) is int and value in _INT64 else _ODD
-
-
-def _text(value: Any) -> Any:
-    if type(value) in (int, float):
-        return msgspec.json.encode(value).decode()
-    return value if isinstance(value, str) else _ODD
 
 
 def _enum(value: Any, shape: inspect.EnumType) -> Any:
@@ -328,7 +327,7 @@ _READ: dict[type[inspect.Type], Callable[[_Reading, Any, Any, str], Any]] = {
     inspect.EnumType: lambda _, value, shape, __: _enum(value, shape),
     inspect.IntType: lambda _, value, __, ___: _integer(value),
     inspect.FloatType: lambda _, value, __, ___: float(value) if type(value) in (int, float) else _ODD,
-    inspect.StrType: lambda _, value, __, ___: _text(value),
+    inspect.StrType: lambda _, value, __, ___: value if isinstance(value, str) else _ODD,
     inspect.BoolType: lambda _, value, __, ___: value if isinstance(value, bool) else _ODD,
     inspect.AnyType: lambda _, value, __, ___: value,
 }
@@ -339,7 +338,7 @@ def _holds_definitions(shape: inspect.Type, seen: set[type]) -> bool:
     if not isinstance(leaf, inspect.StructType) or leaf.cls in seen:
         return False
     seen.add(leaf.cls)
-    members = _members(leaf.cls).values()
+    members = _members(leaf).values()
     return issubclass(leaf.cls, Definition) or any(_holds_definitions(member.shape, seen) for member in members)
 
 
@@ -348,7 +347,7 @@ def _tell(member: str, place: str) -> None:
         _told.add(member)
         with contextlib.suppress(Exception):  # of a handler: its own affair
             _logger.warning(
-                "a server's answer lacks %s, or has something else there, and is read without it (at %s; said once)",
+                "a server's answer has no %s that can be read, and is read without it (at %s; said once)",
                 member,
                 place.removeprefix("."),
             )
@@ -381,7 +380,7 @@ def whole(value: Any) -> Any:
 @functools.cache
 def _branches(model: type[Model]) -> dict[str, bool]:
     """The attributes that may hold definitions, and whether that is by their type."""
-    members = _members(model).values()
+    members = _members_of(model).values()
     typed = {member.attribute: True for member in members if _holds_definitions(member.shape, set())}
     return typed | {member.attribute: False for member in members if isinstance(member.shape, inspect.AnyType)}
 
@@ -403,7 +402,7 @@ def _with_unknown(model: Model, changed: Mapping[str, Any], unknown: Mapping[str
 
 def _reads_as_is(model: Model, name: str, raw: Any) -> bool:
     """Whether the member still is what was read of the raw value."""
-    member = _members(type(model))[name]
+    member = _members_of(type(model))[name]
     read = _Reading(keeps_unknown=True).value(raw, member.shape, "")
     return bool(getattr(model, member.attribute) == (None if read is _ODD else read))
 

@@ -27,7 +27,8 @@ def test_an_unknown_value_is_equal_to_its_text_and_to_itself_however_it_is_copie
 
 
 def test_values_that_a_server_invents_are_not_kept():
-    decode(status="WARM_UP")
+    for value in ("WARM_UP", "x" * 101):
+        decode(status=value)
     tracemalloc.start()
     try:
         for number in range(2_000):

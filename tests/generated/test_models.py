@@ -1,16 +1,19 @@
 """The generated models: tolerant towards servers of other ages."""
 
 import copy
+import inspect
 import pickle
 
 import msgspec
 import pytest
 from conductor_client import models
 from conductor_client.models import Task, TaskDef, TaskStatus, Workflow, WorkflowDef, WorkflowTask
-from conductor_client.types import Decoder
+from conductor_client.types import Decoder, Model
+
+from support.document import members, sample, schemas
 
 IDS = b'"taskId":"t","workflowInstanceId":"w"'
-STRUCTS = [each for each in vars(models).values() if isinstance(each, type) and issubclass(each, msgspec.Struct)]
+STRUCTS = [each for each in vars(models).values() if isinstance(each, type) and issubclass(each, Model)]
 
 
 def decode_task(members):
@@ -77,3 +80,46 @@ def test_large_whole_numbers_keep_every_digit():
         "n": 9007199254740993,
         "m": 18446744073709551617,
     }
+
+
+@pytest.mark.parametrize("struct", STRUCTS)
+def test_only_the_first_members_go_by_position(struct):
+    """Those that are required, and a few more."""
+    first = {"TaskResult": ["output_data"], "TaskExecLog": ["log", "task_id"]}.get(struct.__name__, [])
+    fields = msgspec.structs.fields(struct)
+    by_position = [field.name for field in fields if field.required or field.name in first]
+    parameters = inspect.signature(struct).parameters.values()
+    assert [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD] == by_position
+    assert [field.name for field in fields][: len(by_position)] == by_position
+
+
+PAYLOADS = {
+    "additionalContext", "data", "input", "inputData", "inputParameters", "inputTemplate", "keySecret", "output",
+    "outputData", "outputParameters", "payload", "runtimeMetadata", "taskInput", "token", "unknownMembers", "variables",
+    "workflowDefinition", "workflowInput",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [struct.__name__ for struct in STRUCTS])
+def test_a_repr_shows_no_payload_and_no_secret(name):
+    """Wherever they stand: also in the definitions inside a task, whose parameters are its input."""
+
+    def marked(value, member=""):
+        if member in PAYLOADS:
+            return {"secret-key": ["secret"]} if isinstance(value, dict) else "secret"
+        if isinstance(value, dict):
+            return {key: marked(each, key) for key, each in value.items()}
+        return [marked(each) for each in value] if isinstance(value, list) else value
+
+    model = Decoder(getattr(models, name)).decode(msgspec.json.encode(marked(sample(schemas()[name], depth=4))))
+    assert "secret" in str(msgspec.json.encode(model)) or not PAYLOADS & members(name).keys()
+    assert "secret" not in repr(model) + repr(list(model.__rich_repr__()))
+
+
+def test_a_repr_leaves_out_what_holds_its_default():
+    task = Task("t", "w", retry_count=0, task_def_name="n", workflow_task=WorkflowTask("n", "r", optional=False))
+    assert repr(task) == (
+        "Task(task_id='t', workflow_instance_id='w', task_def_name='n', "
+        "workflow_task=WorkflowTask(name='n', task_reference_name='r', optional=False))"
+    )
+    assert repr(TaskDef("n", input_keys=["a"], retry_count=0)) == "TaskDef(name='n', retry_count=0, input_keys=['a'])"
