@@ -28,8 +28,8 @@ IDLE_POLL_TIMEOUT = 1.0
 """Seconds an idle worker waits at the server, unless told otherwise: a stop waits for it."""
 
 QUICKEST_PACE, SLOWEST_PACE = 0.1, 1.0
-"""Seconds from one empty idle poll to the next where the server answers at once, unless told otherwise; the quickest
-also after a poll that brought only unreadable tasks."""
+"""Seconds from one empty idle poll to the next where the server answers at once, unless told otherwise. Also after polls
+that brought nothing but what cannot be read."""
 
 MOST_TASKS = 100
 """A poll may bring twice what it asked for, or so many: what is surplus goes back in a request each."""
@@ -92,17 +92,21 @@ class Poller:
             self._slots.give_back(asked - used)
         received = len(delivery.tasks) + len(delivery.unreadable) + delivery.skipped
         if received and not used:
-            return self._wait_after_none_used(delivery.unreadable)
+            return self._wait_after_none_used(delivery)
         self._backoff.reset()
         self._trouble.over()
         return self._wait_after(received, asked, self._clock.now() - started)
 
-    def _wait_after_none_used(self, unreadable: list[TaskResult]) -> float:
-        """Unreadable tasks have an answer, and hold up none that is behind them. But a server that repeats them, or
-        brings duplicates or no tasks at all, must not be hurried.
+    def _wait_after_none_used(self, delivery: Delivery) -> float:
+        """A server that repeats itself must not be hurried. But what cannot be read is no trouble of polls, and holds up
+        nothing that is behind it.
         """
-        before, self._unreadable = self._unreadable, {result.task_id for result in unreadable}
-        return self._backoff.next() if self._unreadable <= before else QUICKEST_PACE
+        before, self._unreadable = self._unreadable, {result.task_id for result in delivery.unreadable}
+        if delivery.tasks:  # duplicates, or tasks of another type
+            return self._backoff.next()
+        if not self._unreadable <= before:
+            self._pace = QUICKEST_PACE
+        return self._next_pace()
 
     def _distinct(self, tasks: list[Task]) -> Iterable[Task]:
         """Each task once: of two copies that find no slot both would be handed back, one after it runs elsewhere."""
@@ -139,5 +143,8 @@ class Poller:
             return self._worker.poll_interval
         if not was_idle:
             return 0.0
+        return max(0.0, self._next_pace() - took)
+
+    def _next_pace(self) -> float:
         pace, self._pace = self._pace, min(2 * self._pace, SLOWEST_PACE)
-        return max(0.0, pace - took)
+        return pace

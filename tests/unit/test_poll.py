@@ -95,10 +95,16 @@ def test_unreadable_tasks_do_not_hold_up_those_behind_them():
     assert sum(script.waits[:8]) == pytest.approx(0.8)
 
 
-def test_a_server_that_repeats_the_same_unreadable_tasks_is_not_hurried():
-    script = Script(1, *[unreadable("a")] * 13).run()
-    assert script.waits[0] == pytest.approx(0.1)
-    assert script.waits[12] > 20
+@pytest.mark.parametrize("garbage", [unreadable("a", "b"), Delivery([], [], skipped=2)])
+def test_a_server_that_repeats_what_cannot_be_read_is_not_hurried(garbage):
+    script = Script(1, 1, *[garbage] * 8, unreadable("new"), 1).run()
+    assert script.waits[1:10] == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0, 1.0, 0.1])
+
+
+def test_a_server_that_brings_the_same_tasks_again_and_again_is_hurried_less_and_less():
+    script = Script(1, *[1] * 13)
+    script.poller._deliver = lambda task, has_slot: False
+    assert script.run().waits[12] > 20
 
 
 def test_a_change_from_one_trouble_to_another_is_said_again(caplog):
