@@ -23,6 +23,7 @@ mkdir -p .build/generated
 openapi-python-client generate --path .build/openapi.json --config openapi/config.yaml \
   --custom-template-path openapi/templates --meta none --output-path "$output" --fail-on-warning
 rm -rf "$output/.ruff_cache"
+cp openapi/templates/base.py "$output/"  # no template of the generator's has this place
 touch "$output/py.typed"
 
 "$python" -B openapi/check.py .build/openapi.json .build/generated

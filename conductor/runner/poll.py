@@ -28,8 +28,8 @@ IDLE_POLL_TIMEOUT = 1.0
 """Seconds an idle worker waits at the server, unless told otherwise: a stop waits for it."""
 
 QUICKEST_PACE, SLOWEST_PACE = 0.1, 1.0
-"""Seconds from one empty idle poll to the next where the server answers at once, unless told otherwise. Also after polls
-that brought nothing but what cannot be read."""
+"""Seconds from one empty idle poll to the next where the server answers at once, unless told otherwise; also after
+polls that brought nothing but what cannot be read."""
 
 MOST_TASKS = 100
 """A poll may bring twice what it asked for, or so many: what is surplus goes back in a request each."""
@@ -98,8 +98,8 @@ class Poller:
         return self._wait_after(received, asked, self._clock.now() - started)
 
     def _wait_after_none_used(self, delivery: Delivery) -> float:
-        """A server that repeats itself must not be hurried. But what cannot be read is no trouble of polls, and holds up
-        nothing that is behind it.
+        """A server that repeats itself must not be hurried. But a task that cannot be read is no trouble of polls: it
+        has its answer, and those behind it shall not wait.
         """
         before, self._unreadable = self._unreadable, {result.task_id for result in delivery.unreadable}
         if delivery.tasks:  # duplicates, or tasks of another type

@@ -6,28 +6,15 @@ import logging
 import operator
 import re
 from collections.abc import Callable, Mapping
-from typing import (
-    Annotated,
-    Any,
-    Generic,
-    NamedTuple,
-    TypeVar,
-    cast,
-    get_args,
-    get_origin,
-)
+from typing import Any, Generic, NamedTuple, TypeVar, cast, get_args, get_origin
 
 import msgspec
 from msgspec import inspect
 
+from .base import INT64, Definition, Model, is_default
+
 T = TypeVar("T")
 
-_INT64 = range(-(2**63), 2**63)
-Int64 = Annotated[int, msgspec.Meta(ge=_INT64.start, le=_INT64.stop - 1)]
-"""A whole number as the server has it; a longer one is none."""
-
-LONGEST_NAME = 100
-"""Characters of a value of an enum."""
 DEEPEST = 50
 """Models inside models; what is nested deeper is not read."""
 _SPLIT = 4
@@ -37,34 +24,10 @@ _SPLIT = 4
 _MARKS = re.compile(rb'(?s)"(?:[^"\\]++|\\.)*+"?|[\[\]{},]')
 _MEMBER = re.compile(rb'(?s)\s*("(?:[^"\\]++|\\.)*+")\s*:(.*)')
 _DIGITS = re.compile(r"-?[0-9]{1,19}")
-_SECRETS = frozenset({"input", "output", "runtime_metadata", "key_secret", "token"})
 _NO_UTF8 = "text that is not UTF-8"
 _ODD: Any = object()  # in place of what cannot be read
 _logger = logging.getLogger(__name__)
 _told: set[str] = set()  # members of models, of which there are some hundreds
-
-
-class Model(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A type of the document. Its repr leaves out payloads, secrets, and members that hold their default."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__qualname__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        # A map of anything is a payload, or payloads are made from it.
-        fields = (field for field in msgspec.structs.fields(self) if field.type not in (Any, dict[str, Any]))
-        members = [(field, getattr(self, field.name)) for field in fields if field.name not in _SECRETS]
-        return [(field.name, value) for field, value in members if not _is_default(field, value)]
-
-
-class Definition(Model, kw_only=True):
-    """A model that is read, changed and sent again.
-
-    unknown_members: by name on the wire, what came in it beside the members of this class, or in a form that they do
-    not take. It is sent again in its place, unless a member of this class has been set to something else.
-    """
-
-    unknown_members: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Decoder(Generic[T]):
@@ -310,7 +273,7 @@ def _check(value: Mapping[str, Any], read: Any, members: Mapping[str, _Member], 
 def _integer(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer() or isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
-    return value if type(value) is int and value in _INT64 else _ODD
+    return value if type(value) is int and value in INT64 else _ODD
 
 
 def _enum(value: Any, shape: inspect.EnumType) -> Any:
@@ -395,7 +358,7 @@ def _with_unknown(model: Model, changed: Mapping[str, Any], unknown: Mapping[str
     known = {}
     for field in msgspec.structs.fields(model):
         value = getattr(model, field.name)
-        if field.name != "unknown_members" and (field.required or not _is_default(field, value)):
+        if field.name != "unknown_members" and (field.required or not is_default(field, value)):
             known[field.encode_name] = changed.get(field.name, value)
     return known | {name: raw for name, raw in unknown.items() if name not in known or _reads_as_is(model, name, raw)}
 
@@ -405,10 +368,3 @@ def _reads_as_is(model: Model, name: str, raw: Any) -> bool:
     member = _members_of(type(model))[name]
     read = _Reading(keeps_unknown=True).value(raw, member.shape, "")
     return bool(getattr(model, member.attribute) == (None if read is _ODD else read))
-
-
-def _is_default(field: msgspec.structs.FieldInfo, value: Any) -> bool:
-    """As msgspec sees it, which does not send such a member."""
-    if field.default is not msgspec.NODEFAULT:
-        return type(value) is type(field.default) and bool(value == field.default)
-    return field.default_factory in (list, dict) and type(value) is field.default_factory and not value

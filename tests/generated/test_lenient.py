@@ -1,5 +1,6 @@
 """Answers that are odd somewhere: all the rest of them is read."""
 
+import contextlib
 import logging
 import time
 
@@ -17,10 +18,12 @@ from conductor_client.models import (
     WorkflowTask,
 )
 from conductor_client.types import DEEPEST, Decoder
+from hypothesis import given, settings, strategies as st
 
 from support.document import members, others, sample, schemas
 
 READ = sorted(name for name, schema in schemas().items() if "properties" in schema)
+DEFINITIONS = ("taskDefinition", "workflowTask")
 REQUIRED = {name: schema.get("required", []) for name, schema in schemas().items()}
 BROKEN = [b"NaN", b'"\\ud800"', b'"\xff"', b"1e999", b"9" * 5000, b"[" * 2000 + b"]" * 2000, b'{"a":{"b":["\\ud800"]}}']
 
@@ -203,3 +206,26 @@ def test_a_task_that_is_read_strictly_is_the_same_as_one_that_is_read_leniently(
         text = msgspec.json.encode(sample(schemas()[name], depth=3))
         strict, lenient = (read(getattr(models, name), text, whole=whole) for whole in (False, True))
         assert strict == lenient
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=9,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.fixed_dictionaries({}, optional={name: JSON for name in members("Task") if name not in DEFINITIONS}))
+def test_whatever_is_read_has_the_types_that_it_is_annotated_with(wire):
+    task = read(Task, wire | {"taskId": "t", "workflowInstanceId": "w"}, whole=False)
+    assert msgspec.json.decode(msgspec.json.encode(task), type=Task) == task
+
+
+@settings(max_examples=200, deadline=None)
+@given(JSON | st.fixed_dictionaries({}, optional=dict.fromkeys(members("Workflow"), JSON)), st.integers(0, 30), st.binary())
+def test_whatever_comes_is_read_or_is_a_decode_error(wire, place, noise):
+    text = msgspec.json.encode(wire)
+    for kind in (Workflow, Task, list[WorkflowDef], list[msgspec.Raw], dict[str, int]):
+        with contextlib.suppress(msgspec.DecodeError):
+            read(kind, text[:place] + noise + text[place:])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..types import Model
+from ..base import Model
 
 
 class BulkResponseString(Model, kw_only=True):

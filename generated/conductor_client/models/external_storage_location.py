@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ..types import Model
+from ..base import Model
 
 
 class ExternalStorageLocation(Model, kw_only=True):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ..types import Model
+from ..base import Model
 
 
 class _GenerateTokenResponse(Model):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ..types import Definition, Int64
+from ..base import Definition, Int64
 
 
 class RateLimitConfig(Definition, kw_only=True):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..types import Int64, Model
+from ..base import Int64, Model
 
 
 class SearchResultTask(Model, kw_only=True):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..types import Model
+from ..base import Model
 
 
 class SignalResponse(Model, kw_only=True):

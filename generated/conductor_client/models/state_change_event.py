@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..types import Definition
+from ..base import Definition
 
 
 class StateChangeEvent(Definition, kw_only=True):

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from ..types import Definition, Int64
+from ..base import Definition, Int64
 
 
 class SubWorkflowParams(Definition, kw_only=True):

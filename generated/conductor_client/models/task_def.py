@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..types import Definition, Int64
+from ..base import Definition, Int64
 
 
 class _TaskDef(Definition):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ..types import Int64, Model
+from ..base import Int64, Model
 
 
 class TaskSummary(Model, kw_only=True):

@@ -1,6 +1,6 @@
 from enum import Enum, StrEnum
 
-from ..types import LONGEST_NAME
+from ..base import LONGEST_NAME
 
 
 class WorkflowReturnStrategy(StrEnum):

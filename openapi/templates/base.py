@@ -1,0 +1,44 @@
+"""What all models share."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+INT64 = range(-(2**63), 2**63)
+Int64 = Annotated[int, msgspec.Meta(ge=INT64.start, le=INT64.stop - 1)]
+"""A whole number as the server has it; a longer one is none."""
+
+LONGEST_NAME = 100
+"""Characters of a value of an enum."""
+
+_SECRETS = frozenset({"input", "output", "runtime_metadata", "key_secret", "token"})
+
+
+class Model(msgspec.Struct, rename="camel", omit_defaults=True):
+    """A type of the document. Its repr leaves out payloads, secrets, and members that hold their default."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__qualname__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # A map of anything is a payload, or payloads are made from it.
+        fields = (field for field in msgspec.structs.fields(self) if field.type not in (Any, dict[str, Any]))
+        members = [(field, getattr(self, field.name)) for field in fields if field.name not in _SECRETS]
+        return [(field.name, value) for field, value in members if not is_default(field, value)]
+
+
+class Definition(Model, kw_only=True):
+    """A model that is read, changed and sent again.
+
+    unknown_members: by name on the wire, what came in it beside the members of this class, or in a form that they do
+    not take. It is sent again in its place, unless a member of this class has been set to something else.
+    """
+
+    unknown_members: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+def is_default(field: msgspec.structs.FieldInfo, value: Any) -> bool:
+    """As msgspec sees it, which does not send such a member."""
+    if field.default is not msgspec.NODEFAULT:
+        return type(value) is type(field.default) and bool(value == field.default)
+    return field.default_factory in (list, dict) and type(value) is field.default_factory and not value
