@@ -11,7 +11,7 @@ Int64 = Annotated[int, msgspec.Meta(ge=INT64.start, le=INT64.stop - 1)]
 LONGEST_NAME = 100
 """Characters of a value of an enum."""
 
-_SECRETS = frozenset({"input", "output", "runtime_metadata", "key_secret", "token"})
+_SECRETS = frozenset({"input", "output", "runtime_metadata", "key_id", "key_secret", "token"})
 
 
 class Model(msgspec.Struct, rename="camel", omit_defaults=True):

@@ -11,7 +11,3 @@ class _GenerateTokenResponse(Model):
 
 class GenerateTokenResponse(_GenerateTokenResponse, kw_only=True):
     user_id: str | None = None
-
-    def __repr__(self) -> str:
-        """Without the secret that it holds."""
-        return "GenerateTokenResponse(...)"
