@@ -20,6 +20,7 @@ Binder = Callable[[Any], Any]
 
 _COMMON = "com.netflix.conductor.common."
 CLASSES = {
+    "string": "java.lang.String",
     "TaskResult": _COMMON + "metadata.tasks.TaskResult",
     "TaskDef": _COMMON + "metadata.tasks.TaskDef",
     "WorkflowDef": _COMMON + "metadata.workflow.WorkflowDef",
@@ -40,12 +41,13 @@ def document() -> dict[str, Any]:
 
 
 def body_binder(kind: str) -> Binder:
-    """kind: the name of a schema, one in brackets for a list of them, or "map"."""
+    """kind: the name of a schema, or "string", in brackets for a list of them, or "map"."""
     if kind == "map":
         return _map
     if kind.startswith("["):
         name = kind.strip("[]")
-        binder = _list_binder(_schema_binder({"$ref": "/" + name}), f"java.util.ArrayList<{CLASSES.get(name, name)}>")
+        item = _string if name == "string" else _schema_binder({"$ref": "/" + name})
+        binder = _list_binder(item, f"java.util.ArrayList<{CLASSES.get(name, name)}>")
         return lambda value: binder(_without_null(value))
     return _schema_binder({"$ref": "/" + kind})
 

@@ -211,6 +211,10 @@ class DefinitionCalls(Core):
         with self.transaction():
             return [definition for versions in self._workflow_defs.values() for definition in versions.values()]
 
+    def get_latest_workflow_defs(self) -> list[Wire]:
+        with self.transaction():
+            return [versions[max(versions)] for versions in self._workflow_defs.values() if versions]
+
     def delete_workflow_def(self, name: str, version: int) -> None:
         """Refusal 500: the server's answer to an unknown one."""
         with self.transaction():

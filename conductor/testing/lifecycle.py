@@ -15,10 +15,16 @@ _CONTINUED = frozenset({"JOIN", "DO_WHILE"})
 class Lifecycle(Signals):
     """A child that lives again brings back its parents."""
 
-    def restart_workflow(self, workflow_id: str) -> None:
-        """Begin again with the same id, input and definition. Refusal 404, 409 when it still runs."""
+    def restart_workflow(self, workflow_id: str, use_latest_definitions: bool = False) -> None:
+        """Begin again with the same id, input and definition, or its latest. Refusal 404, 409 when it still runs."""
         with self.transaction():
             workflow = self._ended(workflow_id, "restart")
+            if use_latest_definitions:
+                latest = self._lookup(workflow.wire["workflowName"], None)
+                if latest is None:
+                    raise Refusal(404, f"Unable to find latest definition for {workflow_id}")
+                workflow.blueprint = self._blueprint_of(latest)
+                workflow.wire["workflowVersion"] = latest["version"]
             if not workflow.blueprint.definition["restartable"] and workflow.wire["status"] == "COMPLETED":
                 raise Refusal(404, f"Workflow: {short_name(workflow)} is non-restartable")
             self._forget_tasks(workflow, lambda _: True)
@@ -27,14 +33,19 @@ class Lifecycle(Signals):
             )
             self._go_on(workflow)
 
-    def retry_workflow(self, workflow_id: str) -> None:
-        """Try again what failed or was canceled, as new tasks. Refusal 404 when it still runs, 409 when nothing did."""
+    def retry_workflow(self, workflow_id: str, resume_subworkflow_tasks: bool = False) -> None:
+        """Try again what failed or was canceled, as new tasks. Refusal 404 when it still runs, 409 when nothing did.
+
+        resume_subworkflow_tasks: in the innermost sub-workflow that failed, which goes on.
+        """
         with self.transaction():
             workflow = self._workflow(workflow_id)
             if not workflow.ended:
                 raise Refusal(404, f"Workflow is still running.  status={workflow.wire['status']}")
             if not workflow.tasks:
                 raise Refusal(409, "Workflow has not started yet")
+            if resume_subworkflow_tasks:
+                workflow = self._innermost_failed(workflow)
             last = {task.ref: task for task in workflow.tasks}
             unsuccessful = [task for task in last.values() if task.status in UNSUCCESSFUL]
             if not unsuccessful and workflow.wire["status"] != "TIMED_OUT":
@@ -48,6 +59,16 @@ class Lifecycle(Signals):
             for task in again:
                 self._save_task(task)
             self._go_on(workflow)
+
+    def _innermost_failed(self, workflow: WorkflowRecord) -> WorkflowRecord:
+        failed = next((task for task in workflow.tasks if task.status in UNSUCCESSFUL), None)
+        if failed is not None and failed.wire["taskType"] == "DO_WHILE":
+            children = [task for task in workflow.tasks if "subWorkflowId" in task.wire]
+            failed = next((task for task in children if task.status in UNSUCCESSFUL), None)
+        if failed is None or "subWorkflowId" not in failed.wire:
+            return workflow
+        child = self._workflow(failed.wire["subWorkflowId"])
+        return self._innermost_failed(child) if any(task.status in UNSUCCESSFUL for task in child.tasks) else workflow
 
     def _retried(self, workflow: WorkflowRecord, task: TaskRecord) -> TaskRecord | None:
         """The task's next attempt; a JOIN or loop goes on itself."""

@@ -52,8 +52,11 @@ class Route:
         return self.operation.partition(" ")[2].split("/")[1:]
 
 
-def _execute(engine: Engine, name: str, version: int, seconds: int, _strategy: str, request: dict[str, Any]) -> Any:
-    return engine.execute_workflow(name, version, request, seconds)
+def _execute(  # noqa: PLR0917 - in the request's order
+    engine: Engine, name: str, version: int, until: str | None, seconds: int, _strategy: str, request: dict[str, Any]
+) -> Any:
+    refs = [ref.strip() for ref in (until or "").split(",")]
+    return engine.execute_workflow(name, version, request, seconds, refs)
 
 
 def _start_by_name(  # noqa: PLR0917 - in the request's order
@@ -86,7 +89,8 @@ def _poll_data_of(engine: Engine, task_type: str) -> list[dict[str, Any]]:
 def _queue_sizes_of(engine: Engine, task_types: str | None) -> dict[str, int]:
     if task_types is None:
         raise Refusal(500, 'Cannot invoke "java.util.List.iterator()" because "taskDefNames" is null')
-    return {each: engine.queue_size(each, None) for each in task_types.split(",")}
+    sizes = engine.queue_sizes()
+    return {each: sizes.get(each, 0) for each in task_types.split(",") if each}
 
 
 _STATUS = choice("status", STATUS_CLASS, STATUSES, "PathVariable")
@@ -117,6 +121,7 @@ def _metadata() -> Iterator[Route]:
         as_nothing,
     )
     yield Route(f"PUT {base}workflow", lambda e, defs: e.update_workflow_defs(defs), (), "[WorkflowDef]")
+    yield Route(f"GET {base}workflow/latest-versions", lambda e: e.get_latest_workflow_defs())
     yield Route(
         f"GET {base}workflow/{{name}}",
         lambda e, each, version: e.get_workflow_def(each, version),
@@ -199,7 +204,10 @@ def _starts() -> Iterator[Route]:
     yield Route(
         f"POST {base}/execute/{{name}}/{{version}}",
         _execute,
-        (text("name"), _VERSION, integer("waitForSeconds", 10, "java.lang.Integer"), _STRATEGY),
+        (
+            *(text("name"), _VERSION, text("waitUntilTaskRef")),
+            *(integer("waitForSeconds", 10, "java.lang.Integer"), _STRATEGY),
+        ),
         "StartWorkflowRequest",
     )
 
@@ -207,6 +215,12 @@ def _starts() -> Iterator[Route]:
 def _workflows() -> Iterator[Route]:
     base, one = "/api/workflow", (_WORKFLOW,)
     yield Route(f"GET {base}/search", lambda e, *by: e.search_workflows(*_by(by)), _SEARCH)
+    yield Route(
+        f"POST {base}/{{name}}/correlated",
+        lambda e, *by: e.correlated_workflows(*by),
+        (text("name"), flag("includeClosed", False), flag("includeTasks", False)),
+        "[string]",
+    )
     yield Route(
         f"GET {base}/{{workflowId}}",
         lambda e, workflow, tasks: e.get_workflow(workflow, tasks),
@@ -229,14 +243,14 @@ def _workflows() -> Iterator[Route]:
     yield Route(f"PUT {base}/{{workflowId}}/resume", lambda e, each: e.resume_workflow(each), one, None, as_nothing)
     yield Route(
         f"POST {base}/{{workflowId}}/restart",
-        lambda e, each, _latest: e.restart_workflow(each),
+        lambda e, each, latest: e.restart_workflow(each, latest),
         (_WORKFLOW, flag("useLatestDefinitions", False)),
         None,
         as_no_content,
     )
     yield Route(
         f"POST {base}/{{workflowId}}/retry",
-        lambda e, each, _resume: e.retry_workflow(each),
+        lambda e, each, resume: e.retry_workflow(each, resume),
         (_WORKFLOW, flag("resumeSubworkflowTasks", False)),
         None,
         as_no_content,

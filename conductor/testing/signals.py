@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from conductor.testing.model import Refusal, TaskRecord, Wire, WorkflowRecord, new_id, render_task
 from conductor.testing.workflow_calls import WorkflowCalls
@@ -40,12 +41,19 @@ class Signals(WorkflowCalls):
                 raise Refusal(404, f"Found no blocked task in workflow {workflow_id} to signal")
         return self._settled(workflow_id, return_strategy, timeout_ms / 1000)
 
-    def execute_workflow(self, name: str, version: int | None, request: Wire, wait_seconds: float) -> Wire:
-        """Start a workflow, then wait in real time until it has ended or is blocked. Refusal as for starting."""
-        workflow_id = self.start_workflow({**request, "name": name, "version": version or None})
-        return self._settled(workflow_id, "TARGET_WORKFLOW", wait_seconds or 10)
+    def execute_workflow(
+        self, name: str, version: int | None, request: Wire, wait_seconds: float, until_refs: Collection[str] = ()
+    ) -> Wire:
+        """Start a workflow, then wait in real time until it has ended or is blocked. Refusal as for starting.
 
-    def _settled(self, workflow_id: str, return_strategy: str, wait_seconds: float) -> Wire:
+        until_refs: a task of such a reference name that has ended counts as blocking, too.
+        """
+        workflow_id = self.start_workflow({**request, "name": name, "version": version or None})
+        return self._settled(workflow_id, "TARGET_WORKFLOW", wait_seconds or 10, until_refs)
+
+    def _settled(
+        self, workflow_id: str, return_strategy: str, wait_seconds: float, until_refs: Collection[str] = ()
+    ) -> Wire:
         deadline = time.monotonic() + wait_seconds
         with self._lock:
             while True:
@@ -53,10 +61,24 @@ class Signals(WorkflowCalls):
                 with self.transaction():
                     workflow = self._workflow(workflow_id)
                     blocked = self._blocked(workflow, lambda task: not task.wait_until)
+                    blocked = blocked or self._reached(workflow, until_refs)
                     if workflow.ended or blocked or remaining <= 0:
                         timed_out = not (workflow.ended or blocked)
                         return self._response(workflow, blocked, return_strategy, timed_out=timed_out)
                 self._changed.wait(remaining)
+
+    def _reached(
+        self, workflow: WorkflowRecord, until_refs: Collection[str]
+    ) -> tuple[WorkflowRecord, TaskRecord] | None:
+        """The first ended task of such a name, in the workflow or in its running children."""
+        for task in workflow.tasks:
+            if task.ended and task.ref in until_refs:
+                return workflow, task
+            child = None if task.ended else self._workflows.get(task.wire.get("subWorkflowId", ""))
+            found = self._reached(child, until_refs) if child is not None else None
+            if found is not None:
+                return found
+        return None
 
     def _response(
         self,

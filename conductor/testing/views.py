@@ -81,6 +81,20 @@ class Views(Lifecycle):
         found.sort(key=lambda summary: str(summary.get(member, "")), reverse=order.upper() == "DESC")
         return {"totalHits": len(found), "results": found[start : start + size]}
 
+    def correlated_workflows(
+        self, name: str, include_closed: bool, include_tasks: bool, correlation_ids: list[str]
+    ) -> dict[str, list[Wire]]:
+        """The workflows of a name by correlation id; include_closed: those that have ended, too."""
+        found: dict[str, list[Wire]] = {each: [] for each in correlation_ids}
+        with self.transaction():
+            for workflow in self._all_workflows():
+                wire = workflow.wire
+                wanted = wire["workflowName"] == name and (include_closed or not workflow.ended)
+                if wanted and wire.get("correlationId") in found:
+                    shown = render_workflow(workflow, self._now_ms, include_tasks=include_tasks)
+                    found[wire["correlationId"]].append(shown)
+        return found
+
     def _all_workflows(self) -> Iterator[WorkflowRecord]:
         """Open and ended ones; the ended ones are let go of again one by one."""
         yield from list(self._workflows.values())

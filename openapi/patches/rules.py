@@ -22,6 +22,7 @@ OPERATIONS = {
     "GET /api/metadata/workflow": "getWorkflowDefs",
     "POST /api/metadata/workflow": "registerWorkflowDef",
     "PUT /api/metadata/workflow": "updateWorkflowDefs",
+    "GET /api/metadata/workflow/latest-versions": "getLatestWorkflowDefs",
     "GET /api/metadata/workflow/{name}": "getWorkflowDef",
     "DELETE /api/metadata/workflow/{name}/{version}": "deleteWorkflowDef",
     "POST /api/tasks": "updateTask",
@@ -38,6 +39,7 @@ OPERATIONS = {
     "GET /api/tasks/queue/all": "getQueueSizes",
     "GET /api/tasks/queue/all/verbose": "getQueueDetails",
     "GET /api/tasks/queue/size": "getQueueSize",
+    "GET /api/tasks/queue/sizes": "getQueueSizesOfTaskTypes",
     "GET /api/tasks/queue/polldata": "getPollData",
     "GET /api/tasks/queue/polldata/all": "getAllPollData",
     "POST /api/tasks/queue/requeue/{taskType}": "requeuePendingTasks",
@@ -47,6 +49,7 @@ OPERATIONS = {
     "POST /api/workflow": "startWorkflow",
     "POST /api/workflow/execute/{name}/{version}": "executeWorkflow",
     "GET /api/workflow/search": "searchWorkflows",
+    "POST /api/workflow/{name}/correlated": "getWorkflowsByCorrelationIds",
     "GET /api/workflow/{workflowId}": "getWorkflow",
     "DELETE /api/workflow/{workflowId}": "terminateWorkflow",
     "GET /api/workflow/{workflowId}/status": "getWorkflowStatus",
@@ -202,11 +205,16 @@ def name_maps(document: Document) -> None:
                 schema["additionalProperties"] = values
 
 
-def name_queue_details(document: Document) -> None:
-    """Names for the map of maps that describes the queues; the generator's own run to seventy letters."""
+def name_answers(document: Document) -> None:
+    """Names for the maps that are answers of one operation each; the generator's own run to seventy letters."""
     schemas = document["components"]["schemas"]
-    answer = document["paths"]["/tasks/queue/all/verbose"]["get"]["responses"]["200"]["content"]["application/json"]
-    schemas["QueueDetails"], answer["schema"] = answer["schema"], _ref("QueueDetails")
+    for name, path, method in (
+        ("QueueDetails", "/tasks/queue/all/verbose", "get"),
+        ("QueueSizes", "/tasks/queue/sizes", "get"),
+        ("CorrelatedWorkflows", "/workflow/{name}/correlated", "post"),
+    ):
+        answer = document["paths"][path][method]["responses"]["200"]["content"]["application/json"]
+        schemas[name], answer["schema"] = answer["schema"], _ref(name)
     queues = schemas["QueueDetails"]
     schemas["QueueShards"], queues["additionalProperties"] = queues["additionalProperties"], _ref("QueueShards")
 
@@ -287,7 +295,7 @@ RULES: list[Callable[[Document], None]] = [
     drop_object_from_query,
     drop_computed_members,
     name_maps,
-    name_queue_details,
+    name_answers,
     name_enums,
     require_little,
     order_members,

@@ -15,13 +15,14 @@ MODULES = sorted(module.name for module in pkgutil.walk_packages(conductor_clien
 OPERATIONS = {
     "task_resource": """poll_task batch_poll_tasks update_task update_task_v2 update_task_by_ref_name
         update_task_by_ref_name_sync signal_workflow_task signal_workflow_task_sync add_task_log get_task_logs get_task
-        get_queue_size get_queue_sizes get_queue_details get_poll_data get_all_poll_data requeue_pending_tasks
+        get_queue_size get_queue_sizes get_queue_sizes_of_task_types get_queue_details get_poll_data get_all_poll_data requeue_pending_tasks
         search_tasks search_tasks_v2 get_task_external_storage_location""",
     "metadata_resource": """register_task_defs update_task_def get_task_defs get_task_def delete_task_def
-        register_workflow_def update_workflow_defs get_workflow_def get_workflow_defs delete_workflow_def""",
+        register_workflow_def update_workflow_defs get_workflow_def get_workflow_defs get_latest_workflow_defs
+        delete_workflow_def""",
     "workflow_resource": """start_workflow execute_workflow get_workflow get_workflow_status decide_workflow
         pause_workflow resume_workflow restart_workflow retry_workflow rerun_workflow terminate_workflow skip_task
-        search_workflows remove_workflow""",
+        search_workflows get_workflows_by_correlation_ids remove_workflow""",
     "token_resource": "generate_token",
 }
 

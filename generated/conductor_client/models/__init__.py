@@ -3,6 +3,7 @@
 from .aggregate_token_usage import AggregateTokenUsage
 from .bulk_response_string import BulkResponseString
 from .cache_config import CacheConfig
+from .correlated_workflows import CorrelatedWorkflows
 from .execution_metadata import ExecutionMetadata
 from .external_storage_location import ExternalStorageLocation
 from .generate_token_request import GenerateTokenRequest
@@ -13,6 +14,7 @@ from .json_map import JsonMap
 from .poll_data import PollData
 from .queue_details import QueueDetails
 from .queue_shards import QueueShards
+from .queue_sizes import QueueSizes
 from .rate_limit_config import RateLimitConfig
 from .rate_limit_config_policy import RateLimitConfigPolicy
 from .rerun_workflow_request import RerunWorkflowRequest
@@ -53,6 +55,7 @@ __all__ = (
     "AggregateTokenUsage",
     "BulkResponseString",
     "CacheConfig",
+    "CorrelatedWorkflows",
     "ExecutionMetadata",
     "ExternalStorageLocation",
     "GenerateTokenRequest",
@@ -63,6 +66,7 @@ __all__ = (
     "PollData",
     "QueueDetails",
     "QueueShards",
+    "QueueSizes",
     "RateLimitConfig",
     "RateLimitConfigPolicy",
     "RerunWorkflowRequest",

@@ -44,7 +44,8 @@ def metadata(call, name):
     assert call("PUT /api/metadata/workflow", [workflow], media=JSON)["bulkSuccessfulResults"] == [name]
     found = call("GET /api/metadata/workflow/{name}", media=JSON, query="?version=1", name=name)
     assert found["tasks"][0]["taskReferenceName"] == f"{name}_ref"
-    assert name in {each["name"] for each in call("GET /api/metadata/workflow", media=JSON)}
+    for path in ("workflow", "workflow/latest-versions"):
+        assert name in {each["name"] for each in call(f"GET /api/metadata/{path}", media=JSON)}
 
 
 def tasks(call, name):
@@ -84,6 +85,10 @@ def queues(call, name):
 
 
 def workflows(call, name, finished):
+    (found,) = call("POST /api/workflow/{name}/correlated", ["c"], media=JSON, query="?includeClosed=true", name=name)[
+        "c"
+    ]
+    assert (found["workflowId"], found["tasks"]) == (finished, [])
     call("POST /api/workflow/{workflowId}/restart", expect=204, workflowId=finished)
     call("DELETE /api/workflow/{workflowId}", workflowId=finished, query="?reason=enough")
     gone = call("GET /api/workflow/{workflowId}", media=JSON, workflowId=finished, query="?includeTasks=false")

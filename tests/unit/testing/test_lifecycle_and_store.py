@@ -98,6 +98,71 @@ def test_a_retried_child_brings_its_parent_back(world, build):
     assert world.statuses(workflow_id) == [("s", "COMPLETED"), ("z", "SCHEDULED")]
 
 
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_retry_may_resume_the_innermost_sub_workflow_that_failed(world, build, resume):
+    loop = build.system("DO_WHILE", "l", loopCondition="$.l['iteration'] < 1")
+    loop["loopOver"] = [build.system("SUB_WORKFLOW", "s", subWorkflowParam={"name": "child"})]
+    failing = build.simple("c", retryCount=0)
+    world.engine.register_workflow_def({"name": "child", "tasks": [build.simple("b"), failing]})
+    workflow_id = world.start(loop)
+    child = world.tasks(workflow_id)[1]["subWorkflowId"]
+    world.run("b")
+    world.run("c", "FAILED")
+    assert world.status(workflow_id) == "FAILED"
+    world.engine.retry_workflow(workflow_id, resume)
+    assert world.status(workflow_id) == "RUNNING"
+    assert world.status(child) == ("RUNNING" if resume else "FAILED")
+    assert world.tasks(workflow_id)[-1]["subWorkflowId" if resume else "retriedTaskId"]
+    if not resume:
+        world.run("b")
+    world.run("c")
+    assert world.status(workflow_id) == "COMPLETED"
+
+
+def test_a_retry_that_resumes_is_a_plain_one_where_no_sub_workflow_failed(world, build):
+    workflow_id, task = fail(world, build)
+    world.engine.retry_workflow(workflow_id, True)
+    assert world.tasks(workflow_id)[1]["retriedTaskId"] == task["taskId"]
+
+
+def test_a_restart_with_the_latest_definition_is_kept_in_the_file(make_world, build, tmp_path):
+    world = make_world(db=str(tmp_path / "db"))
+    workflow_id = world.start(build.simple())
+    world.engine.terminate_workflow(workflow_id)
+    world.engine.register_workflow_def({"name": "wf", "version": 3, "tasks": [build.simple("b")]})
+    world.engine.restart_workflow(workflow_id)
+    assert world.statuses(workflow_id) == [("a", "SCHEDULED")]
+    world.engine.terminate_workflow(workflow_id)
+    world.engine.restart_workflow(workflow_id, True)
+    world.engine.close()
+    again = make_world(db=str(tmp_path / "db"))
+    assert again.statuses(workflow_id) == [("b", "SCHEDULED")]
+    assert again.engine.get_workflow(workflow_id)["workflowVersion"] == 3
+    again.engine.terminate_workflow(workflow_id)
+    again.engine.delete_workflow_def("wf", 1)
+    again.engine.delete_workflow_def("wf", 3)
+    assert again.engine.get_latest_workflow_defs() == []
+    with pytest.raises(Refusal, match=f"Unable to find latest definition for {workflow_id}"):
+        again.engine.restart_workflow(workflow_id, True)
+
+
+def test_workflows_are_found_by_name_and_correlation_id(make_world, build, tmp_path):
+    world = make_world(db=str(tmp_path / "db"))
+    open_one, ended = (world.start(build.simple(), request={"correlationId": "c"}) for _ in range(2))
+    world.start(build.simple())
+    world.engine.terminate_workflow(ended)
+
+    def found(*by):
+        return {each: {w["workflowId"] for w in many} for each, many in world.engine.correlated_workflows(*by).items()}
+
+    assert found("wf", False, False, ["c", "d"]) == {"c": {open_one}, "d": set()}
+    assert found("wf", True, False, ["c"]) == {"c": {open_one, ended}}
+    assert found("other", True, False, ["c"]) == {"c": set()}
+    for include_tasks in (False, True):
+        (workflow,) = world.engine.correlated_workflows("wf", False, include_tasks, ["c"])["c"]
+        assert len(workflow["tasks"]) == include_tasks
+
+
 def test_a_task_that_has_not_begun_can_be_skipped(world, build):
     workflow_id = world.start(build.simple("a"), build.simple("b"), build.simple("c"))
     world.engine.skip_task(workflow_id, "b", {"taskOutput": {"n": 1}})
@@ -141,6 +206,16 @@ def test_executing_answers_when_the_workflow_ended_or_is_blocked(world, build):
         ("RUNNING", True),
     ]
     assert found[0]["input"] == {"x": 1}
+
+
+def test_executing_answers_when_a_named_task_has_ended_also_in_a_sub_workflow(world, build):
+    variable = build.system("SET_VARIABLE", "v")
+    world.engine.register_workflow_def({"name": "slow", "tasks": [variable, build.simple()]})
+    sub = build.system("SUB_WORKFLOW", "s", subWorkflowParam={"name": "slow"})
+    world.engine.register_workflow_def({"name": "outer", "tasks": [sub]})
+    for name in ("slow", "outer"):
+        assert not world.engine.execute_workflow(name, 0, {}, 5, ["x", "v"])["signalTimeout"]
+        assert world.engine.execute_workflow(name, 0, {}, 0.01, ["a"])["signalTimeout"]
 
 
 def test_a_status_is_a_summary(world, build):

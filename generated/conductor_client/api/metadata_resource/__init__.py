@@ -1,6 +1,7 @@
 from . import (
     delete_task_def,
     delete_workflow_def,
+    get_latest_workflow_defs,
     get_task_def,
     get_task_defs,
     get_workflow_def,
@@ -14,6 +15,7 @@ from . import (
 __all__ = (
     "delete_task_def",
     "delete_workflow_def",
+    "get_latest_workflow_defs",
     "get_task_def",
     "get_task_defs",
     "get_workflow_def",

@@ -1,0 +1,32 @@
+import msgspec
+
+from ...client import Client, segment
+from ...models.correlated_workflows import CorrelatedWorkflows
+from ...types import Decoder
+
+METHOD = "POST"
+TEMPLATE = "/workflow/{name}/correlated"
+
+_decoder = Decoder(CorrelatedWorkflows)
+
+
+def sync(
+    client: Client,
+    name: str,
+    body: list[str],
+    *,
+    include_closed: bool | None = None,
+    include_tasks: bool | None = None,
+) -> CorrelatedWorkflows:
+    """Lists workflows for the given correlation id list"""
+    response = client.request(
+        METHOD,
+        TEMPLATE,
+        f"/workflow/{segment(name)}/correlated",
+        query={
+            "includeClosed": include_closed,
+            "includeTasks": include_tasks,
+        },
+        body=msgspec.json.encode(body),
+    )
+    return response.decode(_decoder)
