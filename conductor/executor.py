@@ -7,19 +7,24 @@ ConfigurationError before anything is sent.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import msgspec
+
 from conductor import models
 from conductor._output import output_data
+from conductor.definitions import Readable, wire_definition, wire_definitions
 from conductor.errors import ConfigurationError, DecodeError, NotFoundError
 from conductor.models import ExternalStorageLocation, Task, TaskDef, TaskResultStatus, Workflow
-from conductor.settings import Duration, instance, instances, one_of, optional_text, path_segment, text, whole_number
-from conductor.task_result import TaskResult, sendable, sendable_reason, whole_seconds
-from conductor.transport import ApiClient, checked_id, metadata, tasks, whole
+from conductor.settings import Duration, instances, one_of, optional_text, path_segment, text, whole_number
+from conductor.task_result import TaskResult, at_most_ten, copy_to_send, sendable, sendable_reason, whole_seconds
+from conductor.transport import ApiClient, checked_id, metadata, tasks
 from conductor.worker import checked_domain
 
+_BY_REFERENCE = frozenset({"task_id", "workflow_instance_id", "status", "output_data", "worker_id"})
+"""Members of a TaskResult that an update by reference name takes from its arguments, or sends."""
 PAYLOAD_TYPES = ("TASK_INPUT", "TASK_OUTPUT", "WORKFLOW_INPUT", "WORKFLOW_OUTPUT")
 
 T = TypeVar("T")
@@ -61,28 +66,33 @@ class TaskExecutor(BaseExecutor):
         output: Any = None,
         *,
         reason_for_incompletion: str | None = None,
-        callback_after_seconds: Duration = 0,
+        callback_after_seconds: Duration | None = None,
     ) -> str:
         """Post a task's result; returns its id. For a task that has ended the server answers the same and ignores it.
 
-        output: whatever a worker function may return; of a TaskResult its output_data. It replaces the task's output.
+        output: whatever a worker function may return. It replaces the task's output. Of a TaskResult all is taken but
+            its ids and status: its logs too, and what is not given here.
         callback_after_seconds: with IN_PROGRESS, when the task is handed out again; seconds or timedelta, rounded up.
         """
-        result = TaskResult(
-            path_segment("task_id", task_id),
-            path_segment("workflow_instance_id", workflow_instance_id),
-            _checked_status(status),
-            reason_for_incompletion=sendable_reason(reason_for_incompletion),
-            callback_after_seconds=whole_seconds(callback_after_seconds),
-            worker_id=socket.gethostname(),
-            output_data=_output(output),
-        )
+        result = _result_of(output)
+        result.task_id = path_segment("task_id", task_id)
+        result.workflow_instance_id = path_segment("workflow_instance_id", workflow_instance_id)
+        result.status = _checked_status(status)
+        result.worker_id = _worker_id(output)
+        if reason_for_incompletion is not None:
+            result.reason_for_incompletion = sendable_reason(reason_for_incompletion)
+        if callback_after_seconds is not None:
+            result.callback_after_seconds = whole_seconds(callback_after_seconds)
         return checked_id(tasks.update_task.TEMPLATE, self._api.call(tasks.update_task.sync, result))
 
     def update_task_by_ref_name(
         self, task_ref_name: str, workflow_instance_id: str, status: TaskResultStatus | str, output: Any = None
     ) -> str:
-        """The same for a workflow's pending task of that reference name. NotFoundError when there is none."""
+        """The same for a workflow's pending task of that reference name. NotFoundError when there is none.
+
+        output is added to what the task has. A TaskResult that holds more than that is a ConfigurationError: this call
+        cannot carry it.
+        """
         operation = tasks.update_task_by_ref_name
         task_id = self._update_by_ref_name(operation.sync, task_ref_name, workflow_instance_id, status, output)
         if not task_id:  # the server's answer to an unknown workflow, an unknown name and a finished task (3.32.3)
@@ -106,7 +116,7 @@ class TaskExecutor(BaseExecutor):
             path_segment("task_ref_name", task_ref_name),
             _checked_status(status),
             _output(output),
-            workerid=socket.gethostname(),
+            workerid=_worker_id(output),
         )
 
     def signal(self, workflow_instance_id: str, status: TaskResultStatus | str, output: Any = None) -> None:
@@ -130,9 +140,12 @@ class TaskExecutor(BaseExecutor):
             tasks.get_queue_size.sync, task_type=path_segment("task_name", task_name), domain=checked_domain(domain)
         )
 
-    def queue_sizes(self) -> dict[str, int]:
-        """By queue: ``task_name``, or ``domain:task_name``."""
-        return self._api.call(tasks.get_queue_sizes.sync)
+    def queue_sizes(self, *task_names: str) -> dict[str, int]:
+        """By queue: ``task_name``, or ``domain:task_name``. With names only these, 0 for an unknown one."""
+        if not task_names:
+            return self._api.call(tasks.get_queue_sizes.sync)
+        asked = [path_segment("task_names", task_name) for task_name in task_names]
+        return self._api.call(tasks.get_queue_sizes_of_task_types.sync, task_type=asked)
 
     def queue_details(self) -> dict[str, dict[str, dict[str, int]]]:
         """By queue, then shard: ``size`` and ``uacked``."""
@@ -157,11 +170,14 @@ class TaskExecutor(BaseExecutor):
         """Summaries from the server's index: query="status=FAILED AND taskType=email", sort="startTime:DESC"."""
         return self._api.call(tasks.search_tasks.sync, **search_arguments(query, free_text, start, size, sort))
 
-    def register_task_defs(self, *task_defs: TaskDef) -> None:
-        """Create the definitions, or replace those of the same name."""
-        self._api.call(
-            metadata.register_task_defs.sync, as_json("task_defs", instances("task_defs", task_defs, TaskDef))
-        )
+    def register_task_defs(self, *task_defs: TaskDef | Readable | Sequence[TaskDef | Readable]) -> None:
+        """Create the definitions, or replace those of the same name.
+
+        task_defs: structs, mappings as on the wire, paths of JSON files (each with one definition or a list of them),
+            JSON as a text that begins with ``{`` or ``[``, and lists of these. An unknown key is a ConfigurationError.
+        """
+        given: Any = wire_definitions("task_defs", task_defs, TaskDef)
+        self._api.call(metadata.register_task_defs.sync, given)
 
     def get_task_def(self, name: str) -> TaskDef:
         """NotFoundError when there is none."""
@@ -170,10 +186,10 @@ class TaskExecutor(BaseExecutor):
     def get_task_defs(self) -> list[TaskDef]:
         return self._api.call(metadata.get_task_defs.sync)
 
-    def update_task_def(self, task_def: TaskDef) -> None:
+    def update_task_def(self, task_def: TaskDef | Readable) -> None:
         """Replace a definition: what is left out falls back to its default. NotFoundError when there is none."""
-        given = instance("task_def", task_def, TaskDef, "a TaskDef")
-        self._api.call(metadata.update_task_def.sync, as_json("task_def", given))
+        given: Any = wire_definition("task_def", task_def, TaskDef)
+        self._api.call(metadata.update_task_def.sync, given)
 
     def delete_task_def(self, name: str) -> None:
         self._api.call(metadata.delete_task_def.sync, path_segment("name", name))
@@ -200,14 +216,32 @@ def search_arguments(query: str, free_text: str, start: int, size: int, sort: st
     }
 
 
-def as_json(name: str, given: Any) -> Any:
-    """A definition, or a list of them, as plain JSON values: a generated function writes either as the same JSON."""
-    data = output_data(whole(given), name)[0]
-    return data["result"] if isinstance(given, list) else data
+def _result_of(output: Any) -> models.TaskResult:
+    """One to send that has this output; of a TaskResult a copy."""
+    if not isinstance(output, models.TaskResult):
+        return TaskResult("", "", output_data=output_data(output, "output")[0])
+    if output.extend_lease:
+        raise ConfigurationError("output.extend_lease must not be set: with it the server ignores the rest of a result")
+    instances("output.logs", output.logs, models.TaskExecLog)
+    result = copy_to_send(output, output_data=output_data(output.output_data, "output.output_data")[0])
+    result.logs = at_most_ten(result.logs)
+    output_data(result, "output")  # its other members can be sent, too
+    return result
 
 
-def _output(given: Any) -> dict[str, Any]:
-    return output_data(given.output_data if isinstance(given, models.TaskResult) else given, "output")[0]
+def _output(output: Any) -> dict[str, Any]:
+    """The same for a call that sends nothing but the output."""
+    if not isinstance(output, models.TaskResult):
+        return output_data(output, "output")[0]
+    members = [field.name for field in msgspec.structs.fields(output) if field.name not in _BY_REFERENCE]
+    if lost := [name for name in members if getattr(output, name)]:
+        problem = f"output must not hold {', '.join(lost)}: of a TaskResult this call sends the output_data alone"
+        raise ConfigurationError(f"{problem}, and update_task all")
+    return output_data(output.output_data, "output.output_data")[0]
+
+
+def _worker_id(output: Any) -> str:
+    return (isinstance(output, models.TaskResult) and output.worker_id) or socket.gethostname()
 
 
 def _checked_status(status: TaskResultStatus | str) -> TaskResultStatus:

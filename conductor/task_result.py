@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -23,6 +23,8 @@ MOST_LOGS = 10  # entries per result; the server drops the rest (3.32.3: taskExe
 LARGEST_OUTPUT = 10_240 * 1024
 """Bytes of JSON; for more the server fails the task for good (3.32.3: maxTaskOutputPayloadSizeThreshold)."""
 LONGEST_TRACEBACK = 16_000  # characters, from its end, where the error stands
+
+R = TypeVar("R", bound=models.TaskResult)
 
 
 class _TaskResult(models.TaskResult):
@@ -102,7 +104,7 @@ def finish(task: Task, outcome: Outcome, worker_id: str) -> Finished:
         size = error.size if isinstance(error, OversizeOutput) else 2
         error_class = type(error).__name__
     result.worker_id = worker_id
-    result.logs = _at_most_ten([*outcome.logs, *result.logs])
+    result.logs = at_most_ten([*outcome.logs, *result.logs])
     return Finished(result, size, outcome.seconds, error_class)
 
 
@@ -117,19 +119,27 @@ def _returned(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
     if value.status not in TaskResultStatus.__members__.values():
         raise ConfigurationError(f"status {value.status!r} is not one of {', '.join(TaskResultStatus)}")
     data, size = _sized(value.output_data)
-    result = msgspec.structs.replace(
+    result = copy_to_send(
         value,
         task_id=task.task_id,
         workflow_instance_id=task.workflow_instance_id,
         status=TaskResultStatus(value.status),
         output_data=data,
-        callback_after_seconds=whole_seconds(value.callback_after_seconds),
-        reason_for_incompletion=sendable_reason(value.reason_for_incompletion),
-        logs=[msgspec.structs.replace(entry, log=sendable(entry.log)) for entry in value.logs],
         extend_lease=None,  # with it the server would take the rest for a mere heartbeat
     )
     msgspec.json.encode(result)  # what the function put into the other fields can be sent too
     return result, size
+
+
+def copy_to_send(result: R, **members: Any) -> R:
+    """A copy with other members, and those as the wire has them in which a user may put what it has not."""
+    return msgspec.structs.replace(
+        result,
+        callback_after_seconds=whole_seconds(result.callback_after_seconds or 0),
+        reason_for_incompletion=sendable_reason(result.reason_for_incompletion),
+        logs=[msgspec.structs.replace(entry, log=sendable(entry.log)) for entry in result.logs],
+        **members,
+    )
 
 
 def _sized(value: Any) -> tuple[dict[str, Any], int]:
@@ -201,7 +211,7 @@ def whole_seconds(duration: Duration) -> int:
     return math.ceil(seconds("callback_after_seconds", duration))
 
 
-def _at_most_ten(logs: list[TaskExecLog]) -> list[TaskExecLog]:
+def at_most_ten(logs: list[TaskExecLog]) -> list[TaskExecLog]:
     """The last nine entries as they are, since a traceback comes last, after all others merged into one."""
     surplus = len(logs) - MOST_LOGS
     if surplus <= 0:

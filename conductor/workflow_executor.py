@@ -9,16 +9,25 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 from conductor import _recording, models
 from conductor._output import output_data
-from conductor.errors import ApiError, ConductorError, DecodeError
-from conductor.executor import BaseExecutor, as_json, search_arguments
-from conductor.models import RerunWorkflowRequest, StartWorkflowRequest, Workflow, WorkflowDef, WorkflowStatus
-from conductor.settings import Duration, instance, instances, optional_text, path_segment, seconds, whole_number
+from conductor.definitions import Readable, wire_definitions
+from conductor.errors import ApiError, ConductorError, ConfigurationError, DecodeError
+from conductor.executor import BaseExecutor, search_arguments
+from conductor.models import (
+    IdempotencyStrategy,
+    RerunWorkflowRequest,
+    StartWorkflowRequest,
+    TaskStatus,
+    Workflow,
+    WorkflowDef,
+    WorkflowStatus,
+)
+from conductor.settings import Duration, instance, one_of, optional_text, path_segment, seconds, text, whole_number
 from conductor.transport import checked_id, metadata, workflows
 from conductor.worker import checked_name, checked_task_to_domain
 
@@ -30,18 +39,25 @@ LOOK_PACE = 0.5
 T = TypeVar("T")
 
 _UNENDED = (WorkflowStatus.RUNNING, WorkflowStatus.PAUSED)
+_OPEN = (TaskStatus.SCHEDULED, TaskStatus.IN_PROGRESS)
+_FLAG = "True or False"
 
 
 class WorkflowExecutor(BaseExecutor):
     """Registers, starts and steers workflows."""
 
-    def register_workflow(self, *workflow_defs: WorkflowDef, overwrite: bool = True) -> None:
+    def register_workflow(
+        self, *workflow_defs: WorkflowDef | Readable | Sequence[WorkflowDef | Readable], overwrite: bool = True
+    ) -> None:
         """Create the definitions, or replace those of the same name and version.
 
+        workflow_defs: structs, mappings as on the wire, paths of JSON files (each with one definition or a list of
+            them), JSON as a text that begins with ``{`` or ``[``, and lists of these. What is no struct goes out as it
+            is; before that each unknown key in it, however deep, is a ConfigurationError that names the nearest known.
         overwrite=False: ConflictError if one exists; they are created one by one, so those before it stay.
         """
-        given = as_json("workflow_defs", instances("workflow_defs", workflow_defs, WorkflowDef))
-        if not instance("overwrite", overwrite, bool, "True or False"):
+        given: Any = wire_definitions("workflow_defs", workflow_defs, WorkflowDef)
+        if not instance("overwrite", overwrite, bool, _FLAG):
             for workflow_def in given:
                 self._api.call(metadata.register_workflow_def.sync, workflow_def)
             return
@@ -49,6 +65,22 @@ class WorkflowExecutor(BaseExecutor):
         answer = self._api.call(operation.sync, given)
         for name, message in (answer.bulk_error_results or {}).items():  # inside a 200 (server 3.32.3)
             raise ApiError(400, operation.METHOD, operation.TEMPLATE, f"{name}: {message}")
+
+    def get_workflow_def(self, name: str, version: int | None = None) -> WorkflowDef:
+        """By default the latest version. NotFoundError when there is none."""
+        workflow, wanted = path_segment("name", name), _optional_version(version)
+        return self._api.call(metadata.get_workflow_def.sync, workflow, version=wanted)
+
+    def get_workflow_defs(self, latest_versions: bool = False) -> list[WorkflowDef]:
+        """All versions of every definition; with latest_versions its latest alone."""
+        only_latest = instance("latest_versions", latest_versions, bool, _FLAG)
+        operation = metadata.get_latest_workflow_defs if only_latest else metadata.get_workflow_defs
+        return self._api.call(operation.sync)
+
+    def delete_workflow_def(self, name: str, version: int) -> None:
+        """Workflows that have been started keep theirs. ServerError for an unknown one (3.32.3)."""
+        workflow, unwanted = path_segment("name", name), whole_number("version", version, 0)
+        self._api.call(metadata.delete_workflow_def.sync, workflow, unwanted)
 
     def start_workflow(
         self,
@@ -59,12 +91,25 @@ class WorkflowExecutor(BaseExecutor):
         correlation_id: str | None = None,
         task_to_domain: Mapping[str, str] | None = None,
         priority: int = 0,
+        idempotency_key: str | None = None,
+        idempotency_strategy: IdempotencyStrategy | str | None = None,
     ) -> str:
         """Start a workflow, by default its latest version; returns its id. NotFoundError: no such definition.
 
         input: whatever a worker function may return as output. priority: 0 to 99.
+        idempotency_key: where an earlier workflow had the same, the strategy decides: FAIL, RETURN_EXISTING (its id is
+            returned) or FAIL_ON_RUNNING. Both are for Orkes servers: conductor-oss 3.32.3 starts another all the same.
         """
-        request = _start_request(name, input, version, correlation_id, task_to_domain, priority)
+        request = _start_request(
+            checked_name("name", name),
+            input,
+            version=version,
+            correlation_id=correlation_id,
+            task_to_domain=task_to_domain,
+            priority=priority,
+            idempotency_key=idempotency_key,
+            idempotency_strategy=idempotency_strategy,
+        )
         start = workflows.start_workflow
         return _counted(request, lambda: checked_id(start.TEMPLATE, self._api.call(start.sync, request)))
 
@@ -74,37 +119,76 @@ class WorkflowExecutor(BaseExecutor):
         input: Any = None,  # noqa: A002 - Conductor's word
         *,
         timeout: Duration = 30.0,
+        wait_until_task_ref: str | None = None,
         version: int | None = None,
         correlation_id: str | None = None,
         task_to_domain: Mapping[str, str] | None = None,
         priority: int = 0,
+        idempotency_key: str | None = None,
+        idempotency_strategy: IdempotencyStrategy | str | None = None,
     ) -> Workflow:
         """Start a workflow and wait; returns it when it has ended or the timeout has passed, whatever its status then.
 
-        timeout: seconds or timedelta; it waits for a second at least. The rest is as for ``start_workflow``. After a
-        TransportError the workflow may have been started all the same.
+        timeout: seconds or timedelta; it waits for a second at least.
+        wait_until_task_ref: return also when a task of that reference name has ended, whatever its status; with several
+            names, separated by commas, when one of them has. Tasks in loops are called ``name__1``; those of a
+            sub-workflow do not count.
+        The rest is as for ``start_workflow``. After a TransportError the workflow may have been started all the same.
         """
         wait = seconds("timeout", timeout)
-        request = _start_request(path_segment("name", name), input, version, correlation_id, task_to_domain, priority)
+        until = None if wait_until_task_ref is None else checked_name("wait_until_task_ref", wait_until_task_ref)
+        request = _start_request(
+            path_segment("name", name),
+            input,
+            version=version,
+            correlation_id=correlation_id,
+            task_to_domain=task_to_domain,
+            priority=priority,
+            idempotency_key=idempotency_key,
+            idempotency_strategy=idempotency_strategy,
+        )
         end = time.monotonic() + wait
-        server_wait = min(max(1, math.ceil(wait)), LONGEST_WAIT)  # whole seconds, of which 0 would mean 10
-        read_timeout = server_wait + self._api.http_settings.read_timeout
-        execute = partial(workflows.execute_workflow.sync, wait_for_seconds=server_wait)
-        called = partial(self._api.call_within, read_timeout, execute, request.name, request.version or 0, request)
-        started = _counted(request, called)
-        workflow_id = started.target_workflow_id
-        if not workflow_id:
-            raise DecodeError(f"{workflows.execute_workflow.TEMPLATE} answered with no workflow's id")
+        workflow_id = self._execute(request, wait, until)
         workflow = self.get_workflow(workflow_id)
-        while workflow.status in _UNENDED and (left := end - time.monotonic()) > 0:  # it answers at a WAIT task, too
+        refs = [] if until is None else [ref.strip() for ref in until.split(",")]
+        while not _settled(workflow, refs) and (left := end - time.monotonic()) > 0:  # it answers at a WAIT task, too
             threading.Event().wait(min(left, LOOK_PACE))
             workflow = self.get_workflow(workflow_id)
         return workflow
 
+    def _execute(self, request: StartWorkflowRequest, wait: float, until: str | None) -> str:
+        """Start a workflow and let the server wait, for as much of that time as it can; the id."""
+        operation = workflows.execute_workflow
+        server_wait = min(max(1, math.ceil(wait)), LONGEST_WAIT)  # whole seconds, of which 0 would mean 10
+        read_timeout = server_wait + self._api.http_settings.read_timeout
+        execute = partial(operation.sync, wait_for_seconds=server_wait, wait_until_task_ref=until)
+        called = partial(self._api.call_within, read_timeout, execute, request.name, request.version or 0, request)
+        workflow_id = _counted(request, called).target_workflow_id
+        if not workflow_id:
+            raise DecodeError(f"{operation.TEMPLATE} answered with no workflow's id")
+        return workflow_id
+
     def get_workflow(self, workflow_id: str, include_tasks: bool = True) -> Workflow:
-        with_tasks = instance("include_tasks", include_tasks, bool, "True or False")
+        with_tasks = instance("include_tasks", include_tasks, bool, _FLAG)
         workflow = path_segment("workflow_id", workflow_id)
         return self._api.call(workflows.get_workflow.sync, workflow, include_tasks=with_tasks)
+
+    def get_by_correlation_ids(
+        self, name: str, *correlation_ids: str, include_closed: bool = False, include_tasks: bool = False
+    ) -> dict[str, list[Workflow]]:
+        """The workflows of a name that were started with these ids, by id: an empty list where there is none.
+
+        include_closed: those that have ended, too.
+        """
+        if not correlation_ids:
+            raise ConfigurationError("correlation_ids must be one at least")
+        return self._api.call(
+            workflows.get_workflows_by_correlation_ids.sync,
+            path_segment("name", name),
+            [text("correlation_ids", each) for each in correlation_ids],
+            include_closed=instance("include_closed", include_closed, bool, _FLAG),
+            include_tasks=instance("include_tasks", include_tasks, bool, _FLAG),
+        )
 
     def get_workflow_status(self, workflow_id: str) -> models.WorkflowStatusSummary:
         """Without tasks, input and output (server >= 3.31.2)."""
@@ -117,9 +201,15 @@ class WorkflowExecutor(BaseExecutor):
     def resume(self, workflow_id: str) -> None:
         self._api.call(workflows.resume_workflow.sync, path_segment("workflow_id", workflow_id))
 
-    def restart(self, workflow_id: str) -> None:
-        """Run an ended workflow from its start. ConflictError while it runs."""
-        self._api.call(workflows.restart_workflow.sync, path_segment("workflow_id", workflow_id))
+    def restart(self, workflow_id: str, use_latest_definitions: bool = False) -> None:
+        """Run an ended workflow from its start. ConflictError while it runs.
+
+        use_latest_definitions: with the latest version of its definition, instead of the one it was started with.
+            NotFoundError when there is none any more.
+        """
+        workflow = path_segment("workflow_id", workflow_id)
+        latest = instance("use_latest_definitions", use_latest_definitions, bool, _FLAG)
+        self._api.call(workflows.restart_workflow.sync, workflow, use_latest_definitions=latest)
 
     def rerun(
         self,
@@ -143,9 +233,15 @@ class WorkflowExecutor(BaseExecutor):
         rerun = workflows.rerun_workflow
         return checked_id(rerun.TEMPLATE, self._api.call(rerun.sync, path_segment("workflow_id", workflow_id), request))
 
-    def retry(self, workflow_id: str) -> None:
-        """Run a failed workflow on from its last failed task. ConflictError if it has not failed."""
-        self._api.call(workflows.retry_workflow.sync, path_segment("workflow_id", workflow_id))
+    def retry(self, workflow_id: str, resume_subworkflow_tasks: bool = False) -> None:
+        """Run a failed workflow on from its last failed task. ConflictError if it has not failed.
+
+        resume_subworkflow_tasks: where that task is a sub-workflow, run this on from its own last failed task, at
+            whatever depth, instead of starting it anew.
+        """
+        workflow = path_segment("workflow_id", workflow_id)
+        resume = instance("resume_subworkflow_tasks", resume_subworkflow_tasks, bool, _FLAG)
+        self._api.call(workflows.retry_workflow.sync, workflow, resume_subworkflow_tasks=resume)
 
     def decide(self, workflow_id: str) -> None:
         """Look for timeouts and due retries now instead of when the server's sweeper comes by."""
@@ -168,25 +264,45 @@ class WorkflowExecutor(BaseExecutor):
         return self._api.call(workflows.search_workflows.sync, **search_arguments(query, free_text, start, size, sort))
 
 
-def _start_request(  # noqa: PLR0917 - as callers have them
+def _start_request(
     name: str,
     given: Any,
+    *,
     version: int | None,
     correlation_id: str | None,
     task_to_domain: Mapping[str, str] | None,
     priority: int,
+    idempotency_key: str | None,
+    idempotency_strategy: str | None,
 ) -> StartWorkflowRequest:
     data, size = output_data(given, "input")
     request = StartWorkflowRequest(
-        name=checked_name("name", name),
-        version=None if version is None else whole_number("version", version, 0),
+        name=name,
+        version=_optional_version(version),
         correlation_id=optional_text("correlation_id", correlation_id),
         input=data,
         task_to_domain=checked_task_to_domain(task_to_domain),
         priority=whole_number("priority", priority, 0, 99),
+        idempotency_key=None if idempotency_key is None else checked_name("idempotency_key", idempotency_key),
     )
+    if idempotency_strategy is not None:
+        if request.idempotency_key is None:
+            raise ConfigurationError("idempotency_key must be given with an idempotency_strategy")
+        strategy = one_of("idempotency_strategy", idempotency_strategy, tuple(IdempotencyStrategy))
+        request.idempotency_strategy = IdempotencyStrategy(strategy)
     _recording.observe("input_size", size, request.name, "" if version is None else str(request.version))
     return request
+
+
+def _optional_version(version: int | None) -> int | None:
+    return None if version is None else whole_number("version", version, 0)
+
+
+def _settled(workflow: Workflow, refs: Collection[str]) -> bool:
+    """Whether the workflow has ended, or one of its tasks that were named."""
+    if workflow.status not in _UNENDED:
+        return True
+    return any(task.reference_task_name in refs and task.status not in _OPEN for task in workflow.tasks)
 
 
 def _counted(request: StartWorkflowRequest, start: Callable[[], T]) -> T:

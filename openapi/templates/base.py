@@ -1,6 +1,8 @@
 """What all models share."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from os import PathLike
+from typing import Annotated, Any, Self, TypeVar
 
 import msgspec
 
@@ -35,6 +37,20 @@ class Definition(Model, kw_only=True):
     """
 
     unknown_members: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, text_or_path: str | PathLike[str]) -> Self:
+        """Read one as on the wire: JSON as a text that begins with a brace, or the path of a file.
+
+        An error names each unknown key, with the nearest known one, and each value that cannot be.
+        """
+        return read_definition(cls, text_or_path)  # noqa: F821 - declared below, without a value
+
+
+T = TypeVar("T")
+
+read_definition: Callable[[type[T], str | PathLike[str]], T]
+"""Reads what somebody wrote, for ``from_json``: set by the package that uses this one, whose errors it raises."""
 
 
 def is_default(field: msgspec.structs.FieldInfo, value: Any) -> bool:

@@ -1,5 +1,9 @@
 """The executors' calls on a real server."""
 
+import json
+import threading
+import time
+
 import pytest
 from contract.rows import row
 
@@ -9,6 +13,7 @@ from conductor import (
     NotFoundError,
     ServerError,
     TaskDef,
+    TaskResult,
     TaskResultStatus,
     WorkflowDef,
     WorkflowTask,
@@ -67,6 +72,18 @@ def test_a_task_updated_by_id_carries_reason_and_callback(tasks, workflows, a_wo
     assert task.callback_after_seconds == 2
 
 
+def test_a_task_updated_with_a_task_result_carries_all_that_it_holds(tasks, workflows, a_workflow):
+    workflow_id = workflows.start_workflow(a_workflow("a"))
+    task_id = workflows.get_workflow(workflow_id).tasks[0].task_id
+    result = TaskResult("", "", output_data={"half": True}, reason_for_incompletion="later", callback_after_seconds=7)
+    result.add_log("half done")
+    tasks.update_task(task_id, workflow_id, TaskResultStatus.IN_PROGRESS, result)
+    task = tasks.get_task(task_id)
+    assert (task.status, task.output_data) == ("SCHEDULED", {"half": True})
+    assert (task.reason_for_incompletion, task.callback_after_seconds) == ("later", 7)
+    assert [entry.log for entry in eventually(lambda: tasks.get_logs(task_id))] == ["half done"]
+
+
 def test_a_plain_string_is_a_status_and_another_one_a_clear_error(tasks, workflows, a_workflow, ended):
     workflow_id = workflows.start_workflow(a_workflow("a"))
     with pytest.raises(ValueError, match="status must be one of .* not 'DONE'"):
@@ -115,6 +132,12 @@ def test_queues_show_what_waits_and_who_polled(tasks, workflows, a_workflow, run
     assert tasks.queue_size(task_name) == 3
     assert tasks.queue_size(task_name, domain="other") == 0
     assert tasks.queue_sizes()[task_name] == 3
+    assert tasks.queue_sizes(task_name) == {task_name: 3}
+    assert tasks.queue_sizes(task_name, f"{name}_unknown", f"blue:{task_name}") == {
+        task_name: 3,
+        f"{name}_unknown": 0,
+        f"blue:{task_name}": 0,
+    }
     assert sum(shard["size"] for shard in tasks.queue_details()[task_name].values()) == 3
     assert tasks.poll_data(task_name) == []
     assert tasks.requeue(task_name) == 3
@@ -190,6 +213,136 @@ def test_workflows_are_paused_resumed_terminated_restarted_and_retried(tasks, wo
     assert workflows.get_workflow_status(workflow_id).status == "RUNNING"
     with pytest.raises(ConflictError):
         workflows.restart(workflow_id)
+
+
+WIRE_TASK = {"type": "SIMPLE", "inputParameters": {"a": None, "b": 1.5}}
+
+
+@row("1.2-2")
+def test_definitions_are_registered_as_json(tasks, workflows, name, tmp_path):
+    def wire(**members):
+        task = {"name": name, "taskReferenceName": "a", **WIRE_TASK}
+        return {"name": name, "ownerEmail": "team@example.com", "tasks": [task], **members}
+
+    file = tmp_path / "definitions.json"
+    file.write_text(json.dumps([wire(version=2), wire(version=3, description=None, tags=[])]))
+    workflows.register_workflow(wire(version=1), file, WorkflowDef.from_json(json.dumps(wire(version=4))))
+    assert workflows.get_workflow_def(name).version == 4
+    assert workflows.get_workflow_def(name, 2).tasks[0].input_parameters["b"] == 1.5
+    with pytest.raises(NotFoundError):
+        workflows.get_workflow_def(name, 9)
+
+    def versions(**options):
+        return sorted(each.version for each in workflows.get_workflow_defs(**options) if each.name == name)
+
+    assert versions() == [1, 2, 3, 4]
+    assert versions(latest_versions=True) == [4]
+    workflows.delete_workflow_def(name, 4)
+    assert versions(latest_versions=True) == [3]
+    with pytest.raises(ServerError, match="No such workflow definition"):
+        workflows.delete_workflow_def(name, 4)
+
+    task_def = {"name": name, "ownerEmail": "team@example.com", "retryCount": 1, "responseTimeoutSeconds": 60}
+    tasks.register_task_defs(json.dumps(task_def))
+    tasks.update_task_def({**task_def, "retryCount": 2})
+    assert tasks.get_task_def(name).retry_count == 2
+    tasks.delete_task_def(name)
+
+
+def test_an_idempotency_key_is_taken(workflows, a_workflow):
+    """As Orkes servers heed it; 3.32.3 checks the strategy's name, and starts another workflow."""
+    name = a_workflow("a")
+    options = {"idempotency_key": name, "idempotency_strategy": "RETURN_EXISTING"}
+    assert workflows.start_workflow(name, **options) != workflows.start_workflow(name, **options)
+    assert workflows.execute_workflow(name, timeout=0.1, **options).status == "RUNNING"
+
+
+def test_a_workflow_is_waited_for_until_a_task_has_ended(tasks, workflows, a_workflow):
+    name = a_workflow("a", "b")
+    found = []
+    waiting = threading.Thread(
+        target=lambda: found.append(
+            workflows.execute_workflow(name, timeout=60, wait_until_task_ref="no_such_task, a", correlation_id=name)
+        )
+    )
+    started = time.monotonic()
+    waiting.start()
+    (workflow,) = eventually(lambda: workflows.get_by_correlation_ids(name, name)[name])
+    eventually(lambda: workflows.get_workflow(workflow.workflow_id).tasks)
+    tasks.update_task_by_ref_name("a", workflow.workflow_id, TaskResultStatus.COMPLETED)
+    waiting.join(60)
+    assert time.monotonic() - started < 15  # of 60, of which the server is asked to wait 20
+    (workflow,) = found
+    assert workflow.status == "RUNNING"
+    assert [task.status for task in workflow.tasks if task.reference_task_name == "a"] == ["COMPLETED"]
+
+
+def test_workflows_are_found_by_correlation_id(workflows, a_workflow):
+    name = a_workflow("a")
+    first, ended, other = (workflows.start_workflow(name, correlation_id=f"{name}-{n}") for n in (1, 1, 2))
+    workflows.terminate(ended)
+    one, two, none = (f"{name}-{n}" for n in (1, 2, 3))
+
+    def found(*correlation_ids, **options):
+        by_id = workflows.get_by_correlation_ids(name, *correlation_ids, **options)
+        return {each: {workflow.workflow_id for workflow in many} for each, many in by_id.items()}
+
+    assert found(one, two, none) == {one: {first}, two: {other}, none: set()}
+    assert found(one, include_closed=True) == {one: {first, ended}}
+    assert workflows.get_by_correlation_ids(name, two)[two][0].tasks == []
+    assert len(workflows.get_by_correlation_ids(name, two, include_tasks=True)[two][0].tasks) == 1
+    assert workflows.get_by_correlation_ids("no_such_workflow", two) == {two: []}
+
+
+def test_a_restart_takes_the_old_definition_or_the_latest(workflows, a_workflow):
+    name = a_workflow("a")
+    workflow_id = workflows.start_workflow(name)
+    workflows.terminate(workflow_id)
+    other = WorkflowTask(name=f"{name}_a", task_reference_name="other")
+    workflows.register_workflow(WorkflowDef(name, [other], version=2, owner_email="team@example.com"))
+
+    def first_ref(**options):
+        workflows.restart(workflow_id, **options)
+        workflow = workflows.get_workflow(workflow_id)
+        workflows.terminate(workflow_id)
+        return workflow.workflow_version, workflow.tasks[0].reference_task_name
+
+    assert first_ref() == (1, "a")
+    assert first_ref(use_latest_definitions=True) == (2, "other")
+    for version in (1, 2):
+        workflows.delete_workflow_def(name, version)
+    with pytest.raises(NotFoundError, match="Unable to find latest definition"):
+        workflows.restart(workflow_id, use_latest_definitions=True)
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_retry_resumes_the_failed_sub_workflow_or_starts_another(tasks, workflows, a_workflow, name, ended, resume):
+    child_name = a_workflow("a", "b")
+    for outer, inner in ((f"{name}_parent", child_name), (f"{name}_grandparent", f"{name}_parent")):
+        sub = {"name": "sub", "taskReferenceName": "sub", "type": "SUB_WORKFLOW", "subWorkflowParam": {"name": inner}}
+        workflows.register_workflow({"name": outer, "ownerEmail": "team@example.com", "tasks": [sub]})
+    workflow_id = workflows.start_workflow(f"{name}_grandparent")
+
+    def child_of(workflow_id):
+        last = eventually(lambda: workflows.get_workflow(workflow_id).tasks)[-1].task_id
+        return eventually(lambda: tasks.get_task(last).sub_workflow_id)
+
+    parent_id = child_of(workflow_id)
+    child_id = child_of(parent_id)
+    eventually(lambda: workflows.get_workflow(child_id).tasks)
+    tasks.update_task_by_ref_name("a", child_id, TaskResultStatus.COMPLETED)
+    tasks.update_task_by_ref_name("b", child_id, TaskResultStatus.FAILED)
+    assert ended(workflow_id)[0].status == "FAILED"
+
+    workflows.retry(workflow_id, resume_subworkflow_tasks=resume)
+    if resume:
+        assert (child_of(workflow_id), child_of(parent_id)) == (parent_id, child_id)
+        tasks.update_task_by_ref_name("b", child_id, TaskResultStatus.COMPLETED)
+        assert ended(workflow_id)[0].status == "COMPLETED"
+        assert [task.reference_task_name for task in workflows.get_workflow(child_id).tasks] == ["a", "b", "b"]
+    else:
+        assert child_of(workflow_id) != parent_id
+        assert workflows.get_workflow_status(child_id).status == "FAILED"
 
 
 def test_a_skipped_task_is_passed_over(tasks, workflows, a_workflow, ended):

@@ -15,11 +15,11 @@ from conductor import (
     ConfigurationError,
     DecodeError,
     HttpSettings,
+    IdempotencyStrategy,
     NotFoundError,
     TaskDef,
     TaskDefRetryLogic,
     TaskExecutor,
-    TaskResult,
     TaskRunner,
     WorkflowDef,
     WorkflowExecutor,
@@ -45,6 +45,12 @@ STARTS = [
         ("task_to_domain", {"task_to_domain": domains})
         for domains in ("abc", [("a", "b")], {"a": None}, {"a": ""}, {1: "b"}, {"a": "b\n"})
     ),
+    *(("idempotency_key", {"idempotency_key": key}) for key in ("", " ", 5, "a\nb")),
+    *(
+        ("idempotency_strategy", {"idempotency_key": "k", "idempotency_strategy": strategy})
+        for strategy in ("", "RETURN", 5, ["FAIL"])
+    ),
+    ("idempotency_key", {"idempotency_strategy": "FAIL"}),
 ]
 
 
@@ -54,6 +60,27 @@ def test_a_workflow_that_cannot_be_started_is_refused_by_the_argument(stub, api_
     with pytest.raises(ConfigurationError, match=f"^{argument} must "):
         method(WorkflowExecutor(api_client), **{"name": "flow", **given})
     assert stub.requests == []
+
+
+@pytest.mark.parametrize("ref", ["", " ", 5, ["a"], "a\n"])
+def test_a_workflow_cannot_be_waited_for_until_no_task(stub, api_client, ref):
+    with pytest.raises(ConfigurationError, match="^wait_until_task_ref must "):
+        WorkflowExecutor(api_client).execute_workflow("flow", wait_until_task_ref=ref)
+    assert stub.requests == []
+
+
+@pytest.mark.parametrize("strategy", [IdempotencyStrategy.RETURN_EXISTING, "RETURN_EXISTING"])
+def test_a_workflow_starts_with_an_idempotency_key(stub, api_client, strategy):
+    workflows = WorkflowExecutor(api_client)
+    workflows.start_workflow("flow", idempotency_key="order-7", idempotency_strategy=strategy)
+    with pytest.raises(DecodeError):  # the stub's answer
+        workflows.execute_workflow("flow", idempotency_key="order-7", idempotency_strategy=strategy)
+    workflows.start_workflow("flow", idempotency_key="order-7")
+    started, executed, without = (request.json() for request in stub.requests)
+    for sent in (started, executed):
+        assert (sent["idempotencyKey"], sent["idempotencyStrategy"]) == ("order-7", "RETURN_EXISTING")
+    assert without["idempotencyKey"] == "order-7"
+    assert "idempotencyStrategy" not in without
 
 
 def test_a_workflow_starts_with_whatever_a_server_takes(stub, api_client):
@@ -78,11 +105,34 @@ CALLS = [
         }.items()
         for bad in bads
     ),
-    ("task_defs", lambda api: TaskExecutor(api).register_task_defs(TaskDef("a"), {"name": "b"})),
-    ("task_defs", lambda api: TaskExecutor(api).register_task_defs([TaskDef("a")])),
-    ("task_def", lambda api: TaskExecutor(api).update_task_def("a")),
-    ("workflow_defs", lambda api: WorkflowExecutor(api).register_workflow(TaskDef("a"))),
-    ("workflow_defs", lambda api: WorkflowExecutor(api).register_workflow(TaskDef("a"), overwrite=False)),
+    *(
+        ("task_defs", lambda api, bad=bad: TaskExecutor(api).register_task_defs(TaskDef("a"), *bad))
+        for bad in ([5], [None], [b"a.json"], [WorkflowDef("a", [])], [[TaskDef("a"), 5]], [[[TaskDef("a")]]])
+    ),
+    ("task_defs", lambda api: TaskExecutor(api).register_task_defs()),
+    ("task_defs", lambda api: TaskExecutor(api).register_task_defs([])),
+    *(
+        ("task_def", lambda api, bad=bad: TaskExecutor(api).update_task_def(bad))
+        for bad in (5, None, WorkflowDef("a", []), [TaskDef("a")])
+    ),
+    *(
+        ("workflow_defs", lambda api, bad=bad, to=to: WorkflowExecutor(api).register_workflow(*bad, overwrite=to))
+        for bad in ([TaskDef("a")], [5], [])
+        for to in (True, False)
+    ),
+    *(
+        ("version", lambda api, bad=bad: WorkflowExecutor(api).get_workflow_def("a", bad))
+        for bad in ("1", -1, 1.0, True)
+    ),
+    *(
+        ("version", lambda api, bad=bad: WorkflowExecutor(api).delete_workflow_def("a", bad))
+        for bad in ("1", -1, None, True)
+    ),
+    *(("task_names", lambda api, bad=bad: TaskExecutor(api).queue_sizes("a", bad)) for bad in ("", None, ["a"], "a/b")),
+    *(
+        ("correlation_ids", lambda api, bad=bad: WorkflowExecutor(api).get_by_correlation_ids("a", *bad))
+        for bad in ([], [5], ["a", None], [["a"]], ["\ud800"])
+    ),
     *(("domain", lambda api, bad=bad: TaskExecutor(api).queue_size("a", bad)) for bad in ("", " ", "a\nb", 5)),
     ("path", lambda api: TaskExecutor(api).external_storage_location(None, "READ", "TASK_INPUT")),
     ("operation", lambda api: TaskExecutor(api).external_storage_location("p", "PEEK", "TASK_INPUT")),
@@ -267,24 +317,16 @@ def test_a_definition_may_hold_whatever_an_output_may(stub, api_client):
     ]
 
 
-def test_of_a_task_result_its_output_is_taken(stub, api_client):
-    result = TaskResult("other", "other", output_data={"k": "v"})
-    executor = TaskExecutor(api_client)
-    executor.update_task("t", "w", "COMPLETED", result)
-    executor.update_task_by_ref_name("r", "w", "COMPLETED", result)
-    executor.signal("w", "COMPLETED", result)
-    with pytest.raises(DecodeError):
-        executor.update_task_by_ref_name_sync("r", "w", "COMPLETED", TaskResult("t", "w", output_data=5))
-    whole, *outputs = (request.json() for request in stub.requests)
-    assert (whole["taskId"], whole["outputData"]) == ("t", {"k": "v"})
-    assert outputs == [{"k": "v"}, {"k": "v"}, {"result": 5}]
-
-
 @pytest.mark.parametrize(
     ("argument", "call"),
     [
         ("include_tasks", lambda api, bad: WorkflowExecutor(api).get_workflow("w", include_tasks=bad)),
         ("overwrite", lambda api, bad: WorkflowExecutor(api).register_workflow(WorkflowDef("w", []), overwrite=bad)),
+        ("latest_versions", lambda api, bad: WorkflowExecutor(api).get_workflow_defs(latest_versions=bad)),
+        ("use_latest_definitions", lambda api, bad: WorkflowExecutor(api).restart("w", bad)),
+        ("resume_subworkflow_tasks", lambda api, bad: WorkflowExecutor(api).retry("w", bad)),
+        ("include_closed", lambda api, bad: WorkflowExecutor(api).get_by_correlation_ids("w", "c", include_closed=bad)),
+        ("include_tasks", lambda api, bad: WorkflowExecutor(api).get_by_correlation_ids("w", "c", include_tasks=bad)),
     ],
 )
 @pytest.mark.parametrize("bad", ["no", 0, None])

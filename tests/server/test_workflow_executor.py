@@ -110,6 +110,36 @@ def test_the_server_is_asked_to_wait_whole_seconds_within_what_it_can(stub, api_
     assert stub.of(EXECUTE)[0].query == {"waitForSeconds": asked}
 
 
+def test_a_workflow_is_returned_when_the_task_that_was_named_has_ended(workflows, client, monkeypatch):
+    monkeypatch.setattr("conductor.workflow_executor.LOOK_PACE", 0.02)
+    found = []
+    waiting = threading.Thread(
+        target=lambda: found.append(workflows.execute_workflow("flow", timeout=60, wait_until_task_ref=" a ,signal"))
+    )
+    waiting.start()
+    running = eventually(lambda: workflows.search("status=RUNNING").results)  # the WAIT task before it keeps nobody
+    TaskExecutor(client).signal(running[0].workflow_id, "COMPLETED")
+    waiting.join(20)
+    (workflow,) = found
+    assert workflow.status is WorkflowStatus.RUNNING
+    assert workflow.tasks[0].status == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("status", "returned"),
+    [("SCHEDULED", False), ("IN_PROGRESS", False), *((status, True) for status in ("COMPLETED", "FAILED", "SKIPPED"))],
+)
+def test_a_task_has_ended_whatever_its_status_then(stub, api_client, status, returned):
+    task = {"taskId": "t", "workflowInstanceId": "w", "referenceTaskName": "a", "status": status}
+    stub.answers[EXECUTE].append(Answer(body={"targetWorkflowId": "w"}))
+    first = {"workflowId": "w", "status": "RUNNING", "tasks": [{**task, "referenceTaskName": "b"}, task]}
+    stub.answers["GET /workflow/w"].append(Answer(body=first))
+    stub.answers["GET /workflow/w"].append(Answer(body={"workflowId": "w", "status": "COMPLETED"}))
+    workflow = WorkflowExecutor(api_client).execute_workflow("flow", timeout=30, wait_until_task_ref="a")
+    assert (workflow.status == "RUNNING") is returned
+    assert stub.of(EXECUTE)[0].query == {"waitForSeconds": "20", "waitUntilTaskRef": "a"}
+
+
 def test_an_answer_may_take_longer_than_the_read_timeout_by_what_the_server_is_asked_to_wait(stub, monkeypatch):
     stub.answers[EXECUTE].append(Answer(body={"targetWorkflowId": "w"}, delay=0.4))
     ended = Workflow(workflow_id="w", status=WorkflowStatus.FAILED)

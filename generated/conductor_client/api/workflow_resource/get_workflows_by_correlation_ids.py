@@ -1,8 +1,6 @@
-import msgspec
-
 from ...client import Client, segment
 from ...models.correlated_workflows import CorrelatedWorkflows
-from ...types import Decoder
+from ...types import Decoder, encode
 
 METHOD = "POST"
 TEMPLATE = "/workflow/{name}/correlated"
@@ -27,6 +25,6 @@ def sync(
             "includeClosed": include_closed,
             "includeTasks": include_tasks,
         },
-        body=msgspec.json.encode(body),
+        body=encode(body),
     )
     return response.decode(_decoder)

@@ -1,0 +1,251 @@
+"""Definitions as people write them: structs, mappings as on the wire, JSON as text or in files.
+
+What is no struct is checked key by key before it is sent, since a server drops a key that it does not know and answers
+200 (3.32.3). It is then sent as it was given.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+from conductor_client import base, types
+from msgspec import inspect
+
+from conductor._output import output_data
+from conductor.errors import ConfigurationError
+from conductor.models import TaskDef, WorkflowDef, WorkflowTask
+
+T = TypeVar("T")
+
+Readable = Mapping[str, Any] | str | os.PathLike[str]
+"""A mapping as on the wire, JSON as a text that begins with ``{`` or ``[``, or the path of a file that holds JSON."""
+
+OF_OTHER_SERVERS = {
+    WorkflowDef: ("onStateChange", "overwriteTags", "tags"),  # Orkes
+    TaskDef: ("overwriteTags", "tags"),  # Orkes
+    WorkflowTask: ("callbackFromWorker",),  # Conductor 2
+}
+"""Keys that this version's server ignores, and others know."""
+INLINE_DEFINITION = "workflowDefinition"
+"""A sub-workflow's own definition, or an expression that gives one: the document leaves its type open."""
+MOST_PROBLEMS = 20  # in one error
+LONGEST_SHOWN = 200  # characters of what was taken for a path
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a value stands: at a path, which begins with an argument's name or lies in a file."""
+
+    path: str = ""
+    file: str = ""
+
+    def item(self, index: int) -> _Place:
+        return _Place(f"{self.path}[{index}]", self.file)
+
+    def problem(self, path: str, problem: str) -> str:
+        """The text of an error about what lies at a path within."""
+        return ": ".join(filter(None, (self.file, (self.path + path).removeprefix("."), problem)))
+
+
+def wire_definitions(name: str, given: Sequence[Any], kind: type[msgspec.Struct]) -> list[dict[str, Any]]:
+    """The definitions as plain JSON values. ConfigurationError for what is none, by its place."""
+    found = [
+        _checked(place, definition, kind)
+        for index, argument in enumerate(given)
+        for place, definition in _definitions(name, _Place(name).item(index), argument, kind)
+    ]
+    if not found:
+        raise ConfigurationError(f"{name} must hold at least one definition")
+    return found
+
+
+def wire_definition(name: str, given: Any, kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The same for one definition, which stands in no list."""
+    if isinstance(given, str | os.PathLike):
+        return _checked(*_loaded(_Place(name), given), kind)
+    if not isinstance(given, Mapping | kind):
+        raise ConfigurationError(f"{name} must be a {kind.__name__}, a mapping or the path of JSON, not {given!r}")
+    return _checked(_Place(name), given, kind)
+
+
+def read(kind: type[T], text_or_path: str | os.PathLike[str]) -> T:
+    """The definition in a text or a file, as a struct: what the structs' ``from_json`` does."""
+    if not isinstance(text_or_path, str | os.PathLike):
+        raise ConfigurationError(f"text_or_path must be JSON as a text or a path, not {type(text_or_path).__name__}")
+    place, value = _loaded(_Place(), text_or_path)
+    try:
+        return types.Decoder(kind).decode(msgspec.json.encode(_checked(place, value, kind)))
+    except msgspec.DecodeError as error:
+        raise ConfigurationError(place.problem("", str(error))) from error
+
+
+base.read_definition = read  # given to the generated structs, which know no errors of this package
+
+
+def _definitions(name: str, place: _Place, argument: Any, kind: type[Any]) -> Iterator[tuple[_Place, Any]]:
+    """What one argument holds, each with its place."""
+    if isinstance(argument, str | os.PathLike):
+        yield from _items(*_loaded(place, argument))
+        return
+    for item_place, item in _items(place, argument):
+        if isinstance(item, str | os.PathLike):
+            yield _loaded(item_place, item)
+        elif isinstance(item, Mapping | kind):
+            yield item_place, item
+        else:
+            what = f"{kind.__name__}s, mappings, paths of JSON files or lists of these"
+            raise ConfigurationError(f"{name} must be {what}, not {item!r}")
+
+
+def _items(place: _Place, value: Any) -> list[tuple[_Place, Any]]:
+    if not isinstance(value, list | tuple):
+        return [(place, value)]
+    return [(place.item(index), each) for index, each in enumerate(value)]
+
+
+def _loaded(place: _Place, text_or_path: str | os.PathLike[str]) -> tuple[_Place, Any]:
+    """The JSON values of a text or a file, and their place."""
+    text = text_or_path.removeprefix("\ufeff") if isinstance(text_or_path, str) else ""
+    if not text.lstrip().startswith(("{", "[")):
+        path = os.fsdecode(text_or_path)
+        place, text = _Place(file=path[:LONGEST_SHOWN]), _content(path)
+    try:
+        return place, _decoder.decode(text)
+    except json.JSONDecodeError as error:
+        problem = f"line {error.lineno}, column {error.colno}: {error.msg}" if text.strip() else "empty"
+    except RecursionError:
+        problem = "nested too deep"
+    except ValueError as error:
+        problem = str(error)
+    raise ConfigurationError(place.problem("", problem))
+
+
+def _content(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8-sig") as file:  # noqa: PTH123 - for a Path, "" is a directory
+            return file.read()
+    except OSError as error:
+        problem = error.strerror
+    except UnicodeDecodeError as error:
+        problem = f"no text in UTF-8: {error.reason} at byte {error.start}"
+    except ValueError:  # it holds a null character
+        problem = "no path"
+    raise ConfigurationError(f"{path[:LONGEST_SHOWN]!r}: {problem}")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+    return found
+
+
+def _no_constant(constant: str) -> Any:
+    raise ValueError(f"{constant} has no JSON form")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+
+
+def _checked(place: _Place, definition: Any, kind: type[Any]) -> dict[str, Any]:
+    if isinstance(definition, kind):  # its only unknown keys are those that a server gave it
+        return output_data(types.whole(definition), place.path)[0]
+    plain: dict[str, Any] = definition  # or else something that JSON can hold, but no definition can be
+    if isinstance(definition, Mapping):
+        plain = output_data(definition, place.file + place.path)[0]
+    problems = [place.problem(*found) for found in _misfits(plain, kind)]
+    if not problems:
+        return plain
+    surplus = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
+    raise ConfigurationError("\n".join([*problems[:MOST_PROBLEMS], *surplus]))
+
+
+@cache
+def _shape(kind: type[msgspec.Struct]) -> inspect.Type:
+    return inspect.type_info(kind)
+
+
+def _misfits(definition: Any, kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
+    """Path and problem of each value that no definition has there."""
+    waiting = [("", definition, _shape(kind))]
+    while waiting:
+        path, value, shape = waiting.pop()
+        if isinstance(shape, inspect.UnionType):  # all are "this, or None"
+            shape = next(each for each in shape.types if not isinstance(each, inspect.NoneType))
+        if problem := _misfit(value, shape):
+            yield path, problem
+            continue
+        if isinstance(shape, inspect.StructType):
+            yield from _wrong_keys(path, value, shape)
+            shapes = _members(shape)
+            inner = [
+                (f".{key}", each, shapes[key]) for key, each in value.items() if key in shapes and each is not None
+            ]
+            if isinstance(value.get(INLINE_DEFINITION), dict) and INLINE_DEFINITION in shapes:
+                inner.append((f".{INLINE_DEFINITION}", value[INLINE_DEFINITION], _shape(WorkflowDef)))
+        elif isinstance(shape, inspect.ListType):
+            inner = [(f"[{index}]", each, shape.item_type) for index, each in enumerate(value)]
+        elif isinstance(shape, inspect.DictType):
+            inner = [(f".{key}", each, shape.value_type) for key, each in value.items()]
+        else:
+            continue
+        waiting += [(path + step, each, of) for step, each, of in reversed(inner)]
+
+
+_EXPECTED: dict[type[inspect.Type], tuple[type | tuple[type, ...], str]] = {
+    inspect.StructType: (dict, "an object"),
+    inspect.DictType: (dict, "an object"),
+    inspect.ListType: (list, "a list"),
+    inspect.StrType: (str, "a text"),
+    inspect.BoolType: (bool, "true or false"),
+    inspect.IntType: ((int, float), "a whole number"),
+    inspect.FloatType: ((int, float), "a number"),
+}
+_NAMES = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+
+
+def _misfit(value: Any, shape: inspect.Type) -> str | None:
+    """Why the value itself, whatever it holds, is not of that shape."""
+    if isinstance(shape, inspect.EnumType):
+        names = [str(member.value) for member in shape.cls]
+        return None if value in names else f"must be one of {', '.join(names)}, not {value!r}"
+    if type(shape) not in _EXPECTED:
+        return None
+    kinds, expected = _EXPECTED[type(shape)]
+    is_flag = isinstance(value, bool) and kinds is not bool  # a bool is an int in Python, and none in JSON
+    is_part = isinstance(value, float) and isinstance(shape, inspect.IntType) and not value.is_integer()
+    if isinstance(value, kinds) and not is_flag and not is_part:
+        return None
+    return f"must be {expected}, not {value if is_part else _NAMES.get(type(value), 'a number')}"
+
+
+def _members(shape: inspect.StructType) -> dict[str, inspect.Type]:
+    return {field.encode_name: field.type for field in shape.fields if field.name != "unknown_members"}
+
+
+def _wrong_keys(path: str, value: dict[str, Any], shape: inspect.StructType) -> Iterator[tuple[str, str]]:
+    """The unknown keys, and those that are missing: a definition inside another one needs no name (3.32.3)."""
+    known = {*_members(shape)}
+    others = next((keys for kind, keys in OF_OTHER_SERVERS.items() if issubclass(shape.cls, kind)), ())
+    for key in value:
+        if key not in known and key not in others:
+            yield f"{path}.{key}", f"unknown key{_nearest(key, known)}"
+    if not path or issubclass(shape.cls, WorkflowTask):
+        for field in shape.fields:
+            if field.required and value.get(field.encode_name) is None:
+                yield f"{path}.{field.encode_name}", "missing"
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
+    """retry_count is retryCount, written otherwise."""
+    by_letters = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(key.replace("_", "").replace("-", "").lower(), by_letters, n=1)
+    return f"; the nearest known one is {by_letters[found[0]]}" if found else ""
