@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from conductor.testing.expressions import Roots, follow
@@ -15,16 +15,13 @@ from conductor.testing.expressions import Roots, follow
 Condition = Callable[[Roots], Any]
 
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<number>-?\d+(?:\.\d+)?)|(?P<text>'[^']*'|"[^"]*")|(?P<path>\$(?:\.\w+|\['[^']*'\]|\["[^"]*"\]|\[\d+\])+)
+    r"""\s*(?:(?P<number>-?\d+(?:\.\d+)?)|(?P<text>'[^']*+'|"[^"]*+")|(?P<path>\$(?:\.\w++|\['[^']*+'\]|\["[^"]*+"\]|\[\d{1,9}+\])++)
     |(?P<word>\w+)|(?P<sign>===|!==|==|!=|<=|>=|&&|\|\||[<>!(){};]))""",
     re.VERBOSE,
 )
 _STEP = re.compile(r"""\.(\w+)|\['([^']*)'\]|\["([^"]*)"\]|\[(\d+)\]""")
+MOST_LEVELS = 50  # of parentheses and negations
 _CONSTANTS = {"true": True, "false": False, "null": None}
-_IF_ELSE = re.compile(
-    r"^\s*if\s*\((?P<test>.*)\)\s*\{\s*(?:return\s+)?true\s*;?\s*\}\s*else\s*\{\s*(?:return\s+)?false\s*;?\s*\}\s*;?\s*$",
-    re.DOTALL,
-)
 
 
 def _comparable(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
@@ -52,9 +49,8 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 def parse(text: str) -> Condition:
     """The condition as a function of what its names stand for. ValueError: it is more than this understands."""
-    wrapped = _IF_ELSE.match(text)
-    parser = _Parser(wrapped["test"] if wrapped else text.strip().removesuffix(";"))
-    condition = parser.either()
+    parser = _Parser(text.strip().removesuffix(";"))
+    condition = parser.if_else() or parser.either()
     if not parser.at_end:
         raise ValueError(f"cannot read {text!r}")
     return condition
@@ -72,6 +68,7 @@ class _Parser:
             self._tokens.append((match.lastgroup or "", match.group().strip()))
             position = match.end()
         self._position = 0
+        self._level = 0
 
     @property
     def at_end(self) -> bool:
@@ -83,17 +80,37 @@ class _Parser:
             return self._tokens[self._position - 1][1]
         return None
 
+    def if_else(self) -> Condition | None:
+        """``if (…) { true; } else { false; }``, also with ``return``; None: it begins otherwise."""
+        if not self._accept("if"):
+            return None
+        self._need("(")
+        condition = self.either()
+        self._need(")")
+        for sign, result in (("", "true"), ("else", "false")):
+            for token in filter(None, (sign, "{")):
+                self._need(token)
+            self._accept("return")
+            self._need(result)
+            self._accept(";")
+            self._need("}")
+        return condition
+
+    def _need(self, sign: str) -> None:
+        if not self._accept(sign):
+            raise ValueError(f"there is no {sign!r} where one must be")
+
     def either(self) -> Condition:
-        left = self._both()
+        parts = [self._both()]
         while self._accept("||"):
-            left = _either(left, self._both())
-        return left
+            parts.append(self._both())
+        return _either(parts) if len(parts) > 1 else parts[0]
 
     def _both(self) -> Condition:
-        left = self._comparison()
+        parts = [self._comparison()]
         while self._accept("&&"):
-            left = _both(left, self._comparison())
-        return left
+            parts.append(self._comparison())
+        return _both(parts) if len(parts) > 1 else parts[0]
 
     def _comparison(self) -> Condition:
         left = self._operand()
@@ -101,6 +118,14 @@ class _Parser:
         return _compare(_COMPARISONS[sign], left, self._operand()) if sign else left
 
     def _operand(self) -> Condition:
+        self._level += 1
+        if self._level > MOST_LEVELS:
+            raise ValueError(f"it is nested over {MOST_LEVELS} levels")
+        operand = self._operand_inside()
+        self._level -= 1
+        return operand
+
+    def _operand_inside(self) -> Condition:
         if self._accept("!"):
             inner = self._operand()
             return lambda roots: not inner(roots)
@@ -133,12 +158,32 @@ def _constant(value: Any) -> Condition:
     return lambda _: value
 
 
-def _either(left: Condition, right: Condition) -> Condition:
-    return lambda roots: left(roots) or right(roots)
+def _either(parts: Sequence[Condition]) -> Condition:
+    """The first value that counts as true, or the last one, as in JavaScript."""
+
+    def condition(roots: Roots) -> Any:
+        value = None
+        for part in parts:
+            value = part(roots)
+            if value:
+                break
+        return value
+
+    return condition
 
 
-def _both(left: Condition, right: Condition) -> Condition:
-    return lambda roots: left(roots) and right(roots)
+def _both(parts: Sequence[Condition]) -> Condition:
+    """The first value that counts as false, or the last one."""
+
+    def condition(roots: Roots) -> Any:
+        value = None
+        for part in parts:
+            value = part(roots)
+            if not value:
+                break
+        return value
+
+    return condition
 
 
 def _compare(compare: Callable[[Any, Any], bool], left: Condition, right: Condition) -> Condition:

@@ -54,6 +54,8 @@ class Core:
         self._queues: dict[QueueKey, TaskQueue] = defaultdict(lambda: TaskQueue(self._lock))
         self._polls: dict[QueueKey, Wire] = {}
         self._timers: list[tuple[float, str]] = []
+        self._unfinished: dict[str, WorkflowRecord] = {}  # by id: the next sweep moves them on
+        self._closing = False  # written without the lock, so that it ends what holds it
         self._running: dict[str, set[str]] = defaultdict(set)  # ids by task definition, where it limits them
         self._postponed: dict[str, deque[str]] = defaultdict(deque)
         self._starts: dict[str, deque[float]] = defaultdict(deque)  # the rate limits' sliding windows
@@ -72,6 +74,7 @@ class Core:
             if task.visible_at is not None:
                 self._queue_of(task).push(task.task_id, task.visible_at, task.wire["workflowPriority"])
         self._plan(workflow)
+        self._unfinished[workflow_id] = workflow  # what it had left to do is written nowhere
 
     # Time
 
@@ -118,6 +121,7 @@ class Core:
         if workflow is not None and not workflow.ended:
             self._workflows[workflow_id] = workflow
         elif workflow is not None:
+            self._unfinished.pop(workflow_id, None)
             for task in workflow.tasks:
                 self._tasks.pop(task.task_id, None)
 

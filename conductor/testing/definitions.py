@@ -8,6 +8,7 @@ from typing import Any
 from conductor.testing.blueprint import Blueprint, walk
 from conductor.testing.core import Core
 from conductor.testing.model import Refusal, Wire
+from conductor.testing.payloads import check_definition_depth
 from conductor.testing.validation import check_task_def, check_workflow_def, refuse
 
 _TASK_DEF: Wire = {
@@ -84,11 +85,14 @@ def _normalise(given: Wire, defaults: Wire, optional: tuple[str, ...]) -> Wire:
 
 
 def normalise_task_def(given: Wire) -> Wire:
+    """The definition as the server stores it. Refusal 400 for one that is nested too deep."""
+    check_definition_depth(given)
     return _normalise(given, _TASK_DEF, _TASK_DEF_OPTIONAL)
 
 
 def normalise_workflow_def(given: Wire) -> Wire:
-    """The definition as the server stores it."""
+    """The definition as the server stores it. Refusal 400 for one that is nested too deep."""
+    check_definition_depth(given)
     definition = _normalise(given, _WORKFLOW_DEF, _WORKFLOW_DEF_OPTIONAL)
     definition["tasks"] = [_normalise_task(task) for task in definition["tasks"]]
     return definition

@@ -24,6 +24,8 @@ from conductor.testing.tokens import AccessKey, Tokens
 logger = logging.getLogger(__name__)
 
 TICK = 0.02  # seconds: under load the sweeper looks no more often than that
+REST = 4  # times as long as a sweep took: a workflow without an end leaves most of the machine to the others
+STOP_WITHIN = 2.0  # seconds for a sweep that is under way when the server stops
 MOST_LISTED = 20  # open tasks in the text of an error
 FAILED = "status IN (FAILED,FAILED_WITH_TERMINAL_ERROR,TIMED_OUT)"
 LONGEST_SLEEP = 3600.0  # seconds, well below what the system can wait for
@@ -255,18 +257,20 @@ class _Running:
     def _sweep_until_stopped(self) -> None:
         while not self._stopping.is_set():
             self._busy.clear()
+            started = time.monotonic()
             self._sweep()
             with self._looked:
                 self._looked.notify_all()
-            if self._busy.wait(self._seconds_until_due()):
-                self._stopping.wait(TICK)
+            rest = max(TICK, REST * (time.monotonic() - started))
+            if self._busy.wait(self._seconds_until_due(rest)):
+                self._stopping.wait(rest)
         with self._looked:
             self._looked.notify_all()
 
-    def _seconds_until_due(self) -> float:
+    def _seconds_until_due(self, at_least: float) -> float:
         due = self._engine.next_due()
         wait = None if due is None else self._clock.real_seconds_until(due)
-        return LONGEST_SLEEP if wait is None else min(max(wait, TICK), LONGEST_SLEEP)
+        return LONGEST_SLEEP if wait is None else min(max(wait, at_least), LONGEST_SLEEP)
 
     def _sweep(self) -> None:
         try:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
+# Without a way back: texts of any length are users', and what does not fit must be known at once.
 _DURATION = re.compile(
-    r"\s*(?:(\d+)\s*(?:days?|d))?\s*(?:(\d+)\s*(?:hours?|hrs?|h))?\s*(?:(\d+)\s*(?:minutes?|mins?|m))?"
-    r"\s*(?:(\d+)\s*(?:seconds?|secs?|s))?\s*",
-    re.IGNORECASE,
+    r"\s*+(?:(\d++)\s*+(?:days?|d)\s*+)?+(?:(\d++)\s*+(?:hours?|hrs?|h)\s*+)?+(?:(\d++)\s*+(?:minutes?|mins?|m)\s*+)?+"
+    r"(?:(\d++)\s*+(?:seconds?|secs?|s)\s*+)?+",
+    re.IGNORECASE | re.ASCII,
 )
 _UNTIL = re.compile(
-    r"(\d{4})-(\d{2})-(\d{2})(?:[ T](\d{2}):(\d{2}))?(?:\s*(GMT|UTC|Z)?\s*([+-])(\d{2}):?(\d{2})|\s*(GMT|UTC|Z))?"
+    r"(\d{4})-(\d{2})-(\d{2})(?:[ T](\d{2}):(\d{2}))?+\s*+(?:(?:GMT|UTC|Z)?+\s*+(?:([+-])(\d{2}):?(\d{2}))?+)?+",
+    re.ASCII,
 )
 
 _INT_MAX = 2**31 - 1
@@ -35,6 +37,6 @@ def parse_until(text: str) -> int:
         raise ValueError(f"not a date: {text!r}")
     year, month, day, hour, minute = (int(group or 0) for group in match.groups()[:5])
     zone: timezone = UTC
-    if match[7]:
-        zone = timezone((1 if match[7] == "+" else -1) * timedelta(hours=int(match[8]), minutes=int(match[9])))
+    if match[6]:
+        zone = timezone((1 if match[6] == "+" else -1) * timedelta(hours=int(match[7]), minutes=int(match[8])))
     return int(datetime(year, month, day, hour, minute, tzinfo=zone).timestamp() * 1000)

@@ -11,6 +11,7 @@ from conductor.testing.model import Refusal, TaskRecord, Termination, Wire, Work
 from conductor.testing.payloads import limit_workflow
 from conductor.testing.retries import Retries
 
+DEEPEST_SUB_WORKFLOW = 100
 _CHILD_TO_TASK = {"TERMINATED": "CANCELED"}
 
 
@@ -88,6 +89,11 @@ class Endings(Retries):
         }
         parent = {"parentWorkflowId": workflow.workflow_id, "parentWorkflowTaskId": task.task_id}
         task.wire["startTime"] = self._now_ms
+        if self._level(workflow) >= DEEPEST_SUB_WORKFLOW:
+            task.wire["status"] = "FAILED_WITH_TERMINAL_ERROR"
+            name = given["subWorkflowName"]
+            task.set_reason(f"Sub-workflow {name} is over {DEEPEST_SUB_WORKFLOW} levels deep: does it start itself?")
+            return
         try:
             definition = self._find_definition(given["subWorkflowName"], given["subWorkflowVersion"])
             child = self._create(self._blueprint_of(definition), request, **parent)
@@ -99,6 +105,13 @@ class Endings(Retries):
             status="IN_PROGRESS", subWorkflowId=child.workflow_id, outputData={"subWorkflowId": child.workflow_id}
         )
         self._to_decide.append(child)
+
+    def _level(self, workflow: WorkflowRecord) -> int:
+        """How many parents a workflow has above it."""
+        level, above = 0, self._workflows.get(workflow.wire.get("parentWorkflowId", ""))
+        while above is not None:
+            level, above = level + 1, self._workflows.get(above.wire.get("parentWorkflowId", ""))
+        return level
 
     def _tell_parent(self, child: WorkflowRecord) -> None:
         """A child has ended: its parent's task ends with its status and output."""

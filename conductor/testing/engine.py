@@ -40,6 +40,7 @@ class Engine(Views):
     def close(self) -> None:
         """End waiting polls and let go of the database. Every later call is refused with 503."""
         self.clock.unlisten(self._on_jump)
+        self._closing = True
         with self._lock:
             if not self._closed:
                 self._closed = True
@@ -57,7 +58,10 @@ class Engine(Views):
         self._changed.notify_all()
 
     def sweep(self) -> None:
-        """Do everything that time has made due: timeouts, WAIT timers, sub-workflows that start late."""
+        """Do everything that time has made due: timeouts, WAIT timers, sub-workflows that start late.
+
+        What is not at rest yet then goes on, see ``go_on``.
+        """
         with self.transaction():
             now = self.clock.now()
             while self._timers and self._timers[0][0] <= now:
@@ -65,11 +69,15 @@ class Engine(Views):
                 if self._is_current(timer):
                     workflow = self._workflows[timer[1]]
                     workflow.timer = None
-                    self._decide(workflow)
+                    if workflow.workflow_id not in self._unfinished:
+                        self._decide(workflow)
+        self.go_on()
 
     def next_due(self) -> float | None:
         """When ``sweep`` has something to do next, in seconds since the epoch."""
         with self.transaction():
+            if self._unfinished:
+                return self.clock.now()
             while self._timers and not self._is_current(self._timers[0]):
                 heapq.heappop(self._timers)
             return self._timers[0][0] if self._timers else None

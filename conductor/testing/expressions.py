@@ -11,7 +11,11 @@ from conductor.testing.model import TaskRecord, WorkflowRecord, base_ref
 Roots = Callable[[str], Any]
 """Gives what an expression's first name stands for, None when it stands for nothing."""
 
-_STEP = re.compile(r"""\.?(?P<name>[^.\[\]]+)|\[(?:\*|'(?P<single>[^']*)'|"(?P<double>[^"]*)"|(?P<index>-?\d+))\]""")
+MOST_INNER = 20  # expressions inside of expressions
+MOST_STARS = 20  # of a path; each is a level of the stack, and lets the rest be followed for each item of a list
+_STEP = re.compile(
+    r"""\.?(?P<name>[^.\[\]]++)|\[(?:\*|'(?P<single>[^']*+)'|"(?P<double>[^"]*+)"|(?P<index>-?\d{1,9}+))\]""", re.ASCII
+)
 _FROM_WORKFLOW = ("correlationId", "parentWorkflowId", "parentWorkflowTaskId", "reasonForIncompletion", "status")
 _FROM_TASK = (
     *("taskType", "status", "referenceTaskName", "retryCount", "correlationId", "pollCount", "taskDefName"),
@@ -95,11 +99,11 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
         position = text.find("${", end)
 
 
-def _fill_text(text: str, roots: Roots) -> Any:
+def _fill_text(text: str, roots: Roots, level: int = 0) -> Any:
     parts: list[str] = []
     done = 0
     for start, end in _spans(text):
-        value = _evaluate(text[start + 2 : end - 1], roots)
+        value = _evaluate(text[start + 2 : end - 1], roots, level)
         if start == 0 and end == len(text):
             return value
         parts += [text[done:start], as_text(value)]
@@ -107,12 +111,14 @@ def _fill_text(text: str, roots: Roots) -> Any:
     return "".join([*parts, text[done:]]).replace("$${", "${")
 
 
-def _evaluate(expression: str, roots: Roots) -> Any:
-    path = as_text(_fill_text(expression, roots)) if "${" in expression else expression
+def _evaluate(expression: str, roots: Roots, level: int) -> Any:
+    if level > MOST_INNER:
+        return None
+    path = as_text(_fill_text(expression, roots, level + 1)) if "${" in expression else expression
     if not path.strip():
         return ""
     steps = [_step(match) for match in _STEP.finditer(path.strip().removeprefix("$."))]
-    if not steps:
+    if not steps or steps.count("*") > MOST_STARS:
         return None
     return follow(roots(str(steps[0])), steps[1:])
 
@@ -142,12 +148,22 @@ def follow(value: Any, steps: list[str | int]) -> Any:
 
 def as_text(value: Any) -> str:
     """A value inside a text, as Java prints it: ``null``, ``true``, ``{a=1}``, ``[1, 2]``."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}={as_text(inner)}" for name, inner in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(as_text(inner) for inner in value) + "]"
-    return str(value)
+    parts: list[str] = []
+    waiting: list[Any] = [value]  # the next one last; no recursion: the stack may have no room for all levels
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            inner = [part for name, value in each.items() for part in (", ", f"{name}=", value)]
+            waiting += ["}", *reversed(inner[1:])]
+            parts.append("{")
+        elif isinstance(each, list):
+            inner = [part for value in each for part in (", ", value)]
+            waiting += ["]", *reversed(inner[1:])]
+            parts.append("[")
+        elif each is None:
+            parts.append("null")
+        elif isinstance(each, bool):
+            parts.append("true" if each else "false")
+        else:
+            parts.append(str(each))
+    return "".join(parts)

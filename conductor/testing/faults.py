@@ -1,8 +1,9 @@
 """What goes wrong on demand: ``server.faults`` of a DevServer, for tests of how a worker bears it.
 
-An operation is "poll" (both kinds), "update" (POST /tasks), "update_v2", "token", or a "METHOD /path/template" as in
-the OpenAPI document, with or without /api: "GET /tasks/{taskId}". Each fault applies to the next ``times`` requests of
-its operation that reach the server, in the order in which the faults were ordered:
+An operation is "poll" (one task or a batch), "update" (each request that brings a result: POST /tasks and
+POST /tasks/update-v2, which a TaskRunner sends first), "update_v2" (that one alone), "token", or a "METHOD
+/path/template" as in the OpenAPI document, with or without /api: "GET /tasks/{taskId}". Each fault applies to the next
+``times`` requests of its operation that reach the server, in the order in which the faults were ordered:
 
 ==============  =======================================================================================
 outage          every connection is cut, and new ones are closed before a request is read
@@ -29,10 +30,13 @@ from conductor.settings import Duration, seconds as in_seconds
 
 NAMES = {
     "poll": ("GET /api/tasks/poll/{tasktype}", "GET /api/tasks/poll/batch/{tasktype}"),
-    "update": ("POST /api/tasks",),
+    "update": ("POST /api/tasks", "POST /api/tasks/update-v2"),
     "update_v2": ("POST /api/tasks/update-v2",),
     "token": ("POST /api/token",),
 }
+
+
+_Queue = tuple[str, str | None]  # task type and domain
 
 
 @dataclass
@@ -87,7 +91,7 @@ class Faults:
         self._lock = threading.Lock()  # guards everything below
         self._faults: list[_Fault] = []
         self._duplicates: Counter[str] = Counter()
-        self._copies: defaultdict[str, deque[dict[str, Any]]] = defaultdict(deque)
+        self._copies: defaultdict[_Queue, deque[dict[str, Any]]] = defaultdict(deque)
         self._outages: dict[Outage, float | None] = {}
         self._seen: Counter[str] = Counter()
         self._injected: Counter[str] = Counter()
@@ -179,12 +183,12 @@ class Faults:
                 return Plan(seconds, answer=status.answer)
             return Plan(seconds, drop_after=self._take("drop_after", operation) is not None)
 
-    def copies(self, task_type: str, count: int) -> list[dict[str, Any]]:
+    def copies(self, task_type: str, domain: str | None, count: int) -> list[dict[str, Any]]:
         """The copies that are due in an answer to a poll for so many."""
         if not self._copies:  # the usual case, without the lock
             return []
         with self._lock:
-            due = self._copies[task_type]
+            due = self._copies[task_type, domain]
             return [due.popleft() for _ in range(min(count, len(due)))]
 
     def deliver(self, task_type: str, tasks: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
@@ -200,7 +204,7 @@ class Faults:
                     if len(delivered) < count:
                         delivered.append(task)
                     else:
-                        self._copies[task_type].append(task)
+                        self._copies[task_type, task.get("domain")].append(task)
             return delivered
 
     def _order(self, kind: str, operation: str, times: int, **more: Any) -> None:

@@ -14,7 +14,7 @@ LONGEST_BODY = 64 * 1024 * 1024  # bytes; Tomcat has none, but this is somebody'
 
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP/(\d)\.(\d)")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)")
 _TARGET = re.compile(
     r"/(?:[A-Za-z0-9\-._~:/@!$&'()*+,;=]|%(?!2[fF]|5[cC]|00)[0-9A-Fa-f]{2})*(?:\?[A-Za-z0-9\-._~:/?@!$&'()*+,;=%]*)?"
 )
@@ -185,7 +185,7 @@ def _headers(lines: list[bytes]) -> dict[str, str]:
         match = _HEADER.fullmatch(line)
         if match is None:
             raise RefusedError(400)
-        name, value = match[1].decode().lower(), match[2].decode("latin-1")
+        name, value = match[1].decode().lower(), match[2].strip(b" \t").decode("latin-1")
         if name in headers and name in ("content-length", "host", "transfer-encoding"):
             raise RefusedError(400)
         headers[name] = value

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from conductor.testing import timeouts
 from conductor.testing.endings import Endings
 from conductor.testing.model import UNSUCCESSFUL, TaskRecord, Termination, Wire, WorkflowRecord, base_ref
+
+EFFORT_OF_A_CALL = 0.2
+EFFORT_OF_A_SWEEP = 0.004
+"""Seconds of work after which deciding leaves the rest to the next sweep: a loop, or a workflow that starts itself, may
+have no end, and nothing else happens meanwhile."""
 
 
 @dataclass
@@ -25,33 +31,61 @@ class Interpreter(Endings):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._deciding = False
+        self._effort_until = 0.0
         super().__init__(*arguments, **options)
 
-    def _decide(self, workflow: WorkflowRecord) -> None:
-        """Move a workflow on as far as it goes now, and with it the parents and children that it moves."""
+    def _decide(self, workflow: WorkflowRecord, effort: float = EFFORT_OF_A_CALL) -> None:
+        """Move a workflow on as far as it goes now, and with it the parents and children that it moves.
+
+        At least a step; what takes more than the effort is left to ``go_on``.
+        """
         self._to_decide.append(workflow)
         if self._deciding:
             return
         self._deciding = True
+        self._effort_until = time.thread_time() + effort
         try:
-            while self._to_decide:
+            self._decide_one(self._to_decide.popleft())
+            while self._to_decide and self._has_time():
                 self._decide_one(self._to_decide.popleft())
         finally:
             self._deciding = False
+            self._unfinished.update((waiting.workflow_id, waiting) for waiting in self._to_decide)
             self._to_decide.clear()
+
+    def _has_time(self) -> bool:
+        return not self._closing and time.thread_time() < self._effort_until
 
     def _decide_one(self, workflow: WorkflowRecord) -> None:
         if workflow.ended:
             return
-        outcome = _Outcome()
+        outcome, goes_on = _Outcome(), True
         try:
-            while self._step(workflow, outcome):
+            goes_on = self._step(workflow, outcome)
+            while goes_on and self._has_time():
                 outcome = _Outcome()
+                goes_on = self._step(workflow, outcome)
         except Termination as termination:
             self._terminate(workflow, termination)
         if workflow.ended:
             self._take_back(workflow, outcome)
+        elif goes_on:
+            self._unfinished[workflow.workflow_id] = workflow
         self._plan(workflow)
+
+    def go_on(self) -> None:
+        """Move on a little what was not at rest when its effort was used up; who had the last turn waits longest."""
+        until = time.thread_time() + EFFORT_OF_A_SWEEP
+        with self.transaction():
+            waiting = list(self._unfinished)
+        for workflow_id in waiting:
+            left = until - time.thread_time()
+            if left <= 0:
+                return
+            with self.transaction():  # for each: other calls come in between
+                workflow = self._unfinished.pop(workflow_id, None)
+                if workflow is not None:
+                    self._decide(workflow, left)
 
     @staticmethod
     def _take_back(workflow: WorkflowRecord, outcome: _Outcome) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from conductor.testing.model import Refusal, TaskRecord, WorkflowRecord, new_id
@@ -10,6 +11,7 @@ from conductor.testing.model import Refusal, TaskRecord, WorkflowRecord, new_id
 _TASK_STORED_ABOVE = 3072 * 1024
 _WORKFLOW_STORED_ABOVE = 5120 * 1024
 _REFUSED_ABOVE = 10240 * 1024
+MOST_LEVELS = 100  # of a definition; the server takes 1,000
 _DEPTH_RESERVE = 100
 _NEVER_DEEP = 200  # with so few brackets there is nothing to check
 _PATHS = {
@@ -22,45 +24,79 @@ _PATHS = {
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def payload_size(payload: Any) -> int:
-    """The bytes of a payload as JSON."""
-    text = _encode(payload)
+def payload_size(payload: Any) -> int | None:
+    """The bytes of a payload as JSON. None: it is too deep to be written again later, with what is then around it."""
+    wrapped = payload
+    try:
+        text = _encode(payload)
+        if text.count("{") + text.count("[") >= _NEVER_DEEP:
+            for _ in range(_DEPTH_RESERVE):
+                wrapped = [wrapped]
+            _encode(wrapped)
+    except RecursionError:
+        return None
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def check_depth(given: Any) -> None:
-    """Refuse what is too deep to be written again later, as the server refuses to read it. Refusal 500."""
-    wrapped = given
-    try:
-        text = _encode(given)
-        if text.count("{") + text.count("[") < _NEVER_DEEP:
+    """Refuse what is too deep, as the server refuses to read it. Refusal 500."""
+    if payload_size(given) is None:
+        raise Refusal(500, "JSON parse error: Document nesting depth exceeds the maximum allowed")
+
+
+def check_definition_depth(given: Any) -> None:
+    """Refuse a definition of over MOST_LEVELS: it is read again and again, a level at a time. Refusal 400."""
+    level = [given]
+    for _ in range(MOST_LEVELS):
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
             return
-        for _ in range(_DEPTH_RESERVE):
-            wrapped = [wrapped]
-        _encode(wrapped)
-    except RecursionError:
-        raise Refusal(500, "JSON parse error: Document nesting depth exceeds the maximum allowed") from None
+    raise Refusal(400, f"the embedded server takes definitions of at most {MOST_LEVELS} levels of nesting")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def limit_task(task: TaskRecord, member: str) -> None:
-    """Store inputData or outputData elsewhere, or fail the task, where it is too large."""
-    size = payload_size(task.wire[member]) if task.wire[member] else 0
+    """Store inputData or outputData elsewhere, or fail the task, where it is too large, or made too deep by others."""
+    payload = task.wire[member]
+    if not payload:
+        return
+    size = payload_size(payload)
+    if size is None:
+        _fail(task, member, f"The {member} of task: {task.task_id} is nested too deep")
+        return
     if size <= _TASK_STORED_ABOVE:
         return
     if size <= _REFUSED_ABOVE:
         _store(task, member)
         return
+    _fail(
+        task,
+        member,
+        f"The payload size: {size} of task: {task.task_id} in workflow: {task.wire['workflowInstanceId']} "
+        f" is greater than the permissible limit: {_REFUSED_ABOVE} bytes",
+    )
+
+
+def _fail(task: TaskRecord, member: str, reason: str) -> None:
     task.wire[member] = {}
     task.wire["status"] = "FAILED_WITH_TERMINAL_ERROR"
-    task.set_reason(
-        f"The payload size: {size} of task: {task.task_id} in workflow: {task.wire['workflowInstanceId']} "
-        f" is greater than the permissible limit: {_REFUSED_ABOVE} bytes"
-    )
+    task.set_reason(reason)
 
 
 def limit_workflow(workflow: WorkflowRecord, member: str) -> str | None:
     """Store input or output elsewhere; the reason why the workflow cannot go on, when it is too large for that."""
-    size = payload_size(workflow.wire[member]) if workflow.wire[member] else 0
+    payload = workflow.wire[member]
+    if not payload:
+        return None
+    size = payload_size(payload)
+    if size is None:
+        workflow.wire[member] = {}
+        return f"The {member} of workflow: {workflow.workflow_id} is nested too deep"
     if size <= _WORKFLOW_STORED_ABOVE:
         return None
     if size <= _REFUSED_ABOVE:

@@ -130,7 +130,7 @@ class Router:
     ) -> list[Any]:
         if timeout > LONGEST_POLL:
             raise Refusal(400, "Long Poll Timeout value cannot be more than 5 seconds")
-        copies = self._faults.copies(task_type, count)
+        copies = self._faults.copies(task_type, domain, count)
         return copies or self._faults.deliver(task_type, engine.poll(task_type, worker, domain, count, timeout), count)
 
     def _update_task_v2(self, engine: Engine, result: dict[str, Any]) -> Any:

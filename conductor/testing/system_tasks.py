@@ -55,6 +55,10 @@ class SystemTasks(Scheduling):
     def _execute_set_variable(self, workflow: WorkflowRecord, task: TaskRecord) -> bool:
         variables = {**workflow.wire["variables"], **task.wire["inputData"]}
         size = payload_size(variables)
+        if size is None:
+            task.set_reason(f"The variables of workflow: {workflow.workflow_id} are nested too deep")
+            task.wire["status"] = "FAILED_WITH_TERMINAL_ERROR"
+            return True
         if size > _VARIABLES_LIMIT:
             task.set_reason(
                 f"The variables payload size: {size} of workflow: {workflow.workflow_id} is greater than the "
@@ -109,9 +113,7 @@ class SystemTasks(Scheduling):
         """Begin the first or the next iteration, fail with a task of the body, or end with the condition."""
         body = self._iteration(workflow, task)
         if not body:
-            task.wire["iteration"] = 1
-            task.wire["outputData"] = {**task.wire["outputData"], "iteration": 1}
-            return self._begin_iteration(workflow, task)
+            return self._begin_iteration(workflow, task, 1)
         output: dict[str, Any] = {}
         for member in body.values():
             output[base_ref(member)] = member.output
@@ -129,9 +131,7 @@ class SystemTasks(Scheduling):
         if not condition(self._loop_roots(workflow, task)):
             task.wire["status"] = "COMPLETED"
             return True
-        task.wire["iteration"] = iteration + 1
-        task.wire["outputData"] = {**task.wire["outputData"], "iteration": iteration + 1}
-        return self._begin_iteration(workflow, task)
+        return self._begin_iteration(workflow, task, iteration + 1)
 
     @staticmethod
     def _iteration(workflow: WorkflowRecord, loop: TaskRecord) -> dict[str, TaskRecord]:
@@ -159,9 +159,13 @@ class SystemTasks(Scheduling):
                 expected.add(following["taskReferenceName"] + suffix)
         return expected <= body.keys() and all(task.ended for task in body.values())
 
-    def _begin_iteration(self, workflow: WorkflowRecord, loop: TaskRecord) -> bool:
-        iteration = loop.wire["iteration"]
+    def _begin_iteration(self, workflow: WorkflowRecord, loop: TaskRecord, iteration: int) -> bool:
+        """False: its first task was skipped by an operator, and so the loop stands still for good (server 3.32.3)."""
         tasks = self._make(workflow, loop.workflow_task["loopOver"][0], loop.wire["retryCount"])
+        if not tasks:
+            return False
+        loop.wire["iteration"] = iteration
+        loop.wire["outputData"] = {**loop.wire["outputData"], "iteration": iteration}
         for task in tasks:
             task.wire["referenceTaskName"] += f"__{iteration}"
             task.wire["iteration"] = iteration

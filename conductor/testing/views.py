@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,9 @@ from conductor.testing.payloads import payload_size
 _OVERVIEW_WORKFLOWS = 100
 _PAYLOAD_TYPES = {"WORKFLOW_INPUT", "WORKFLOW_OUTPUT", "TASK_INPUT", "TASK_OUTPUT"}
 _TIMES = ("scheduledTime", "startTime", "updateTime", "endTime")
-_CLAUSE = re.compile(r"""(\w+)\s*(!?=|\bIN\b|[<>])\s*(\([^)]*\)|"[^"]*"|'[^']*'|[^\s]+)""", re.IGNORECASE)
+_CLAUSE = re.compile(  # without a way back, since a query is a user's text: what does not fit must be known at once
+    r"""(?<!\w)(\w++)\s*+(!?=|IN\b|[<>])\s*+(\([^)]*+\)?|"[^"]*+"?|'[^']*+'?|\S++)""", re.IGNORECASE
+)
 
 
 class Views(Lifecycle):
@@ -70,12 +72,13 @@ class Views(Lifecycle):
 
     def _search(self, summaries: Iterator[Wire], query: str, free_text: str, page: tuple[int, int, str]) -> Wire:
         start, size, sort = page
+        clauses = list(_clauses(query or ""))
         with self.transaction():
             text = free_text.strip("* \"'")
             found = [
                 summary
                 for summary in summaries
-                if _matches(summary, query or "") and (not text or any(text in str(v) for v in summary.values()))
+                if _matches(summary, clauses) and (not text or any(text in str(v) for v in summary.values()))
             ]
         member, _, order = sort.partition(":")
         found.sort(key=lambda summary: str(summary.get(member, "")), reverse=order.upper() == "DESC")
@@ -153,16 +156,24 @@ def _open_task(task: TaskRecord) -> Wire:
     return found
 
 
-def _matches(summary: Wire, query: str) -> bool:
-    """Clauses joined by AND: =, !=, IN (…), < and >."""
+_Clause = tuple[str, str, list[str]]
+
+
+def _clauses(query: str) -> Iterator[_Clause]:
+    """Member, sign and values of each clause; clauses are joined by AND."""
     for member, sign, literal in _CLAUSE.findall(query):
+        yield member, sign.upper(), [part.strip().strip("\"'") for part in literal.strip("()").split(",")]
+
+
+def _matches(summary: Wire, clauses: Iterable[_Clause]) -> bool:
+    """Whether all clauses hold: =, !=, IN (…), < and >."""
+    for member, sign, wanted in clauses:
         value = str(summary.get(member, ""))
-        wanted = [part.strip().strip("\"'") for part in literal.strip("()").split(",")]
-        if sign.upper() in {"=", "IN"} and value not in wanted:
+        if sign in {"=", "IN"} and value not in wanted:
             return False
         if sign == "!=" and value in wanted:
             return False
-        if sign in "<>" and not (value < wanted[0] if sign == "<" else value > wanted[0]):
+        if sign in {"<", ">"} and not (value < wanted[0] if sign == "<" else value > wanted[0]):
             return False
     return True
 
@@ -197,7 +208,9 @@ def _workflow_summary(workflow: WorkflowRecord) -> Wire:
     found = _copy(wire, **{name: name for name in same}, workflowType="workflowName", version="workflowVersion")
     found.update(_times(wire), input=as_text(wire["input"]), output=as_text(wire["output"]))
     found["executionTime"] = max(0, wire["endTime"] - wire["createTime"]) if wire["endTime"] else 0
-    found.update(inputSize=payload_size(wire["input"]), outputSize=payload_size(wire["output"]), classifier="workflow")
+    found.update(
+        inputSize=payload_size(wire["input"]) or 0, outputSize=payload_size(wire["output"]) or 0, classifier="workflow"
+    )
     found.update(taskToDomain=wire["taskToDomain"], parentWorkflowId=wire.get("parentWorkflowId", ""))
     found["failedReferenceTaskNames"] = ",".join(wire["failedReferenceTaskNames"])
     return found

@@ -137,4 +137,5 @@ class WorkflowCalls(TaskCalls):
                 self._dirty_tasks.pop(task.task_id, None)
             self._workflows.pop(workflow_id, None)
             self._dirty_workflows.pop(workflow_id, None)
+            self._unfinished.pop(workflow_id, None)
             self._store.delete_workflow(workflow_id)

@@ -1,5 +1,6 @@
 """``server.faults``: what goes wrong on demand, and that the project's own runner gets over it."""
 
+import contextlib
 import threading
 import time
 from datetime import timedelta
@@ -24,6 +25,44 @@ def test_a_status_is_answered_so_many_times_and_has_no_effect(server, http):
     assert http.finish(task).status == 200
     assert server.faults.injected("status") == 2
     assert server.faults.seen("update") == 3
+
+
+VERBS = {
+    "status": lambda faults: faults.status("update", 503),
+    "drop_before": lambda faults: faults.drop_before("update"),
+    "drop_after": lambda faults: faults.drop_after("update"),
+    "delay": lambda faults: faults.delay("update", 0.01),
+}
+
+
+@pytest.mark.parametrize("path", ["/api/tasks", "/api/tasks/update-v2"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_fault_of_updates_meets_both_requests_that_bring_a_result(server, http, verb, path):
+    http.start("one")
+    task = http.poll("one")[0]
+    VERBS[verb](server.faults)
+    with contextlib.suppress(*GONE):
+        http.finish(task, path=path)
+    assert server.faults.injected(verb) == server.faults.seen("update") == 1
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_fault_of_updates_meets_the_runner(server, http, runner, verb):
+    http.start("one")
+    VERBS[verb](server.faults)
+    runner.start_worker("one", lambda task: {})
+    eventually(lambda: server.faults.injected(verb) > 0)
+    server.join(20)
+
+
+def test_a_duplicate_stays_in_its_tasks_domain(server, http):
+    http.start("one")
+    assert http.post("/api/workflow", {"name": "flow", "taskToDomain": {"one": "blue"}}).status == 200
+    server.faults.duplicate("one")
+    first = http.poll("one", domain="blue")
+    (other,) = http.poll("one")
+    assert http.poll("one", domain="blue") == first
+    assert other["taskId"] != first[0]["taskId"]
 
 
 def test_a_status_may_have_a_body_and_headers_of_its_own(server, http):
