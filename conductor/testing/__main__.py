@@ -9,7 +9,9 @@ import sys
 import threading
 
 from conductor.errors import ConfigurationError
+from conductor.settings import AuthenticationSettings
 from conductor.testing.dev_server import DevServer
+from conductor.testing.guard import is_host, is_loopback
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,13 +19,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m conductor.testing", description=__doc__)
     parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (default: 8080)")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines connect (default: 127.0.0.1)")
+    parser.add_argument("--key", metavar="ID:SECRET", help="calls need a token for this access key")
+    parser.add_argument("--name", action="append", default=[], help="a further host name that clients use; repeatable")
     parser.add_argument("--db", default=":memory:", metavar="FILE", help="keep everything in a file")
     options = parser.parse_args(arguments)
+    if options.key is None and is_host(options.host) and not is_loopback(options.host):
+        return _refused(
+            2, f"--host {options.host} lets other machines connect: give --key ID:SECRET, which they then need"
+        )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        server = DevServer(options.port, host=options.host, db=options.db).start()
+        key = None if options.key is None else _key(options.key)
+        server = DevServer(options.port, host=options.host, db=options.db, key=key, names=options.name).start()
     except ConfigurationError as error:
         return _refused(2, str(error))
     except sqlite3.Error as error:
@@ -35,6 +44,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"the page for the browser: {server.url.removesuffix('api')}   (Ctrl-C ends it)", flush=True)  # noqa: T201
         stop.wait()
     return 0
+
+
+def _key(text: str) -> AuthenticationSettings:
+    key_id, _, key_secret = text.partition(":")
+    if not (key_id and key_secret):
+        raise ConfigurationError("--key must be ID:SECRET")
+    return AuthenticationSettings(key_id, key_secret)
 
 
 def _refused(code: int, message: str) -> int:

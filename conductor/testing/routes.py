@@ -31,6 +31,9 @@ BATCH_POLL = "GET /api/tasks/poll/batch/{tasktype}"
 UPDATE = "POST /api/tasks"
 UPDATE_V2 = "POST /api/tasks/update-v2"
 TOKEN = "POST /api/token"  # noqa: S105 - a path
+PAGE = "GET /"
+HEALTH_CHECK = "GET /health"
+DOCUMENT = "GET /api-docs"
 
 
 @dataclass(frozen=True)
@@ -280,11 +283,11 @@ def _by(search: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _about() -> Iterator[Route]:
-    yield Route("GET /", lambda e: page.render(e.overview()), (), None, as_html)
-    yield Route("GET /health", lambda _: HEALTH)
+    yield Route(PAGE, lambda e: page.render(e.overview()), (), None, as_html)
+    yield Route(HEALTH_CHECK, lambda _: HEALTH)
     yield Route("GET /api/health", lambda _: HEALTH)
     yield Route("GET /api/version", lambda _: VERSION, (), None, as_text)
-    yield Route("GET /api-docs", lambda _: document())
+    yield Route(DOCUMENT, lambda _: document())
 
 
 ROUTES = (*_metadata(), *_tasks(), *_queues(), *_starts(), *_workflows(), *_about())

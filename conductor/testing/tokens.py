@@ -37,8 +37,7 @@ class Tokens:
 
     def exchange(self, request: dict[str, Any]) -> Response:
         """A new token for the key, or 401."""
-        given = [str(request.get(name, "")).encode() for name in ("keyId", "keySecret")]
-        if not all(hmac.compare_digest(*pair) for pair in zip(self._key, given, strict=True)):
+        if not self.is_key(str(request.get("keyId", "")), str(request.get("keySecret", ""))):
             return error(401, "the access key is not valid", error="INVALID_KEY")
         token = secrets.token_urlsafe(24)
         with self._lock:
@@ -46,6 +45,10 @@ class Tokens:
             while len(self._expiry) > FORGET_AFTER:
                 del self._expiry[next(iter(self._expiry))]
         return as_json({"token": token, "userId": "dev-server"})
+
+    def is_key(self, key_id: str, key_secret: str) -> bool:
+        given = (each.encode("utf-8", "replace") for each in (key_id, key_secret))
+        return all(hmac.compare_digest(*pair) for pair in zip(self._key, given, strict=True))
 
     def refusal(self, token: str | None) -> Response | None:
         """Why a request with this token is not served, or None."""

@@ -15,10 +15,13 @@ UNKNOWN = {"taskId": "t", "workflowInstanceId": "w", "status": "COMPLETED"}
 
 
 def raw(server, request, *, end=False):
-    """Bytes sent as they are, everything that comes back until the server closes; end: we close our half."""
+    """Bytes sent as they are, with the server in place of the host x; everything that comes back until it closes.
+
+    end: we close our half.
+    """
     parts = urlsplit(server.url)
     with socket.create_connection((parts.hostname, parts.port), 5) as connection:
-        connection.sendall(request)
+        connection.sendall(request.replace(b"Host: x", f"Host: {parts.netloc}".encode()))
         if end:
             connection.shutdown(socket.SHUT_WR)
         received = b""
@@ -219,8 +222,8 @@ def test_several_requests_may_come_at_once_and_are_answered_in_order(server):
 
 def test_connection_close_and_http_1_0_end_the_connection(server):
     assert b"Connection: close" in raw(server, b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    assert b"Connection: close" in raw(server, b"GET /health HTTP/1.0\r\n\r\n")
-    kept = raw(server, b"GET /health HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", end=True)
+    assert b"Connection: close" in raw(server, b"GET /health HTTP/1.0\r\nHost: x\r\n\r\n")
+    kept = raw(server, b"GET /health HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n\r\n", end=True)
     assert b"close" not in kept
 
 

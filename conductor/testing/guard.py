@@ -1,0 +1,109 @@
+"""Which requests are let in: those for an address of this server's own, from no foreign page, with a token if need be.
+
+A web page that somebody visits can send requests to servers on the same machine: under a name of its own that leads to
+127.0.0.1 (then Host is not ours), or from its own origin (then browsers say so, in Origin or Sec-Fetch-Site).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import socket
+from collections.abc import Iterable
+from ipaddress import ip_address
+
+from conductor.testing.answers import error
+from conductor.testing.http_wire import Request, Response
+from conductor.testing.routes import DOCUMENT, HEALTH_CHECK, PAGE, TOKEN
+from conductor.testing.tokens import Tokens
+
+WITHOUT_TOKEN = frozenset({TOKEN, HEALTH_CHECK, DOCUMENT})
+"""Operations that need none where all others do."""
+
+
+def is_host(value: object) -> bool:
+    """Whether a socket can be asked for it."""
+    try:
+        return isinstance(value, str) and value.isprintable() and " " not in value and bool(value.encode("idna"))
+    except UnicodeError:  # which a socket would turn into a TypeError
+        return False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to it."""
+    address = _address(host)
+    return host.lower() == "localhost" if address is None else ip_address(address).is_loopback
+
+
+class Guard:
+    """host: what the server was told to listen on, port: where it does. names: further names for it, on any port."""
+
+    def __init__(self, host: str, port: int, names: Iterable[str], tokens: Tokens | None) -> None:
+        own = {"127.0.0.1", "localhost", "::1", _normal(host)}
+        self._is_local = is_loopback(host)
+        self._port = port
+        self._own = own if self._is_local else own | {socket.gethostname().lower()}
+        self._names = frozenset(name.lower() for name in names)
+        self._tokens = tokens
+
+    def refusal_of_source(self, request: Request) -> Response | None:
+        """403 for a request that was meant for another name, or comes from a page of another server."""
+        host = request.headers.get("host", "")
+        if not self._is_own(host):
+            message = f"this server is not known as {host[:200]!r}, the Host of the request"
+            return error(403, message, error="FOREIGN_HOST")
+        origin = request.headers.get("origin")
+        site = request.headers.get("sec-fetch-site", "none").lower()
+        if (origin is not None and origin.partition("://")[2].lower() != host.lower()) or site not in (
+            "none",
+            "same-origin",
+        ):
+            return error(403, "this server takes no requests from pages of other servers", error="FOREIGN_ORIGIN")
+        return None
+
+    def refusal_of_token(self, request: Request, operation: str | None) -> Response | None:
+        """401 without a valid token. operation: that of the route that was found, or None. A browser may show the page
+        at / for the key itself, which it asks its user for.
+        """
+        if self._tokens is None or operation in WITHOUT_TOKEN:
+            return None
+        refusal = self._tokens.refusal(request.headers.get("x-authorization"))
+        if refusal is not None and operation == PAGE:
+            if self._tokens.is_key(*_basic(request.headers.get("authorization", ""))):
+                return None
+            refusal.headers = {"WWW-Authenticate": 'Basic realm="access key: id and secret"'}
+        return refusal
+
+    def _is_own(self, host: str) -> bool:
+        """Whether a Host is this server. From outside a port may be mapped, and numbers are no names that can lie."""
+        bracketed = host.startswith("[")
+        name, _, port = host.removeprefix("[").partition("]" if bracketed else ":")
+        name, port = _normal(name), port.removeprefix(":") if bracketed else port
+        if name in self._names:
+            return True
+        if not self._is_local:
+            return name in self._own or _address(name) is not None
+        return name in self._own and (port or "80") == str(self._port)
+
+
+def _address(host: str) -> str | None:
+    """An IP address in its usual spelling; None for a name."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return None
+
+
+def _normal(host: str) -> str:
+    return _address(host) or host.lower()
+
+
+def _basic(header: str) -> tuple[str, str]:
+    """User and password of RFC 7617."""
+    scheme, _, encoded = header.partition(" ")
+    try:
+        text = base64.b64decode(encoded, validate=True).decode() if scheme.lower() == "basic" else ""
+    except (binascii.Error, UnicodeDecodeError):
+        text = ""
+    user, _, password = text.partition(":")
+    return user, password
