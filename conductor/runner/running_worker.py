@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from conductor import _recording
+from conductor import _recording, _stopping
 from conductor._log import logger_of
 from conductor._threads import ThreadsOnDemand
 from conductor.models import Task
@@ -74,6 +74,7 @@ class RunningWorker:
         """Poll no more; returns at once. Repeating it changes nothing. drain_until: on the runner's clock."""
         if not self.is_stopping:
             self.drain_until = drain_until
+            _stopping.begin(self, (self._shared.worker_id, *self.worker.key))
             self.slots.close()
 
     def abandon(self) -> bool:
@@ -85,6 +86,7 @@ class RunningWorker:
             return False
         self.drain_until = -math.inf
         self._abandoned.set()
+        _stopping.end(self)
         for task_id, job in self._jobs.copy().items():
             if not self._take_back(job) and not job.cancel() and not job.is_claimed:
                 logger.error("%s: left behind at the end of the drain (task_id=%r)", self.worker.task_name, task_id)
@@ -116,6 +118,7 @@ class RunningWorker:
         told.set()
 
     def _end(self) -> None:
+        _stopping.end(self)
         self._threads.close()
         if self._pool is not None:
             self._pool.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 
+from conductor import _stopping
 from conductor.testing.clock import Clock
 from conductor.testing.model import Refusal
 from conductor.testing.views import Views
@@ -36,6 +37,7 @@ class Engine(Views):
     ) -> None:
         super().__init__(clock, db, hold_until_count=hold_until_count, retention=retention)
         self.clock.listen(self._on_jump)
+        _stopping.listen(self._wake_polls)
 
     def close(self) -> None:
         """End waiting polls and let go of the database. Every later call is refused with 503."""
@@ -44,6 +46,7 @@ class Engine(Views):
         with self._lock:
             if not self._closed:
                 self._closed = True
+                _stopping.unlisten(self._wake_polls)
                 self._store.close()
                 self._wake_all()
 
@@ -53,9 +56,13 @@ class Engine(Views):
             self._wake_all()
 
     def _wake_all(self) -> None:
-        for queue in self._queues.values():
-            queue.arrived.notify_all()
+        self._wake_polls()
         self._changed.notify_all()
+
+    def _wake_polls(self) -> None:
+        with self._lock:
+            for queue in self._queues.values():
+                queue.arrived.notify_all()
 
     def sweep(self) -> None:
         """Do everything that time has made due: timeouts, WAIT timers, sub-workflows that start late.

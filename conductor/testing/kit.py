@@ -8,10 +8,13 @@ import itertools
 import math
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from conductor.errors import ConductorError, NotFoundError
+from conductor import _stopping
+from conductor._output import output_data
+from conductor._stopping import is_stopping
+from conductor.errors import ConductorError, ConfigurationError, NotFoundError
 from conductor.models import Task, TaskResultStatus, TaskStatus
 from conductor.runner.execute import execute as call, execute_async
 from conductor.runner.slots import Flag
@@ -23,7 +26,7 @@ from conductor.worker import Worker
 WORKER_ID = "test-worker"
 
 
-def make_task(input_data: Mapping[str, Any] | None = None, **members: Any) -> Task:
+def make_task(input_data: Any = None, **members: Any) -> Task:
     """A task as a worker would get it; members by their names in snake_case, e.g. ``retry_count=2``."""
     ids: dict[str, Any] = {
         "task_id": "task-1",
@@ -31,23 +34,47 @@ def make_task(input_data: Mapping[str, Any] | None = None, **members: Any) -> Ta
         "poll_count": 1,
         "response_timeout_seconds": 3600,
     }
-    return Task(**(ids | members), input_data=dict(input_data or {}))
+    return Task(**(ids | members), input_data=output_data(input_data, "input_data")[0])
 
 
-def run_worker(
-    execute: Callable[[Task], Any], input_data: Mapping[str, Any] | None = None, **members: Any
-) -> TaskResult:
+def run_worker(execute: Callable[[Task], Any], input_data: Any = None, **members: Any) -> TaskResult:
     """Run a worker function once, on this thread, as a runner would; returns the result that would be sent.
 
-    execute: ``def`` or ``async def`` (which needs a thread without a running event loop). input_data: the task's input.
-    members: more of the task, e.g. ``retry_count=2``. What the function raises becomes the result's status and reason.
+    execute: ``def`` or ``async def``; where an event loop runs, that needs ``arun_worker``. It is checked as
+        ``start_worker`` checks it.
+    input_data: what a workflow may be started with: a mapping, dataclass, struct, …. The function sees what a server
+        makes of it: of a Decimal, date or tuple what JSON has in its place.
+    members: more of the task, e.g. ``retry_count=2``.
+
+    What the function raises becomes the result's status and reason. ConfigurationError for what no server could send.
     """
-    task = make_task(input_data, **members)
-    if Worker("test", execute).is_async:
-        outcome = asyncio.run(execute_async(execute, task, Flag(), Flag()))
-    else:
-        outcome = call(execute, task, Flag(), Flag())
+    worker, task = Worker.checked("test", execute), make_task(input_data, **members)
+    if not worker.is_async:
+        return finish(task, call(execute, task, Flag(), Flag()), WORKER_ID).result
+    if _loop_runs():
+        raise ConfigurationError("an event loop runs on this thread: `await arun_worker(...)` instead of run_worker")
+    return asyncio.run(_awaited(execute, task))
+
+
+async def arun_worker(execute: Callable[[Task], Any], input_data: Any = None, **members: Any) -> TaskResult:
+    """``run_worker`` for tests that are coroutines themselves. A ``def`` function runs on a thread of its own."""
+    worker, task = Worker.checked("test", execute), make_task(input_data, **members)
+    if worker.is_async:
+        return await asyncio.create_task(_awaited(execute, task))  # a task has a context of its own
+    outcome = await asyncio.to_thread(call, execute, task, Flag(), Flag())
     return finish(task, outcome, WORKER_ID).result
+
+
+async def _awaited(execute: Callable[[Task], Any], task: Task) -> TaskResult:
+    return finish(task, await execute_async(execute, task, Flag(), Flag()), WORKER_ID).result
+
+
+def _loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 class FakeTaskClient:
@@ -69,10 +96,8 @@ class FakeTaskClient:
         self._failures: deque[ConductorError] = deque()
         self.extensions: Counter[str] = Counter()
 
-    def add_task(
-        self, task_name: str, input_data: Mapping[str, Any] | None = None, *, domain: str | None = None, **members: Any
-    ) -> str:
-        """Queue a task; returns its id. members: as for run_worker."""
+    def add_task(self, task_name: str, input_data: Any = None, *, domain: str | None = None, **members: Any) -> str:
+        """Queue a task; returns its id. input_data and members: as for run_worker."""
         number = next(self._ids)
         ids: dict[str, Any] = {
             "task_id": f"task-{number}",
@@ -103,9 +128,18 @@ class FakeTaskClient:
             return list(self._results)
 
     def batch_poll(self, task_name: str, worker_id: str, domain: str | None, count: int, timeout: float) -> Delivery:
+        poller = worker_id, task_name, domain
+        _stopping.listen(self._wake)
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queues[task_name, domain] or is_stopping(poller), timeout)
+                return self._pop((task_name, domain), worker_id, count)
+        finally:
+            _stopping.unlisten(self._wake)
+
+    def _wake(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._queues[task_name, domain], timeout)
-            return self._pop((task_name, domain), worker_id, count)
+            self._changed.notify_all()
 
     def update(self, result: TaskResult, timeout: float = math.inf) -> None:  # noqa: ARG002 - the protocol's
         with self._changed:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from conductor._stopping import is_stopping
 from conductor.testing.core import POSTPONED_SECONDS
 from conductor.testing.interpreter import Interpreter
 from conductor.testing.model import Refusal, TaskRecord, Wire, WorkflowRecord, base_ref, render_task, render_workflow
@@ -38,7 +39,8 @@ class TaskCalls(Interpreter):
     ) -> list[Wire]:
         """Hand out up to count tasks, which are IN_PROGRESS from then on.
 
-        Waits up to timeout_ms of real time for the first, or with hold_until_count for all of them. Refusal 400.
+        Waits up to timeout_ms of real time for the first, or with hold_until_count for all of them; not for a worker of
+        this process that is stopping. Refusal 400.
         """
         if timeout_ms > _LONGEST_POLL_MS:
             raise Refusal(400, "Long Poll Timeout value cannot be more than 5 seconds")
@@ -53,7 +55,7 @@ class TaskCalls(Interpreter):
                     self._note_poll(task_type, worker_id, domain)
                     remaining = deadline - time.monotonic()
                     enough = len(tasks) >= wanted or (tasks and not self.hold_until_count)
-                    if enough or remaining <= 0:
+                    if enough or remaining <= 0 or is_stopping((worker_id or "", task_type, domain)):
                         return [render_task(task, self._now_ms) for task in tasks]
                 self._await_arrival(queue, remaining)
 

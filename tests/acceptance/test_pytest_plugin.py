@@ -1,5 +1,6 @@
 """The pytest plugin in a user's own test run: asked for, it is there; not asked for, it is not."""
 
+import re
 import subprocess
 import sys
 
@@ -52,6 +53,25 @@ def test_a_users_test_file_needs_no_more_than_the_plugins_name(tmp_path):
     (tmp_path / "test_greet.py").write_text(TEST_FILE)
     done = pytest_in(tmp_path, "-W", "error")
     assert "3 passed" in done.stdout, done.stdout
+
+
+ENDS = """
+import pytest
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_start(conductor_task_runner, number):
+    conductor_task_runner.start_worker("greet", lambda task: {})
+"""
+
+
+def test_tests_that_start_a_worker_end_at_once(tmp_path):
+    """Each of the twenty waited a second for its poll once."""
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["conductor.testing.pytest_plugin"]\n')
+    (tmp_path / "test_ends.py").write_text(ENDS)
+    done = pytest_in(tmp_path, "-W", "error", "-p", "no:cacheprovider", "--durations=0", "-vv")
+    assert "20 passed" in done.stdout, done.stdout
+    assert max(map(float, re.findall(r"(\d+\.\d+)s teardown", done.stdout))) < 0.5, done.stdout
 
 
 def test_it_works_with_xdist(tmp_path):

@@ -1,11 +1,18 @@
 """The test kit without a server: one function, or a runner on a client that the test feeds."""
 
+import asyncio
 import dataclasses
-from datetime import timedelta
+import time
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import PurePath
+from uuid import UUID
 
+import msgspec
 import pytest
 
 from conductor import (
+    ConductorError,
     ConfigurationError,
     NonRetryableError,
     TaskResult,
@@ -15,7 +22,7 @@ from conductor import (
     task_context,
 )
 from conductor.testing.clock import FakeClock
-from conductor.testing.kit import FakeTaskClient, run_worker
+from conductor.testing.kit import FakeTaskClient, arun_worker, run_worker
 
 
 @dataclasses.dataclass
@@ -49,6 +56,106 @@ def test_what_a_function_raises_is_its_result():
     assert (result.status, result.reason_for_incompletion) == ("FAILED_WITH_TERMINAL_ERROR", "NonRetryableError: no")
 
 
+@dataclasses.dataclass
+class Order:
+    number: int
+    placed: datetime
+    total: Decimal
+
+
+class Line(msgspec.Struct):
+    price: float
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        ({"price": Decimal("1.50")}, {"price": "1.50"}),
+        ({"n": [1, 0.5, 2**60, None, True]}, {"n": [1, 0.5, 2**60, None, True]}),
+        ({"when": datetime(2026, 1, 31, tzinfo=UTC)}, {"when": "2026-01-31T00:00:00Z"}),
+        ({"day": date(2026, 1, 31), "pair": (1, 2), "one": {1}}, {"day": "2026-01-31", "pair": [1, 2], "one": [1]}),
+        ({"id": UUID(int=1), "path": PurePath("a/b")}, {"id": str(UUID(int=1)), "path": "a/b"}),
+        ({"raw": b"\x00"}, {"raw": "AA=="}),
+        ({1: "one"}, {"1": "one"}),
+        (
+            Order(7, datetime(2026, 1, 31, tzinfo=UTC), Decimal("9.9")),
+            {"number": 7, "placed": "2026-01-31T00:00:00Z", "total": "9.9"},
+        ),
+        (Line(0.5), {"price": 0.5}),
+        ({"lines": [Line(0.5)]}, {"lines": [{"price": 0.5}]}),
+        (None, {}),
+    ],
+    ids=str,
+)
+def test_a_function_sees_its_input_as_a_server_would_give_it(given, seen):
+    """The same as the client sends when it starts a workflow, and as a runner decodes it."""
+    inputs = []
+    result = run_worker(lambda task: inputs.append(task.input_data), given)
+    assert inputs == [seen]
+    assert result.status == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"items": [1, object()]}, r"input_data\.items\[1\]: object has no JSON form"),
+        ({"n": float("nan")}, r"input_data\.n: NaN and infinity have no JSON form"),
+        ({"a": 1, 1: {True: 2}}, r"input_data\.1: a key of type bool"),
+    ],
+    ids=["an object", "NaN", "a key"],
+)
+def test_an_input_that_no_server_could_send_is_refused_with_its_path(given, message):
+    for run in (run_worker, lambda *arguments: asyncio.run(arun_worker(*arguments))):
+        with pytest.raises(ConfigurationError, match=message):
+            run(lambda task: {}, given)
+    with pytest.raises(ConfigurationError, match=message):
+        FakeTaskClient().add_task("t", given)
+
+
+def test_an_output_is_what_a_server_would_store():
+    result = run_worker(lambda task: {"total": Decimal("1.5"), "when": date(2026, 1, 31), "pair": (1, 2), 1: {2}})
+    assert result.output_data == {"total": "1.5", "when": "2026-01-31", "pair": [1, 2], "1": [2]}
+
+
+def test_the_input_shares_nothing_with_what_the_test_gave():
+    given = {"items": [1]}
+    run_worker(lambda task: task.input_data["items"].append(2), given)
+    assert given == {"items": [1]}
+
+
+def test_a_function_is_checked_as_start_worker_checks_it():
+    with pytest.raises(ConfigurationError, match="execute must be"):
+        run_worker("greet")
+    with pytest.raises(ConfigurationError, match="execute must be"):
+        asyncio.run(arun_worker(None))
+
+
+def test_in_a_running_loop_arun_worker_runs_both_kinds_of_functions_and_run_worker_names_it():
+    async def double(task):
+        await asyncio.sleep(0)
+        return {"n": 2 * task.input_data["n"], "id": task_context().task_id}
+
+    def triple(task):
+        return {"n": 3 * task.input_data["n"], "id": task_context().task_id}
+
+    async def refuse(task):
+        raise NonRetryableError("no")
+
+    async def scenario():
+        ticks = asyncio.create_task(asyncio.sleep(0))
+        assert (await arun_worker(double, {"n": 1})).output_data == {"n": 2, "id": "task-1"}
+        assert (await arun_worker(triple, {"n": 1}, task_id="t9")).output_data == {"n": 3, "id": "t9"}
+        assert (await arun_worker(refuse)).status == "FAILED_WITH_TERMINAL_ERROR"
+        with pytest.raises(ConductorError, match="inside a worker function"):
+            task_context()  # nothing is left of theirs
+        with pytest.raises(ConfigurationError, match="arun_worker"):
+            run_worker(double, {"n": 1})
+        assert run_worker(triple, {"n": 1}).output_data["n"] == 3
+        await ticks
+
+    asyncio.run(scenario())
+
+
 def test_what_cannot_be_sent_is_found_without_a_server():
     assert "items[0]" in run_worker(lambda task: {"items": [object()]}).reason_for_incompletion
 
@@ -65,6 +172,15 @@ def test_a_runner_works_on_a_fake_client(client):
         results = client.results(5)
     assert {result.task_id for result in results} == set(ids)
     assert sorted(result.output_data["n"] for result in results) == [0, 2, 4, 6, 8]
+
+
+def test_the_end_of_a_runner_does_not_wait_for_its_poll(client):
+    with TaskRunner(client) as runner:
+        runner.start_worker("t", lambda task: {}, poll_timeout=5)
+        client.add_task("t")
+        client.results(1)
+        started = time.monotonic()
+    assert time.monotonic() - started < 0.5
 
 
 def test_domains_are_queues_of_their_own(client):
