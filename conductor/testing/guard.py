@@ -36,14 +36,13 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """host: what the server was told to listen on, port: where it does. names: further names for it, on any port."""
+    """host: what the server was told to listen on. names: further names for it."""
 
-    def __init__(self, host: str, port: int, names: Iterable[str], tokens: Tokens | None) -> None:
-        own = {"127.0.0.1", "localhost", "::1", _normal(host)}
+    def __init__(self, host: str, names: Iterable[str], tokens: Tokens | None) -> None:
+        self._names = {"127.0.0.1", "localhost", "::1", _normal(host), *map(_normal, names)}
         self._is_local = is_loopback(host)
-        self._port = port
-        self._own = own if self._is_local else own | {socket.gethostname().lower()}
-        self._names = frozenset(name.lower() for name in names)
+        if not self._is_local:
+            self._names.add(socket.gethostname().lower())
         self._tokens = tokens
 
     def refusal_of_source(self, request: Request) -> Response | None:
@@ -75,15 +74,13 @@ class Guard:
         return refusal
 
     def _is_own(self, host: str) -> bool:
-        """Whether a Host is this server. From outside a port may be mapped, and numbers are no names that can lie."""
+        """Whether a Host is this server, on whatever port: a proxy may listen on another one.
+
+        From other machines it may be any address: only a name can be made to lead here.
+        """
         bracketed = host.startswith("[")
-        name, _, port = host.removeprefix("[").partition("]" if bracketed else ":")
-        name, port = _normal(name), port.removeprefix(":") if bracketed else port
-        if name in self._names:
-            return True
-        if not self._is_local:
-            return name in self._own or _address(name) is not None
-        return name in self._own and (port or "80") == str(self._port)
+        name = _normal(host.removeprefix("[").partition("]" if bracketed else ":")[0])
+        return name in self._names or (not self._is_local and _address(name) is not None)
 
 
 def _address(host: str) -> str | None:

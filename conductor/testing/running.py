@@ -64,7 +64,7 @@ class Running:
         self._reported: set[str] = set()
         self._started = self._clock.now() * 1000
         self.http = HttpServer(*address, self._handle, "conductor-dev-server")
-        self._guard = Guard(address[0], self.http.address[1], names, tokens)
+        self._guard = Guard(address[0], names, tokens)
         self._sweeper = threading.Thread(target=self._sweep_until_stopped, name="conductor-dev-sweeper", daemon=True)
         self._clock.listen(self._busy.set)  # the engine itself does what a jump makes due
         self._sweeper.start()
@@ -94,13 +94,13 @@ class Running:
             raise TimeoutError(f"still open after {timeout:g} s ({len(open_work)}): {listed}")
 
     def _raise_failure(self) -> None:
-        for task_id in self._failed():
-            with self._looked:
-                is_new = task_id not in self._reported
-                self._reported.add(task_id)
-            task = self._engine.get_task(task_id)
-            if is_new and not task.get("retried") and task.get("endTime", 0) >= self._started:
-                raise TaskFailed(task, [entry["log"] for entry in self._engine.get_logs(task_id)])
+        with self._looked:
+            new = [self._engine.get_task(task_id) for task_id in self._failed() if task_id not in self._reported]
+            found = [task for task in new if not task.get("retried") and task.get("endTime", 0) >= self._started]
+            if found:
+                task = min(found, key=lambda each: "subWorkflowId" in each)  # the cause before what it made fail
+                self._reported.add(task["taskId"])
+                raise TaskFailed(task, [entry["log"] for entry in self._engine.get_logs(task["taskId"])])
 
     def _failed(self) -> list[str]:
         """Every task that failed, the first first: its retry may still be to come."""

@@ -15,7 +15,7 @@ from conductor import (
     WorkflowExecutor,
     WorkflowTask,
 )
-from conductor.testing import DevServer
+from conductor.testing import DevServer, TaskFailed
 
 OWNER = "team@example.com"
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "embedded-server.md"
@@ -93,6 +93,49 @@ def test_search_and_logs_are_there_at_once(tasks, workflows):
     assert [entry.log for entry in tasks.get_logs(task.task_id)] == ["line"]
     tasks.update_task(task.task_id, workflow_id, "COMPLETED")
     assert [found.task_id for found in tasks.search("taskType=t").results] == [task.task_id]
+
+
+def test_a_loop_without_an_end_stops_nobody(tasks, workflows):
+    body = WorkflowTask("set", "set", type="SET_VARIABLE", input_parameters={"a": 1})
+    loop = WorkflowTask("loop", "loop", type="DO_WHILE", loop_condition="true", loop_over=[body])
+    workflows.register_workflow(WorkflowDef("endless", [loop], owner_email=OWNER))
+    endless = workflows.start_workflow("endless")
+    other = start(tasks, workflows)
+    (task,) = poll(tasks)
+    tasks.update_task(task.task_id, other, "COMPLETED")
+    assert workflows.get_workflow_status(other).status == "COMPLETED"
+    assert workflows.get_workflow_status(endless).status == "RUNNING"
+    workflows.terminate(endless)
+
+
+def test_sub_workflows_go_down_a_hundred_levels(server, workflows):
+    first = WorkflowTask("t", "t")  # what a sub-workflow names must exist when it is started
+    workflows.register_workflow(WorkflowDef("itself", [first], owner_email=OWNER))
+    itself = WorkflowTask("sub", "sub", type="SUB_WORKFLOW", sub_workflow_param={"name": "itself", "version": 1})
+    workflows.register_workflow(WorkflowDef("itself", [itself], owner_email=OWNER))
+    workflow_id = workflows.start_workflow("itself")
+    with pytest.raises(TaskFailed, match="Sub-workflow itself is over 100 levels deep: does it start itself"):
+        server.join(10)
+    assert workflows.get_workflow_status(workflow_id).status == "FAILED"
+
+
+def test_definitions_are_nested_a_hundred_levels_at_most(workflows):
+    deep = 1
+    for _ in range(100):
+        deep = [deep]
+    step = WorkflowTask("t", "t", input_parameters={"deep": deep})
+    with pytest.raises(ApiError, match="at most 100 levels"):
+        workflows.register_workflow(WorkflowDef("w", [step], owner_email=OWNER))
+
+
+@pytest.mark.parametrize("headers", [{"Host": "example.com"}, {"Origin": "http://example.com"}], ids=str)
+def test_requests_for_other_names_and_from_other_pages_are_refused(server, headers):
+    with (
+        ApiClient(http_settings=HttpSettings(server.url, headers=headers)) as client,
+        pytest.raises(ApiError, match="this server") as caught,
+    ):
+        TaskExecutor(client).queue_sizes()
+    assert caught.value.status == 403
 
 
 def test_each_row_of_the_document_names_a_test_of_this_file():

@@ -354,6 +354,27 @@ def test_a_skipped_task_is_passed_over(tasks, workflows, a_workflow, ended):
     assert by_ref["b"].status == "SKIPPED"
 
 
+def test_a_task_skipped_inside_a_loop_lets_the_loop_stand_still(tasks, workflows, name):
+    a, b = (WorkflowTask(f"{name}_{ref}", ref) for ref in "ab")
+    condition = "if ($.loop['iteration'] < 3) { true; } else { false; }"
+    loop = WorkflowTask("loop", "loop", type="DO_WHILE", loop_condition=condition, loop_over=[a, b])
+    workflows.register_workflow(WorkflowDef(name, [loop], owner_email="team@example.com"))
+    workflow_id = workflows.start_workflow(name)
+    workflows.skip_task(workflow_id, "b")
+    with pytest.raises(ServerError, match="already been processed"):
+        workflows.skip_task(workflow_id, "loop")
+    tasks.update_task_by_ref_name("a__1", workflow_id, TaskResultStatus.COMPLETED)
+    workflows.decide(workflow_id)
+    workflow = workflows.get_workflow(workflow_id)
+    assert [(task.reference_task_name, task.status) for task in workflow.tasks] == [
+        ("b", "SKIPPED"),
+        ("loop", "IN_PROGRESS"),
+        ("a__1", "COMPLETED"),
+    ]
+    workflows.terminate(workflow_id)
+    assert workflows.get_workflow_status(workflow_id).status == "TERMINATED"
+
+
 def test_an_unreadable_request_is_a_server_error_as_conductor_answers_it(api_client):
     from conductor_client.api.task_resource import get_poll_data  # noqa: PLC0415 - the raw call
 

@@ -25,8 +25,11 @@ def basic(text):
 # Host
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:PORT", "localhost:PORT", "LOCALHOST:PORT", "[::1]:PORT", "[0:0::1]:PORT"])
-def test_a_request_for_the_servers_own_address_is_taken(server, http, host):
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1:PORT", "localhost:PORT", "LOCALHOST:PORT", "[::1]:PORT", "[0:0::1]:PORT", "localhost", "127.0.0.1:1"],
+)
+def test_a_request_for_the_servers_own_address_is_taken_be_it_by_way_of_another_port(server, http, host):
     assert http.get("/api/version", Host=host.replace("PORT", port_of(server))).status == 200
 
 
@@ -39,13 +42,10 @@ def test_a_request_for_the_servers_own_address_is_taken(server, http, host):
         "127.0.0.1.evil.example:PORT",
         "localhost.evil.example:PORT",
         "user@127.0.0.1:PORT",
-        "127.0.0.1",
-        "127.0.0.1:1",
         "10.0.0.1:PORT",
         "0.0.0.0:PORT",
         "[::2]:PORT",
         "2130706433:PORT",
-        "[127.0.0.1",
         ":PORT",
     ],
 )
@@ -63,7 +63,7 @@ def test_a_request_without_a_host_is_refused(server):
         assert connection.recv(65536).startswith(b"HTTP/1.1 403 ")
 
 
-def test_names_are_further_hosts_on_any_port(connect):
+def test_names_are_further_hosts(connect):
     with DevServer(names=["Conductor"]) as server:
         http = connect(server)
         assert http.get("/api/version", Host="conductor:8080").status == 200
