@@ -87,14 +87,17 @@ class _Parser:
         self._need("(")
         condition = self.either()
         self._need(")")
-        for sign, result in (("", "true"), ("else", "false")):
-            for token in filter(None, (sign, "{")):
-                self._need(token)
-            self._accept("return")
-            self._need(result)
-            self._accept(";")
-            self._need("}")
+        self._block("true")
+        self._need("else")
+        self._block("false")
         return condition
+
+    def _block(self, result: str) -> None:
+        self._need("{")
+        self._accept("return")
+        self._need(result)
+        self._accept(";")
+        self._need("}")
 
     def _need(self, sign: str) -> None:
         if not self._accept(sign):

@@ -52,11 +52,8 @@ class Guard:
             message = f"this server is not known as {host[:200]!r}, the Host of the request"
             return error(403, message, error="FOREIGN_HOST")
         origin = request.headers.get("origin")
-        site = request.headers.get("sec-fetch-site", "none").lower()
-        if (origin is not None and origin.partition("://")[2].lower() != host.lower()) or site not in (
-            "none",
-            "same-origin",
-        ):
+        is_foreign = origin is not None and origin.partition("://")[2].lower() != host.lower()
+        if is_foreign or request.headers.get("sec-fetch-site", "none").lower() not in ("none", "same-origin"):
             return error(403, "this server takes no requests from pages of other servers", error="FOREIGN_ORIGIN")
         return None
 

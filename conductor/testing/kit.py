@@ -13,7 +13,6 @@ from typing import Any
 
 from conductor import _stopping
 from conductor._output import output_data
-from conductor._stopping import is_stopping
 from conductor.errors import ConductorError, ConfigurationError, NotFoundError
 from conductor.models import Task, TaskResultStatus, TaskStatus
 from conductor.runner.execute import execute as call, execute_async
@@ -132,7 +131,9 @@ class FakeTaskClient:
         _stopping.listen(self._wake)
         try:
             with self._changed:
-                self._changed.wait_for(lambda: self._queues[task_name, domain] or is_stopping(poller), timeout)
+                self._changed.wait_for(
+                    lambda: self._queues[task_name, domain] or _stopping.is_stopping(poller), timeout
+                )
                 return self._pop((task_name, domain), worker_id, count)
         finally:
             _stopping.unlisten(self._wake)

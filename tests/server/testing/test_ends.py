@@ -1,11 +1,14 @@
 """With a dev server in the same process the end of a worker waits for no poll, and no task is lost by that."""
 
+import subprocess
+import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from conductor import ApiClient, AuthenticationSettings, HttpSettings, TaskRunner, WorkflowExecutor
+from conductor import ApiClient, AuthenticationSettings, HttpSettings, TaskExecutor, TaskRunner, WorkflowExecutor
 from conductor.testing.dev_server import DevServer
 from support.waiting import eventually
 
@@ -40,7 +43,7 @@ def test_a_runner_ends_at_once(options, idle):
             for name in ("one", "two"):
                 runner.start_worker(name, lambda task: {}, **options)
             if idle:
-                eventually(lambda: len(server._running._engine.poll_data()) == 2)
+                eventually(lambda: len(TaskExecutor(client_of(server)).poll_data()) == 2)
             started = time.monotonic()
         assert time.monotonic() - started < AT_ONCE
         assert took(server.stop) < AT_ONCE
@@ -113,20 +116,41 @@ def test_no_task_is_lost_when_workers_end_while_tasks_come(server, http):
     assert http.get("/api/workflow/search?query=status%3DCOMPLETED").json()["totalHits"] == total
 
 
-@pytest.mark.timeout(30)
-def test_stop_ends_a_server_whatever_its_workflows_do():
-    server = DevServer().start()
-    loop = {"type": "DO_WHILE", "name": "loop", "taskReferenceName": "loop", "loopCondition": "true"}
-    body = {"type": "SET_VARIABLE", "name": "set", "taskReferenceName": "set", "inputParameters": {"a": 1}}
-    engine = server._running._engine
-    engine.register_workflow_def({"name": "endless", "tasks": [{**loop, "loopOver": [body]}]})
+def task(kind, name, **members):
+    return {"type": kind, "name": name, "taskReferenceName": name, **members}
+
+
+ENDLESS = [
+    task("DO_WHILE", "loop", loopCondition="true", loopOver=[task("SET_VARIABLE", "set", inputParameters={"a": 1})])
+]
+
+
+def start_what_never_ends(http):
+    """Five loops, and a workflow beside them; returns its id."""
+    for definition in ({"name": "endless", "tasks": ENDLESS}, {"name": "flow", "tasks": [task("SIMPLE", "one")]}):
+        assert http.post("/api/metadata/workflow", definition).status == 200
     for _ in range(5):
-        engine.start_workflow({"name": "endless"})
+        assert http.post("/api/workflow", {"name": "endless"}).status == 200
+    return http.post("/api/workflow", {"name": "flow"}).body.decode()
+
+
+@pytest.mark.timeout(30)
+def test_stop_ends_a_server_whatever_its_workflows_do(server, http):
+    workflow = start_what_never_ends(http)
     with TaskRunner(client_of(server)) as runner:
         runner.start_worker("one", lambda task: {})
-        engine.register_workflow_def(
-            {"name": "flow", "tasks": [{"type": "SIMPLE", "name": "one", "taskReferenceName": "a"}]}
-        )
-        done = engine.start_workflow({"name": "flow"})
-        eventually(lambda: engine.get_workflow(done)["status"] == "COMPLETED")
+        eventually(lambda: http.get(f"/api/workflow/{workflow}").json()["status"] == "COMPLETED")
     assert took(server.stop) < 2
+
+
+@pytest.mark.timeout(30)
+def test_sigterm_ends_the_module_whatever_its_workflows_do(connect):
+    command = [sys.executable, "-m", "conductor.testing", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            server = SimpleNamespace(url=process.stdout.readline().strip())
+            start_what_never_ends(connect(server))
+            process.terminate()
+            assert process.wait(10) == 0
+        finally:
+            process.kill()

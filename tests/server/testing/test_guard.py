@@ -4,6 +4,7 @@ import base64
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -185,7 +186,7 @@ def test_the_module_asks_for_its_key_and_ends_when_it_is_told_to(connect):
     command = [sys.executable, "-m", "conductor.testing", "--port", "0", "--host", "0.0.0.0", "--key", "a:b:c"]
     process = subprocess.Popen([*command, "--name", "conductor"], stdout=subprocess.PIPE, text=True)
     try:
-        server = type("Server", (), {"url": process.stdout.readline().strip()})
+        server = SimpleNamespace(url=process.stdout.readline().strip())
         http = connect(server)
         assert http.get("/api/tasks/queue/all").status == 401
         assert http.post("/api/token", {"keyId": "a", "keySecret": "b:c"}, Host="conductor:1").status == 200
