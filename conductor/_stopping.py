@@ -16,14 +16,14 @@ _listeners: list[Callable[[], None]] = []
 
 
 def begin(worker: object, poller: Poller) -> None:
-    """Tell that a worker is about to stop polling."""
+    """Tell that a worker polls no more, but for a poll that may be under way."""
     _stopping[worker] = poller
     for listener in _listeners.copy():
         listener()
 
 
 def end(worker: object) -> None:
-    """Tell that it does not poll any more. Repeating it changes nothing."""
+    """Tell that no poll of its is under way. Repeating it changes nothing."""
     _stopping.pop(worker, None)
 
 

@@ -74,8 +74,10 @@ class RunningWorker:
         """Poll no more; returns at once. Repeating it changes nothing. drain_until: on the runner's clock."""
         if not self.is_stopping:
             self.drain_until = drain_until
-            _stopping.begin(self, (self._shared.worker_id, *self.worker.key))
             self.slots.close()
+            _stopping.begin(self, (self._shared.worker_id, *self.worker.key))
+            if self.slots.ended:  # and _end may have come before
+                _stopping.end(self)
 
     def abandon(self) -> bool:
         """The drain is over: hand back what has not begun, name what is left to its lease, retry no update.
