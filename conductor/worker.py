@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from conductor.errors import ConfigurationError
 from conductor.models import Task
@@ -19,10 +23,18 @@ WorkerKey = tuple[str, str | None]
 LONGEST_POLL_TIMEOUT = 5.0
 """Seconds; a server of version 3.32.3 refuses a longer one with 400."""
 
+_GENERATORS = (inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+
 
 def checked_domain(domain: str | None) -> str | None:
-    """The domain; an empty one is refused, since the server takes it for a queue that nobody feeds."""
-    return None if domain is None else checked_name("domain", domain)
+    """The domain; one whose queue nobody feeds is refused: an empty one, and the word for having none."""
+    if domain is None:
+        return None
+    if checked_name("domain", domain).strip().upper() == "NO_DOMAIN":  # the server's spelling is any (3.32.3)
+        raise ConfigurationError(
+            f"domain must be a name, not {domain!r}, which has a meaning in task_to_domain alone: leave the domain out"
+        )
+    return plain(domain)
 
 
 def checked_name(name: str, value: str) -> str:
@@ -38,6 +50,59 @@ def checked_task_to_domain(given: Mapping[str, str] | None) -> dict[str, str]:
     if not isinstance(domains, Mapping) or not all(is_name(text) for pair in domains.items() for text in pair):
         raise ConfigurationError(f"task_to_domain must map task names to domains, not {given!r}")
     return {plain(task_name): plain(domain) for task_name, domain in domains.items()}
+
+
+def check_function(execute: Execute) -> None:
+    """ConfigurationError unless the worker function can be called with a Task, and asks for nothing else."""
+    if not callable(execute):
+        raise ConfigurationError(f"execute must be callable, not {execute!r}")
+    if isinstance(execute, type):
+        flaw = "is a class: give a function, or an object that can be called"
+    elif any(is_generator(part) for is_generator in _GENERATORS for part in (execute, type(execute).__call__)):
+        flaw = "is a generator function: calling it does not run it"
+    else:
+        flaw = _flaw_of_parameters(execute)
+    if flaw:
+        raise ConfigurationError(f"execute must be a function of one parameter, the Task; {execute!r} {flaw}")
+
+
+def _flaw_of_parameters(execute: Execute) -> str:
+    """Empty: there is none, or none is known, as with some functions that are written in C."""
+    # A decorator may turn the Task into other arguments: what counts is the function that will be called.
+    ask = partial(inspect.signature, execute, follow_wrapped=False)
+    try:
+        signature = ask()
+        signature.bind(None)
+    except TypeError as error:
+        return f"cannot be called with one argument: {error}"
+    except ValueError:
+        return ""
+    if inspect.unwrap(execute) is not execute:  # its annotations are those of the function that it wraps
+        return ""
+    with suppress(Exception):  # an annotation may be any text, and fail in any way
+        signature = ask(eval_str=True)
+    first = next(iter(signature.parameters.values()))
+    if first.kind is inspect.Parameter.VAR_POSITIONAL:
+        return ""
+    annotation = vars(builtins).get(first.annotation) if isinstance(first.annotation, str) else first.annotation
+    return "" if _may_be_task(annotation) else f"has a parameter {first.name!r} that is annotated as something else"
+
+
+def _may_be_task(annotation: Any) -> bool:
+    """Only what is certainly no Task is refused; None is unknown."""
+    if isinstance(annotation, TypeVar):
+        return any(map(_may_be_task, annotation.__constraints__ or [annotation.__bound__]))
+    if get_origin(annotation) in (Union, UnionType):
+        return any(each is not NoneType and _may_be_task(each) for each in get_args(annotation))
+    if get_origin(annotation) is Annotated:
+        return _may_be_task(get_args(annotation)[0])
+    kind = get_origin(annotation) or annotation
+    if annotation in (inspect.Parameter.empty, Any) or not isinstance(kind, type):
+        return True
+    try:
+        return issubclass(Task, kind) or issubclass(kind, Task)
+    except TypeError:  # a Protocol that cannot be asked
+        return True
 
 
 def checked_poll_interval(poll_interval: Duration | None) -> float | None:
@@ -76,8 +141,7 @@ class Worker:
     def checked(cls, *given: Any, **more: Any) -> Worker:
         """The worker, whose durations may be timedeltas; ConfigurationError naming an argument that cannot work."""
         worker = cls(*given, **more)
-        if not callable(worker.execute):
-            raise ConfigurationError(f"execute must be callable, not {worker.execute!r}")
+        check_function(worker.execute)
         worker.task_name = path_segment("task_name", worker.task_name)
         worker.batch_size = whole_number("batch_size", worker.batch_size, 1)
         worker.poll_interval = checked_poll_interval(worker.poll_interval)

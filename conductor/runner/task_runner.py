@@ -49,7 +49,7 @@ class TaskRunner:
     """Polls tasks from a Conductor server and runs worker functions for them. Thread-safe.
 
     api_client: None makes one from the environment, which the runner then also closes. (Tests may give a TaskClient.)
-    worker_id: what the server shows as the poller; None: this machine's host name.
+    worker_id: what the server shows as the poller; None: this machine's host name and the process, as in ``host-4711``.
     shutdown_timeout: how long running tasks may take to finish, counted from ``shutdown``; seconds or timedelta.
     outbox: the path of a file that keeps each final result from before its first send until the server has it. What is
         left there, after a ``kill -9`` for instance, goes out when the first worker starts, oldest first, to the server
@@ -71,7 +71,8 @@ class TaskRunner:
         on_result_lost: OnResultLost | None = None,
     ) -> None:
         self._shutdown_timeout = seconds("shutdown_timeout", shutdown_timeout)
-        self._worker_id = socket.gethostname() if worker_id is None else checked_name("worker_id", worker_id)
+        host_and_process = f"{socket.gethostname()}-{os.getpid()}"
+        self._worker_id = host_and_process if worker_id is None else checked_name("worker_id", worker_id)
         if not isinstance(api_client, TaskClient | ApiClient | None):
             raise ConfigurationError(f"api_client must be an ApiClient, not {type(api_client).__name__}")
         if on_result_lost is not None and (not callable(on_result_lost) or iscoroutinefunction(on_result_lost)):

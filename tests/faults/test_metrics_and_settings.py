@@ -322,6 +322,14 @@ def test_c2_a_runner_that_cannot_work_is_refused_by_name(settings, name):
         TaskRunner(FakeTaskClient(), **settings)
 
 
+def test_c2_two_processes_are_two_pollers(server, api_client):
+    """By default: the server shows which of a machine's processes took a task."""
+    with TaskRunner(api_client) as runner:
+        runner.start_worker("t", work, poll_timeout=0.01)
+        (poll,) = eventually(lambda: server.of("poll")[:1])
+    assert poll.query["workerid"] == f"{socket.gethostname()}-{os.getpid()}"
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "a\nb", "a\x00", "\x85", "\ud800", None, 5])
 def test_c3_a_name_that_cannot_stand_in_a_path_is_refused(idle_runner, name):
     refused(idle_runner, "task_name", task_name=name)
@@ -331,7 +339,7 @@ def test_c3_a_name_that_cannot_stand_in_a_path_is_refused(idle_runner, name):
             call(name)
 
 
-@pytest.mark.parametrize("domain", ["", " ", "\ud800", "a\nb", "a\x85b", 5])
+@pytest.mark.parametrize("domain", ["", " ", "\ud800", "a\nb", "a\x85b", 5, "NO_DOMAIN", "no_domain", " No_Domain "])
 def test_c3_a_domain_that_no_queue_has_is_refused(idle_runner, domain):
     refused(idle_runner, "domain", domain=domain)
 
