@@ -60,6 +60,7 @@ class Poller:
         self._idle = True
         self._pace = QUICKEST_PACE
         self._unreadable: set[str] = set()  # ids in the last answer of which no task could be used
+        self._rests_for_want_of_tasks = False  # and not because polls fail
         self._backoff = Backoff()
         self._trouble = Trouble(worker.task_name, "polls fail, and go on with growing pauses", "polls succeed again")
 
@@ -73,12 +74,24 @@ class Poller:
                 _recording.count("uncaught", type(error).__name__)
                 logger.exception("%s: a poll ended in a bug; polling goes on", self._worker.task_name)
             self._slots.end_errand()
-            self._clock.wait(self._slots.closed, wait)
+            self._rest(wait)
+
+    def _rest(self, wait: float) -> None:
+        """Wait so long, or until the slots are closed. Another interval counts from the beginning of the wait."""
+        began, left = self._clock.now(), wait
+        while self._clock.wait(self._slots.news, left):
+            self._slots.news.clear()  # before the looks, so that nothing is missed
+            if self._slots.closed.is_set():
+                return
+            if self._rests_for_want_of_tasks:
+                wait = self._worker.poll_interval or 0.0
+            left = max(0.0, began + wait - self._clock.now())
 
     def _poll(self, asked: int) -> float:
         """One poll and what follows from it. Returns how many seconds to wait before the next."""
         used = 0
         started = self._clock.now()
+        self._rests_for_want_of_tasks = False
         try:
             delivery = self._timed_poll(asked)
             for task in self._distinct(delivery.tasks):
@@ -91,7 +104,7 @@ class Poller:
         finally:
             self._slots.give_back(asked - used)
         received = len(delivery.tasks) + len(delivery.unreadable) + delivery.skipped
-        if received and not used:
+        if received and not used and self._slots.may_begin():
             return self._wait_after_none_used(delivery)
         self._backoff.reset()
         self._trouble.over()
@@ -139,6 +152,7 @@ class Poller:
         if received:
             self._pace = QUICKEST_PACE
             return 0.0
+        self._rests_for_want_of_tasks = True
         if self._worker.poll_interval is not None:
             return self._worker.poll_interval
         if not was_idle:

@@ -79,6 +79,11 @@ class RunningWorker:
             if self.slots.ended:  # and _end may have come before
                 _stopping.end(self)
 
+    def set_poll_interval(self, poll_interval: float | None) -> None:
+        """Seconds, or None: the runner chooses. It also counts for the wait that is running."""
+        self.worker.poll_interval = poll_interval
+        self.slots.news.set()
+
     def abandon(self) -> bool:
         """The drain is over: hand back what has not begun, name what is left to its lease, retry no update.
 
@@ -128,7 +133,7 @@ class RunningWorker:
 
     def _deliver(self, task: Task, has_slot: bool) -> bool:
         """Start a polled task, or hand it back. Returns whether it took a slot."""
-        job = self._admit(task, self.slots.closed.is_set() or not has_slot)
+        job = self._admit(task, not (has_slot and self.slots.may_begin()))
         return job is not None and self._start(job)
 
     def _admit(self, task: Task, refuse: bool) -> Job | None:

@@ -39,6 +39,8 @@ class Slots:
         self._end_told = False
         self.closed = Flag()
         """Set once no more slots are given out."""
+        self.news = threading.Event()
+        """Set when a wait between two polls must be looked at again: by ``close``, and by another interval."""
 
     @property
     def limit(self) -> int:
@@ -92,6 +94,11 @@ class Slots:
         """Give back slots that hold no task any more."""
         self._leave(slots=count)
 
+    def may_begin(self) -> bool:
+        """Whether a polled task, which has its slot, may begin: not while closed or paused."""
+        with self._changed:
+            return not (self.closed.is_set() or self._paused)
+
     def may_continue(self) -> bool:
         """Whether a slot in use may go on with another task: not while closed, paused or over a lowered limit."""
         with self._changed:
@@ -109,6 +116,7 @@ class Slots:
     def close(self) -> None:
         """Give out no more slots, for good."""
         self.closed.set()
+        self.news.set()
         self._leave()
 
     def _has_ended(self) -> bool:

@@ -204,9 +204,9 @@ class TaskRunner:
     def set_poll_interval_for_task(
         self, task_name: str, poll_interval: Duration | None, domain: str | None = None
     ) -> None:
-        """Counts from the next empty poll on."""
+        """Counts from the last empty poll on: a wait that is running ends when the new interval says so."""
         interval = checked_poll_interval(poll_interval)
-        self._known(task_name, domain).worker.poll_interval = interval
+        self._known(task_name, domain).set_poll_interval(interval)
 
     def get_poll_interval_for_task(self, task_name: str, domain: str | None = None) -> float | None:
         """Seconds; None also where the runner chooses."""
@@ -226,7 +226,10 @@ class TaskRunner:
         return running.worker.poll_timeout if running else None
 
     def pause(self, task_name: str | None = None, domain: str | None = None) -> None:
-        """Poll no more until ``resume``; running tasks go on. Without name and domain: all workers."""
+        """Poll no more until ``resume``; running tasks go on, those of a poll in flight are handed back.
+
+        Without name and domain: all workers.
+        """
         for running in self._chosen(task_name, domain):
             running.slots.pause()
 

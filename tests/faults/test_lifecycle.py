@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conductor import ApiClient, ConfigurationError, HttpSettings, TaskRunner
-from support.raw_faults import conductor_error
+from support.raw_faults import answer_soundly, conductor_error
 from support.raw_server import RawServer
 from support.spelling import either_spelling
 from support.waiting import eventually
@@ -101,6 +101,54 @@ def test_l17_a_paused_worker_can_be_stopped(server, runner, gate):
     assert server.waiting("t") == 1
 
 
+def after(event):
+    """An action: the answer of a sound server, once the event is set."""
+
+    def wait_and_answer(exchange):
+        event.wait(20)
+        answer_soundly(exchange)
+
+    return wait_and_answer
+
+
+def test_l17_what_a_poll_in_flight_brings_to_a_paused_worker_is_handed_back(server, runner):
+    paused = threading.Event()
+    server.fault("poll", after(paused), at=2)
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: server.counts["poll"] == 2)
+    server.add_task("t")
+    runner.pause("t")
+    paused.set()
+    eventually(lambda: server.requeues == {"t1": 1})
+    assert (server.waiting("t"), server.accepted) == (1, {})
+    runner.resume("t")
+    eventually(lambda: server.accepted == {"t1": "COMPLETED"})
+
+
+def test_l17_the_next_task_of_an_update_is_handed_back_by_a_worker_that_was_paused_meanwhile(server, runner):
+    paused = threading.Event()
+    server.fault("update_v2", after(paused), at=1)
+    server.add_tasks("t", 2)
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: server.counts["update_v2"] == 1)
+    runner.pause("t")
+    paused.set()
+    eventually(lambda: server.requeues == {"t2": 1})
+    assert (server.waiting("t"), server.accepted) == (1, {"t1": "COMPLETED"})
+
+
+def test_l17_a_batch_size_of_0_lets_a_poll_in_flight_have_its_slots(server, runner):
+    lowered = threading.Event()
+    server.fault("poll", after(lowered), at=2)
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: server.counts["poll"] == 2)
+    server.add_tasks("t", 2)
+    runner.set_batch_size("t", 0)
+    lowered.set()
+    eventually(lambda: server.accepted == {"t1": "COMPLETED"})
+    assert (server.requeues, server.waiting("t")) == ({}, 1)
+
+
 def open_files():
     return len(list(Path("/proc/self/fd").iterdir()))
 
@@ -166,6 +214,26 @@ def test_l22_a_poll_interval_is_what_was_asked_for(server, runner, clock):
     assert server.counts["poll"] == 1
     assert clock.run_until(lambda: server.counts["poll"] == 2, step=0.1) > 4.8
     eventually(lambda: clock.poll_waits() == [5, 5])
+
+
+@pytest.mark.parametrize(("interval", "left"), [(0.1, 0), (0, 0), (None, 0), (10, 0), (30, 20), (100, 90)])
+def test_l22_another_poll_interval_counts_for_the_wait_that_is_running(server, runner, clock, interval, left):
+    runner.start_worker("t", lambda task: None, poll_interval=60, poll_timeout=0)
+    eventually(lambda: clock.poll_waits() == [60])
+    clock.advance(10)
+    runner.set_poll_interval_for_task("t", interval)
+    waited = clock.run_until(lambda: server.counts["poll"] > 1, step=0.5)
+    assert left <= waited <= left + 1
+
+
+def test_l22_another_poll_interval_ends_no_pause_after_a_failure(server, runner, clock):
+    server.fault("poll", conductor_error(500, "down"))
+    runner.start_worker("t", lambda task: None)
+    (pause,) = eventually(clock.poll_waits)
+    runner.set_poll_interval_for_task("t", 0)
+    eventually(lambda: len(clock.poll_waits()) == 2)
+    assert clock.poll_waits() == pytest.approx([pause, pause])
+    assert server.counts["poll"] == 1
 
 
 @either_spelling
