@@ -172,10 +172,14 @@ def failed(
 
 
 def hand_back(task: Task) -> TaskResult:
-    """Puts a task that was not started back into its queue at once. It replaces the output, so it sends the old one."""
+    """Puts a task that was not started back into its queue at once. It replaces the output, so it sends the old one.
+
+    Of an output in its external storage an older server forgets the place, unless the update names it.
+    """
     result = TaskResult.from_task(task)
     result.status = TaskResultStatus.IN_PROGRESS
     result.output_data = task.output_data
+    result.external_output_payload_storage_path = task.external_output_payload_storage_path
     return result
 
 

@@ -7,11 +7,25 @@ from contextvars import ContextVar
 from copy import copy
 from typing import Any
 
-from conductor.errors import ConductorError
+from conductor.errors import ConductorError, NonRetryableError
 from conductor.models import Task, TaskExecLog
 from conductor.runner.slots import Flag
 from conductor.task_result import Outcome, log_entry
 from conductor.worker import Execute
+
+
+LONGEST_PATH = 150
+"""Characters of a storage path that are shown: the reason has 500 in all."""
+
+
+class PayloadElsewhereError(NonRetryableError):
+    """A task came without its input, or without the output that it was put back with: the server has moved it."""
+
+    def __init__(self, kind: str, path: str) -> None:
+        super().__init__(
+            f"the task's {kind.lower()} lies in the server's external storage at {repr(path)[:LONGEST_PATH]}, where a "
+            f"worker cannot read it: it is larger than conductor.app.task{kind}PayloadSizeThreshold, 3,072 KiB by default"
+        )
 
 
 class TaskContext:
@@ -72,6 +86,7 @@ def execute(function: Execute, task: Task, stopping: Flag, lost: Flag) -> Outcom
     token = _current.set(context)
     started = time.perf_counter()
     try:
+        _check_payloads(task)
         context.task = copy(task)
         return _outcome(context, started, value=function(context.task))
     except BaseException as error:  # noqa: BLE001 - sys.exit() in a function is its failure, not the process's end
@@ -86,10 +101,19 @@ async def execute_async(function: Execute, task: Task, stopping: Flag, lost: Fla
     _current.set(context)  # of this coroutine alone, and for good
     started = time.perf_counter()
     try:
+        _check_payloads(task)
         context.task = copy(task)
         return _outcome(context, started, value=await function(context.task))
     except BaseException as error:  # noqa: BLE001 - as above, and a CancelledError of the function's own making
         return _outcome(context, started, error=error)
+
+
+def _check_payloads(task: Task) -> None:
+    """A function must not run on an input that is not there, as if it were empty."""
+    if task.external_input_payload_storage_path:
+        raise PayloadElsewhereError("Input", task.external_input_payload_storage_path)
+    if task.external_output_payload_storage_path:
+        raise PayloadElsewhereError("Output", task.external_output_payload_storage_path)
 
 
 def _outcome(context: TaskContext, started: float, *, value: Any = None, error: BaseException | None = None) -> Outcome:

@@ -143,7 +143,8 @@ class TaskCalls(Interpreter):
         wire["status"] = "SCHEDULED" if handed_back else result["status"]
         task.set_reason(result.get("reasonForIncompletion"))
         wire["callbackAfterSeconds"] = result.get("callbackAfterSeconds") or 0
-        forget_stored(task, "outputData")
+        if result.get("outputData"):  # else an output that was stored stays where it is
+            forget_stored(task, "outputData")
         wire["outputData"] = result.get("outputData") or {}
         for member in ("workerId", "subWorkflowId"):
             _set_or_remove(wire, member, result.get(member))

@@ -4,6 +4,8 @@ import threading
 
 from conductor import TaskResult, TaskResultStatus, TaskRunner, task_context
 from conductor.runner.outbox import Outbox
+from conductor.task_client import HttpTaskClient
+from conductor.task_result import hand_back
 from support.waiting import eventually
 
 
@@ -70,3 +72,53 @@ def test_what_an_earlier_process_left_in_the_outbox_is_delivered_at_the_next_sta
         workflow, _ = ended(workflow_id)
     done.set()
     assert workflow.output == {"from": "the outbox"}
+
+
+MEGABYTES_4 = "x" * 4_000_000
+
+
+def test_an_input_that_the_server_keeps_elsewhere_fails_its_task_for_good(a_workflow, workflows, runner, ended):
+    """Its worker can keep it small, or its operator raise the limit; to run the function on nothing helps nobody."""
+    name = a_workflow("a", retry_count=1)
+    ran = []
+    runner.start_worker(f"{name}_a", ran.append)
+    workflow, tasks_by_ref = ended(workflows.start_workflow(name, {"large": MEGABYTES_4}))
+    failed = tasks_by_ref["a"]
+    assert (workflow.status, failed.status, failed.retry_count) == ("FAILED", "FAILED_WITH_TERMINAL_ERROR", 0)
+    assert repr(failed.external_input_payload_storage_path) in failed.reason_for_incompletion
+    assert "conductor.app.taskInputPayloadSizeThreshold" in failed.reason_for_incompletion
+    assert ran == []
+
+
+def test_a_task_that_was_put_back_with_a_large_output_fails_instead_of_losing_it(a_workflow, workflows, runner, ended):
+    name = a_workflow("a")
+    ran = []
+
+    def put_back(task):
+        ran.append(task.poll_count)
+        result = TaskResult.from_task(task)
+        result.status = TaskResultStatus.IN_PROGRESS
+        result.output_data = {"large": MEGABYTES_4}
+        return result
+
+    runner.start_worker(f"{name}_a", put_back)
+    _, tasks_by_ref = ended(workflows.start_workflow(name))
+    failed = tasks_by_ref["a"]
+    assert (failed.status, failed.poll_count, ran) == ("FAILED_WITH_TERMINAL_ERROR", 2, [1])
+    assert "conductor.app.taskOutputPayloadSizeThreshold" in failed.reason_for_incompletion
+
+
+def test_a_hand_back_does_not_wipe_an_output_that_the_server_keeps_elsewhere(a_workflow, tasks, workflows, api_client):
+    name = f"{a_workflow('a')}_a"
+    client = HttpTaskClient(api_client)
+    workflow_id = workflows.start_workflow(name.removesuffix("_a"))
+    task = client.batch_poll(name, "w", None, 1, 1.0).tasks[0]
+    large = TaskResult.from_task(task)
+    large.status, large.output_data = TaskResultStatus.IN_PROGRESS, {"large": MEGABYTES_4}
+    client.update(large, 10)
+    stored = client.batch_poll(name, "w", None, 1, 1.0).tasks[0]
+    assert stored.external_output_payload_storage_path
+    client.update(hand_back(stored), 10)
+    again = client.batch_poll(name, "w", None, 1, 1.0).tasks[0]
+    assert again.external_output_payload_storage_path == stored.external_output_payload_storage_path
+    workflows.terminate(workflow_id)

@@ -8,8 +8,10 @@ import tracemalloc
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
-from conductor import task_context
+from conductor import process_pool, task_context
+from support.process_functions import work
 from support.raw_faults import Answer, Down, Duplicate, Edit, GzipBomb, Huge, Status, conductor_error
+from support.spelling import as_coroutine
 from support.waiting import eventually
 
 COMPLETED = "COMPLETED"
@@ -56,6 +58,45 @@ def test_s19_an_answer_that_is_nested_too_deep_is_an_error_as_any_other(server, 
 
 
 # S20 to S24: odd tasks
+
+
+PATH = "2026/\x1b[31m" + "x" * 300 + ".json"
+
+
+@pytest.mark.parametrize("kind", ["Input", "Output"])
+@pytest.mark.parametrize("where", ["a thread", "a coroutine", "a process"])
+@pytest.mark.parametrize("operation", ["poll", "update_v2"])
+def test_s21_no_function_runs_on_an_input_or_output_that_the_server_keeps_elsewhere(
+    server, runner, kind, where, operation
+):
+    """Whichever request brings the task. It is failed for good, for it would be as large the next time."""
+    if operation == "update_v2":
+        server.add_task("t", inputData={"do": "echo"})
+    elsewhere = server.add_task("t", inputData={}, **{f"external{kind}PayloadStoragePath": PATH})
+    last = server.add_task("t", inputData={"do": "echo"})
+    function = as_coroutine(work) if where == "a coroutine" else work
+    runner.start_worker("t", function, executor=process_pool(1) if where == "a process" else None)
+    eventually(lambda: last in server.accepted)
+    assert server.accepted.pop(elsewhere) == "FAILED_WITH_TERMINAL_ERROR"
+    assert set(server.accepted.values()) == {COMPLETED}
+    reason = server.task(elsewhere)["reasonForIncompletion"]
+    assert reason.startswith(
+        f"PayloadElsewhereError: the task's {kind.lower()} lies in the server's external storage at"
+    )
+    assert "'2026/\\x1b[31mxxx" in reason
+    assert f"conductor.app.task{kind}PayloadSizeThreshold, 3,072 KiB by default" in reason
+    assert len(reason) < 500
+
+
+def test_s23_a_task_that_is_handed_back_keeps_the_place_of_its_output(server, runner, gate):
+    """The server would forget it: 3.32.3 does not, older ones do."""
+    server.fault("poll", lambda exchange: exchange.send(Answer(body=server.poll("t", number=2))), at=1)
+    server.add_task("t")
+    surplus = server.add_task("t", externalOutputPayloadStoragePath="there.json")
+    runner.start_worker("t", gate)
+    (handed_back,) = eventually(server.results)
+    assert (handed_back["taskId"], handed_back["status"]) == (surplus, "IN_PROGRESS")
+    assert handed_back["externalOutputPayloadStoragePath"] == "there.json"
 
 
 def test_an_answer_with_far_more_tasks_than_asked_for_is_refused_as_a_whole(server, runner, clock, counted):

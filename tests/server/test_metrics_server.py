@@ -125,9 +125,11 @@ def test_a_collector_that_fails_is_answered_with_500_and_logged(caplog, capfd):
 def test_a_runner_is_counted(stub, runner):
     with provide_metrics(ANY_PORT) as server:
         stub.answers[UPDATE_V2].append(error(500, "once"))
-        stub.add_task("counted", externalInputPayloadStoragePath="there")
+        stub.add_task("counted")
+        stub.add_task("stored", externalInputPayloadStoragePath="there")
         runner.start_worker("counted", lambda task: {"a": 1})
-        eventually(lambda: len(stub.results()) == 2)
+        runner.start_worker("stored", lambda task: {"a": 1})
+        eventually(lambda: len(stub.results()) == 3)
         runner.shutdown()
         assert runner.wait_workers(timeout=5)
         _, text = scrape(server)
@@ -138,7 +140,7 @@ def test_a_runner_is_counted(stub, runner):
         'task_update_time_seconds_count{status="SUCCESS",taskType="counted"} 1.0',
         'task_result_size_sum{taskType="counted"} 7.0',
         'active_workers{taskType="counted"} 0.0',
-        'external_payload_used_total{entityName="counted",operation="READ",payloadType="TASK_INPUT"} 1.0',
+        'external_payload_used_total{entityName="stored",operation="READ",payloadType="TASK_INPUT"} 1.0',
     ):
         assert f"{line}\n" in text
     assert 'http_api_client_request_seconds_count{method="GET",status="200",uri="/tasks/poll/batch/{tasktype}"}' in text
