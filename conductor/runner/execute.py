@@ -13,7 +13,6 @@ from conductor.runner.slots import Flag
 from conductor.task_result import Outcome, log_entry
 from conductor.worker import Execute
 
-
 LONGEST_PATH = 150
 """Characters of a storage path that are shown: the reason has 500 in all."""
 
@@ -23,8 +22,9 @@ class PayloadElsewhereError(NonRetryableError):
 
     def __init__(self, kind: str, path: str) -> None:
         super().__init__(
-            f"the task's {kind.lower()} lies in the server's external storage at {repr(path)[:LONGEST_PATH]}, where a "
-            f"worker cannot read it: it is larger than conductor.app.task{kind}PayloadSizeThreshold, 3,072 KiB by default"
+            f"the task's {kind.lower()} lies in the server's external storage at {repr(path)[:LONGEST_PATH]}, where a"
+            " worker cannot read it: it is larger than the server's setting"
+            f" conductor.app.task{kind}PayloadSizeThreshold, 3,072 KiB by default"
         )
 
 

@@ -1,6 +1,7 @@
 """The file of results that the server does not have yet: what is found in it again, and what happens when it fails."""
 
 import contextlib
+import os
 import sqlite3
 import subprocess
 import sys
@@ -215,6 +216,73 @@ def test_the_file_is_for_this_user_alone(opened, path):
         f"{path.name}-wal": "0o600",
         f"{path.name}-shm": "0o600",
     }
+
+
+FILES = ("", "-wal", "-shm", "-journal")
+
+
+@pytest.mark.parametrize("end", FILES)
+def test_a_symbolic_link_is_refused_and_not_followed(tmp_path, path, end):
+    """Whoever put it there chooses the file that is written."""
+    target = tmp_path / "of another program"
+    target.write_text("")
+    path.with_name(path.name + end).symlink_to(target)
+    with pytest.raises(ConfigurationError, match=f"'{path}{end}' is a symbolic link: give the path of a file"):
+        Outbox(path, SERVER)
+    assert target.read_text() == ""
+
+
+def test_a_symbolic_link_to_nowhere_is_refused_and_makes_no_file(tmp_path, path):
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigurationError, match="is a symbolic link"):
+        Outbox(path, SERVER)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_symbolic_link_to_its_directory_is_followed(opened, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    assert opened(at=tmp_path / "link" / "outbox.db").commit("t", a_result("t1"))
+    assert (tmp_path / "data" / "outbox.db").exists()
+
+
+@pytest.mark.parametrize("end", FILES)
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_file_that_others_may_write_is_refused(path, mode, end):
+    """They could send what they like in this worker's name."""
+    file = path.with_name(path.name + end)
+    file.touch()
+    file.chmod(mode)
+    with pytest.raises(ConfigurationError, match=f"others may write to '{file}': chmod 600"):
+        Outbox(path, SERVER)
+
+
+def test_a_file_that_others_may_only_read_is_none_of_its_business(opened, path):
+    path.touch()
+    path.chmod(0o644)
+    assert opened().commit("t", a_result("t1"))
+
+
+@pytest.mark.parametrize("end", FILES)
+@pytest.mark.parametrize(("owner", "this_user"), [(1234, 0), (0, 1234)])
+def test_a_file_of_another_user_is_refused_also_by_root(path, end, owner, this_user, monkeypatch):
+    file = path.with_name(path.name + end)
+    file.touch(mode=0o600)
+    lstat = os.lstat
+    monkeypatch.setattr(os, "geteuid", lambda: this_user)
+    monkeypatch.setattr(os, "lstat", lambda each: owned_by(owner if each == str(file) else this_user, lstat(each)))
+    with pytest.raises(ConfigurationError, match=f"'{file}' is user {owner}'s: run as that user"):
+        Outbox(path, SERVER)
+
+
+def owned_by(user, found):
+    return os.stat_result((*found[:4], user, *found[5:]))
+
+
+def test_what_is_no_file_is_refused(path):
+    os.mkfifo(path, 0o600)
+    with pytest.raises(ConfigurationError, match=f"'{path}' is no file"):
+        Outbox(path, SERVER)
 
 
 def test_another_one_of_the_same_process_takes_no_lock_from_the_first(opened, path):
