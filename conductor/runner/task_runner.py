@@ -9,9 +9,9 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -25,7 +25,7 @@ from conductor.runner.leaks import Leaks
 from conductor.runner.redelivery import Redelivery
 from conductor.runner.running_worker import RunningWorker
 from conductor.runner.shared import Shared
-from conductor.runner.signals import LOOK_AGAIN, next_of, signals_into
+from conductor.runner.signals import LOOK_AGAIN, Waits, heeded_by, next_of, signals_into, tell_all_runners
 from conductor.runner.update import OnResultLost, UpdateV2, inside_on_result_lost
 from conductor.settings import Duration, seconds, whole_number
 from conductor.task_client import HttpTaskClient, TaskClient
@@ -89,6 +89,7 @@ class TaskRunner:
         self._clock: Clock = MonotonicClock()
         self._left_behind = threading.Event()
         self._process_id = os.getpid()
+        self._waits = Waits()
         # Guards everything below. A user's signal handler may call shutdown while its thread holds it.
         self._state = threading.RLock()
         self._shared: Shared | None = None  # while workers run
@@ -96,7 +97,6 @@ class TaskRunner:
         self._leaks: Leaks | None = None
         self._workers: dict[WorkerKey, RunningWorker] = {}  # the last one started for each key, stopping ones included
         self._replaced: list[RunningWorker] = []  # stopping ones whose key was started again
-        self._watchers: set[queue.SimpleQueue[int]] = set()
         self._signals = 0  # since the first worker started, so that a second call waits for the second one
 
     def __enter__(self) -> Self:
@@ -157,7 +157,7 @@ class TaskRunner:
             if pool is not None:
                 pool.close()
             raise
-        self._tell_watchers()
+        self._waits.tell()
 
     def _start(self, worker: Worker, pool: Pool | None) -> None:
         if self._leaks is None:  # an end that was told while functions hung: they may have ended since
@@ -249,7 +249,7 @@ class TaskRunner:
             known = None if task_name is None else self._workers.get((task_name, domain))  # a stopping one too
         for running in [known] if known else self._chosen(task_name, domain):
             running.shutdown(drain_until)
-        self._tell_watchers()
+        self._waits.tell()
 
     def wait_workers(self, timeout: Duration | None = None, handle_signals: bool = True) -> bool:
         """Block until all workers have ended, at once when there are none. A worker function must not call it.
@@ -260,14 +260,15 @@ class TaskRunner:
         too. Scripts end with ``sys.exit(not runner.wait_workers())``.
 
         handle_signals: on the main thread, SIGINT and SIGTERM shut all workers down, a second one returns at once; the
-        handlers that were there before are put back.
+        handlers that were there before are put back. This process's other runners heed both too: wait for each.
         """
         if inside_a_task() or inside_on_result_lost():
             raise ConductorError("a worker function, or on_result_lost, must not wait for the workers to end")
         deadline = math.inf if timeout is None else time.monotonic() + seconds("timeout", timeout)
-        news: queue.SimpleQueue[int] = queue.SimpleQueue()
-        with self._watching(news), signals_into(news, handle_signals):
+        with self._waits.another() as news, signals_into(news, handle_signals):
             while alive := self._alive_or_closed():
+                if self._signals > 1:
+                    return self._abandon(alive)
                 if self._signals and self._active():  # also those that were started since
                     self.shutdown()
                 drain_until = max(running.drain_until for running in alive)
@@ -277,10 +278,15 @@ class TaskRunner:
                 except queue.Empty:
                     return self._abandon(alive) if drained <= deadline else False
                 if event != LOOK_AGAIN:
-                    self._signals += 1
-                    if self._signals > 1:
-                        return self._abandon(alive)
+                    tell_all_runners()
         return not self._left_behind.is_set()
+
+    def _heed_signal(self) -> None:
+        """The first drains, also when nobody waits for these workers yet; the second is for whoever does."""
+        if os.getpid() == self._process_id:
+            with self._locked():
+                self._signals += 1
+            self.shutdown()
 
     def _locked(self) -> threading.RLock:
         """The lock. ConductorError in a forked child, which has neither the threads nor the sockets it would need."""
@@ -307,7 +313,7 @@ class TaskRunner:
                 LoopThread("conductor-loop"),
                 Timers("conductor-timers", self._clock),
                 self._left_behind,
-                self._tell_watchers,
+                self._waits.tell,
                 outbox,
                 self._on_result_lost,
             )
@@ -318,6 +324,7 @@ class TaskRunner:
                 raise
             self._leaks = Leaks()
             atexit.register(self._warn_at_exit)
+            heeded_by.add(self._heed_signal)
             self._shared = shared
         return self._shared
 
@@ -330,6 +337,7 @@ class TaskRunner:
                 if self._redelivery is not None:
                     self._redelivery.close()  # while it can still tell whether it had come to its end
                 shared.close()
+                heeded_by.discard(self._heed_signal)
                 atexit.unregister(self._warn_at_exit)
                 self._warn_of_leaks()
             if not alive and self._own_client is not None:
@@ -380,19 +388,3 @@ class TaskRunner:
         if domain is not None:
             raise ConfigurationError(f"domain {domain!r} needs a task_name")
         return self._active()
-
-    def _tell_watchers(self) -> None:
-        with self._locked():
-            watchers = list(self._watchers)
-        for news in watchers:
-            news.put(LOOK_AGAIN)
-
-    @contextmanager
-    def _watching(self, news: queue.SimpleQueue[int]) -> Iterator[None]:
-        with self._locked():
-            self._watchers.add(news)
-        try:
-            yield
-        finally:
-            with self._locked():
-                self._watchers.discard(news)

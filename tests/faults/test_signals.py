@@ -291,6 +291,86 @@ def test_l6_a_second_signal_gives_up_the_results_that_the_server_does_not_take(s
     assert "task_id='t1'" in errors
 
 
+TWO_RUNNERS = """
+import sys, threading, time
+from conductor import TaskRunner, task_context
+
+def worker(task):
+    sys.stdout.write(f"{{task.task_def_name}} begun\\n")
+    task_context().stopping.wait(60)
+    sys.stdout.write(f"{{task.task_def_name}} stopping\\n")
+    time.sleep({longer})
+
+def on_a_thread(wait):
+    results = []
+    thread = threading.Thread(target=lambda: results.append(wait()), daemon=True)
+    thread.start()
+    return lambda: thread.join() or results[0]
+
+a, b = TaskRunner(shutdown_timeout=60), TaskRunner(shutdown_timeout=60)
+a.start_worker("a", worker)
+b.start_worker("b", worker)
+{waits}
+"""
+IN_TURN = "sys.exit(not all([a.wait_workers(), b.wait_workers()]))"
+WAYS_TO_WAIT_FOR_TWO = {
+    "in turn": IN_TURN,
+    "in the other order": "sys.exit(not all([b.wait_workers(), a.wait_workers()]))",
+    "nested contexts": "with a, b: sys.exit(not a.wait_workers())",
+    "on threads": "w = on_a_thread(b.wait_workers); sys.exit(not all([a.wait_workers(), w()]))",
+    "not for signals": "w = on_a_thread(lambda: b.wait_workers(20, False)); sys.exit(not all([a.wait_workers(), w()]))",
+}
+
+
+@pytest.mark.parametrize("waits", WAYS_TO_WAIT_FOR_TWO.values(), ids=WAYS_TO_WAIT_FOR_TWO)
+def test_l20_a_signal_drains_all_runners_of_its_process(server, programs, waits):
+    """Also those that nobody waits for when it comes."""
+    a, b = server.add_task("a"), server.add_task("b")
+    process = waits_for_signals(programs.start(TWO_RUNNERS.format(longer=0.3, waits=waits), server.url))
+    assert {process.stdout.readline() for _ in "ab"} == {"a begun\n", "b begun\n"}
+    process.send_signal(signal.SIGTERM)
+    output, errors = ended(process)
+    assert (sorted(output.split("\n")), errors) == (["", "a stopping", "b stopping"], "")
+    assert server.accepted == {a: "COMPLETED", b: "COMPLETED"}
+    assert server.deliveries == {a: 1, b: 1}
+
+
+def test_l20_a_second_signal_means_now_for_all_runners(server, programs):
+    for name in ("a", "b"):
+        server.add_task(name)
+    process = waits_for_signals(programs.start(TWO_RUNNERS.format(longer=60, waits=IN_TURN), server.url))
+    assert {process.stdout.readline() for _ in "ab"} == {"a begun\n", "b begun\n"}
+    process.send_signal(signal.SIGTERM)
+    assert {process.stdout.readline() for _ in "ab"} == {"a stopping\n", "b stopping\n"}
+    process.send_signal(signal.SIGTERM)
+    second = time.monotonic()
+    _, errors = ended(process, code=1)
+    assert time.monotonic() - second < 2 + 2
+    assert "a: left behind at the end of the drain (task_id='t1')" in errors
+    assert "b: left behind at the end of the drain (task_id='t2')" in errors
+
+
+STARTS_ANOTHER_RUNNER = """
+import sys
+from conductor import TaskRunner
+
+first, second = TaskRunner(), TaskRunner()
+first.start_worker("t", lambda task: None)
+first.wait_workers()
+second.start_worker("u", lambda task: None)
+second.wait_workers(timeout=0.2)
+sys.stdout.write(f"{len(second.get_batch_size_for_all())} at work\\n")
+second.shutdown()
+second.wait_workers()
+"""
+
+
+def test_l20_a_runner_that_is_started_after_the_end_of_the_others_goes_on(server, programs):
+    process = waits_for_signals(programs.start(STARTS_ANOTHER_RUNNER, server.url))
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] == "1 at work\n"
+
+
 def test_l12_a_killed_programs_tasks_run_elsewhere_after_their_leases(server, programs):
     clock = FakeClock()
     server._clock = clock.now
