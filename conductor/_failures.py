@@ -18,12 +18,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 from conductor_client.api import task_resource as tasks, token_resource as tokens
-from conductor_client.errors import CallError, NoAnswer, UndecodableResponse, UnexpectedStatus
+from conductor_client.errors import CallError, NoAnswer, TooLarge, UndecodableResponse, UnexpectedStatus
 from urllib3 import exceptions
 
 from conductor._http import KeptConnectionClosedError
 from conductor._redaction import Shown
-from conductor.errors import ApiError, ConductorError, DecodeError, TransportError, api_error_class
+from conductor.errors import AnswerTooLargeError, ApiError, ConductorError, DecodeError, TransportError, api_error_class
 from conductor.settings import KEY_ID, KEY_SECRET, LONGEST, HttpSettings
 
 T = TypeVar("T")
@@ -59,7 +59,8 @@ class Attempt:
             return _api_error(error, self)
         if isinstance(error, UndecodableResponse):
             reason = self.shown(error.reason)
-            return DecodeError(f"{call} answered {error.status}: {reason} (at {self.settings.base_url})")
+            text = f"{call} answered {error.status}: {reason} (at {self.settings.base_url})"
+            return AnswerTooLargeError(text, error.beginning) if isinstance(error, TooLarge) else DecodeError(text)
         return self._no_answer(call, error.__cause__)
 
     def _no_answer(self, call: str, cause: BaseException | None) -> TransportError:

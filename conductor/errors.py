@@ -35,6 +35,14 @@ class DecodeError(ConductorError):
     """A success status with a body that is not what the server's document promises: a login page, broken JSON."""
 
 
+class AnswerTooLargeError(DecodeError):
+    """A success status with a body of 32 MiB or more. beginning: the first 64 KiB of it."""
+
+    def __init__(self, text: str, beginning: bytes) -> None:
+        super().__init__(text)
+        self.beginning = beginning
+
+
 class ApiError(ConductorError):
     """The server answered with an error status.
 

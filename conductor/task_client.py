@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
 from conductor._log import logger_of
-from conductor.errors import ApiError, ConductorError, DecodeError, NotFoundError
+from conductor.errors import AnswerTooLargeError, ApiError, ConductorError, DecodeError, NotFoundError
 from conductor.models import Task, TaskResultStatus, milliseconds
 from conductor.task_result import TaskResult, failed
-from conductor.transport import LONGEST_ID, ApiClient, Decoder, checked_id, parts, tasks
+from conductor.transport import LARGEST_BODY, LONGEST_ID, ApiClient, Decoder, checked_id, parts, tasks
 
 logger = logger_of(__name__)
 
 
 class Delivery(NamedTuple):
     """Tasks that now belong to the caller, FAILED results, ready to be sent, of those that could not be read, and the
-    number of those that had no usable ids.
+    number of those that had no usable ids. fits: how many tasks like the largest of them one answer can hold.
     """
 
     tasks: list[Task]
     unreadable: list[TaskResult]
     skipped: int = 0
+    fits: int = sys.maxsize
 
 
 @runtime_checkable
@@ -84,17 +87,18 @@ class HttpTaskClient:
         self.server = api_client.http_settings.base_url
 
     def batch_poll(self, task_name: str, worker_id: str, domain: str | None, count: int, timeout: float) -> Delivery:
-        return _decoded(
-            self._api.call_within(
-                timeout + self._api.short_timeout,
-                tasks.batch_poll_tasks.sync,
-                task_name,
-                workerid=worker_id,
-                domain=domain,
-                count=count,
-                timeout=milliseconds(timeout),
+        with _naming_a_task_that_is_too_large(alone=count == 1, depth=2):
+            return _decoded(
+                self._api.call_within(
+                    timeout + self._api.short_timeout,
+                    tasks.batch_poll_tasks.sync,
+                    task_name,
+                    workerid=worker_id,
+                    domain=domain,
+                    count=count,
+                    timeout=milliseconds(timeout),
+                )
             )
-        )
 
     def update(self, result: TaskResult, timeout: float) -> None:
         answer = self._api.call_within(self._at_most(timeout), tasks.update_task.sync, result)
@@ -102,7 +106,8 @@ class HttpTaskClient:
             checked_id(tasks.update_task.TEMPLATE, answer)
 
     def update_and_poll(self, result: TaskResult, timeout: float) -> Delivery:
-        raw = self._api.call_within(self._at_most(timeout), tasks.update_task_v2.sync, result)
+        with _naming_a_task_that_is_too_large(alone=True, depth=1):
+            raw = self._api.call_within(self._at_most(timeout), tasks.update_task_v2.sync, result)
         delivery = _decoded([] if raw is None else [raw])
         if delivery.skipped:
             raise DecodeError(f"POST {tasks.update_task_v2.TEMPLATE} answered with a success, but not with a task")
@@ -118,6 +123,35 @@ class HttpTaskClient:
 
     def _at_most(self, timeout: float) -> float:
         return min(timeout, self._api.http_settings.read_timeout)
+
+
+@contextmanager
+def _naming_a_task_that_is_too_large(alone: bool, depth: int) -> Iterator[None]:
+    """Say in the log that an answer with one task was too large, and which one it was, if that can be read."""
+    try:
+        yield
+    except AnswerTooLargeError as error:
+        if alone:
+            task_id = _first_id(error.beginning, depth)
+            logger.error(  # noqa: TRY400 - where this happened says nothing
+                "a task alone is too large to be read, and comes back when its lease ends: %s (task_id=%r)",
+                error,
+                task_id,
+            )
+        raise
+
+
+_TOKEN = re.compile(rb'"taskId"\s*:\s*"([^"\\]+)"|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+
+
+def _first_id(beginning: bytes, depth: int) -> str | None:
+    """The first taskId inside of so many brackets: those further in may be anybody's. None: it comes later."""
+    inside = 0
+    for token in _TOKEN.finditer(beginning):
+        if token[1] and inside == depth:
+            return token[1][:LONGEST_ID].decode(errors="replace")
+        inside += (token[0] in b"[{") - (token[0] in b"]}")
+    return None
 
 
 class _Ids(msgspec.Struct, rename="camel"):
@@ -146,7 +180,8 @@ def _decoded(raw_tasks: Sequence[msgspec.Raw]) -> Delivery:
     skipped = len(raw_tasks) - len(found) - len(unreadable)
     if skipped:
         logger.warning("skipped %d polled tasks without usable ids", skipped)
-    return Delivery(found, unreadable, skipped)
+    largest = max(map(len, raw_tasks), default=0)
+    return Delivery(found, unreadable, skipped, max(1, (LARGEST_BODY - 2) // (largest + 1)))
 
 
 def _report_unreadable(raw: msgspec.Raw, reason: str, results: list[TaskResult]) -> None:

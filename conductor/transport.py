@@ -15,6 +15,7 @@ from conductor_client.api import (
     token_resource as tokens,
     workflow_resource as workflows,
 )
+from conductor_client.client import LARGEST_BODY
 from conductor_client.types import Decoder, parts, whole
 
 from conductor import _http, _recording
@@ -36,7 +37,7 @@ from conductor.settings import AuthenticationSettings, HttpSettings, Unpicklable
 
 logger = logger_of(__name__)
 
-__all__ = ["ApiClient", "Decoder", "checked_id", "metadata", "parts", "tasks", "whole", "workflows"]
+__all__ = ["LARGEST_BODY", "ApiClient", "Decoder", "checked_id", "metadata", "parts", "tasks", "whole", "workflows"]
 
 P = ParamSpec("P")
 T = TypeVar("T")

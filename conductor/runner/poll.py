@@ -7,6 +7,7 @@ popping tasks into the poll of a client that died: server 3.32.3.)
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable
 
@@ -14,7 +15,7 @@ from conductor import _recording
 from conductor._backoff import Backoff
 from conductor._clock import Clock
 from conductor._log import logger_of
-from conductor.errors import ApiError, ConductorError, DecodeError
+from conductor.errors import AnswerTooLargeError, ApiError, ConductorError, DecodeError
 from conductor.models import Task
 from conductor.runner.slots import Slots
 from conductor.runner.trouble import Trouble
@@ -58,6 +59,9 @@ class Poller:
         self._report = report
         self._clock = clock
         self._idle = True
+        self._most = (
+            sys.maxsize
+        )  # tasks in one answer: by the size of those that came, and of answers that were too large
         self._pace = QUICKEST_PACE
         self._unreadable: set[str] = set()  # ids in the last answer of which no task could be used
         self._rests_for_want_of_tasks = False  # and not because polls fail
@@ -65,7 +69,7 @@ class Poller:
         self._trouble = Trouble(worker.task_name, "polls fail, and go on with growing pauses", "polls succeed again")
 
     def run(self) -> None:
-        while asked := self._slots.take(at_most=1 if self._idle else None):
+        while asked := self._slots.take(at_most=1 if self._idle else self._most):
             self._slots.begin_errand()
             try:
                 wait = self._poll(asked)
@@ -100,6 +104,10 @@ class Poller:
                 self._report(result)
         except ConductorError as error:
             self._trouble.met(error)
+            if isinstance(error, AnswerTooLargeError):
+                self._most = max(1, asked // 2)
+                if asked > 1:
+                    return 0.0
             return self._backoff.next(error.retry_after if isinstance(error, ApiError) else None)
         finally:
             self._slots.give_back(asked - used)
@@ -108,6 +116,8 @@ class Poller:
             return self._wait_after_none_used(delivery)
         self._backoff.reset()
         self._trouble.over()
+        if received:
+            self._most = min(2 * self._most, delivery.fits)
         return self._wait_after(received, asked, self._clock.now() - started)
 
     def _wait_after_none_used(self, delivery: Delivery) -> float:

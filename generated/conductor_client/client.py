@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 import urllib3
 
-from .errors import NoAnswer, UndecodableResponse, UnexpectedStatus
+from .errors import NoAnswer, TooLarge, UndecodableResponse, UnexpectedStatus
 from .types import Decoder
 
 T = TypeVar("T")
@@ -17,6 +17,7 @@ LARGEST_BODY = 32 * 2**20
 """Bytes, after decompression: a body must be smaller."""
 
 _PIECE = 2**16
+_TOO_LARGE = f"a body of {LARGEST_BODY // 2**20} MiB or more"
 
 
 class Response:
@@ -112,18 +113,23 @@ class Client:
             if self._observe is not None:
                 self._observe(method, template, status, time.perf_counter() - started)
         if not 200 <= status < 300:
-            raise UnexpectedStatus(method, template, path, status, answer.headers, content)
+            raise UnexpectedStatus(method, template, path, status, answer.headers, b"" if flaw else content)
         # The type alone means little: some servers give it to all that they answer.
         is_html = answer.headers.get("Content-Type", "").lower().startswith("text/html")
         if is_html and content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
             flaw = "an HTML page"
+        if flaw == _TOO_LARGE:
+            raise TooLarge(method, template, path, status, flaw, content)
         if flaw:
             raise UndecodableResponse(method, template, path, status, flaw)
         return Response(method, template, path, status, content)
 
 
 def _read(answer: urllib3.BaseHTTPResponse) -> tuple[bytes, str]:
-    """The body, or nothing and what is wrong with it. The connection goes back to its pool, closed if not all was read."""
+    """The body; or nothing, of a large one its beginning, and what is wrong with it.
+
+    The connection goes back to its pool, closed if not all was read.
+    """
     pieces: list[bytes] = []
     encoding = answer.headers.get("Content-Encoding", "")
     try:
@@ -138,7 +144,7 @@ def _read(answer: urllib3.BaseHTTPResponse) -> tuple[bytes, str]:
     finally:
         answer.close()
         answer.release_conn()
-    return b"", f"a body of {LARGEST_BODY // 2**20} MiB or more"
+    return pieces[0], _TOO_LARGE
 
 
 def segment(value: object) -> str:

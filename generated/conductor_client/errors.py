@@ -39,3 +39,11 @@ class UndecodableResponse(CallError):
         super().__init__(method, template, path, f"status {status}, {reason}")
         self.status = status
         self.reason = reason
+
+
+class TooLarge(UndecodableResponse):
+    """A success with a body that is larger than what is read. beginning: of that body, as far as it was kept."""
+
+    def __init__(self, method: str, template: str, path: str, status: int, reason: str, beginning: bytes) -> None:
+        super().__init__(method, template, path, status, reason)
+        self.beginning = beginning

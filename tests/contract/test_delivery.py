@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from conductor import TaskResult, TaskResultStatus, TaskRunner, task_context
 from conductor.runner.outbox import Outbox
 from conductor.task_client import HttpTaskClient
@@ -122,3 +124,13 @@ def test_a_hand_back_does_not_wipe_an_output_that_the_server_keeps_elsewhere(a_w
     again = client.batch_poll(name, "w", None, 1, 1.0).tasks[0]
     assert again.external_output_payload_storage_path == stored.external_output_payload_storage_path
     workflows.terminate(workflow_id)
+
+
+@pytest.mark.timeout(180)  # a real server on SQLite takes a second for each workflow
+def test_all_of_more_large_tasks_than_one_answer_holds_are_done(a_workflow, workflows, runner, ended):
+    name = a_workflow("a")
+    ids = [workflows.start_workflow(name, {"large": "x" * 2**21}) for _ in range(21)]
+    runner.start_worker(f"{name}_a", lambda task: {"size": len(task.input_data["given"]["large"])}, batch_size=20)
+    for workflow_id in ids:
+        workflow, tasks_by_ref = ended(workflow_id)
+        assert (workflow.output, tasks_by_ref["a"].poll_count) == ({"size": 2**21}, 1)

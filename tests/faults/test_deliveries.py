@@ -31,6 +31,51 @@ def test_s18_an_answer_without_end_is_not_read_to_its_end(server, runner, clock,
     assert huge.sent < 60 * MEGABYTE  # what was read, and what the sockets hold
 
 
+TWO_MIB = "x" * (2 * 2**20)
+
+
+def test_s18_no_task_is_lost_because_several_are_too_large_for_one_answer(server, runner):
+    ids = [server.add_task("t", inputData={"large": TWO_MIB}) for _ in range(21)]
+    runner.start_worker("t", lambda task: None, batch_size=20)
+    eventually(lambda: server.accepted == dict.fromkeys(ids, COMPLETED))
+    assert server.deliveries == dict.fromkeys(ids, 1)
+
+
+def test_s18_tasks_that_are_suddenly_large_cost_a_lease_each_once(server, runner, clock):
+    """The size of an answer is known when its tasks are the worker's already."""
+    server._clock = clock.now
+    for input_data in [{}] * 2 + [{"large": TWO_MIB}] * 20:
+        server.add_task("t", inputData=input_data)
+    runner.start_worker("t", lambda task: None, batch_size=20)
+    clock.run_until(lambda: len(server.accepted) == 22)
+    assert set(server.accepted.values()) == {COMPLETED}
+    assert max(server.expiries.values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("members", "named"),
+    [
+        ('"taskId": "alone", "inputData": {"large": "LARGE"}', "alone"),
+        ('"outputData": {"taskId": "another", "a": [{"taskId": "a third"}]}, "taskId":"alone","x":"LARGE"', "alone"),
+        ('"reason": "\\"taskId\\": \\"no\\" [{\\\\", "taskId" : "alone", "x": "LARGE"', "alone"),
+        ('"inputData": {"taskId": "another", "large": "LARGE"}, "taskId": "alone"', None),
+        ('"inputData": "LARGE\\"taskId\\"", "taskId": "alone"', None),
+    ],
+)
+@pytest.mark.parametrize("operation", ["poll", "update_v2"])
+def test_s18_a_task_that_is_too_large_by_itself_is_named_if_its_id_can_be_read(
+    server, runner, clock, caplog, operation, members, named
+):
+    task = "{" + members.replace("LARGE", r"\"" * (17 * 2**20)) + "}"
+    server.fault(operation, Status(200, f"[{task}]" if operation == "poll" else task), at=1)
+    server.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    clock.run_until(lambda: server.accepted == {"t1": COMPLETED})
+    (record,) = [record for record in caplog.records if "a task alone is too large to be read" in record.getMessage()]
+    assert record.levelname == "ERROR"
+    assert record.getMessage().endswith(f"(task_id={named!r})")
+
+
 @pytest.mark.parametrize("layers", [1, 2, 6])
 @pytest.mark.parametrize("operation", ["poll", "update_v2"])
 def test_s18_a_bomb_is_not_inflated(server, runner, clock, operation, layers):

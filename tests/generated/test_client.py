@@ -10,7 +10,7 @@ import pytest
 import urllib3
 from conductor_client import Client
 from conductor_client.api import task_resource as tasks, workflow_resource as workflows
-from conductor_client.errors import CallError, NoAnswer, UndecodableResponse, UnexpectedStatus
+from conductor_client.errors import CallError, NoAnswer, TooLarge, UndecodableResponse, UnexpectedStatus
 from conductor_client.models import Task, TaskResult, TaskResultStatus
 
 
@@ -225,6 +225,12 @@ def test_a_body_that_is_encoded_more_than_once_is_undecodable_and_not_read():
     with pytest.raises(UndecodableResponse, match="encoded more than once"):
         get_text(pool)
     assert pool.answer.tell() == 0
+
+
+def test_an_error_about_a_body_that_is_too_large_holds_its_beginning():
+    with pytest.raises(TooLarge, match="MiB or more") as caught:
+        get_text(Pool(data=b"a" + b"x" * LIMIT))
+    assert caught.value.beginning == b"a" + b"x" * (2**16 - 1)
 
 
 def test_a_body_that_cannot_be_decompressed_is_undecodable():

@@ -126,8 +126,9 @@ def test_a_runner_is_counted(stub, runner):
     with provide_metrics(ANY_PORT) as server:
         stub.answers[UPDATE_V2].append(error(500, "once"))
         stub.add_task("counted")
-        stub.add_task("stored", externalInputPayloadStoragePath="there")
         runner.start_worker("counted", lambda task: {"a": 1})
+        eventually(lambda: len(stub.results()) == 2)
+        stub.add_task("stored", externalInputPayloadStoragePath="there")
         runner.start_worker("stored", lambda task: {"a": 1})
         eventually(lambda: len(stub.results()) == 3)
         runner.shutdown()

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from conductor import Task, TransportError
+from conductor.errors import AnswerTooLargeError
 from conductor.runner.poll import Poller
 from conductor.runner.slots import Slots
 from conductor.task_client import Delivery
@@ -13,7 +14,9 @@ from conductor.worker import Worker
 
 
 class Script:
-    """Answers polls with so many tasks, or raises, and is the clock that waits; notes what was asked.
+    """Answers polls, and is the clock that waits; notes what was asked.
+
+    An answer: so many tasks, a pair of that and of how many would fit into one answer, or an error that is raised.
 
     Ends the loop after the last answer.
     """
@@ -41,7 +44,8 @@ class Script:
             raise answer
         if isinstance(answer, Delivery):
             return answer
-        return Delivery([Task(f"t{number}", "w") for number in range(answer)], [])
+        count, *fits = answer if isinstance(answer, tuple) else (answer,)
+        return Delivery([Task(f"t{number}", "w") for number in range(count)], [], 0, *fits)
 
     def deliver(self, task, has_slot):
         """The tasks are done at once: their slots are free again before the next poll."""
@@ -105,6 +109,26 @@ def test_a_server_that_brings_the_same_tasks_again_and_again_is_hurried_less_and
     script = Script(1, *[1] * 13)
     script.poller._deliver = lambda task, has_slot: False
     assert script.run().waits[12] > 20
+
+
+TOO_LARGE = AnswerTooLargeError("a body of 32 MiB or more", b"[")
+
+
+def test_after_an_answer_that_was_too_large_half_as_many_are_asked_for_down_to_one():
+    script = Script(20, 1, TOO_LARGE, TOO_LARGE, TOO_LARGE, TOO_LARGE, TOO_LARGE, TOO_LARGE, 0).run()
+    assert [count for count, _ in script.asked] == [1, 20, 10, 5, 2, 1, 1, 1]
+    assert script.waits[1:5] == [0.0] * 4  # fewer may do at once
+    assert min(script.waits[5:7]) >= 0.4  # but of one alone there is no less
+
+
+def test_then_twice_as_many_are_asked_for_with_each_answer_that_brings_tasks():
+    script = Script(20, 1, TOO_LARGE, TOO_LARGE, 5, 10, 20, 0).run()
+    assert [count for count, _ in script.asked] == [1, 20, 10, 5, 10, 20, 20]
+
+
+def test_no_more_tasks_are_asked_for_than_fit_into_an_answer_going_by_the_largest_of_the_last():
+    script = Script(20, (1, 15), (15, 15), (15, 4), (4, 100), (8, 100), (16, 100), (20, 100), 0).run()
+    assert [count for count, _ in script.asked] == [1, 15, 15, 4, 8, 16, 20, 20]
 
 
 def test_a_change_from_one_trouble_to_another_is_said_again(caplog):
