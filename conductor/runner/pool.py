@@ -6,6 +6,7 @@ import importlib
 import inspect
 import math
 import operator
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from conductor._log import logger_of
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.models import Task
 from conductor.runner.execute import execute
-from conductor.runner.process_pool import ProcessPool, interpreter_ends
+from conductor.runner.process_pool import ProcessPool, end_forked_copy, interpreter_ends
 from conductor.runner.slots import Flag
 from conductor.task_result import Finished, Outcome, finish, whole_seconds
 from conductor.transport import Decoder
@@ -319,4 +320,7 @@ def _check_in_process(module: str, name: str) -> None:
 
 def _run_in_process(module: str, name: str, content: bytes, worker_id: str) -> bytes:
     function, task = _found(module, name), _tasks.decode(content)
-    return msgspec.json.encode(finish(task, execute(function, task, Flag(), Flag()), worker_id))
+    process_id = os.getpid()
+    outcome = execute(function, task, Flag(), Flag())
+    end_forked_copy(process_id)
+    return msgspec.json.encode(finish(task, outcome, worker_id))

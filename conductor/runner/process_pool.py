@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -36,7 +37,8 @@ def process_pool(max_workers: int | None = None) -> Callable[[], ProcessPoolExec
     The processes are started all at once, anew and not by fork. They ignore SIGINT, so that Ctrl-C lets them finish
     their tasks (on Windows it ends one that has just been started); SIGTERM ends them: it is for the parent alone
     (systemd: ``KillMode=mixed``). They end with their parent, however it ends, and are killed when its interpreter
-    ends, whatever they are doing. One that ends by itself takes the others with it: all their tasks fail.
+    ends, whatever they are doing. One that ends by itself takes the others with it: all their tasks fail. Processes that
+    a function has started are killed when its own ends, unless they began a session of their own (not on Windows).
     """
     return partial(ProcessPool, None if max_workers is None else whole_number("max_workers", max_workers, 1))
 
@@ -54,15 +56,37 @@ class _Child(SpawnProcess):
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def run(self) -> None:
+        """Leads a process group, in which is what functions fork: it ends with this process."""
+        if sys.platform != "win32":
+            group_of_parent = os.getpgrp()
+            os.setpgid(0, 0)
         threading.Thread(target=_end_with_parent, name="conductor-parent", daemon=True).start()
         super().run()
+        if sys.platform != "win32":
+            with suppress(PermissionError):  # the parent has begun a session meanwhile: then this one is killed, too
+                os.setpgid(0, group_of_parent)
+            _kill_group(os.getpid())
 
 
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None  # noqa: S101 - for the type checker: this is a child
     parent.join()
-    os._exit(1)  # whatever the function is doing: nobody is left to take its result
+    _kill_group(os.getpid())  # whatever the function is doing: nobody is left to take its result
+    os._exit(1)
+
+
+def _kill_group(leader: int | None) -> None:
+    """Of one that has ended as well; not if it has not begun to lead it."""
+    if leader is not None and sys.platform != "win32":
+        with suppress(ProcessLookupError, PermissionError):  # the latter on macOS, where only a zombie is left in it
+            os.killpg(leader, signal.SIGKILL)
+
+
+def end_forked_copy(process_id: int) -> None:
+    """Of a function that has forked, and so comes back twice, only one is at work here."""
+    if os.getpid() != process_id:
+        os._exit(0)
 
 
 class _Context(SpawnContext):
@@ -103,6 +127,7 @@ class ProcessPool(ProcessPoolExecutor):
         self._context.children.clear()
         ended = wait([child.sentinel for child in children], 0)
         for child in children:
+            _kill_group(child.pid)
             if child.sentinel in ended:
                 child.join(1)
             else:

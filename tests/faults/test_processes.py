@@ -356,6 +356,61 @@ def test_l8_processes_that_hang_end_with_the_drain(server, start_script, signals
     assert server.results() == []
 
 
+def test_l8_a_copy_that_a_function_forks_ends_when_it_comes_back(pool):
+    """It would take tasks besides the pool's own processes, and outlive them."""
+    finished = run(pool, "fork")
+    assert (finished.result.status, finished.result.output_data) == (COMPLETED, {"copy": False})
+
+
+LEAVES_PROCESSES = """
+import os, subprocess, sys, time, warnings
+from pathlib import Path
+from conductor import TaskRunner, process_pool
+
+def worker(task):
+    warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of every fork beside threads
+    sleeping = subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if task.input_data.get("die"):  # a copy would hide that
+        os.write(1, f"{os.getpid()} {sleeping.pid}\\n".encode())
+        os._exit(1)
+    copy = os.fork()
+    if not copy:
+        os.closerange(0, 3)
+        time.sleep(600)
+        os._exit(0)
+    os.write(1, f"{os.getpid()} {sleeping.pid} {copy}\\n".encode())
+    while task.input_data.get("busy"):
+        pass
+
+def main():
+    with TaskRunner(shutdown_timeout=0.5) as runner:
+        runner.start_worker("t", worker, executor=process_pool(1))
+        return runner.wait_workers()
+
+if __name__ == "__main__":
+    sys.exit(not main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("input_data", "number"),
+    [({}, "SIGTERM"), ({"busy": True}, "SIGTERM"), ({}, "SIGKILL"), ({"busy": True}, "SIGKILL"), ({"die": True}, None)],
+    ids=str,
+)
+def test_l8_what_a_function_left_running_ends_with_the_processes(server, start_script, input_data, number):
+    """Drained, killed at the end of the drain, with a parent that was killed, or because one of them died."""
+    task_id = server.add_task("t", inputData=input_data)
+    process = start_script(LEAVES_PROCESSES)
+    pids = [int(pid) for pid in process.stdout.readline().split()]
+    assert len(pids) > 1
+    if not input_data:
+        eventually(lambda: server.accepted == {task_id: "COMPLETED"})
+        assert all(map(is_alive, pids))
+    if number:
+        waits_for_signals(process).send_signal(getattr(signal, number))
+    eventually(lambda: not any(map(is_alive, pids)))
+
+
 FORK = """
 import os, sys, threading, warnings
 from conductor import ConductorError, TaskRunner

@@ -25,6 +25,19 @@ def wait_for(task, path):
     return {"process": os.getpid()}
 
 
+def fork(task, value):
+    """Comes back twice. Says whether its copy has ended soon."""
+    copy = os.fork()
+    if not copy:
+        return {"copy": True}
+    for _ in range(500):
+        if os.waitpid(copy, os.WNOHANG) != (0, 0):
+            return {"copy": False}
+        time.sleep(0.01)
+    os.kill(copy, signal.SIGKILL)
+    raise TimeoutError("the copy lives on")
+
+
 def die(task, how):
     """An exit code, or the name of a signal."""
     if how in signal.Signals.__members__:
@@ -70,5 +83,5 @@ def see_context(task, value):
 
 DEEDS = {
     deed.__name__: deed
-    for deed in (echo, wait_for, die, die_when, fail, fail_for_good, leave, answer_later, unsendable, see_context)
+    for deed in (echo, wait_for, fork, die, die_when, fail, fail_for_good, leave, answer_later, unsendable, see_context)
 }
