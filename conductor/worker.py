@@ -63,7 +63,8 @@ def check_function(execute: Execute) -> None:
     else:
         flaw = _flaw_of_parameters(execute)
     if flaw:
-        raise ConfigurationError(f"execute must be a function of one parameter, the Task; {execute!r} {flaw}")
+        name = getattr(execute, "__qualname__", type(execute).__qualname__)  # not its repr: a partial's shows arguments
+        raise ConfigurationError(f"execute must be a function of one parameter, the Task; {name} {flaw}")
 
 
 def _flaw_of_parameters(execute: Execute) -> str:

@@ -221,6 +221,12 @@ def test_any_other_is_refused_by_what_is_wrong_with_it(function, flaw):
 
 def test_a_runner_refuses_it_before_it_starts_anything():
     with TaskRunner(FakeTaskClient()) as runner:
-        with pytest.raises(ConfigurationError, match="a function of one parameter, the Task; <function greet at"):
+        with pytest.raises(ConfigurationError, match="a function of one parameter, the Task; greet has a parameter"):
             runner.start_worker("t", greet)
         assert runner.get_batch_size_for_all() == {}
+
+
+def test_what_a_partial_function_holds_is_not_shown():
+    with pytest.raises(ConfigurationError) as caught:
+        Worker.checked("t", functools.partial(two, "hunter2", "hunter2"))
+    assert "hunter2" not in str(caught.value)
