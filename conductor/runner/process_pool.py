@@ -37,8 +37,8 @@ def process_pool(max_workers: int | None = None) -> Callable[[], ProcessPoolExec
     The processes are started all at once, anew and not by fork. They ignore SIGINT, so that Ctrl-C lets them finish
     their tasks (on Windows it ends one that has just been started); SIGTERM ends them: it is for the parent alone
     (systemd: ``KillMode=mixed``). They end with their parent, however it ends, and are killed when its interpreter
-    ends, whatever they are doing. One that ends by itself takes the others with it: all their tasks fail. Processes that
-    a function has started are killed when its own ends, unless they began a session of their own (not on Windows).
+    ends, whatever they are doing. One that ends by itself takes the others with it: all their tasks fail. Processes
+    that a function has started are killed when its own ends, unless they began a session of their own (not on Windows).
     """
     return partial(ProcessPool, None if max_workers is None else whole_number("max_workers", max_workers, 1))
 
