@@ -18,6 +18,7 @@ from conductor.errors import (
     TransportError,
 )
 from conductor.executor import TaskExecutor
+from conductor.logs import TaskFilter
 from conductor.models import (
     CacheConfig,
     ExternalStorageLocation,
@@ -45,7 +46,7 @@ from conductor.models import (
     WorkflowTaskJoinMode,
     WorkflowTaskType,
 )
-from conductor.runner.execute import TaskContext, task_context
+from conductor.runner.execute import TaskContext, current_task, task_context
 from conductor.runner.task_runner import TaskRunner
 from conductor.settings import AuthenticationSettings, HttpSettings, MetricsSettings
 from conductor.task_result import TaskResult
@@ -94,6 +95,7 @@ __all__ = [
     "TaskDefTimeoutPolicy",
     "TaskExecLog",
     "TaskExecutor",
+    "TaskFilter",
     "TaskResult",
     "TaskResultStatus",
     "TaskRunner",
@@ -107,6 +109,7 @@ __all__ = [
     "WorkflowTask",
     "WorkflowTaskJoinMode",
     "WorkflowTaskType",
+    "current_task",
     "process_pool",
     "provide_metrics",
     "task_context",

@@ -10,11 +10,11 @@ import functools
 import os
 import sys
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
-from conductor._log import logger_of
+from conductor._log import logger_of, printable
 from conductor.errors import ApiError
 
 if TYPE_CHECKING:
@@ -24,11 +24,15 @@ logger = logger_of(__name__)
 
 P = ParamSpec("P")
 
-_lock = threading.Lock()  # guards the two below
+MOST_VALUES, LONGEST_VALUE, OTHER = 100, 100, "other"
+"""Classes of errors, and statuses, that a metric tells apart for each task type; and characters of each."""
+
+_lock = threading.Lock()  # guards everything below
 _instruments: Instruments | None = None  # one set, whoever asks first
 _active: Counter[str] = (
     Counter()
 )  # running tasks by type; counted always, or one that began unrecorded would be missing
+_known: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)  # values of a label, by metric and its other labels
 
 
 def _after_fork() -> None:
@@ -73,13 +77,34 @@ def _outcome(error: object | None) -> str:
     return "SUCCESS" if error is None else "FAILURE"
 
 
+def _bounded(value: str, *of: str) -> str:
+    """The value as a label that others choose: a class that a function makes anew each time, a server's status.
+
+    of: the metric and its other labels. Their first hundred values are told apart: each makes a series that Prometheus
+    keeps, and this process too.
+    """
+    value, known = printable(value, LONGEST_VALUE), _known[of]
+    if value not in known:
+        with _lock:
+            if len(known) >= MOST_VALUES:
+                return OTHER
+            known.add(value)
+    return value
+
+
+def _status(status: int, *of: str) -> str:
+    """0: no answer came."""
+    return _bounded(str(status), *of) if 100 <= status < 600 else OTHER if status else "0"
+
+
 @_recording
 def poll_finished(to: Instruments, task_type: str, seconds: float, error: Exception | None = None) -> None:
     to.polls.labels(task_type).inc()
     to.poll_time.labels(task_type, _outcome(error)).observe(seconds)
     if error is not None:
-        to.poll_errors.labels(task_type, type(error).__name__).inc()
-        to.poll_error_statuses.labels(task_type, str(error.status) if isinstance(error, ApiError) else "0").inc()
+        to.poll_errors.labels(task_type, _bounded(type(error).__name__, "poll", task_type)).inc()
+        status = _status(error.status if isinstance(error, ApiError) else 0, "poll status", task_type)
+        to.poll_error_statuses.labels(task_type, status).inc()
 
 
 def active_tasks() -> dict[str, int]:
@@ -115,14 +140,14 @@ def _count_execution(to: Instruments, task_type: str) -> None:
 def _time_execution(to: Instruments, task_type: str, seconds: float, error: str | None) -> None:
     to.execute_time.labels(task_type, _outcome(error)).observe(seconds)
     if error is not None:
-        to.execute_errors.labels(task_type, error).inc()
+        to.execute_errors.labels(task_type, _bounded(error, "execute", task_type)).inc()
 
 
 @_recording
 def update_finished(to: Instruments, task_type: str, seconds: float, error: Exception | None = None) -> None:
     to.update_time.labels(task_type, _outcome(error)).observe(seconds)
     if error is not None:
-        to.update_errors.labels(task_type, type(error).__name__).inc()
+        to.update_errors.labels(task_type, _bounded(type(error).__name__, "update", task_type)).inc()
 
 
 @_recording
@@ -132,11 +157,18 @@ def count(to: Instruments, counter: str, *labels: str) -> None:
 
 
 @_recording
+def count_error(to: Instruments, counter: str, error: Exception, *labels: str) -> None:
+    """One more error: the counter's last label is its class."""
+    getattr(to, counter).labels(*labels, _bounded(type(error).__name__, counter, *labels)).inc()
+
+
+@_recording
 def observe(to: Instruments, histogram: str, value: float, *labels: str) -> None:
     """A value for an Instruments' histogram of that name."""
     getattr(to, histogram).labels(*labels).observe(value)
 
 
-def http_request(method: str, uri: str, status: int, seconds: float) -> None:
+@_recording
+def http_request(to: Instruments, method: str, uri: str, status: int, seconds: float) -> None:
     """uri: the path template. status: 0 when no answer came."""
-    observe("http_time", seconds, method, uri, str(status))
+    to.http_time.labels(method, uri, _status(status, method, uri)).observe(seconds)

@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
-from conductor._log import logger_of
+from conductor._log import about, logger_of
 from conductor.errors import AnswerTooLargeError, ApiError, ConductorError, DecodeError, NotFoundError
 from conductor.models import Task, TaskResultStatus, milliseconds
 from conductor.task_result import TaskResult, failed
@@ -133,11 +133,9 @@ def _naming_a_task_that_is_too_large(alone: bool, depth: int) -> Iterator[None]:
     except AnswerTooLargeError as error:
         if alone:
             task_id = _first_id(error.beginning, depth)
-            logger.error(  # noqa: TRY400 - where this happened says nothing
-                "a task alone is too large to be read, and comes back when its lease ends: %s (task_id=%r)",
-                error,
-                task_id,
-            )
+            extra = {} if task_id is None else about("", TaskResult(task_id, ""), None)
+            said = "a task alone is too large to be read, and comes back when its lease ends: %s"
+            logger.error(said, error, extra=extra)  # noqa: TRY400 - where this happened says nothing
         raise
 
 
@@ -189,5 +187,4 @@ def _report_unreadable(raw: msgspec.Raw, reason: str, results: list[TaskResult])
         ids = _ids_decoder.decode(b"{%b}" % b",".join(part for part in parts(bytes(raw)) if _AN_ID.match(part)))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return
-    logger.warning("%s (task_id=%r workflow_instance_id=%r)", reason, ids.task_id, ids.workflow_instance_id)
     results.append(failed(ids.task_id, ids.workflow_instance_id, reason))

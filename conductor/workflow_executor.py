@@ -309,5 +309,5 @@ def _counted(request: StartWorkflowRequest, start: Callable[[], T]) -> T:
     try:
         return start()
     except ConductorError as error:
-        _recording.count("start_errors", request.name, type(error).__name__)
+        _recording.count_error("start_errors", error, request.name)
         raise

@@ -50,6 +50,10 @@ class TaskContext:
         return self.task.workflow_instance_id
 
     @property
+    def task_name(self) -> str:
+        return self.task.task_type or self.task.task_def_name or ""
+
+    @property
     def retry_count(self) -> int:
         """How many tasks of this step were tried before this one."""
         return self.task.retry_count or 0
@@ -64,20 +68,20 @@ class TaskContext:
         self._logs.append(log_entry(self.task.task_id, text))
 
 
-_current: ContextVar[TaskContext] = ContextVar("conductor_task_context")
+_current: ContextVar[TaskContext | None] = ContextVar("conductor_task_context", default=None)
+
+
+def current_task() -> TaskContext | None:
+    """The context of the task that this thread or coroutine is executing; None outside of one."""
+    return _current.get()
 
 
 def task_context() -> TaskContext:
-    """The context of the task that this thread or coroutine is executing; outside of one it raises ConductorError."""
-    try:
-        return _current.get()
-    except LookupError:
-        raise ConductorError("task_context() has a meaning only inside a worker function") from None
-
-
-def inside_a_task() -> bool:
-    """Whether this thread or coroutine is executing a task."""
-    return _current.get(None) is not None
+    """``current_task()`` for code that runs only inside a worker function: elsewhere it raises ConductorError."""
+    context = _current.get()
+    if context is None:
+        raise ConductorError("task_context() has a meaning only inside a worker function")
+    return context
 
 
 def execute(function: Execute, task: Task, stopping: Flag, lost: Flag) -> Outcome:

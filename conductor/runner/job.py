@@ -23,6 +23,7 @@ class Job:
 
     lease: set where the worker extends leases. interrupt: asks the function to stop, if it can be asked.
     cancel: has what an executor has not begun with handed back; returns whether it did.
+    is_logged: the log has a line of its begin, and gets one of its end.
     """
 
     def __init__(self, task: Task, received: float, can_be_lost: bool) -> None:
@@ -35,6 +36,7 @@ class Job:
         self.cancel: Callable[[], bool] = bool
         self._lock = threading.Lock()  # guards has_begun and is_claimed
         self.has_begun = False
+        self.is_logged = False
         self.is_claimed = False
 
     def begin(self) -> bool:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from conductor import _recording
 from conductor._clock import Clock
-from conductor._log import logger_of
+from conductor._log import about, logger_of
 from conductor._threads import Timers
 from conductor.errors import ConductorError
 from conductor.models import Task
@@ -36,11 +36,13 @@ SHORTEST_ANSWER = 0.5
 class Lease:
     """One task's hold on its lease. Thread-safe.
 
-    extend: sends one extension; (task, timeout in seconds). lost: set when the server does not know the task any more.
+    task_name: the worker's. extend: sends one extension; (task, timeout in seconds). lost: set when the server does not
+    know the task any more.
     """
 
     def __init__(  # noqa: PLR0917 - made in one place
         self,
+        task_name: str,
         task: Task,
         received: float,
         lost: Flag,
@@ -48,6 +50,7 @@ class Lease:
         timers: Timers,
         clock: Clock,
     ) -> None:
+        self._task_name = task_name
         self._task = task
         self._seconds = task.response_timeout_seconds
         self._lost = lost
@@ -117,21 +120,22 @@ class Lease:
             self._failed(error)
             return self._seconds * REPEATED
         except Exception:
-            logger.exception("a bug kept a lease from being extended (task_id=%r)", self._task.task_id)
+            logger.exception("a bug kept a lease from being extended", extra=self._about())
             return self._seconds * REPEATED
-        _recording.count("lease_extensions", self._task.task_def_name or "")
+        _recording.count("lease_extensions", self._task_name)
         self._failing = False
         self.renewed_at = started
         return self._seconds * random.uniform(EARLIEST, LATEST) - (self._clock.now() - started)  # noqa: S311
 
     def _failed(self, error: ConductorError) -> None:
-        _recording.count("lease_errors", self._task.task_def_name or "", type(error).__name__)
+        _recording.count_error("lease_errors", error, self._task_name)
         if says_task_is_gone(error):
             self._lost.set()
             self._end()
-            logger.warning(
-                "the server does not know a running task any more (task_id=%r): %s", self._task.task_id, error
-            )
+            logger.warning("the server does not know a running task any more: %s", error, extra=self._about())
         elif not self._failing:
             self._failing = True  # said once per change of state
-            logger.warning("extensions of a lease fail and are repeated (task_id=%r): %s", self._task.task_id, error)
+            logger.warning("extensions of a lease fail and are repeated: %s", error, extra=self._about())
+
+    def _about(self) -> dict[str, object]:
+        return about(self._task_name, self._task, self._task.retry_count)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from conductor import _recording
 from conductor._backoff import Backoff
 from conductor._clock import Clock
-from conductor._log import logger_of
+from conductor._log import about, logger_of
 from conductor.errors import AnswerTooLargeError, ApiError, ConductorError, DecodeError
 from conductor.models import Task
 from conductor.runner.slots import Slots
@@ -75,7 +75,7 @@ class Poller:
                 wait = self._poll(asked)
             except Exception as error:
                 wait = self._backoff.next()
-                _recording.count("uncaught", type(error).__name__)
+                _recording.count_error("uncaught", error)
                 logger.exception("%s: a poll ended in a bug; polling goes on", self._worker.task_name)
             self._slots.end_errand()
             self._rest(wait)
@@ -137,7 +137,8 @@ class Poller:
         for task in tasks:
             if distinct.setdefault(task.task_id, task) is not task:
                 _recording.count("duplicates", self._worker.task_name)
-                logger.warning("ignored a copy of a task in the same answer (task_id=%r)", task.task_id)
+                extra = about(self._worker.task_name, task, task.retry_count)
+                logger.warning("ignored a copy of a task in the same answer", extra=extra)
         return distinct.values()
 
     def _timed_poll(self, asked: int) -> Delivery:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import threading
@@ -11,9 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conductor import _recording, _stopping
-from conductor._log import logger_of
+from conductor._log import about, logger_of
 from conductor._threads import ThreadsOnDemand
 from conductor.models import Task
+from conductor.runner import task_log
 from conductor.runner.execute import execute, execute_async
 from conductor.runner.job import Job
 from conductor.runner.lease import Lease
@@ -62,13 +62,18 @@ class RunningWorker:
         self._threads = ThreadsOnDemand(f"conductor-work-{worker.task_name}")
         self.slots = Slots(worker.batch_size, lambda why: _recording.count(why, worker.task_name), self._end)
         self._updater = shared.updater(worker.task_name, self.slots.closed, self._abandoned)
-        poll = partial(shared.client.batch_poll, worker.task_name, shared.worker_id, worker.domain)
-        poller = Poller(worker, self.slots, poll, self._deliver, self._send_aside, shared.clock)
+        poll = partial(shared.poll, worker)
+        poller = Poller(worker, self.slots, poll, self._deliver, self._report, shared.clock)
         threading.Thread(target=poller.run, name=f"conductor-poll-{worker.task_name}", daemon=True).start()
 
     @property
     def is_stopping(self) -> bool:
         return self.slots.closed.is_set()
+
+    @property
+    def in_hand(self) -> int:
+        """Tasks that run, or whose result is on its way."""
+        return len(self._jobs)
 
     def shutdown(self, drain_until: float) -> None:
         """Poll no more; returns at once. Repeating it changes nothing. drain_until: on the runner's clock."""
@@ -94,9 +99,10 @@ class RunningWorker:
         self.drain_until = -math.inf
         self._abandoned.set()
         _stopping.end(self)
-        for task_id, job in self._jobs.copy().items():
+        said = "%s: left behind at the end of the drain"
+        for job in self._jobs.copy().values():
             if not self._take_back(job) and not job.cancel() and not job.is_claimed:
-                logger.error("%s: left behind at the end of the drain (task_id=%r)", self.worker.task_name, task_id)
+                logger.error(said, self.worker.task_name, extra=self._about(job.task))
         for task_id in self._pool.close() if self._pool is not None else ():
             killed = self._jobs.get(task_id)
             if killed is not None and killed.claim():
@@ -117,11 +123,10 @@ class RunningWorker:
         return told
 
     def _name_what_is_lost(self, told: threading.Event) -> None:
-        said = "%s: its result is not ready at the end of the drain, and lost (task_id=%r)"
+        said = "%s: its result is not ready at the end of the drain, and lost"
         named = self._updater.give_up()
-        for task_id in [task_id for task_id, job in self._jobs.copy().items() if job.is_claimed]:
-            if task_id not in named:
-                logger.error(said, self.worker.task_name, task_id)
+        for job in [job for task_id, job in self._jobs.copy().items() if job.is_claimed and task_id not in named]:
+            logger.error(said, self.worker.task_name, extra=self._about(job.task))
         told.set()
 
     def _end(self) -> None:
@@ -143,15 +148,16 @@ class RunningWorker:
             return None
         names = {task.task_type, task.task_def_name} - {None, ""}
         if names and self.worker.task_name not in names:
-            said = "%s: handed back a task of type %.300s (task_id=%r)"
-            logger.error(said, self.worker.task_name, sorted(names), task.task_id)
+            said = "%s: handed back a task of type %s"
+            logger.error(said, self.worker.task_name, ", ".join(sorted(names)), extra=self._about(task))
             refuse = True
         if refuse:
             self._hand_back(task)
             return None
         job = Job(task, self._clock.now(), self.worker.lease_extension or self.worker.timeout is not None)
         if self.worker.lease_extension and task.response_timeout_seconds > 0:
-            job.lease = Lease(task, job.received, job.lost, self._extend_lease, self._shared.timers, self._clock)
+            named = self.worker.task_name, task
+            job.lease = Lease(*named, job.received, job.lost, self._extend_lease, self._shared.timers, self._clock)
         if self._jobs.setdefault(task.task_id, job) is not job:  # the other copy came on another thread just now
             job.end_lease()
             self._ignore(task)
@@ -166,7 +172,7 @@ class RunningWorker:
     def _ignore(self, task: Task) -> None:
         """A copy of a task that is running here: delivery is at least once."""
         _recording.count("duplicates", self.worker.task_name)
-        logger.warning("ignored a task that is running already (task_id=%r)", task.task_id)
+        logger.warning("ignored a task that is running already", extra=self._about(task))
 
     def _extend_lease(self, task: Task, timeout: float) -> None:
         self._shared.client.extend_lease(task, self._shared.worker_id, timeout)
@@ -200,7 +206,7 @@ class RunningWorker:
                 self._threads.run(lambda: self._work(job))
         except Exception as error:  # noqa: BLE001 - the system has no thread left, or the executor is broken
             logger.error(  # noqa: TRY400 - where this happened says nothing
-                "handed back a task that could not be started: %s (task_id=%r)", error, job.task.task_id
+                "handed back a task that could not be started: %s", error, extra=self._about(job.task)
             )
             if not job.claim():
                 return True  # it was taken back meanwhile, and its slot with it
@@ -238,6 +244,7 @@ class RunningWorker:
         """Whether the function may run; it does then."""
         begins = job.begin()
         if begins:
+            job.is_logged = task_log.begun(self.worker.task_name, job.task)
             self._limit_time(job)
             _recording.execution_started(self.worker.task_name)
         return begins
@@ -282,8 +289,7 @@ class RunningWorker:
         if not fate:
             fate = "its thread is lost"
             _recording.count("threads_lost", self.worker.task_name)
-        name, task_id = self.worker.task_name, job.task.task_id
-        logger.error("%s: not finished after %g s: failed, and %s (task_id=%r)", name, limit, fate, task_id)
+        task_log.timed_out(self.worker.task_name, job.task, limit, fate)
         reason = f"TimeoutError: not finished after {limit:g} s, the worker's time limit"
         result = failed(job.task.task_id, job.task.workflow_instance_id, reason)
         result.worker_id = self._shared.worker_id
@@ -311,13 +317,13 @@ class RunningWorker:
         try:
             finished = finish(job.task, ended, self._shared.worker_id) if isinstance(ended, Outcome) else ended
             self._record(job, finished)
-            if finished.error is not None:
-                self._log_failure(job.task, finished, ended.error if isinstance(ended, Outcome) else None)
+            error = ended.error if isinstance(ended, Outcome) else None
+            task_log.ended(self.worker.task_name, job.task, finished, error, job.is_logged)
             return self._next_job(self._send(job, finished))
         except Exception as error:
-            _recording.count("uncaught", type(error).__name__)
+            _recording.count_error("uncaught", error)
             self._shared.left_behind.set()
-            logger.exception("a bug kept a result from being sent (task_id=%r)", job.task.task_id)
+            logger.exception("a bug kept a result from being sent", extra=self._about(job.task))
             self._close(job)
             return None
 
@@ -331,6 +337,7 @@ class RunningWorker:
             patience=max(LEAST_PATIENCE, lease / 3) + upload if lease else math.inf,
             most_patience=max(LEAST_PATIENCE, lease * 2 / 3) + upload if job.lease else math.inf,
             poll_count=job.task.poll_count or 0,
+            retry_count=job.task.retry_count,
             may_poll=self.slots.may_continue,
             attempt=job.sending,
         )
@@ -342,31 +349,36 @@ class RunningWorker:
         return delivery
 
     def _record(self, job: Job, finished: Finished) -> None:
-        name, task_id = self.worker.task_name, job.task.task_id
+        name = self.worker.task_name
         if job.has_begun:
             _recording.execution_finished(name, finished.seconds, finished.error)
         _recording.observe("result_size", finished.size, name)
         if finished.size > LARGE_OUTPUT:
-            logger.warning("%s: an output of %d bytes of JSON (task_id=%r)", name, finished.size, task_id)
+            logger.warning("%s: an output of %d bytes of JSON", name, finished.size, extra=self._about(job.task))
         lease = job.task.response_timeout_seconds
         if 0 < lease < self._clock.now() - job.leased_at:
             _recording.count("late", name)
-            logger.warning("%s: finished after its lease of %d s had ended (task_id=%r)", name, lease, task_id)
+            logger.warning("%s: finished after its lease of %d s had ended", name, lease, extra=self._about(job.task))
 
     def _next_job(self, delivery: Delivery) -> Job | None:
         for result in delivery.unreadable:
-            self._send_aside(result)
+            self._report(result)
         return self._admit(delivery.tasks[0], not self.slots.may_continue()) if delivery.tasks else None
+
+    def _report(self, result: TaskResult) -> None:
+        """Send the FAILED result of a task that could not be read."""
+        task_log.unreadable(self.worker.task_name, result)
+        self._send_aside(result)
 
     def _hand_back(self, task: Task) -> None:
         _recording.count("handed_back", self.worker.task_name)
-        self._send_aside(hand_back(task), task.response_timeout_seconds, task.poll_count or 0)
+        self._send_aside(hand_back(task), task.response_timeout_seconds, task.poll_count or 0, task.retry_count)
 
-    def _send_aside(self, result: TaskResult, keep: float = 0, poll_count: int = 0) -> None:
+    def _send_aside(self, result: TaskResult, keep: float = 0, polls: int = 0, retries: int | None = None) -> None:
         """Send what no execution waits for, on a thread of its own: the poll loop goes on, only an end waits for it."""
         result.worker_id = self._shared.worker_id
         until = self._clock.now() + (keep or KEEP_AT_LEAST)
-        parcel = Parcel(result, lambda: until, poll_count=poll_count, produced=False)
+        parcel = Parcel(result, lambda: until, poll_count=polls, retry_count=retries, produced=False)
         self._errand(lambda: self._updater.send(parcel))
 
     def _errand(self, job: Callable[[], object]) -> None:
@@ -384,13 +396,5 @@ class RunningWorker:
         except RuntimeError:  # the system has no thread left: this one is held up, but nothing is lost
             run()
 
-    def _log_failure(self, task: Task, finished: Finished, error: BaseException | None) -> None:
-        logger.log(
-            logging.CRITICAL if finished.error == MemoryError.__name__ else logging.WARNING,
-            "%s failed: %r (task_id=%r workflow_instance_id=%r)",
-            self.worker.task_name,
-            finished.result.reason_for_incompletion,
-            task.task_id,
-            task.workflow_instance_id,
-            exc_info=error,
-        )
+    def _about(self, task: Task) -> dict[str, object]:
+        return about(self.worker.task_name, task, task.retry_count)

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Self
 
 from conductor._clock import Clock, MonotonicClock
 from conductor._log import logger_of
-from conductor._threads import LoopThread, Timers
 from conductor.errors import ConductorError, ConfigurationError
-from conductor.runner.execute import inside_a_task
+from conductor.runner.execute import current_task
 from conductor.runner.leaks import Leaks
 from conductor.runner.redelivery import Redelivery
+from conductor.runner.runner_log import RunnerLog
 from conductor.runner.running_worker import RunningWorker
 from conductor.runner.shared import Shared
 from conductor.runner.signals import LOOK_AGAIN, Waits, heeded_by, next_of, signals_into, tell_all_runners
-from conductor.runner.update import OnResultLost, UpdateV2, inside_on_result_lost
+from conductor.runner.update import OnResultLost, inside_on_result_lost
 from conductor.settings import Duration, seconds, whole_number
 from conductor.task_client import HttpTaskClient, TaskClient
 from conductor.transport import ApiClient
@@ -81,6 +81,7 @@ class TaskRunner:
         if api_client is None:
             api_client = self._own_client = ApiClient()
         self._client = HttpTaskClient(api_client) if isinstance(api_client, ApiClient) else api_client
+        self._log = RunnerLog(self._client.server, self._worker_id, api_client)
         self._outbox_path: str | None = None
         if outbox is not None:
             with closing(self._open_outbox(outbox)) as opened:  # to see whether it can be
@@ -170,6 +171,7 @@ class TaskRunner:
         if previous is not None:
             self._replaced = [other for other in (*self._replaced, previous) if not other.slots.ended]
         self._workers[worker.key] = RunningWorker(worker, self._opened(), pool)
+        self._log.started(worker)
 
     def _make_pool(self, worker: Worker) -> Pool | None:
         if worker.executor is None:
@@ -247,7 +249,10 @@ class TaskRunner:
         drain_until = self._clock.now() + self._shutdown_timeout
         with self._locked():
             known = None if task_name is None else self._workers.get((task_name, domain))  # a stopping one too
-        for running in [known] if known else self._chosen(task_name, domain):
+        chosen = [known] if known else self._chosen(task_name, domain)
+        ending = [running for running in chosen if not running.is_stopping]
+        self._log.draining([(running.worker, running.in_hand) for running in ending], self._shutdown_timeout, task_name)
+        for running in ending:
             running.shutdown(drain_until)
         self._waits.tell()
 
@@ -262,11 +267,12 @@ class TaskRunner:
         handle_signals: on the main thread, SIGINT and SIGTERM shut all workers down, a second one returns at once; the
         handlers that were there before are put back. This process's other runners heed both too: wait for each.
         """
-        if inside_a_task() or inside_on_result_lost():
+        if current_task() is not None or inside_on_result_lost():
             raise ConductorError("a worker function, or on_result_lost, must not wait for the workers to end")
         deadline = math.inf if timeout is None else time.monotonic() + seconds("timeout", timeout)
         with self._waits.another() as news, signals_into(news, handle_signals):
             while alive := self._alive_or_closed():
+                self._log.polling()
                 if self._signals > 1:
                     return self._abandon(alive)
                 if self._signals and self._active():  # also those that were started since
@@ -278,12 +284,13 @@ class TaskRunner:
                 except queue.Empty:
                     return self._abandon(alive) if drained <= deadline else False
                 if event != LOOK_AGAIN:
-                    tell_all_runners()
+                    tell_all_runners(event)
         return not self._left_behind.is_set()
 
-    def _heed_signal(self) -> None:
+    def _heed_signal(self, number: int) -> None:
         """The first drains, also when nobody waits for these workers yet; the second is for whoever does."""
         if os.getpid() == self._process_id:
+            self._log.signalled(number)
             with self._locked():
                 self._signals += 1
             self.shutdown()
@@ -305,18 +312,8 @@ class TaskRunner:
             self._left_behind.clear()
             self._signals = 0
             outbox = None if self._outbox_path is None else self._open_outbox(self._outbox_path)
-            shared = Shared(
-                self._client,
-                UpdateV2(self._clock),
-                self._worker_id,
-                self._clock,
-                LoopThread("conductor-loop"),
-                Timers("conductor-timers", self._clock),
-                self._left_behind,
-                self._waits.tell,
-                outbox,
-                self._on_result_lost,
-            )
+            mine = self._client, self._worker_id, self._clock, self._log, self._left_behind
+            shared = Shared(*mine, self._waits.tell, outbox, self._on_result_lost)
             try:
                 self._redelivery = None if outbox is None else Redelivery(outbox, shared)
             except RuntimeError:  # the system has no thread left
@@ -340,6 +337,7 @@ class TaskRunner:
                 heeded_by.discard(self._heed_signal)
                 atexit.unregister(self._warn_at_exit)
                 self._warn_of_leaks()
+                self._log.stopped(0, not self._left_behind.is_set())
             if not alive and self._own_client is not None:
                 self._own_client.close()
         return alive
@@ -354,6 +352,7 @@ class TaskRunner:
             told.wait(max(0.0, until + LOSSES_TOLD_WITHIN - time.monotonic()))
         atexit.unregister(self._warn_at_exit)  # it is said already
         self._warn_of_leaks()
+        self._log.stopped(sum(running.in_hand for running in abandoned_now), False)
         return False
 
     def _warn_of_leaks(self) -> None:

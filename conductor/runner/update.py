@@ -33,7 +33,7 @@ import msgspec
 from conductor import _recording
 from conductor._backoff import Backoff
 from conductor._clock import Clock
-from conductor._log import logger_of
+from conductor._log import about, logger_of, printable
 from conductor.errors import (
     ApiError,
     AuthenticationError,
@@ -84,7 +84,8 @@ class Parcel:
     keep_until: asked after each failure; on the runner's clock. patience: seconds that the answer may take; doubled
     with each pause, up to most_patience, for it may be the server that is slow. may_poll: asked before the first
     attempt: may its answer bring the next task? A repeat never asks, for each lost answer could hold one. attempt:
-    entered around each. poll_count: of the task as it was delivered; IN_PROGRESS needs it. produced: by a worker
+    entered around each. poll_count: of the task as it was delivered; IN_PROGRESS needs it. retry_count: the task's, for
+    the log, or None where it is not known. produced: by a worker
     function, so that it is replaced when it is refused, and named when it is lost. stored: it is in the outbox. tell:
     what on_result_lost is still to be told, of the result that this one replaces.
     """
@@ -94,6 +95,7 @@ class Parcel:
     patience: float = math.inf
     most_patience: float = math.inf
     poll_count: int = 0
+    retry_count: int | None = None
     may_poll: Callable[[], bool] = lambda: False
     attempt: Callable[[], AbstractContextManager[None]] = nullcontext
     produced: bool = True
@@ -184,8 +186,8 @@ class Updater:
         try:
             return self._send(parcel)
         except Exception as error:
-            _recording.count("uncaught", type(error).__name__)
-            logger.exception("a bug kept a result from being sent (task_id=%r)", parcel.result.task_id)
+            _recording.count_error("uncaught", error)
+            logger.exception("a bug kept a result from being sent", extra=self._about(parcel))
             return self._refused(parcel, CannotBeSentError(f"{type(error).__name__} while it was sent"))
 
     def _send(self, parcel: Parcel) -> Delivery:
@@ -239,7 +241,7 @@ class Updater:
         if (task.poll_count or 0) != parcel.poll_count or task.status == TaskStatus.SCHEDULED:
             return False
         if task.status != TaskStatus.IN_PROGRESS:
-            self._lose(parcel, "discarded", ConductorError(f"the task is {task.status} by now"))()
+            self._lose(parcel, "discarded", ConductorError(f"the task is {printable(str(task.status), 100)} by now"))()
         return task.status == TaskStatus.IN_PROGRESS
 
     def _timed(self, call: Callable[[TaskResult, float], T], parcel: Parcel) -> T:
@@ -307,7 +309,7 @@ class Updater:
         if not (parcel.stored and self.outbox is not None and self.outbox.holds(parcel.result)):
             return self._lose(parcel, "given up", error)
         if self._take(parcel):
-            self._log(logging.WARNING, parcel.result, "stays in the outbox", error)
+            self._log(logging.WARNING, parcel, "stays in the outbox", error)
             return parcel.tell
         return bool
 
@@ -315,20 +317,20 @@ class Updater:
         """Name a result as lost. Returns what tells on_result_lost, which may take its time."""
         if not self._take(parcel):
             return bool
-        self._log(logging.WARNING if how == "discarded" else logging.ERROR, parcel.result, f"was {how}", error)
+        self._log(logging.WARNING if how == "discarded" else logging.ERROR, parcel, f"was {how}", error)
         if not parcel.produced:
             return parcel.tell
         _recording.count("results_lost", self.task_name, how)
-        return partial(self._tell, parcel.result, error)
+        return partial(self._tell, parcel, error)
 
-    def _tell(self, result: TaskResult, error: ConductorError) -> None:
+    def _tell(self, parcel: Parcel, error: ConductorError) -> None:
         if self.on_result_lost is None:
             return
         token = _telling.set(True)
         try:
-            self.on_result_lost(result, error)
+            self.on_result_lost(parcel.result, error)
         except BaseException:
-            logger.exception("on_result_lost failed (task_id=%r)", result.task_id)
+            logger.exception("on_result_lost failed", extra=self._about(parcel))
         finally:
             _telling.reset(token)
 
@@ -341,10 +343,12 @@ class Updater:
         parcel.last_error = None  # whose frames hold the parcel: they would keep each other, and a connection, alive
         return True
 
-    def _log(self, level: int, result: TaskResult, fate: str, error: ConductorError) -> None:
-        ids = result.task_id, result.workflow_instance_id
-        line = "%s: the %s result %s: %s (task_id=%r workflow_instance_id=%r)"
-        logger.log(level, line, self.task_name, result.status, fate, error, *ids)
+    def _log(self, level: int, parcel: Parcel, fate: str, error: ConductorError) -> None:
+        line, status = "%s: the %s result %s: %s", parcel.result.status
+        logger.log(level, line, self.task_name, status, fate, error, extra=self._about(parcel))
+
+    def _about(self, parcel: Parcel) -> dict[str, object]:
+        return about(self.task_name, parcel.result, parcel.retry_count)
 
 
 def _is_transient(error: ConductorError) -> bool:

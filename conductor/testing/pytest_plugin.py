@@ -11,6 +11,7 @@ import pytest
 
 from conductor.runner.task_runner import TaskRunner
 from conductor.settings import AuthenticationSettings, HttpSettings
+from conductor.task_client import HttpTaskClient
 from conductor.testing.dev_server import DevServer
 from conductor.transport import ApiClient
 
@@ -32,5 +33,8 @@ def conductor_api_client(conductor_dev_server: DevServer) -> Iterator[ApiClient]
 @pytest.fixture
 def conductor_task_runner(conductor_api_client: ApiClient) -> Iterator[TaskRunner]:
     """A TaskRunner for ``conductor_dev_server``; workers that the test started are shut down after it."""
-    with TaskRunner(conductor_api_client, shutdown_timeout=5) as runner:
+    client = HttpTaskClient(
+        conductor_api_client
+    )  # and not the ApiClient: tests need no task definitions, nor a warning
+    with TaskRunner(client, shutdown_timeout=5) as runner:
         yield runner

@@ -1,6 +1,7 @@
 """The README's programs do what it says, on a scripted server."""
 
 import importlib.util
+import json
 import signal
 import subprocess
 import sys
@@ -57,3 +58,34 @@ def test_the_metrics_example_serves_and_registers(monkeypatch):
     assert given == [(), (MetricsSettings(port=9100, host="0.0.0.0"), registry)]
     example.served_by_yourself(registry)
     assert "task_poll" in {metric.name for metric in registry.collect()}
+
+
+LOGS = """
+import logging
+from conductor import TaskRunner
+
+def worker(task):
+    logging.getLogger("shop").info("charging")
+    raise ValueError("no")
+
+log_as_json()
+runner = TaskRunner()
+runner.start_worker("charge", worker)
+runner.wait_workers()
+"""
+
+
+def test_the_json_example_has_the_ids_of_the_task_on_every_line_about_one(stub, start_program):
+    stub.add_task("charge", retryCount=2)
+    process = start_program((EXAMPLES / "json_logs.py").read_text() + LOGS, stub.url)
+    eventually(stub.results)
+    waits_for_signals(process).send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=10)
+    lines = [json.loads(line) for line in errors.splitlines()]
+    ids = {"task_id": "t1", "workflow_instance_id": "w1", "task_name": "charge", "retry_count": 2}
+    about = {line["message"].split(" (")[0]: line for line in lines if line["task_id"]}
+    assert list(about) == ["charging", "charge failed, and the server may retry it: ValueError: no"]
+    assert all(ids.items() <= line.items() for line in about.values())
+    assert "ValueError: no" in about["charge failed, and the server may retry it: ValueError: no"]["exception"]
+    assert lines[-1]["message"] == "stopped: nothing left behind"
+    assert (lines[-1]["task_id"], lines[-1]["retry_count"]) == ("", None)

@@ -1,5 +1,6 @@
 """Real threads and real sockets, against a server that goes wrong on demand."""
 
+import re
 import threading
 import time
 
@@ -12,6 +13,8 @@ from support.programs import Programs
 from support.raw_server import RawServer
 from support.waiting import Gate, eventually
 
+TASK_ID = re.compile(r"\btask_?id\b", re.IGNORECASE)
+
 
 @pytest.fixture(autouse=True)
 def _no_thread_stays_behind():
@@ -20,6 +23,18 @@ def _no_thread_stays_behind():
     yield
     ours = ("conductor-", "raw-server")
     eventually(lambda: not [t.name for t in threading.enumerate() if t not in before and t.name.startswith(ours)])
+
+
+@pytest.fixture(autouse=True)
+def _a_record_that_names_a_task_has_its_ids(caplog):
+    """Whatever goes wrong in a test: a line about a task has attributes for formatters, and its ids in its text."""
+    yield
+    for record in caplog.get_records("call"):
+        ids = [vars(record).get(name) for name in ("task_id", "workflow_instance_id", "task_name")]
+        if record.name.startswith("conductor.") and (any(ids) or TASK_ID.search(record.msg)):
+            assert None not in ids, record.getMessage()
+            assert "retry_count" in vars(record)
+            assert f"task_id='{ids[0]}'" in record.getMessage()
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conductor import TaskExecutor, TaskResult, TaskResultStatus, TransportError
+from conductor import TaskExecutor, TaskResult, TaskResultStatus, TaskRunner, TransportError
+from conductor.task_client import HttpTaskClient
 from support.raw_faults import (
     ChunkedAbort,
     Close,
@@ -331,11 +332,12 @@ def test_n14_a_gateways_error_page_is_waited_out_by_polls_and_results(server, ru
 # N16 to N19: connections
 
 
-def test_n16_a_kept_connection_that_the_server_closed_is_replaced_without_an_error(server, runner, caplog):
+def test_n16_a_kept_connection_that_the_server_closed_is_replaced_without_an_error(server, api_client, caplog):
     server.fault("poll", CloseAfterAnswer(), at=1)
     server.add_task("t")
-    runner.start_worker("t", lambda task: eventually(lambda: server.open_connections == 0))
-    eventually(lambda: server.accepted == {"t1": COMPLETED})
+    with TaskRunner(HttpTaskClient(api_client)) as runner:  # its polls and updates are all that it sends
+        runner.start_worker("t", lambda task: eventually(lambda: server.open_connections == 0))
+        eventually(lambda: server.accepted == {"t1": COMPLETED})
     assert (server.counts["any_update"], server.repeated) == (1, {})
     assert caplog.text == ""
 

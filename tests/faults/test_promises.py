@@ -322,7 +322,7 @@ def test_a_function_that_hangs_is_named_at_the_end_of_the_drain_and_the_exit_cod
     sent = time.monotonic()
     _, errors = process.communicate(timeout=10)
     assert process.returncode == 1
-    assert f"left behind at the end of the drain (task_id='{task_id}')" in errors
+    assert f"left behind at the end of the drain (task_id='{task_id}'" in errors
     assert time.monotonic() - sent < 5
     assert not server.results()
 

@@ -423,7 +423,7 @@ def test_a_drain_that_takes_too_long_is_given_up_and_names_what_is_left(stub, ap
     gate.inside.get(timeout=5)
     runner.shutdown()
     assert not runner.wait_workers()
-    assert f"left behind at the end of the drain (task_id='{task_id}')" in caplog.text
+    assert f"left behind at the end of the drain (task_id='{task_id}'" in caplog.text
     gate.opened.set()
     assert eventually(runner.wait_workers)  # the late result was delivered after all
 
@@ -548,7 +548,7 @@ def test_a_bug_in_the_runner_is_logged_and_costs_no_slot(stub, runner, monkeypat
     monkeypatch.setattr("conductor.runner.running_worker.finish", lambda *args: 1 / 0)
     stub.add_task("t")
     runner.start_worker("t", lambda task: None)
-    eventually(lambda: "a bug kept a result from being sent (task_id='t1')" in caplog.text)
+    eventually(lambda: "a bug kept a result from being sent (task_id='t1'" in caplog.text)
     monkeypatch.undo()
     stub.add_task("t")
     assert results(stub, 1)[0]["status"] == "COMPLETED"

@@ -252,3 +252,68 @@ def test_a_forked_child_counts_its_own_running_tasks_whatever_its_parent_was_doi
         assert in_a_fork(record) == 2
     assert value("active_workers") == 1
     metrics.execution_finished(name, 0.1)
+
+
+def series_of(registry, name):
+    """How many series have this label value."""
+    return sum(name in sample.labels.values() for metric in registry.collect() for sample in metric.samples)
+
+
+def test_classes_that_are_made_anew_for_each_error_make_no_series_each(registry, name, value):
+    for number in range(1_500):
+        metrics.execution_finished(name, 0.1, f"Error{number}")
+    metrics.execution_finished(name, 0.1, "Error3")
+    assert value("task_execute_error_total", exception="other") == 1_400
+    assert value("task_execute_error_total", exception="Error3") == 2
+    assert value("task_execute_error") == 1_501
+    before = series_of(registry, name)
+    metrics.execution_finished(name, 0.1, "One more")
+    assert series_of(registry, name) == before
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        lambda error, name: metrics.poll_finished(name, 0.1, error),
+        lambda error, name: metrics.update_finished(name, 0.1, error),
+        lambda error, name: metrics.count_error("lease_errors", error, name),
+        lambda error, name: metrics.count_error("start_errors", error, name),
+    ],
+)
+def test_so_it_is_for_every_metric_of_errors_and_none_hides_those_of_another_type(registry, name, record):
+    for number in range(300):
+        record(type(f"Error{number}", (TransportError,), {})("x"), name)
+    before = series_of(registry, name)
+    assert before < 250
+    record(type("OneMore", (TransportError,), {})("x"), name)
+    assert series_of(registry, name) == before
+    record(type("OneMore", (TransportError,), {})("x"), f"other than {name}")
+    samples = [sample for metric in registry.collect() for sample in metric.samples]
+    assert [s for s in samples if f"other than {name}" in s.labels.values() and s.labels.get("exception") == "OneMore"]
+
+
+@pytest.mark.parametrize("odd", ["x" * 1_000_000, "two\nlines", "\x1b[31m" * 100, "\ud800"])
+def test_the_name_of_a_class_is_short_and_can_be_printed(registry, name, odd):
+    metrics.execution_finished(name, 0.1, odd)
+    labels = [sample.labels for metric in registry.collect() for sample in metric.samples]
+    (shown,) = [each["exception"] for each in labels if each.get("taskType") == name and "exception" in each]
+    assert len(shown) <= 100
+    assert shown.isprintable()
+    assert list(parse_text(generate_latest(registry).decode()))
+
+
+def test_statuses_of_which_there_is_no_number_make_no_series_each(registry, name):
+    for status in (0, 200, 404, 599, *range(600, 2_100), -1, 99):
+        metrics.http_request("GET", name, status, 0.1)
+        metrics.poll_finished(name, 0.1, ServerError(status, "GET", "/x", "no"))
+    labels = [sample.labels for metric in registry.collect() for sample in metric.samples]
+    assert {each["status"] for each in labels if each.get("uri") == name} == {"0", "200", "404", "599", "other"}
+    polls = {each["status"] for each in labels if each.get("taskType") == name and "includeRetries" in each}
+    assert polls == {"0", "200", "404", "599", "other"}
+
+
+def test_of_all_valid_statuses_a_hundred_are_told_apart(registry, name):
+    for status in range(100, 600):
+        metrics.http_request("GET", name, status, 0.1)
+    labels = [sample.labels for metric in registry.collect() for sample in metric.samples]
+    assert len({each["status"] for each in labels if each.get("uri") == name}) == 101

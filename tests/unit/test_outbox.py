@@ -159,7 +159,9 @@ def test_what_cannot_be_read_is_logged_and_kept_and_holds_up_no_other(opened, pa
         box.commit("t", a_result(f"t{number}"))
     run_sql(path, "UPDATE results SET result = ? WHERE task_id = 't1'", text)
     assert left_ids(opened()) == ["t0", "t2"]
-    assert "a result cannot be read (task_id='t1')" in caplog.text
+    (record,) = [record for record in caplog.records if "a result cannot be read" in record.getMessage()]
+    ids = record.task_id, record.workflow_instance_id, record.task_name, record.retry_count
+    assert ids == ("t1", "workflow-of-t1", "t", None)
     assert run_sql(path, "SELECT result FROM results WHERE task_id = 't1'") == [(text,)]
 
 

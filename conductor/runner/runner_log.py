@@ -1,0 +1,102 @@
+"""What the log says of a runner as a whole, at INFO where all is well.
+
+``polling simple_task, ship (domain blue) at URL as HOST-PID``, ``SIGTERM: draining, 3 tasks run, up to 30 s``,
+``stopped: nothing left behind``.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Sequence
+
+from conductor._log import logger_of
+from conductor.runner.definitions import Definitions
+from conductor.task_client import TaskClient
+from conductor.transport import ApiClient
+from conductor.worker import Worker, WorkerKey
+
+logger = logger_of(__name__)
+
+
+class RunnerLog:
+    """Thread-safe. server, worker_id: as the lines show them. api_client: definitions are looked at if it is one."""
+
+    def __init__(self, server: str, worker_id: str, api_client: ApiClient | TaskClient) -> None:
+        self._server = server
+        self._worker_id = worker_id
+        self._definitions = Definitions(api_client) if isinstance(api_client, ApiClient) else None
+        self._lock = threading.Lock()  # guards everything below
+        self._unnamed: list[Worker] = []  # started, and in no line yet
+        self._answered: set[WorkerKey] = set()
+        self._signal: str | None = None  # the last one, since the first worker started
+        self._runs = False
+
+    def started(self, worker: Worker) -> None:
+        """The worker is named by the next ``polling``, so that workers that are started together share a line."""
+        with self._lock:
+            self._runs = True
+            self._unnamed.append(worker)
+            self._answered.discard(worker.key)
+
+    def polling(self) -> None:
+        """Name the workers that no line has named yet."""
+        with self._lock:
+            unnamed, self._unnamed = self._unnamed, []
+        if unnamed:
+            line = "polling " + ", ".join(["%s"] * len(unnamed)) + " at %s as %s"  # each text has a bound of its own
+            logger.info(line, *map(_name, unnamed), self._server, self._worker_id)
+
+    def answered(self, worker: Worker) -> None:
+        """The server has answered a poll; the first answer is news."""
+        if worker.key in self._answered:
+            return
+        with self._lock:
+            self._answered.add(worker.key)
+        self.polling()
+        if self._definitions is not None:
+            self._definitions.look_at(worker)
+
+    def signalled(self, number: int) -> None:
+        """What is said next is said of this signal."""
+        with self._lock:
+            if not self._runs:
+                return
+            is_first, self._signal = self._signal is None, signal.Signals(number).name
+        if not is_first:
+            logger.warning("%s: the second signal, so the drain is over", self._signal)
+
+    def draining(self, ending: Sequence[tuple[Worker, int]], seconds: float, task_name: str | None) -> None:
+        """ending: workers, and how many tasks each has in hand. task_name: None if it is the whole runner that ends."""
+        if not ending:
+            return
+        self.polling()
+        of_whom = "" if task_name is None else f" of {_name(ending[0][0])}"
+        cause = f"shutdown{of_whom}" if self._signal is None else self._signal
+        running = sum(in_hand for _, in_hand in ending)
+        logger.info(
+            "%s: draining, %s, up to %g s", cause, "1 task runs" if running == 1 else f"{running} tasks run", seconds
+        )
+
+    def stopped(self, left: int, is_clean: bool) -> None:
+        """Said once. left: tasks in hand. is_clean: all ended in time, and every result was delivered.
+
+        The lines before name each task that is left and each result that was not delivered.
+        """
+        with self._lock:
+            ran, self._runs, self._signal = self._runs, False, None
+        if self._definitions is not None:
+            self._definitions.close()
+        if not ran:
+            return
+        if left:
+            said = "stopped: %s left behind; the server waits until the lease ends"
+            logger.error(said, "1 task" if left == 1 else f"{left} tasks")
+        elif is_clean:
+            logger.info("stopped: nothing left behind")
+        else:
+            logger.warning("stopped: not all was delivered or ended in time, see above")
+
+
+def _name(worker: Worker) -> str:
+    return worker.task_name if worker.domain is None else f"{worker.task_name} (domain {worker.domain})"
