@@ -59,9 +59,7 @@ class Poller:
         self._report = report
         self._clock = clock
         self._idle = True
-        self._most = (
-            sys.maxsize
-        )  # tasks in one answer: by the size of those that came, and of answers that were too large
+        self._most = sys.maxsize  # tasks per answer, so that it does not grow too large
         self._pace = QUICKEST_PACE
         self._unreadable: set[str] = set()  # ids in the last answer of which no task could be used
         self._rests_for_want_of_tasks = False  # and not because polls fail

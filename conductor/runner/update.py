@@ -241,7 +241,8 @@ class Updater:
         if (task.poll_count or 0) != parcel.poll_count or task.status == TaskStatus.SCHEDULED:
             return False
         if task.status != TaskStatus.IN_PROGRESS:
-            self._lose(parcel, "discarded", ConductorError(f"the task is {printable(str(task.status), 100)} by now"))()
+            status = "in a state that cannot be read" if task.status is None else printable(str(task.status), 100)
+            self._lose(parcel, "discarded", ConductorError(f"the task is {status} by now"))()
         return task.status == TaskStatus.IN_PROGRESS
 
     def _timed(self, call: Callable[[TaskResult, float], T], parcel: Parcel) -> T:

@@ -218,21 +218,27 @@ def test_so_have_those_of_a_result_that_is_given_up_and_of_a_hook_that_fails(ser
     assert (record.task_id, record.task_name, record.retry_count) == ("task-1", "ship", 3)
 
 
-ODD = "one\ntwo\x1b[2J\u202e" + "x" * 100_000
-
-
-def test_a_status_that_a_server_invents_stays_on_its_line_and_is_cut(server, runner, clock, lost, records):
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("one\ntwo\x1b[2J\u202e" + "x" * 80, "the task is one\\ntwo\\x1b[2J\\u202exxx"),
+        ("x" * 100_000, "the task is in a state that cannot be read"),
+    ],
+)
+def test_a_status_that_a_server_invents_stays_on_its_line_and_is_cut(
+    status, said, server, runner, clock, lost, records
+):
     def puts_off(task):
         result = TaskResult.from_task(task)
         result.status = TaskResultStatus.IN_PROGRESS
         return result
 
     server.fault("any_update", Status(503))
-    server.fault("get_task", Edit(lambda task: task | {"status": ODD}))
+    server.fault("get_task", Edit(lambda task: task | {"status": status}))
     server.add_task("ship", retryCount=3)
     runner.start_worker("ship", puts_off)
     clock.run_until(lambda: lost)
-    (record,) = records("the task is one\\ntwo\\x1b[2J\\u202exxx")
+    (record,) = records(said)
     check_ids(record)
     assert len(record.getMessage()) < 500
     assert str(lost[0][1]).isprintable()

@@ -185,7 +185,6 @@ def test_a_second_signal_is_said(said, client):
         Answer(200, b""),
         Answer(204),
         Answer(200, {"name": "t", "responseTimeoutSeconds": "an hour"}),
-        Answer(close=True),
     ],
 )
 def test_a_server_that_does_not_tell_is_not_worth_a_word_and_is_not_asked_again(said, stub, runner, answer):

@@ -106,7 +106,7 @@ def test_a_server_that_repeats_what_cannot_be_read_is_not_hurried(garbage):
 
 
 def test_a_server_that_brings_the_same_tasks_again_and_again_is_hurried_less_and_less():
-    script = Script(1, *[1] * 13)
+    script = Script(1, *[1] * 14)
     script.poller._deliver = lambda task, has_slot: False
     assert script.run().waits[12] > 20
 
