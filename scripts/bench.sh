@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Measure on this machine what the project promises in figures. Prints tables; asserts nothing.
+# Measure workers on this machine: this project's, other libraries', and bare loops. Prints tables; asserts nothing.
+# --quick ends within two minutes; --help tells the rest.
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "$0")/environment.sh"
 
-"$python" scripts/footprint.py
-"$python" scripts/dev_server_bench.py
-"$python" scripts/outbox_bench.py
+exec "$python" -m benchmarks "$@"

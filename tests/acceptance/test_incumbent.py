@@ -6,20 +6,15 @@ made at the first use and kept.
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
-import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 
+from benchmarks.peers import conductor_python
 from conductor import ApiClient, HttpSettings, TaskDef, TaskExecutor, WorkflowDef, WorkflowExecutor, WorkflowTask
 from conductor.testing.dev_server import DevServer
 from support.waiting import eventually
-
-INCUMBENT = "conductor-python==2.0.0"
 
 WORKER = """
 import sys
@@ -45,22 +40,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="session")
 def incumbent_python():
-    """The interpreter of a virtual environment with the incumbent, and nothing of ours."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "conductor-worker"
-    environment = cache / "incumbent-2.0.0"
-    if not environment.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix="incumbent-", dir=cache))
-        try:
-            subprocess.run([sys.executable, "-m", "venv", made], check=True)
-            subprocess.run([made / "bin" / "python", "-m", "pip", "install", "--quiet", INCUMBENT], check=True)
-            made.rename(environment)
-        except OSError:
-            if not environment.exists():  # another test run was faster
-                raise
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
-    return environment / "bin" / "python"
+    return conductor_python()
 
 
 @pytest.fixture

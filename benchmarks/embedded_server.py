@@ -1,6 +1,6 @@
-"""What the embedded server costs: start, stop, task updates per second, and whether cycles leave anything behind.
+"""The cost of the embedded server: start, stop, task updates per second, memory, and traces that cycles leave behind.
 
-Run by bench.sh. Prints a table.
+``scripts/bench.sh --embedded-server`` runs it. Prints a table.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from conductor import ApiClient, HttpSettings, TaskDef, TaskExecutor, WorkflowDef, WorkflowExecutor, WorkflowTask
 from conductor.testing import DevServer
@@ -42,8 +43,8 @@ def cycles() -> None:
         starts.append(started - begin)
         stops.append(time.perf_counter() - started)
     after = threading.active_count(), descriptors()
-    for what, times, wanted in (("start", starts, 150), ("stop", stops, 100)):
-        print(f"{what}, {CYCLES} cycles: median {1000 * statistics.median(times):.1f} ms, ", end="")
+    for act, times, wanted in (("start", starts, 150), ("stop", stops, 100)):
+        print(f"{act}, {CYCLES} cycles: median {1000 * statistics.median(times):.1f} ms, ", end="")
         print(f"longest {1000 * max(times):.1f} ms   (wanted: <= {wanted} ms)")
     print(f"threads and descriptors before and after: {before} {after}")
 
@@ -78,7 +79,7 @@ def updates(url: str) -> None:
         for _ in range(UPDATES):
             workflows.start_workflow("w")
     client = RawClient(int(url.rsplit(":", 1)[1].split("/", maxsplit=1)[0]))
-    tasks = []
+    tasks: list[dict[str, Any]] = []
     while len(tasks) < UPDATES:
         tasks += json.loads(client.request("GET", "/tasks/poll/batch/t?count=500&timeout=0"))
     results = [

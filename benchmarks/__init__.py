@@ -1,0 +1,1 @@
+"""How fast workers are: this project's, other libraries', and bare loops. ``scripts/bench.sh`` runs it."""

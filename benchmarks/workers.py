@@ -1,0 +1,48 @@
+"""The workers that are compared: how each is started, and what it can do."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.peers import CONDUCTOR_PYTHON, GO_SDK, conductor_python, go_is_there, go_worker
+
+PROGRAMS = Path(__file__).parent / "worker-programs"
+
+PROJECT = "this project"
+INCUMBENT = f"conductor-python {CONDUCTOR_PYTHON}"
+GO = f"Go SDK {GO_SDK}"
+URLLIB3 = "bare loop: urllib3, batch 10"
+LEAN = "bare loop: lean connection, update-v2"
+RAW = "bare loop: raw socket, batch 10"
+
+KEYS = {"project": PROJECT, "conductor-python": INCUMBENT, "go": GO, "urllib3": URLLIB3, "lean": LEAN, "raw": RAW}
+"""The words of the command line."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """imports: the module that a program of it imports; None: there is no such thing."""
+
+    name: str
+    command: list[str]
+    imports: str | None = None
+
+
+def keys_of_all() -> list[str]:
+    return [key for key in KEYS if key != "go" or go_is_there()]
+
+
+def prepare(key: str, directory: Path) -> Worker:
+    """Install or build what it needs. directory: for what is built; it is made."""
+    name = KEYS[key]
+    if name == GO:
+        directory.mkdir(parents=True, exist_ok=True)
+        return Worker(name, [str(go_worker(directory))])
+    if name == INCUMBENT:
+        program = str(PROGRAMS / "conductor_python.py")
+        return Worker(name, [str(conductor_python()), program], "conductor.client.automator.task_handler")
+    if name == PROJECT:
+        return Worker(name, [sys.executable, str(PROGRAMS / "this_project.py")], "conductor")
+    return Worker(name, [sys.executable, str(PROGRAMS / f"bare_{key}.py")])
