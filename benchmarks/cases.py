@@ -1,4 +1,4 @@
-"""The cases: what the server does, what the workers are asked for, and which workers take part."""
+"""The cases: the server's behaviour, the work, and the workers that take part."""
 
 from __future__ import annotations
 

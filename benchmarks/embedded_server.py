@@ -50,7 +50,7 @@ def cycles() -> None:
 
 
 class RawClient:
-    """One kept-alive connection, no HTTP library: the server is what is measured."""
+    """One kept-alive connection without an HTTP library, which would cost more than the server."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port))
@@ -101,7 +101,7 @@ def updates(url: str) -> None:
 
 
 def memory() -> None:
-    """Straight at the engine: what is measured is what it keeps."""
+    """Straight at the engine, whose own memory is measured."""
     engine = Engine()
     engine.register_task_defs([{"name": "t", "ownerEmail": OWNER}])
     step = {"name": "t", "taskReferenceName": "t", "type": "SIMPLE"}

@@ -1,4 +1,4 @@
-"""Measures one worker in one case: a server and a worker program, both new, and what they did in a stretch of time."""
+"""Measures one worker in one case: a new server and a new worker program, watched for a stretch of time."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from benchmarks.workers import Worker
 Figures = dict[str, float]
 """By the keys of ``report.COLUMNS``."""
 
-READY_WITHIN = 180.0
-"""Seconds; 50 processes of conductor-python take most of a minute to start."""
+READY_WITHIN = 120.0
+"""Seconds. A worker with 50 processes, or with 1,000 coroutines, may take most of a minute."""
 
 IMPORT = "import time; started = time.perf_counter(); import {module}; print(time.perf_counter() - started)"
 
 
 class MeasurementError(Exception):
-    """There are no figures, or none that mean anything."""
+    """There are no figures, or they mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def measure(worker: Worker, case: Case, pace: Pace) -> Figures:
 
 
 class _Stretch:
-    """What server and worker did between its beginning and its end."""
+    """The work of server and worker between its beginning and its end."""
 
     def __init__(self, server: ServerProcess, process: WorkerProcess) -> None:
         self._server, self._process = server, process
@@ -104,12 +104,13 @@ class _Stretch:
 
 
 def _wait_until_it_works(case: Case, server: ServerProcess, process: WorkerProcess) -> float:
-    """Until all types of tasks are polled and, where there are always tasks, one is done. Returns the seconds from the
-    worker's start to its first poll.
+    """Until all types are polled and, where there are always tasks, there has been one for each that runs at once: some
+    workers open their connections slowly. Returns the seconds from the worker's start to its first poll.
     """
+    least = 0 if case.server.arrivals is not None else case.concurrency * case.server.types
 
     def works(stats: Stats) -> bool:
-        return stats.types_polled == case.server.types and bool(stats.completed or case.server.arrivals is not None)
+        return stats.types_polled == case.server.types and stats.completed >= least
 
     give_up = time.monotonic() + READY_WITHIN
     while not works(stats := server.stats()):

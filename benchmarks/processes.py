@@ -1,4 +1,4 @@
-"""A worker program as a process: its processor time and its memory, those of its own processes included (Linux)."""
+"""A worker program as a process: its processor time and memory, its own processes included. Needs Linux."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class WorkerProcess:
         return sum(int(peak[1]) for peak in peaks if peak) / 1024
 
     def _processes(self) -> Iterator[int]:
-        """Those of the session that the program leads."""
+        """The processes of the session that the program leads."""
         for file in Path("/proc").glob("[0-9]*/stat"):
             fields = _read(file).rpartition(")")[2].split()  # from the third on: the second is the name, in brackets
             if fields[3:4] == [str(self._process.pid)]:

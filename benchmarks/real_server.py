@@ -37,7 +37,7 @@ _numbers = itertools.count(1)
 
 @contextmanager
 def real_server(given: str | None) -> Iterator[str | None]:
-    """The given URL, that of the running server, or of a new one that is stopped in the end.
+    """The given URL, or the running server's, or a new server's. A new server is stopped in the end.
 
     None: there is no Java or Maven.
     """

@@ -1,4 +1,4 @@
-"""The report as Markdown: one table per kind of case, and the table of what is wanted."""
+"""The report as Markdown: a table for each kind of case, and one of the wanted figures."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ MEMORY = Column("memory", "peak memory", ",.0f", " MB")
 KINDS: dict[Kind, Kinds] = {
     "throughput": Kinds(
         "Throughput",
-        "c: tasks of one type at once. There are always more tasks. CPU and memory are those of all the worker's "
-        "processes. The last columns: this project's figure divided by this line's.",
+        "c is the number of tasks of one type that run at once. There are always more tasks. CPU and memory include "
+        "all of the worker's processes. The last two columns divide this project's figure by this line's.",
         (
             Column("rate", "tasks/s", ",.0f"),
             Column("cpu", "CPU s per 1,000", ".3f"),
@@ -43,8 +43,9 @@ KINDS: dict[Kind, Kinds] = {
     ),
     "time to start": Kinds(
         "From available to started",
-        'Tasks arrive at random times. "first": the server answers a poll as soon as there is a task. "fill": it holds '
-        "a poll until there are as many as were asked for, or its timeout has passed.",
+        "Tasks arrive at random times, from the worker's first poll on. "
+        '"first": the server answers a poll as soon as there is a task. "fill": it holds a poll until there are as '
+        "many as were asked for, or its timeout has passed.",
         (
             Column("p50", "p50", ",.2f", " ms"),
             Column("p95", "p95", ",.2f", " ms"),
@@ -65,7 +66,7 @@ KINDS: dict[Kind, Kinds] = {
     "real server": Kinds(
         "A real Conductor server",
         "Of workflows of one task, by the server's clock. Drain: 300 are queued before the worker starts. "
-        "Start to COMPLETED: of single ones, while the worker is idle.",
+        "Start to COMPLETED: of single ones, while the worker is idle. The bare loop polls for one task here.",
         (Column("drain", "drained tasks/s", ",.0f"), Column("to_end", "start to COMPLETED, p50", ",.0f", " ms")),
     ),
 }

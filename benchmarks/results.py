@@ -1,4 +1,4 @@
-"""What was measured, by case, worker and round; medians, and ratios of figures from the same round."""
+"""The measured figures by case, worker and round, their medians, and ratios of figures from the same round."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this project wants to hold, beside what was measured."""
+"""The figures that this project wants to reach."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def _other_throughput() -> Iterator[Wanted]:
     yield _against(RAW, "input 100 KB, c=10", "rate", ">=", 0.95)
     yield _alone("50 types, c=1 each", "memory", "<=", 45, "MB")
     one, fifty = Place("1 type, c=1 each", PROJECT), Place("50 types, c=1 each", PROJECT)
-    yield Wanted("50 types: tasks/s / those with one type", "rate", fifty, ">=", 0.85, over=one)
+    yield Wanted("50 types: tasks/s / tasks/s with one type", "rate", fifty, ">=", 0.85, over=one)
     threads, coroutines = Place("no-op, c=10", PROJECT), Place("async no-op, c=10", PROJECT)
-    yield Wanted("async no-op, c=10: tasks/s / those of threads", "rate", coroutines, ">=", 0.6, over=threads)
+    yield Wanted("async no-op, c=10: tasks/s / tasks/s of threads", "rate", coroutines, ">=", 0.6, over=threads)
     yield _alone("async 100 ms waits, c=1000", "rate", ">=", 8500, "tasks/s, of 10,000 possible")
 
 
@@ -77,7 +77,7 @@ def _beside_throughput() -> Iterator[Wanted]:
     yield _alone("idle, 20 types", "requests", "<=", 1.0, "requests/s and type")
     yield _alone("idle, 20 types", "share", "<=", 0.007, "of a core")
     project, bare = Place("real server, c=1", PROJECT), Place("real server, c=1", URLLIB3)
-    text = f"{project.case}: ms from start to COMPLETED, p50 - that of {bare.worker}"
+    text = f"{project.case}: ms from start to COMPLETED, p50 - {bare.worker}"
     yield Wanted(text, "to_end", project, "<=", 5, less=bare)
     yield _against(URLLIB3, "real server, c=10", "drain", ">=", 1.0)
 
@@ -86,7 +86,7 @@ NAMES = {"cpu": "CPU a task", "rate": "tasks/s", "drain": "drained tasks/s"}
 
 
 def _against(over: str, case: str, figure: str, sense: str, limit: float) -> Wanted:
-    text = f"{case}: {NAMES[figure]} / that of {over}"
+    text = f"{case}: {NAMES[figure]} / {over}"
     return Wanted(text, figure, Place(case, PROJECT), sense, limit, over=Place(case, over))
 
 

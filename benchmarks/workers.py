@@ -1,4 +1,4 @@
-"""The workers that are compared: how each is started, and what it can do."""
+"""The workers that are compared, and how each is started."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def keys_of_all() -> list[str]:
 
 
 def prepare(key: str, directory: Path) -> Worker:
-    """Install or build what it needs. directory: for what is built; it is made."""
+    """Install its library, or build its program into the directory, which is made if need be."""
     name = KEYS[key]
     if name == GO:
         directory.mkdir(parents=True, exist_ok=True)

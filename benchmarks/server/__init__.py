@@ -1,1 +1,1 @@
-"""A task server for benchmarks: it answers as Conductor does, and costs so little that workers are what is measured."""
+"""A task server for benchmarks. It answers as Conductor does, and costs so little that it is not the limit."""

@@ -19,7 +19,7 @@ FINEST_POLL = 0.03
 
 
 class Connection:
-    """One client. It waits for each answer before it sends the next request, as all clients of Conductor do."""
+    """A client, which waits for each answer before it sends its next request, as all clients of Conductor do."""
 
     __slots__ = ("received", "socket", "unsent")
 
@@ -73,7 +73,7 @@ class Loop:
                 heapq.heappop(self._timers)[2]()
 
     def send(self, connection: Connection, data: bytes) -> None:
-        """What the socket does not take at once goes out when it can."""
+        """Bytes that the socket does not take at once go out when it can."""
         try:
             sent = connection.socket.send(data)
         except BlockingIOError:

@@ -33,7 +33,7 @@ def pieces_of_task(task_name: str, input_bytes: int) -> list[bytes]:
 
 
 class Poll:
-    """A poll that waits. answer: is called once, with its tasks."""
+    """A poll that waits. Its ``answer`` is called once, with its tasks."""
 
     def __init__(self, wanted: int, tasks: list[bytes], answer: Callable[[list[bytes]], None]) -> None:
         self.wanted = wanted
@@ -71,7 +71,7 @@ class Queue:
             poll.answer(self._polls.popleft().tasks)
 
     def poll(self, wanted: int, answer: Callable[[list[bytes]], None], wait: bool) -> Poll | None:
-        """Answer it now, or else return it: it waits then, and somebody calls ``give_up`` when its time is over."""
+        """Answer a poll now; or let it wait, and return it: the caller calls ``give_up`` when its time is over."""
         tasks = self._take(wanted)
         if len(tasks) == wanted or (tasks and not self._fill) or not wait:
             answer(tasks)
@@ -81,7 +81,7 @@ class Queue:
         return poll
 
     def give_up(self, poll: Poll) -> None:
-        """Its time is over: it is answered with what it has got, unless that has been done."""
+        """Answer a waiting poll with the tasks that it has got so far, unless it has been answered."""
         if poll in self._polls:
             self._polls.remove(poll)
             poll.answer(poll.tasks)

@@ -1,4 +1,4 @@
-"""What a task server is told when it starts."""
+"""The settings of a task server."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ HOLDS: tuple[Hold, ...] = ("first", "fill")
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """arrivals: new tasks per second; None: there are always more. latency: seconds added to each answer.
+    """latency: seconds added to each answer. update_v2: whether the server has ``POST /tasks/update-v2``.
 
+    arrivals: new tasks per second, from the first poll on; None: there are always more tasks.
     hold: "first" answers a poll as soon as there is a task; "fill" holds it until there are as many as it asked for,
-    or its timeout has passed. update_v2: whether the server has ``POST /tasks/update-v2``.
+    or its timeout has passed.
     """
 
     types: int = 1

@@ -1,4 +1,4 @@
-"""Conductor's calls for workers: batch poll, poll, update and update-v2; and ``GET /stats`` for who measures."""
+"""Conductor's calls for workers: batch poll, poll, update and update-v2. ``GET /stats`` tells what was counted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ERROR = b"HTTP/1.1 %d \r\nContent-Type: application/json\r\nContent-Length: %d\r
 NO_CONTENT = b"HTTP/1.1 204 \r\n\r\n"
 LONGEST_WAIT = 5.0
 WAIT_WITHOUT_TIMEOUT = 0.1
-"""Seconds: the server's own default, and what an update-v2 waits for a next task."""
+"""Seconds: Conductor's default for polls, and the time that an update-v2 waits for a next task."""
 
 Route = Callable[[Connection, bytes], None]
 
@@ -52,8 +52,6 @@ class TaskServer:
         self._requests = self._completed = self._failed = self._unexpected = 0
         self._to_start: list[float] = []
         self._random = random.Random(0)  # noqa: S311 - the same arrivals in each run
-        if settings.arrivals:
-            self._next_arrival(time.monotonic())
 
     @property
     def url(self) -> str:
@@ -104,7 +102,10 @@ class TaskServer:
     def _note_poll(self, name: str) -> None:
         self._requests += 1
         self._polled.add(name)
-        self._first_poll = self._first_poll or time.time_ns()
+        if not self._first_poll:
+            self._first_poll = time.time_ns()
+            if self._settings.arrivals:
+                self._next_arrival(time.monotonic())
 
     def _wait_for_tasks(self, queue: Queue, count: int, wait: float, answer: Callable[[list[bytes]], None]) -> None:
         poll = queue.poll(count, answer, wait > 0)
@@ -157,7 +158,7 @@ class TaskServer:
         self._next_arrival(due)
 
     def _stats(self, connection: Connection, _: bytes) -> None:
-        """Counts since the start. It is itself no request that counts. to_start: what has come since the last call."""
+        """As ``server_process.Stats`` describes them. This request itself is not counted."""
         stats = {
             "at": time.monotonic(),
             "cpu": time.process_time(),

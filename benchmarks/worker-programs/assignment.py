@@ -1,4 +1,4 @@
-"""What a worker program is asked to do. It stands in the environment, where processes started by the program see it."""
+"""The work that a worker program is given. It stands in the environment, so that the program's processes see it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the bare loops share: threads that poll, call and post, with nothing around them."""
+"""Shared by the bare loops: threads that poll, call and post, with nothing around them."""
 
 from __future__ import annotations
 

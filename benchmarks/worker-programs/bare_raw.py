@@ -9,7 +9,7 @@ import bare
 
 
 class RawConnection(bare.Connection):
-    """Reads answers with a Content-Length, and those without a body."""
+    """Reads answers with a Content-Length, and answers without a body."""
 
     def __init__(self) -> None:
         url = urlsplit(bare.assignment.url)

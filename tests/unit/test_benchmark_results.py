@@ -1,4 +1,4 @@
-"""What the report of the benchmarks makes of figures."""
+"""Ratios, wanted figures and the report of the benchmarks."""
 
 import pytest
 
