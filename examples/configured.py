@@ -1,4 +1,4 @@
-"""A worker program with everything said that can be said."""
+"""A worker program that passes its settings explicitly."""
 
 import os
 import sys

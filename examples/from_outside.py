@@ -1,4 +1,4 @@
-"""What happens outside of a worker: register and start a workflow, complete one of its tasks, look at the result."""
+"""Calls from outside of a worker: register and start a workflow, complete one of its tasks, look at the result."""
 
 from conductor import TaskDef, TaskExecutor, TaskResultStatus, WorkflowDef, WorkflowExecutor, WorkflowTask
 

@@ -1,4 +1,4 @@
-"""A JSON line per log record, with the ids of the task that the code is working on."""
+"""Each log record as a line of JSON, with the ids of the current task."""
 
 import json
 import logging

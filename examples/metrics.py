@@ -6,11 +6,11 @@ from conductor import MetricsCollector, MetricsServer, MetricsSettings, provide_
 
 
 def by_default() -> MetricsServer:
-    return provide_metrics()  # http://127.0.0.1:2112/metrics, on a thread of its own, until .close()
+    return provide_metrics()  # serves http://127.0.0.1:2112/metrics from a thread, until .close()
 
 
 def with_metrics_of_your_own(registry: CollectorRegistry) -> MetricsServer:
-    return provide_metrics(MetricsSettings(port=9100, host="0.0.0.0"), registry)  # the registry as a whole
+    return provide_metrics(MetricsSettings(port=9100, host="0.0.0.0"), registry)  # serves all its metrics
 
 
 def served_by_yourself(registry: CollectorRegistry) -> None:

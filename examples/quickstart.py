@@ -1,4 +1,4 @@
-"""Two workers: one returns a struct, one comes back after a while."""
+"""Two workers: one returns a dataclass, the other returns its task to the queue once and then completes it."""
 
 import dataclasses
 import random
@@ -20,7 +20,7 @@ def simple_worker(task: Task) -> TaskOutput:
 
 def long_running_worker(task: Task) -> TaskResult:
     result = TaskResult.from_task(task)
-    if task.poll_count == 1:  # started: look again in a second
+    if task.poll_count == 1:  # the first delivery: deliver it again after a second
         result.status = TaskResultStatus.IN_PROGRESS
         result.callback_after_seconds = 1
     else:
@@ -32,7 +32,7 @@ def main() -> bool:
     runner = TaskRunner()  # CONDUCTOR_SERVER_URL says where the server is
     runner.start_worker("simple_task", simple_worker, batch_size=5)
     runner.start_worker("long_running_task", long_running_worker, batch_size=5)
-    return runner.wait_workers()  # until SIGINT or SIGTERM; then running tasks finish first
+    return runner.wait_workers()  # returns after SIGINT or SIGTERM, when running tasks have finished
 
 
 if __name__ == "__main__":

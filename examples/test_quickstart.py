@@ -24,6 +24,6 @@ def test_two_workers_in_a_workflow(
 
     conductor_task_runner.start_worker("simple_task", simple_worker)
     conductor_task_runner.start_worker("long_running_task", long_running_worker)
-    conductor_dev_server.join(timeout=10)  # raises TaskFailed, with reason and log, when a task has failed
+    conductor_dev_server.join(timeout=10)  # TaskFailed, with reason and log, if a task has failed for good
 
     assert workflows.get_workflow(workflow_id).output == {"heard": "Hello World", "deliveries": 2}
