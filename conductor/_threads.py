@@ -214,9 +214,10 @@ class LoopThread:
             with self._lock:
                 if self._loop is not None:
                     self._loop.call_soon_threadsafe(answered.set)
-            if not answered.wait(BLOCKED_AFTER) and not self._closed.is_set():
-                frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - there is no other way to ask
-                place = _place(frame)
+            place = ""
+            if not answered.wait(BLOCKED_AFTER / 2):  # later it may just have ended
+                place = _place(sys._current_frames().get(thread.ident or 0))  # noqa: SLF001 - there is no other way to ask
+            if not answered.wait(BLOCKED_AFTER / 2) and not self._closed.is_set():
                 logger.warning("an async function blocks the event loop, which holds up all of them%s", place)
                 while not (answered.wait(BLOCKED_AFTER) or self._closed.is_set()):
                     pass  # it is said once, however long it lasts
@@ -224,7 +225,11 @@ class LoopThread:
 
 
 def _place(frame: FrameType | None) -> str:
-    """Where in the function that this package called: its own innermost frame may be the standard library's."""
-    while frame and frame.f_back and not frame.f_back.f_globals.get("__name__", "").startswith("conductor."):
-        frame = frame.f_back
-    return f": {frame.f_code.co_qualname} at {frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
+    """Where in the worker function; empty if the thread is not in one any more, or in a task that one has started."""
+    while frame is not None and (caller := frame.f_back) is not None:
+        if caller.f_globals.get("__name__", "").startswith("conductor."):
+            is_function = caller.f_code.co_name == "execute_async"
+            code = frame.f_code
+            return f": {code.co_qualname} at {code.co_filename}:{frame.f_lineno}" if is_function else ""
+        frame = caller
+    return ""

@@ -97,7 +97,9 @@ class TaskExecutor(BaseExecutor):
         task_id = self._update_by_ref_name(operation.sync, task_ref_name, workflow_instance_id, status, output)
         if not task_id:  # the server's answer to an unknown workflow, an unknown name and a finished task (3.32.3)
             message = f"no task {task_ref_name!r} is pending in workflow {workflow_instance_id!r}"
-            raise NotFoundError(404, operation.METHOD, operation.TEMPLATE, message)
+            values = {"workflow_id": workflow_instance_id, "task_ref_name": task_ref_name, "status": status}
+            path = operation.TEMPLATE.format(**values)
+            raise NotFoundError(404, operation.METHOD, operation.TEMPLATE, message, path=path)
         return checked_id(operation.TEMPLATE, task_id)
 
     def update_task_by_ref_name_sync(

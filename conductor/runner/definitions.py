@@ -16,8 +16,8 @@ AN_HOUR = 3600
 """Seconds: responseTimeoutSeconds where none is given, or where there is no definition (server 3.32.3)."""
 
 _MISSING = (
-    "no task definition is named %s: a task whose worker dies comes back after an hour;"
-    " register one with a responseTimeoutSeconds that fits"
+    "no task definition is named %s: is the name right? Without a definition, a task whose worker dies comes back after"
+    " an hour; register one with a responseTimeoutSeconds that fits"
 )
 _LONG = (
     "%s: a task whose worker dies comes back after %d s, the responseTimeoutSeconds of its task definition;"

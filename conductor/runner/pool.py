@@ -272,7 +272,9 @@ def _made(make: Callable[[], Executor]) -> Executor:
     except Exception as error:
         raise ConfigurationError(f"{expected}; {make!r} raised {type(error).__name__}: {error}") from error
     if not isinstance(executor, Executor):
-        raise ConfigurationError(f"{expected}; {make!r} made {executor!r}")
+        name = getattr(make, "__qualname__", type(make).__qualname__)
+        hint = f": is it to be {name}(…)?" if callable(executor) else ""
+        raise ConfigurationError(f"{expected}; {name} made {executor!r}{hint}")
     return executor
 
 

@@ -166,7 +166,7 @@ class TaskRunner:
         previous = self._workers.get(worker.key)
         if previous is not None and not previous.is_stopping:
             raise ConfigurationError(
-                f"a worker for task_name {worker.task_name!r} and domain {worker.domain!r} is running already"
+                f"a worker for task_name {worker.task_name!r} {_of(worker.domain)} is running already"
             )
         if previous is not None:
             self._replaced = [other for other in (*self._replaced, previous) if not other.slots.ended]
@@ -363,7 +363,10 @@ class TaskRunner:
     def _warn_at_exit(self) -> None:
         alive = any(not running.slots.ended for running in (*self._workers.values(), *self._replaced))
         if alive and os.getpid() == self._process_id:
-            logger.warning("the process ends while workers run: what they have in hand comes back when its lease ends")
+            logger.warning(
+                "the process ends although workers run: wait_workers() would keep it running;"
+                " the server hands out their tasks again when the leases end"
+            )
 
     def _active(self) -> list[RunningWorker]:
         with self._locked():
@@ -377,8 +380,7 @@ class TaskRunner:
     def _known(self, task_name: str, domain: str | None) -> RunningWorker:
         running = self._find(task_name, domain)
         if running is None:
-            of_domain = f" in domain {domain!r}" if domain is not None else ""
-            raise ConfigurationError(f"no worker registered for task_name {task_name!r}{of_domain}")
+            raise ConfigurationError(f"no worker registered for task_name {task_name!r} {_of(domain)}")
         return running
 
     def _chosen(self, task_name: str | None, domain: str | None) -> list[RunningWorker]:
@@ -387,3 +389,7 @@ class TaskRunner:
         if domain is not None:
             raise ConfigurationError(f"domain {domain!r} needs a task_name")
         return self._active()
+
+
+def _of(domain: str | None) -> str:
+    return "without a domain" if domain is None else f"of domain {domain!r}"

@@ -90,8 +90,24 @@ class Running:
                 self._looked.wait(left)
         self._raise_failure()
         if open_work:
-            listed = "; ".join(_described(each, self._clock.now()) for each in open_work[:MOST_LISTED])
+            listed = "; ".join(map(self._described, open_work[:MOST_LISTED]))
             raise TimeoutError(f"still open after {timeout:g} s ({len(open_work)}): {listed}")
+
+    def _described(self, task: dict[str, Any]) -> str:
+        """An open task, and why it may be open, for the text of an error."""
+        name, domain = task["taskDefName"], task.get("domain")
+        wait = task.get("visibleTime", 0) / 1000 - self._clock.now()
+        text = f"{name} {task['status']}" + (f" for {wait:.0f} s more" if wait > 1 else "")
+        if "retriedTaskId" in task:
+            before = self._engine.get_task(task["retriedTaskId"])
+            text += f", the retry of one that {before['status']}: {before.get('reasonForIncompletion')}"
+        elif "visibleTime" in task:
+            polled = [poll.get("domain") for poll in self._engine.poll_data(name)]
+            if domain not in polled:
+                where = "" if domain is None else f" in domain {domain}"
+                others = ", ".join("no domain" if each is None else each for each in polled)
+                text += f", never polled{where}" + (f", but in {others}" if others else "")
+        return f"{text} (task_id={task['taskId']!r})"
 
     def _raise_failure(self) -> None:
         with self._looked:
@@ -157,13 +173,6 @@ class Running:
             self._engine.sweep()
         except Exception:
             logger.exception("the dev server's sweep failed")
-
-
-def _described(task: dict[str, Any], now: float) -> str:
-    """An open task, for the text of an error."""
-    wait = task.get("visibleTime", 0) / 1000 - now
-    later = f" for {wait:.0f} s more" if wait > 1 else ""
-    return f"{task.get('taskDefName')} {task.get('status')}{later} (task_id={task.get('taskId')!r})"
 
 
 def _injected(plan: Plan) -> Response | None:

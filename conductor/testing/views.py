@@ -151,6 +151,7 @@ def _queue_name(task_type: str, domain: str | None) -> str:
 
 def _open_task(task: TaskRecord) -> Wire:
     found = {name: task.wire[name] for name in ("taskId", "taskDefName", "taskType", "status", "workflowInstanceId")}
+    found |= {name: task.wire[name] for name in ("domain", "retriedTaskId") if task.wire.get(name)}
     if task.visible_at is not None:
         found["visibleTime"] = int(task.visible_at * 1000)
     return found

@@ -31,7 +31,7 @@ def test_a_missing_definition_is_said_and_its_tasks_have_a_lease_of_an_hour(runn
     found = start_and_wait(runner, name)
     ((level, text),) = said()
     assert level == "WARNING"
-    assert text.startswith(f"no task definition is named {name}: a task whose worker dies comes back after an hour;")
+    assert text.startswith(f"no task definition is named {name}: is the name right?")
     workflows.register_workflow(WorkflowDef(name, [WorkflowTask(name, "a")], owner_email=OWNER))
     workflows.start_workflow(name)
     eventually(lambda: found)

@@ -266,7 +266,7 @@ def test_l18_functions_that_hang_in_processes_do_not_keep_a_program_that_was_not
     _, errors = process.communicate(timeout=10)
     assert process.returncode == 7
     assert time.monotonic() - ends < 2
-    assert "the process ends while workers run" in errors
+    assert "the process ends although workers run" in errors
     assert "Traceback" not in errors
     assert "its executor broke" not in errors
     assert server.accepted == {}

@@ -371,10 +371,10 @@ def test_c5_a_task_without_a_lease_is_not_extended(server, runner, clock, gate):
 
 def test_c6_the_same_worker_twice_is_refused_and_a_second_domain_is_not(idle_runner):
     idle_runner.start_worker("t", work, batch_size=2, poll_timeout=0.01)
-    with pytest.raises(ConfigurationError, match="task_name 't' and domain None is running already"):
+    with pytest.raises(ConfigurationError, match="task_name 't' without a domain is running already"):
         idle_runner.start_worker("t", work, batch_size=3, poll_timeout=0.01)
     idle_runner.start_worker("t", work, batch_size=4, domain="blue", poll_timeout=0.01)
-    with pytest.raises(ConfigurationError, match="task_name 't' and domain 'blue' is running already"):
+    with pytest.raises(ConfigurationError, match="task_name 't' of domain 'blue' is running already"):
         idle_runner.start_worker("t", work, domain="blue", poll_timeout=0.01)
     assert idle_runner.get_batch_size_for_all() == {("t", None): 2, ("t", "blue"): 4}
 

@@ -417,6 +417,6 @@ def test_l18_a_program_that_ends_without_a_stop_does_not_hang_and_says_so(server
     server.add_task("t")
     process = programs.start(UNSTOPPED, server.url)
     _, errors = ended(process)
-    assert "the process ends while workers run" in errors
+    assert "the process ends although workers run" in errors
     assert server.deliveries == {"t1": 1}
     assert server.results() == []

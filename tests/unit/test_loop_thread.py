@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from conductor._threads import LoopThread
+from conductor.runner.slots import Flag
 from support.waiting import eventually
 
 
@@ -81,3 +82,21 @@ def test_a_loop_that_has_ended_by_itself_can_be_closed(monkeypatch):
     monkeypatch.setattr(closed, "set", set_and_end)
     loop_thread.close()
     eventually(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("test-loop")])
+
+
+def test_no_place_is_named_while_the_package_itself_is_at_work(monkeypatch, caplog):
+    """A function that has blocked the loop may just have ended: the place would be the package's."""
+    monkeypatch.setattr("conductor._threads.BLOCKED_AFTER", 0.02)
+    loop_thread, flag = LoopThread("test-loop"), Flag()
+
+    async def waits():
+        flag.wait()  # of the package
+
+    done = loop_thread.run(waits())
+    eventually(lambda: "blocks the event loop" in caplog.text)
+    flag.set()
+    done.result(5)
+    loop_thread.close()
+    assert [record.getMessage() for record in caplog.records] == [
+        "an async function blocks the event loop, which holds up all of them"
+    ]

@@ -86,7 +86,9 @@ def test_an_executor_that_keeps_what_came_out_to_itself_fails_the_task():
 def test_what_is_no_executor_and_makes_none_is_refused():
     for executor, said in (
         ("threads", "'threads' raised TypeError: 'str' object is not callable"),
-        (dict, "<class 'dict'> made {}"),
+        (dict, "dict made {}"),
+        (process_pool, "process_pool made functools.partial("),
+        (process_pool, ": is it to be process_pool(…)?"),
         (lambda: 1 / 0, "raised ZeroDivisionError: division by zero"),
     ):
         with pytest.raises(ConfigurationError) as caught:

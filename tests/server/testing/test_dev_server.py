@@ -25,6 +25,7 @@ from conductor import (
 from conductor.testing import dev_server
 from conductor.testing.clock import FakeClock
 from conductor.testing.dev_server import DevServer, TaskFailed
+from support.waiting import eventually
 
 KEY = types.SimpleNamespace(key_id="the-key", key_secret="the-secret")
 
@@ -64,7 +65,30 @@ def test_join_returns_at_once_when_there_is_nothing_to_wait_for(server):
 
 def test_join_that_times_out_names_what_is_open(server, http):
     http.start("nobody_polls_this")
-    with pytest.raises(TimeoutError, match=r"still open after 0\.05 s \(1\): nobody_polls_this SCHEDULED \(task_id="):
+    said = r"still open after 0\.05 s \(1\): nobody_polls_this SCHEDULED, never polled \(task_id="
+    with pytest.raises(TimeoutError, match=said):
+        server.join(0.05)
+
+
+def test_it_names_the_domains_in_which_a_task_of_another_one_is_polled(server, http):
+    http.start("elsewhere")
+    http.post("/api/workflow", {"name": "flow", "taskToDomain": {"elsewhere": "eu"}})
+    http.get("/api/tasks/poll/elsewhere?workerid=w")
+    http.get("/api/tasks/poll/elsewhere?workerid=w&domain=us")
+    with pytest.raises(TimeoutError, match="elsewhere SCHEDULED, never polled in domain eu, but in no domain, us"):
+        server.join(0.05)
+
+
+def test_it_tells_why_a_task_is_tried_again(server, http, runner):
+    http.start("breaks", retryCount=3, retryDelaySeconds=60)
+
+    def breaks(task):
+        raise ValueError("no stock")
+
+    runner.start_worker("breaks", breaks)
+    eventually(lambda: b"no stock" in http.get("/api/tasks/search").body)
+    said = r"breaks SCHEDULED for \d+ s more, the retry of one that FAILED: ValueError: no stock \(task_id="
+    with pytest.raises(TimeoutError, match=said):
         server.join(0.05)
 
 
