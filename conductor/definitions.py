@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-from conductor_client import base, types
+from conductor_client import base, decoding, writing
 from msgspec import inspect
 
 from conductor._output import output_data
@@ -81,7 +81,7 @@ def read(kind: type[T], text_or_path: str | os.PathLike[str]) -> T:
         raise ConfigurationError(f"text_or_path must be JSON as a text or a path, not {type(text_or_path).__name__}")
     place, value = _loaded(_Place(), text_or_path)
     try:
-        return types.Decoder(kind).decode(msgspec.json.encode(_checked(place, value, kind)))
+        return decoding.Decoder(kind).decode(msgspec.json.encode(_checked(place, value, kind)))
     except msgspec.DecodeError as error:
         raise ConfigurationError(place.problem("", str(error))) from error
 
@@ -157,7 +157,7 @@ _decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_consta
 
 def _checked(place: _Place, definition: Any, kind: type[Any]) -> dict[str, Any]:
     if isinstance(definition, kind):  # its only unknown keys are those that a server gave it
-        return output_data(types.whole(definition), place.path)[0]
+        return output_data(writing.whole(definition), place.path)[0]
     plain: dict[str, Any] = definition  # or else something that JSON can hold, but no definition can be
     if isinstance(definition, Mapping):
         plain = output_data(definition, place.file + place.path)[0]

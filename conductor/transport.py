@@ -16,7 +16,8 @@ from conductor_client.api import (
     workflow_resource as workflows,
 )
 from conductor_client.client import LARGEST_BODY
-from conductor_client.types import Decoder, parts, whole
+from conductor_client.decoding import Decoder, parts
+from conductor_client.writing import whole
 
 from conductor import _http, _recording
 from conductor._failures import TOKEN_HAS_ENDED, Attempt, is_unanswered_read

@@ -23,7 +23,8 @@ mkdir -p .build/generated
 openapi-python-client generate --path .build/openapi.json --config openapi/config.yaml \
   --custom-template-path openapi/templates --meta none --output-path "$output" --fail-on-warning
 rm -rf "$output/.ruff_cache"
-cp openapi/templates/base.py "$output/"  # no template of the generator's has this place
+cp openapi/templates/*.py "$output/"  # modules for which the generator has no template
+rm "$output/types.py"  # its own, which nothing uses
 touch "$output/py.typed"
 
 "$python" -B openapi/check.py .build/openapi.json .build/generated

@@ -8,8 +8,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 import urllib3
 
+from .decoding import Decoder
 from .errors import NoAnswer, TooLarge, UndecodableResponse, UnexpectedStatus
-from .types import Decoder
 
 T = TypeVar("T")
 

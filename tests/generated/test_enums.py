@@ -7,7 +7,7 @@ import tracemalloc
 import msgspec
 import pytest
 from conductor_client.models import Task, TaskResult, TaskResultStatus, TaskStatus
-from conductor_client.types import Decoder
+from conductor_client.decoding import Decoder
 
 
 DECODER = Decoder(Task, whole=False)

@@ -6,7 +6,7 @@ import time
 
 import msgspec
 import pytest
-from conductor_client import models, types
+from conductor_client import decoding, models
 from conductor_client.models import (
     PollData,
     SearchResultTask,
@@ -17,7 +17,8 @@ from conductor_client.models import (
     WorkflowDef,
     WorkflowTask,
 )
-from conductor_client.types import DEEPEST, Decoder
+from conductor_client.decoding import Decoder
+from conductor_client.lenient import DEEPEST
 from hypothesis import given, settings, strategies as st
 
 from support.document import members, others, sample, schemas
@@ -30,7 +31,7 @@ BROKEN = [b"NaN", b'"\\ud800"', b'"\xff"', b"1e999", b"9" * 5000, b"[" * 2000 + 
 
 @pytest.fixture(autouse=True)
 def nothing_is_told_yet(monkeypatch):
-    monkeypatch.setattr(types, "_told", set())
+    monkeypatch.setattr(decoding, "_told", set())
 
 
 def read(struct, value, **options):

@@ -9,7 +9,7 @@ import pytest
 from conductor_client import models
 from conductor_client.models import Task, TaskDef, TaskStatus, Workflow, WorkflowDef, WorkflowTask
 from conductor_client.base import Model
-from conductor_client.types import Decoder
+from conductor_client.decoding import Decoder
 
 from support.document import members, sample, schemas
 

@@ -25,7 +25,7 @@ from conductor_client.models import (
     WorkflowStatus,
     WorkflowTask,
 )
-from conductor_client.types import Decoder
+from conductor_client.decoding import Decoder
 
 pytestmark = pytest.mark.real_server
 

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from conductor_client import models
 from conductor_client.models import SubWorkflowParams, TaskDef, WorkflowDef, WorkflowTask
-from conductor_client.types import Decoder, encode, whole
+from conductor_client.decoding import Decoder
+from conductor_client.writing import encode, whole
 from hypothesis import given, settings, strategies as st
 
 from support.document import OTHERS, definitions, resolved, schemas

@@ -1,7 +1,7 @@
 """What an executor makes of answers that are odd, and of definitions of a newer server: it hides and loses nothing."""
 
 import pytest
-from conductor_client import types
+from conductor_client import decoding
 from conductor_client.api import metadata_resource as metadata
 
 from conductor import DecodeError, TaskExecutor, WorkflowExecutor
@@ -14,7 +14,7 @@ ODD = {"taskId": 5, "workflowTask": {"name": None, "decisionCases": {"x": None}}
 
 @pytest.fixture(autouse=True)
 def nothing_is_told_yet(monkeypatch):
-    monkeypatch.setattr(types, "_told", set())
+    monkeypatch.setattr(decoding, "_told", set())
 
 
 def test_a_task_definition_keeps_what_this_version_does_not_know(stub, api_client):

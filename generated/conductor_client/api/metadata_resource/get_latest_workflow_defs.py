@@ -1,6 +1,6 @@
 from ...client import Client
+from ...decoding import Decoder
 from ...models.workflow_def import WorkflowDef
-from ...types import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/metadata/workflow/latest-versions"

@@ -1,6 +1,6 @@
 from ...client import Client, segment
+from ...decoding import Decoder
 from ...models.task_def import TaskDef
-from ...types import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/metadata/taskdefs/{tasktype}"

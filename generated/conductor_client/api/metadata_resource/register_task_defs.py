@@ -1,6 +1,6 @@
 from ...client import Client
 from ...models.task_def import TaskDef
-from ...types import encode
+from ...writing import encode
 
 METHOD = "POST"
 TEMPLATE = "/metadata/taskdefs"

@@ -1,6 +1,6 @@
 from ...client import Client
 from ...models.workflow_def import WorkflowDef
-from ...types import encode
+from ...writing import encode
 
 METHOD = "POST"
 TEMPLATE = "/metadata/workflow"

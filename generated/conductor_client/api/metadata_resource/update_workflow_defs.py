@@ -1,7 +1,8 @@
 from ...client import Client
+from ...decoding import Decoder
 from ...models.bulk_response_string import BulkResponseString
 from ...models.workflow_def import WorkflowDef
-from ...types import Decoder, encode
+from ...writing import encode
 
 METHOD = "PUT"
 TEMPLATE = "/metadata/workflow"

@@ -1,7 +1,7 @@
 import msgspec
 
 from ...client import Client, segment
-from ...types import Decoder
+from ...decoding import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/tasks/poll/batch/{tasktype}"

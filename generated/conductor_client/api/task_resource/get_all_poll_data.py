@@ -1,6 +1,6 @@
 from ...client import Client
+from ...decoding import Decoder
 from ...models.poll_data import PollData
-from ...types import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/tasks/queue/polldata/all"

@@ -1,6 +1,6 @@
 from ...client import Client
+from ...decoding import Decoder
 from ...models.queue_details import QueueDetails
-from ...types import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/tasks/queue/all/verbose"

@@ -1,5 +1,5 @@
 from ...client import Client
-from ...types import Decoder
+from ...decoding import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/tasks/queue/size"

@@ -1,6 +1,6 @@
 from ...client import Client
+from ...decoding import Decoder
 from ...models.queue_sizes import QueueSizes
-from ...types import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/tasks/queue/sizes"

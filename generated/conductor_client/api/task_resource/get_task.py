@@ -1,6 +1,6 @@
 from ...client import Client, segment
+from ...decoding import Decoder
 from ...models.task import Task
-from ...types import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/tasks/{task_id}"

@@ -1,6 +1,6 @@
 from ...client import Client
+from ...decoding import Decoder
 from ...models.external_storage_location import ExternalStorageLocation
-from ...types import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/tasks/external-storage-location"

@@ -1,6 +1,6 @@
 from ...client import Client
+from ...decoding import Decoder
 from ...models.search_result_task_summary import SearchResultTaskSummary
-from ...types import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/tasks/search"

@@ -1,6 +1,6 @@
 from ...client import Client
+from ...decoding import Decoder
 from ...models.search_result_task import SearchResultTask
-from ...types import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/tasks/search-v2"

@@ -1,7 +1,7 @@
 from ...client import Client, segment
 from ...models.json_map import JsonMap
 from ...models.task_result_status import TaskResultStatus
-from ...types import encode
+from ...writing import encode
 
 METHOD = "POST"
 TEMPLATE = "/tasks/{workflow_id}/{status}/signal"

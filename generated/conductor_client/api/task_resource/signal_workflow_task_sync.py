@@ -1,9 +1,10 @@
 from ...client import Client, segment
+from ...decoding import Decoder
 from ...models.json_map import JsonMap
 from ...models.signal_response import SignalResponse
 from ...models.task_result_status import TaskResultStatus
 from ...models.workflow_return_strategy import WorkflowReturnStrategy
-from ...types import Decoder, encode
+from ...writing import encode
 
 METHOD = "POST"
 TEMPLATE = "/tasks/{workflow_id}/{status}/signal/sync"

@@ -1,8 +1,9 @@
 from ...client import Client, segment
+from ...decoding import Decoder
 from ...models.json_map import JsonMap
 from ...models.task_result_status import TaskResultStatus
 from ...models.workflow import Workflow
-from ...types import Decoder, encode
+from ...writing import encode
 
 METHOD = "POST"
 TEMPLATE = "/tasks/{workflow_id}/{task_ref_name}/{status}/sync"

@@ -1,8 +1,9 @@
 import msgspec
 
 from ...client import Client
+from ...decoding import Decoder
 from ...models.task_result import TaskResult
-from ...types import Decoder, encode
+from ...writing import encode
 
 METHOD = "POST"
 TEMPLATE = "/tasks/update-v2"

@@ -1,7 +1,8 @@
 from ...client import Client
+from ...decoding import Decoder
 from ...models.generate_token_request import GenerateTokenRequest
 from ...models.generate_token_response import GenerateTokenResponse
-from ...types import Decoder, encode
+from ...writing import encode
 
 METHOD = "POST"
 TEMPLATE = "/token"

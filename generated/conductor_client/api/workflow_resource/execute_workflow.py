@@ -1,8 +1,9 @@
 from ...client import Client, segment
+from ...decoding import Decoder
 from ...models.signal_response import SignalResponse
 from ...models.start_workflow_request import StartWorkflowRequest
 from ...models.workflow_return_strategy import WorkflowReturnStrategy
-from ...types import Decoder, encode
+from ...writing import encode
 
 METHOD = "POST"
 TEMPLATE = "/workflow/execute/{name}/{version}"

@@ -1,6 +1,6 @@
 from ...client import Client, segment
+from ...decoding import Decoder
 from ...models.workflow import Workflow
-from ...types import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/workflow/{workflow_id}"

@@ -1,6 +1,6 @@
 from ...client import Client, segment
+from ...decoding import Decoder
 from ...models.workflow_status_summary import WorkflowStatusSummary
-from ...types import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/workflow/{workflow_id}/status"

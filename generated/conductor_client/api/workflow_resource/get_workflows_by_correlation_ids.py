@@ -1,6 +1,7 @@
 from ...client import Client, segment
+from ...decoding import Decoder
 from ...models.correlated_workflows import CorrelatedWorkflows
-from ...types import Decoder, encode
+from ...writing import encode
 
 METHOD = "POST"
 TEMPLATE = "/workflow/{name}/correlated"

@@ -1,6 +1,6 @@
 from ...client import Client, segment
 from ...models.rerun_workflow_request import RerunWorkflowRequest
-from ...types import encode
+from ...writing import encode
 
 METHOD = "POST"
 TEMPLATE = "/workflow/{workflow_id}/rerun"

@@ -1,6 +1,6 @@
 from ...client import Client
+from ...decoding import Decoder
 from ...models.search_result_workflow_summary import SearchResultWorkflowSummary
-from ...types import Decoder
 
 METHOD = "GET"
 TEMPLATE = "/workflow/search"

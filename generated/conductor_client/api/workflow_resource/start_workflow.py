@@ -1,6 +1,6 @@
 from ...client import Client
 from ...models.start_workflow_request import StartWorkflowRequest
-from ...types import encode
+from ...writing import encode
 
 METHOD = "POST"
 TEMPLATE = "/workflow"
