@@ -36,6 +36,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+from conductor_client.writing import whole
 
 from conductor.errors import ConfigurationError
 
@@ -61,6 +62,8 @@ def output_data(value: Any, name: str = "") -> tuple[dict[str, Any], int]:
         value = getattr(value, "_asdict", lambda: value)()
     try:
         encoded = _encoder.encode(value)
+        if b'"unknownMembers":' in encoded:  # those of a definition, which is written as servers are sent it
+            encoded = _encoder.encode(whole(value))
         if encoded[:1] != b"{":
             encoded = b'{"result":%b}' % encoded
         data: dict[str, Any] = _decoder.decode(encoded)

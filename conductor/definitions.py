@@ -12,10 +12,10 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
-from conductor_client import base, decoding, writing
+from conductor_client import base, lenient
 from msgspec import inspect
 
 from conductor._output import output_data
@@ -71,7 +71,8 @@ def wire_definition(name: str, given: Any, kind: type[msgspec.Struct]) -> dict[s
     if isinstance(given, str | os.PathLike):
         return _checked(*_loaded(_Place(name), given), kind)
     if not isinstance(given, Mapping | kind):
-        raise ConfigurationError(f"{name} must be a {kind.__name__}, a mapping or the path of JSON, not {given!r}")
+        what = f"a {kind.__name__}, a mapping or the path of JSON"
+        raise ConfigurationError(f"{name} must be {what}, not {type(given).__name__}")
     return _checked(_Place(name), given, kind)
 
 
@@ -80,10 +81,8 @@ def read(kind: type[T], text_or_path: str | os.PathLike[str]) -> T:
     if not isinstance(text_or_path, str | os.PathLike):
         raise ConfigurationError(f"text_or_path must be JSON as a text or a path, not {type(text_or_path).__name__}")
     place, value = _loaded(_Place(), text_or_path)
-    try:
-        return decoding.Decoder(kind).decode(msgspec.json.encode(_checked(place, value, kind)))
-    except msgspec.DecodeError as error:
-        raise ConfigurationError(place.problem("", str(error))) from error
+    shape = inspect.type_info(kind)
+    return cast("T", lenient.Reading(keeps_unknown=True).value(_checked(place, value, kind), shape, ""))
 
 
 base.read_definition = read  # given to the generated structs, which know no errors of this package
@@ -91,17 +90,14 @@ base.read_definition = read  # given to the generated structs, which know no err
 
 def _definitions(name: str, place: _Place, argument: Any, kind: type[Any]) -> Iterator[tuple[_Place, Any]]:
     """What one argument holds, each with its place."""
-    if isinstance(argument, str | os.PathLike):
-        yield from _items(*_loaded(place, argument))
-        return
     for item_place, item in _items(place, argument):
         if isinstance(item, str | os.PathLike):
-            yield _loaded(item_place, item)
+            yield from _items(*_loaded(item_place, item))
         elif isinstance(item, Mapping | kind):
             yield item_place, item
         else:
             what = f"{kind.__name__}s, mappings, paths of JSON files or lists of these"
-            raise ConfigurationError(f"{name} must be {what}, not {item!r}")
+            raise ConfigurationError(f"{name} must be {what}, not {type(item).__name__}")
 
 
 def _items(place: _Place, value: Any) -> list[tuple[_Place, Any]]:
@@ -157,7 +153,7 @@ _decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_consta
 
 def _checked(place: _Place, definition: Any, kind: type[Any]) -> dict[str, Any]:
     if isinstance(definition, kind):  # its only unknown keys are those that a server gave it
-        return output_data(writing.whole(definition), place.path)[0]
+        return output_data(definition, place.path)[0]
     plain: dict[str, Any] = definition  # or else something that JSON can hold, but no definition can be
     if isinstance(definition, Mapping):
         plain = output_data(definition, place.file + place.path)[0]

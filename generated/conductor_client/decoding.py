@@ -41,8 +41,10 @@ class Decoder(Generic[T]):
         self._needed = needed
         self._whole = whole
         self._strict = msgspec.json.Decoder(kind).decode
-        item = get_args(kind)[0] if get_origin(kind) is list else kind
-        self._is_lenient = isinstance(item, msgspec.StructMeta)
+        held: Any = kind
+        while get_origin(held) in (list, dict):
+            held = get_args(held)[-1]
+        self._is_lenient = isinstance(held, msgspec.StructMeta)
 
     def decode(self, content: bytes | msgspec.Raw) -> T:
         """Raises msgspec.DecodeError: broken JSON, or (as msgspec.ValidationError) a value of another type; for models,
@@ -126,9 +128,16 @@ def _pieces(content: bytes, shape: inspect.Type, levels: int) -> Any:
     for member in filter(None, map(_MEMBER.match, parts(content))):
         with contextlib.suppress(msgspec.DecodeError):  # of a name that cannot be read: nobody asks for its value
             name = _read(_text_decoder, member[1])
-            known = members(shape).get(name) if isinstance(shape, inspect.StructType) else None
-            found[name] = _piece(member[2], known.shape if known else inspect.AnyType(), levels)
+            found[name] = _piece(member[2], _shape_of(name, shape), levels)
     return found
+
+
+def _shape_of(name: str, shape: inspect.Type) -> inspect.Type:
+    """That of an object's member."""
+    if isinstance(shape, inspect.DictType):
+        return shape.value_type
+    known = members(shape).get(name) if isinstance(shape, inspect.StructType) else None
+    return known.shape if known else inspect.AnyType()
 
 
 _text_decoder = msgspec.json.Decoder(str)

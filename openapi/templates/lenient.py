@@ -31,7 +31,8 @@ class Reading:
     def outermost(self, value: Any, shape: inspect.Type, needed: frozenset[str]) -> Any:
         """Raises msgspec.ValidationError."""
         read = self.value(value, shape, "")
-        if read is ODD:
+        is_other_map = isinstance(shape, inspect.DictType) and self._left_out and not read  # e.g. an error
+        if read is ODD or is_other_map:
             raise msgspec.ValidationError(f"Expected an {'array' if isinstance(shape, inspect.ListType) else 'object'}")
         if isinstance(shape, inspect.StructType):
             _check(value, read, members(shape), needed)

@@ -37,15 +37,16 @@ def members_of(model: type[msgspec.Struct]) -> Mapping[str, Member]:
 
 def holds_definitions(shape: inspect.Type, seen: set[type]) -> bool:
     """Whether a definition may stand somewhere in it. seen: the models that have been looked at."""
-    leaf = _leaf(shape)
-    if not isinstance(leaf, inspect.StructType) or leaf.cls in seen:
+    model = leaf(shape)
+    if not isinstance(model, inspect.StructType) or model.cls in seen:
         return False
-    seen.add(leaf.cls)
-    inner = members(leaf).values()
-    return issubclass(leaf.cls, Definition) or any(holds_definitions(member.shape, seen) for member in inner)
+    seen.add(model.cls)
+    inner = members(model).values()
+    return issubclass(model.cls, Definition) or any(holds_definitions(member.shape, seen) for member in inner)
 
 
-def _leaf(shape: inspect.Type) -> inspect.Type:
+def leaf(shape: inspect.Type) -> inspect.Type:
+    """What lists and maps, of whatever depth, hold in the end."""
     while isinstance(shape, inspect.ListType | inspect.DictType):
         shape = shape.item_type if isinstance(shape, inspect.ListType) else shape.value_type
     return shape

@@ -10,7 +10,7 @@ from msgspec import inspect
 
 from .base import Definition, Model, is_default
 from .lenient import reads_as
-from .shapes import holds_definitions, members_of
+from .shapes import holds_definitions, leaf, members_of
 
 
 def encode(body: Any) -> bytes:
@@ -29,20 +29,23 @@ def whole(value: Any) -> Any:
     if not isinstance(value, Model):
         return value
     changed = {}
-    for name, is_typed in _branches(type(value)).items():
+    for name in _branches(type(value)):
         branch = getattr(value, name)
-        if (is_typed or isinstance(branch, Model)) and (replaced := whole(branch)) is not branch:
+        if (replaced := whole(branch)) is not branch:
             changed[name] = replaced
     unknown = value.unknown_members if isinstance(value, Definition) else {}
     return _with_unknown(value, changed, unknown) if changed or unknown else value
 
 
 @functools.cache
-def _branches(model: type[Model]) -> dict[str, bool]:
-    """The attributes that may hold definitions, and whether that is by their type."""
-    members = members_of(model).values()
-    typed = {member.attribute: True for member in members if holds_definitions(member.shape, set())}
-    return typed | {member.attribute: False for member in members if isinstance(member.shape, inspect.AnyType)}
+def _branches(model: type[Model]) -> list[str]:
+    """The attributes that may hold definitions: by their type, or those of a definition that may hold anything."""
+    is_definition = issubclass(model, Definition)
+    return [
+        member.attribute
+        for member in members_of(model).values()
+        if holds_definitions(member.shape, set()) or (is_definition and isinstance(leaf(member.shape), inspect.AnyType))
+    ]
 
 
 def _with_unknown(model: Model, changed: Mapping[str, Any], unknown: Mapping[str, Any]) -> dict[str, Any]:

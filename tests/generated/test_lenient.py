@@ -124,12 +124,17 @@ def test_one_odd_item_hides_none_of_the_others():
     assert [
         each.task_id for each in read(SearchResultTask, {"results": [{"taskId": 7}, 7, {"taskId": "t"}]}).results
     ] == [None, "t"]
+    lists = {"a": [{"workflowId": 7}, 7, {"workflowId": "w"}], "b": 7, "c": None, "d": []}
+    assert read(dict[str, list[Workflow]], lists) == {"a": [Workflow(), Workflow(workflow_id="w")], "d": []}
+    broken = b'{"b":NaN,"a":[{"workflowId":"w","input":NaN},"\\ud800"]}'
+    assert read(dict[str, list[Workflow]], broken) == {"a": [Workflow(workflow_id="w")]}
     assert read(list[PollData], [{"queueName": "q", "lastPollTime": "soon"}, []]) == [PollData(queue_name="q")]
 
 
 def test_nothing_is_made_of_another_map_or_number():
     """An error in JSON is neither an empty list of queues nor an empty queue."""
-    for kind, text in ((dict[str, int], b'{"message":"log in"}'), (int, b'"7"'), (int, b"{}")):
+    error = b'{"message":"log in"}'
+    for kind, text in ((dict[str, int], error), (dict[str, list[Workflow]], error), (int, b'"7"'), (int, b"{}")):
         with pytest.raises(msgspec.DecodeError):
             read(kind, text)
 

@@ -117,6 +117,15 @@ def test_a_caller_may_send_members_that_this_version_does_not_know():
     assert sent(TaskDef("n", unknown_members={"retryCount": 4})) == {"name": "n", "retryCount": 4}
 
 
+def test_a_definition_inside_of_an_open_member_is_sent_with_its_unknown_members():
+    step = read(WorkflowTask, {"name": "s", "taskReferenceName": "s", "hedge": True})
+    plain = {"name": "s", "taskReferenceName": "s", "hedge": True}
+    inline = SubWorkflowParams(workflow_definition={"name": "inline", "tasks": [step]})
+    assert sent(inline) == {"workflowDefinition": {"name": "inline", "tasks": [plain]}}
+    assert sent(WorkflowTask("o", "o", input_parameters={"x": [step]}))["inputParameters"] == {"x": [plain]}
+    assert sent(TaskDef("t", input_template={"x": {"y": step}}))["inputTemplate"] == {"x": {"y": plain}}
+
+
 def test_a_number_that_came_as_a_text_is_sent_as_a_number():
     assert sent(read(TaskDef, {"name": "n", "retryCount": "3", "timeoutSeconds": 60.0})) == {
         "name": "n",

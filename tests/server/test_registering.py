@@ -49,12 +49,12 @@ def many(tmp_path):
 def test_workflows_are_registered_in_any_form_and_as_they_were_given(stub, workflows, one, many):
     struct, text = WorkflowDef("struct", [WorkflowTask("a", "a")]), json.dumps(named("text"))
     texts = json.dumps([named("in a text")])
-    forms = (named("mapping"), struct, one, str(many), text, [named("in a list"), struct, one], (str(one),), texts)
+    forms = (named("mapping"), struct, one, str(many), text, [named("in a list"), struct, one], (str(one), many), texts)
     workflows.register_workflow(*forms)
     (request,) = stub.requests
     in_struct = {"name": "struct", "tasks": [TASK]}
     alone = ["mapping", in_struct, "one", "first", "second", "text"]
-    in_lists = ["in a list", in_struct, "one", "one", "in a text"]
+    in_lists = ["in a list", in_struct, "one", "one", "first", "second", "in a text"]
     assert request.json() == [named(each) if isinstance(each, str) else each for each in alone + in_lists]
 
 
@@ -116,6 +116,19 @@ def test_an_error_names_the_argument_or_the_file_and_nothing_is_sent(stub, workf
     file.write_text('["other.json"]')
     assert refusal(file) == f"{file}: [0]: must be an object, not a text"
     assert refusal("missing.json") == "'missing.json': No such file or directory"
+    assert refusal([[WRONG] * 1000]).endswith("or lists of these, not list")
+    assert stub.requests == []
+
+
+@pytest.mark.parametrize(("levels", "problem"), [(2, "circular"), (600, "nested")])
+def test_a_struct_that_is_circular_or_too_deep_is_an_error_that_names_the_argument(stub, workflows, levels, problem):
+    innermost = outermost = WorkflowTask("a", "a")
+    for _ in range(levels):
+        outermost = WorkflowTask("a", "a", default_case=[outermost])
+    if problem == "circular":
+        innermost.default_case.append(outermost)
+    with pytest.raises(ConfigurationError, match=rf"^workflow_defs\[0\].*{problem}"):
+        workflows.register_workflow(WorkflowDef("n", [outermost]))
     assert stub.requests == []
 
 

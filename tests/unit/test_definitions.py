@@ -45,17 +45,18 @@ def refusal(kind, text_or_path):
     return str(caught.value)
 
 
-def test_a_definition_is_read_from_a_text_and_from_a_file(tmp_path):
-    text = json.dumps(ORDER)
+def test_a_definition_is_read_from_a_text_and_from_a_file(tmp_path, caplog):
+    text = json.dumps({**ORDER, "tasks": [*ORDER["tasks"], {**TASK, "taskDefinition": {"retryCount": 3}}]})
     file = tmp_path / "order.json"
     for content in (text, "\ufeff" + text, f"\n {text}\n"):
         file.write_text(content, "utf-8")
         for given in (content, str(file), file):
             definition = WorkflowDef.from_json(given)
             assert isinstance(definition, WorkflowDef)
-            assert (definition.name, definition.version, len(definition.tasks)) == ("order", 3, 4)
+            assert (definition.name, definition.version, len(definition.tasks)) == ("order", 3, 5)
             assert definition.tasks[0].input_parameters == {"any_key": {"retry_count": None}, "n": 7.0}
             assert definition.tasks[1].decision_cases["a case"][0].loop_over == [WorkflowTask("ship", "ship_it")]
+    assert caplog.messages == []  # those of answers
     task_def = TaskDef.from_json('{"name": "ship", "retryLogic": "FIXED", "retryCount": null}')
     assert task_def == TaskDef("ship", retry_logic=TaskDefRetryLogic.FIXED)
 

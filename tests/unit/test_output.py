@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
+from conductor import TaskDef, WorkflowTask
 from conductor._output import UnsendableOutput, output_data
 
 
@@ -39,6 +40,16 @@ def test_plain_json_values_come_through_unchanged_or_are_refused(value):
     else:
         assert data == value
         assert size == len(msgspec.json.encode(value))
+
+
+def test_a_definition_becomes_what_a_server_is_sent_of_it():
+    task_def = TaskDef("n", retry_count=3, unknown_members={"tags": [1]})
+    wire = {"name": "n", "retryCount": 3, "tags": [1]}
+    assert output_data(task_def)[0] == wire
+    assert output_data({"dynamicTasks": [WorkflowTask("a", "b", task_definition=task_def)]})[0] == {
+        "dynamicTasks": [{"name": "a", "taskReferenceName": "b", "taskDefinition": wire}]
+    }
+    assert output_data({"unknownMembers": {"of": "the user"}})[0] == {"unknownMembers": {"of": "the user"}}
 
 
 class FrozenDateTime(dt.datetime):
