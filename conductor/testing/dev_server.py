@@ -62,7 +62,7 @@ class DevServer:
         for name, value, works, description in (
             ("port", port, _is_whole(port) and 0 <= port <= 65535, "a whole number from 0 to 65535"),
             ("host", host, is_host(host), "a host name or an address"),
-            ("names", names, not isinstance(names, str) and all(map(is_host, names)), "a list of host names"),
+            ("names", names, _are_hosts(names), "a list of host names, without ports"),
             ("retention", retention, _is_whole(retention) and retention > 0, "a whole number of 1 or more"),
             ("update_v2", update_v2, update_v2 in FORMS_OF_V2, f"one of {FORMS_OF_V2}"),
         ):
@@ -145,6 +145,10 @@ class DevServer:
     def _cut_connections(self) -> None:
         if self._running is not None:
             self._running.http.drop_connections()
+
+
+def _are_hosts(names: object) -> bool:
+    return isinstance(names, Collection) and not isinstance(names, str) and all(map(is_host, names))
 
 
 def _is_whole(value: object) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import socket
 from collections.abc import Iterable
 from ipaddress import ip_address
@@ -21,10 +22,15 @@ WITHOUT_TOKEN = frozenset({TOKEN, HEALTH_CHECK, DOCUMENT})
 """Operations that need none where all others do."""
 
 
+_NAME = re.compile(r"[\w.-]+")
+
+
 def is_host(value: object) -> bool:
-    """Whether a socket can be asked for it."""
+    """Whether it is an address, or a name that a socket can be asked for: no URL, no port."""
+    if not isinstance(value, str):
+        return False
     try:
-        return isinstance(value, str) and value.isprintable() and " " not in value and bool(value.encode("idna"))
+        return _address(value) is not None or bool(_NAME.fullmatch(value) and value.encode("idna"))
     except UnicodeError:  # which a socket would turn into a TypeError
         return False
 

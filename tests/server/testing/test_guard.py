@@ -205,7 +205,16 @@ def test_a_server_that_other_machines_can_use_without_a_key_says_so(caplog):
         assert "other machines" not in caplog.text
 
 
-@pytest.mark.parametrize("names", ["conductor", [""], ["a b"], [None]])
+@pytest.mark.parametrize(
+    "names",
+    [
+        "conductor",
+        5,
+        None,
+        [None],
+        *([bad] for bad in ("", "a b", "a:8080", "http://a", "a/b", "*", "*.a", "u@a", "[::1]", "1:2")),
+    ],
+)
 def test_names_that_cannot_work_are_refused(names):
     with pytest.raises(ValueError, match="names must be a list of host names"):
         DevServer(names=names)
