@@ -234,7 +234,9 @@ class WorkflowExecutor(BaseExecutor):
         return checked_id(rerun.TEMPLATE, self._api.call(rerun.sync, path_segment("workflow_id", workflow_id), request))
 
     def retry(self, workflow_id: str, resume_subworkflow_tasks: bool = False) -> None:
-        """Run a failed workflow on from its last failed task. ConflictError if it has not failed, NotFoundError while it runs.
+        """Run a failed workflow on from its last failed task.
+
+        ConflictError if it has not failed, NotFoundError while it runs (3.32.3).
 
         resume_subworkflow_tasks: where that task is a sub-workflow, run this on from its own last failed task, at
             whatever depth, instead of starting it anew.

@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Collection
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, runtime_checkable
 
 from conductor.errors import ConfigurationError
 from conductor.settings import Duration, seconds
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 FORMS_OF_V2 = (True, "404", "405", "500")
 
 
+@runtime_checkable
 class MovableClock(Clock, Protocol):
     """A clock that tests put ahead."""
 
@@ -63,8 +64,11 @@ class DevServer:
             ("port", port, _is_whole(port) and 0 <= port <= 65535, "a whole number from 0 to 65535"),
             ("host", host, is_host(host), "a host name or an address"),
             ("names", names, _are_hosts(names), "a list of host names, without ports"),
+            ("db", db, isinstance(db, str | os.PathLike), "the path of a file"),
+            ("clock", clock, isinstance(clock, MovableClock | None), "a clock"),
+            ("hold_until_count", hold_until_count, isinstance(hold_until_count, bool), "True or False"),
             ("retention", retention, _is_whole(retention) and retention > 0, "a whole number of 1 or more"),
-            ("update_v2", update_v2, update_v2 in FORMS_OF_V2, f"one of {FORMS_OF_V2}"),
+            ("update_v2", update_v2, update_v2 is True or update_v2 in FORMS_OF_V2[1:], f"one of {FORMS_OF_V2}"),
         ):
             if not works:
                 raise ConfigurationError(f"{name} must be {description}, not {value!r}")

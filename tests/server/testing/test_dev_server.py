@@ -396,7 +396,10 @@ def test_the_module_says_in_one_line_what_cannot_work(arguments, message):
         *(("host", host) for host in ("", " ", "a b", "a\nb", "a..\u00e4", None)),
         *(("retention", retention) for retention in (0, -1, "1", True)),
         *(("key", key) for key in (("K", "hush"), "hush", 5)),
-        ("update_v2", "403"),
+        *(("update_v2", form) for form in ("403", 1, False, [])),
+        *(("db", db) for db in (5, None, b"a.db")),
+        *(("clock", clock) for clock in (5, time, "now")),
+        *(("hold_until_count", hold) for hold in ("x", 1, None)),
     ],
 )
 def test_what_a_server_cannot_work_with_is_refused_when_it_is_made(name, value):
