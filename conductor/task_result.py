@@ -113,14 +113,14 @@ def _returned(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
     if inspect.iscoroutine(value):
         value.close()
         raise ConfigurationError("the function returned a coroutine: give the runner the `async def` itself")
-    if not isinstance(value, TaskResult):
+    if not isinstance(value, models.TaskResult):
         data, size = _sized(value)
         return TaskResult(task.task_id, task.workflow_instance_id, output_data=data), size
     if value.status not in TaskResultStatus.__members__.values():
         raise ConfigurationError(f"status {value.status!r} is not one of {', '.join(TaskResultStatus)}")
     data, size = _sized(value.output_data)
     result = copy_to_send(
-        value,
+        value if isinstance(value, TaskResult) else TaskResult(**msgspec.structs.asdict(value)),
         task_id=task.task_id,
         workflow_instance_id=task.workflow_instance_id,
         status=TaskResultStatus(value.status),

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
-from conductor import NonRetryableError, Task, TaskExecLog, TaskResult, TaskResultStatus
+from conductor import NonRetryableError, Task, TaskExecLog, TaskResult, TaskResultStatus, models
 from conductor.task_result import Outcome, finish, hand_back, log_entry
 
 TASK = Task("t", "w", worker_id="an earlier poller", output_data={"old": 1})
@@ -271,3 +271,16 @@ def test_a_hand_back_keeps_the_tasks_output():
 @given(st.recursive(st.none() | st.floats() | st.text() | st.binary() | st.builds(object), st.lists))
 def test_any_value_becomes_a_result_that_can_be_sent(value):
     assert sent(Outcome(value))["status"] in ("COMPLETED", "FAILED_WITH_TERMINAL_ERROR")
+
+
+def test_a_result_of_the_generated_class_is_a_result_too():
+    given = models.TaskResult(
+        "?", "?", "FAILED", {"a": 1}, reason_for_incompletion="broken", logs=[TaskExecLog("said")]
+    )
+    expected = {
+        "status": "FAILED",
+        "outputData": {"a": 1},
+        "reasonForIncompletion": "broken",
+        "logs": [{"log": "said"}],
+    }
+    assert sent(Outcome(given)) == {"taskId": "t", "workflowInstanceId": "w", "workerId": "worker-1", **expected}
