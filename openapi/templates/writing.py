@@ -20,7 +20,7 @@ def encode(body: Any) -> bytes:
 
 def whole(value: Any) -> Any:
     """The value with maps in place of those models that carry unknown members, in which these have their places."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         items = [whole(item) for item in value]
         return items if any(map(operator.is_not, items, value)) else value
     if isinstance(value, dict):

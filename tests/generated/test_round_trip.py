@@ -123,6 +123,7 @@ def test_a_definition_inside_of_an_open_member_is_sent_with_its_unknown_members(
     inline = SubWorkflowParams(workflow_definition={"name": "inline", "tasks": [step]})
     assert sent(inline) == {"workflowDefinition": {"name": "inline", "tasks": [plain]}}
     assert sent(WorkflowTask("o", "o", input_parameters={"x": [step]}))["inputParameters"] == {"x": [plain]}
+    assert sent(WorkflowDef("n", (step,)))["tasks"] == sent([(step,)])[0] == [plain]
     assert sent(TaskDef("t", input_template={"x": {"y": step}}))["inputTemplate"] == {"x": {"y": plain}}
 
 
