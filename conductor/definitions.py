@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 import msgspec
-from conductor_client import base, lenient
+from conductor_client import base, lenient, shapes
 from msgspec import inspect
 
 from conductor._output import output_data
@@ -152,12 +152,11 @@ _decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_consta
 
 
 def _checked(place: _Place, definition: Any, kind: type[Any]) -> dict[str, Any]:
-    if isinstance(definition, kind):  # its only unknown keys are those that a server gave it
-        return output_data(definition, place.path)[0]
     plain: dict[str, Any] = definition  # or else something that JSON can hold, but no definition can be
-    if isinstance(definition, Mapping):
+    if isinstance(definition, Mapping | kind):
         plain = output_data(definition, place.file + place.path)[0]
-    problems = [place.problem(*found) for found in _misfits(plain, kind)]
+    checked = definition if isinstance(definition, kind) else plain
+    problems = [place.problem(*found) for found in _misfits(checked, kind)]
     if not problems:
         return plain
     surplus = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
@@ -170,22 +169,27 @@ def _shape(kind: type[msgspec.Struct]) -> inspect.Type:
 
 
 def _misfits(definition: Any, kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
-    """Path and problem of each value that no definition has there."""
+    """Path and problem of each value that no definition has there.
+
+    Of a struct only what it holds in place of other structs is checked: its unknown keys are those of a server.
+    """
     waiting = [("", definition, _shape(kind))]
     while waiting:
         path, value, shape = waiting.pop()
         if isinstance(shape, inspect.UnionType):  # all are "this, or None"
             shape = next(each for each in shape.types if not isinstance(each, inspect.NoneType))
-        if problem := _misfit(value, shape):
+        if isinstance(value, tuple):
+            value = list(value)
+        if isinstance(shape, inspect.StructType) and isinstance(value, shape.cls):
+            inner = _in_place_of_structs(value, shape)
+        elif problem := _misfit(value, shape):
             yield path, problem
             continue
-        if isinstance(shape, inspect.StructType):
+        elif isinstance(shape, inspect.StructType):
             yield from _wrong_keys(path, value, shape)
-            shapes = _members(shape)
-            inner = [
-                (f".{key}", each, shapes[key]) for key, each in value.items() if key in shapes and each is not None
-            ]
-            if isinstance(value.get(INLINE_DEFINITION), dict) and INLINE_DEFINITION in shapes:
+            known = _members(shape)
+            inner = [(f".{key}", each, known[key]) for key, each in value.items() if key in known and each is not None]
+            if isinstance(value.get(INLINE_DEFINITION), dict) and INLINE_DEFINITION in known:
                 inner.append((f".{INLINE_DEFINITION}", value[INLINE_DEFINITION], _shape(WorkflowDef)))
         elif isinstance(shape, inspect.ListType):
             inner = [(f"[{index}]", each, shape.item_type) for index, each in enumerate(value)]
@@ -194,6 +198,13 @@ def _misfits(definition: Any, kind: type[msgspec.Struct]) -> Iterator[tuple[str,
         else:
             continue
         waiting += [(path + step, each, of) for step, each, of in reversed(inner)]
+
+
+def _in_place_of_structs(struct: Any, shape: inspect.StructType) -> list[tuple[str, Any, inspect.Type]]:
+    """By name on the wire, the members of a struct that hold structs, and their types."""
+    members = shapes.members(shape).items()
+    found = [(f".{name}", getattr(struct, each.attribute), each.shape) for name, each in members]
+    return [each for each in found if each[1] is not None and shapes.holds_definitions(each[2], set())]
 
 
 _EXPECTED: dict[type[inspect.Type], tuple[type | tuple[type, ...], str]] = {
@@ -205,7 +216,8 @@ _EXPECTED: dict[type[inspect.Type], tuple[type | tuple[type, ...], str]] = {
     inspect.IntType: ((int, float), "a whole number"),
     inspect.FloatType: ((int, float), "a number"),
 }
-_NAMES = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+_NAMES: dict[type, str] = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+_NAMES |= {int: "a number", float: "a number"}
 
 
 def _misfit(value: Any, shape: inspect.Type) -> str | None:
@@ -220,7 +232,7 @@ def _misfit(value: Any, shape: inspect.Type) -> str | None:
     is_part = isinstance(value, float) and isinstance(shape, inspect.IntType) and not value.is_integer()
     if isinstance(value, kinds) and not is_flag and not is_part:
         return None
-    return f"must be {expected}, not {value if is_part else _NAMES.get(type(value), 'a number')}"
+    return f"must be {expected}, not {value if is_part else _NAMES.get(type(value), type(value).__name__)}"
 
 
 def _members(shape: inspect.StructType) -> dict[str, inspect.Type]:

@@ -120,6 +120,27 @@ def test_an_error_names_the_argument_or_the_file_and_nothing_is_sent(stub, workf
     assert stub.requests == []
 
 
+def test_a_mapping_inside_of_a_struct_is_checked_as_any_other(stub, workflows):
+    def refusal(*tasks):
+        with pytest.raises(ConfigurationError) as caught:
+            workflows.register_workflow(WorkflowDef("n", tasks))
+        return str(caught.value)
+
+    step = WorkflowTask("a", "a", unknown_members={"newer": 1})
+    assert refusal(step, WRONG["tasks"][1]) == f"workflow_defs[0].{UNKNOWN}"
+    assert refusal(WorkflowTask("a", "a", decision_cases={"x": [{"name": "b"}]})) == (
+        "workflow_defs[0].tasks[0].decisionCases.x[0].taskReferenceName: missing"
+    )
+    assert refusal(WorkflowTask("a", "a", task_definition={"name": "a", "retryCoun": 1})) == (
+        "workflow_defs[0].tasks[0].taskDefinition.retryCoun: unknown key; the nearest known one is retryCount"
+    )
+    assert refusal(step, TaskDef("a")) == "workflow_defs[0].tasks[1]: must be an object, not TaskDef"
+    assert stub.requests == []
+    workflows.register_workflow(WorkflowDef("n", [step, TASK, WorkflowTask("a", "a", fork_tasks=((TASK,), [step]))]))
+    newer = {**TASK, "newer": 1}
+    assert stub.requests[0].json()[0]["tasks"] == [newer, TASK, {**TASK, "forkTasks": [[TASK], [newer]]}]
+
+
 @pytest.mark.parametrize(("levels", "problem"), [(2, "circular"), (600, "nested")])
 def test_a_struct_that_is_circular_or_too_deep_is_an_error_that_names_the_argument(stub, workflows, levels, problem):
     innermost = outermost = WorkflowTask("a", "a")
