@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -268,7 +269,10 @@ class HttpSettings(Unpicklable):
             return _checked_headers(self.headers())
         except ConfigurationError as error:
             problem = str(error)
-        except Exception as error:  # noqa: BLE001 - any error of a user's function; another request may succeed
+        except BaseException as error:  # any error of a user's function; another request may succeed
+            is_main = threading.current_thread() is threading.main_thread()
+            if is_main and not isinstance(error, Exception):  # Ctrl-C, or the sys.exit() of a signal handler
+                raise
             problem = f"{type(error).__name__} was raised"
         # Raised here, so that nothing leads to the error of the function, which may hold a token.
         name = getattr(self.headers, "__qualname__", type(self.headers).__name__)

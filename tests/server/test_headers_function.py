@@ -1,5 +1,6 @@
 """Headers that a function gives, for each request anew."""
 
+import asyncio
 import functools
 import threading
 
@@ -118,14 +119,15 @@ def test_its_name_is_told_where_it_has_one(stub):
             TaskExecutor(client).get_task("t")
 
 
-def test_a_worker_outlives_its_failures_and_loses_no_result(stub, client, tokens, caplog):
+@pytest.mark.parametrize("kind", [LookupError, SystemExit, asyncio.CancelledError, GeneratorExit, KeyboardInterrupt])
+def test_a_worker_outlives_its_failures_and_loses_no_result(stub, client, tokens, kind, caplog):
     stub.add_task("ship")
     failed = threading.Event()
 
     def fails_once():
         tokens.fails = None
         failed.set()
-        raise LookupError("sidecar-hush")
+        raise kind("sidecar-hush")
 
     def ship(task):
         tokens.fails = fails_once
@@ -138,7 +140,7 @@ def test_a_worker_outlives_its_failures_and_loses_no_result(stub, client, tokens
         assert failed.is_set()
     assert stub.results()[0]["outputData"] == {"shipped": True}
     assert stub.of(POLL)
-    assert "no headers for the request from Tokens: LookupError was raised" in caplog.text
+    assert f"no headers for the request from Tokens: {kind.__name__} was raised" in caplog.text
     assert "hush" not in caplog.text
 
 
@@ -150,3 +152,13 @@ def test_an_async_function_and_a_number_are_refused():
         HttpSettings(headers=headers)
     with pytest.raises(ConfigurationError, match="headers must be a mapping, not int"):
         HttpSettings(headers=5)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_ctrl_c_while_it_runs_on_the_main_thread_ends_the_call(stub, client, tokens, kind):
+    def interrupted():
+        raise kind
+
+    tokens.fails = interrupted
+    with pytest.raises(kind):
+        TaskExecutor(client).get_task("t")
