@@ -38,7 +38,7 @@ class DecodeError(ConductorError):
 class AnswerTooLargeError(DecodeError):
     """A success status with a body of 32 MiB or more. beginning: the first 64 KiB of it."""
 
-    def __init__(self, text: str, beginning: bytes) -> None:
+    def __init__(self, text: str, beginning: bytes = b"") -> None:
         super().__init__(text)
         self.beginning = beginning
 

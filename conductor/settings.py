@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from inspect import iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from pathlib import Path
 from types import UnionType
 from typing import Any, NoReturn, Self, TypeVar
@@ -35,6 +35,7 @@ LONGEST = 1e9
 HUGE = 1e300
 """An int that is much larger cannot even become a float."""
 
+_KINDS = (iscoroutinefunction, isgeneratorfunction, isasyncgenfunction)
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ENDPOINT = re.compile(r"/[^?# ]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
@@ -71,6 +72,19 @@ def instance(name: str, value: T, kind: type | UnionType, description: str) -> T
     if not isinstance(value, kind):
         raise ConfigurationError(f"{name} must be {description}, not {value!r}")
     return value
+
+
+def is_async(function: object) -> bool:
+    """Whether it is an ``async def``, or an object whose ``__call__`` is one."""
+    return is_of_kind(iscoroutinefunction, function) or is_of_kind(iscoroutinefunction, type(function).__call__)
+
+
+def is_of_kind(kind: Callable[[object], bool], function: object) -> bool:
+    """What one of _KINDS says. The mock of a function claims to be of all kinds, or makes them fail: it is of none."""
+    try:
+        return kind(function) and sum(each(function) for each in _KINDS) == 1
+    except TypeError:
+        return False
 
 
 def is_text(value: str) -> bool:
@@ -359,7 +373,7 @@ def _read_timeout(value: Duration | None) -> float:
 def _checked_headers_or_function(headers: Headers | Callable[[], Headers]) -> dict[str, str] | Callable[[], Headers]:
     if isinstance(headers, Mapping) or not callable(headers):
         return _checked_headers(headers)
-    if iscoroutinefunction(headers):
+    if is_async(headers):
         raise ConfigurationError("headers must be a mapping or a plain function, not an async one")
     return headers
 

@@ -14,7 +14,17 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from conductor.errors import ConfigurationError
 from conductor.models import Task
-from conductor.settings import Duration, instance, is_name, path_segment, plain, seconds, whole_number
+from conductor.settings import (
+    Duration,
+    instance,
+    is_async,
+    is_name,
+    is_of_kind,
+    path_segment,
+    plain,
+    seconds,
+    whole_number,
+)
 
 Execute = Callable[[Task], Any]
 WorkerKey = tuple[str, str | None]
@@ -58,7 +68,7 @@ def check_function(execute: Execute) -> None:
         raise ConfigurationError(f"execute must be callable, not {execute!r}")
     if isinstance(execute, type):
         flaw = "is a class: give a function, or an object that can be called"
-    elif any(is_generator(part) for is_generator in _GENERATORS for part in (execute, type(execute).__call__)):
+    elif any(is_of_kind(kind, part) for kind in _GENERATORS for part in (execute, type(execute).__call__)):
         flaw = "is a generator function: calling it does not run it"
     else:
         flaw = _flaw_of_parameters(execute)
@@ -73,11 +83,12 @@ def _flaw_of_parameters(execute: Execute) -> str:
     ask = partial(inspect.signature, execute, follow_wrapped=False)
     try:
         signature = ask()
+    except Exception:  # noqa: BLE001 - what is no function may say anything of itself
+        return ""
+    try:
         signature.bind(None)
     except TypeError as error:
         return f"cannot be called with one argument: {error}"
-    except ValueError:
-        return ""
     if inspect.unwrap(execute) is not execute:  # its annotations are those of the function that it wraps
         return ""
     with suppress(Exception):  # an annotation may be any text, and fail in any way
@@ -86,7 +97,9 @@ def _flaw_of_parameters(execute: Execute) -> str:
     if first.kind is inspect.Parameter.VAR_POSITIONAL:
         return ""
     annotation = vars(builtins).get(first.annotation) if isinstance(first.annotation, str) else first.annotation
-    return "" if _may_be_task(annotation) else f"has a parameter {first.name!r} that is annotated as something else"
+    if _may_be_task(annotation):
+        return ""
+    return f"has a parameter {first.name!r} that is annotated as {inspect.formatannotation(annotation)}, not as Task"
 
 
 def _may_be_task(annotation: Any) -> bool:
@@ -98,7 +111,7 @@ def _may_be_task(annotation: Any) -> bool:
     if get_origin(annotation) is Annotated:
         return _may_be_task(get_args(annotation)[0])
     kind = get_origin(annotation) or annotation
-    if annotation in (inspect.Parameter.empty, Any) or not isinstance(kind, type):
+    if annotation is inspect.Parameter.empty or annotation is Any or not isinstance(kind, type):
         return True
     try:
         return issubclass(Task, kind) or issubclass(kind, Task)
@@ -158,5 +171,4 @@ class Worker:
 
     @property
     def is_async(self) -> bool:
-        """Whether execute is an ``async def``, or an object whose ``__call__`` is one."""
-        return inspect.iscoroutinefunction(self.execute) or inspect.iscoroutinefunction(type(self.execute).__call__)
+        return is_async(self.execute)

@@ -20,13 +20,6 @@ LONGEST_PATH = 150
 class PayloadElsewhereError(NonRetryableError):
     """A task came without its input, or without the output that it was put back with: the server has moved it."""
 
-    def __init__(self, kind: str, path: str) -> None:
-        super().__init__(
-            f"the task's {kind.lower()} lies in the server's external storage at {repr(path)[:LONGEST_PATH]}, where a"
-            " worker cannot read it: it is larger than the server's setting"
-            f" conductor.app.task{kind}PayloadSizeThreshold, 3,072 KiB by default"
-        )
-
 
 class TaskContext:
     """What a worker function can ask of the task it is executing, and of its runner."""
@@ -114,10 +107,14 @@ async def execute_async(function: Execute, task: Task, stopping: Flag, lost: Fla
 
 def _check_payloads(task: Task) -> None:
     """A function must not run on an input that is not there, as if it were empty."""
-    if task.external_input_payload_storage_path:
-        raise PayloadElsewhereError("Input", task.external_input_payload_storage_path)
-    if task.external_output_payload_storage_path:
-        raise PayloadElsewhereError("Output", task.external_output_payload_storage_path)
+    paths = {"Input": task.external_input_payload_storage_path, "Output": task.external_output_payload_storage_path}
+    for kind, path in paths.items():
+        if path:
+            raise PayloadElsewhereError(
+                f"the task's {kind.lower()} lies in the server's external storage at {repr(path)[:LONGEST_PATH]}, where"
+                " a worker cannot read it: it is larger than the server's setting"
+                f" conductor.app.task{kind}PayloadSizeThreshold, 3,072 KiB by default"
+            )
 
 
 def _outcome(context: TaskContext, started: float, *, value: Any = None, error: BaseException | None = None) -> Outcome:

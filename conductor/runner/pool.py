@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import math
 import operator
 import os
@@ -24,6 +23,7 @@ from conductor.models import Task
 from conductor.runner.execute import execute
 from conductor.runner.process_pool import ProcessPool, end_forked_copy, interpreter_ends
 from conductor.runner.slots import Flag
+from conductor.settings import is_async
 from conductor.task_result import Finished, Outcome, finish, whole_seconds
 from conductor.transport import Decoder
 from conductor.worker import Execute
@@ -62,7 +62,7 @@ class Pool:
     def __init__(
         self, task_name: str, execute: Execute, executor: Executor | Callable[[], Executor], worker_id: str
     ) -> None:
-        if inspect.iscoroutinefunction(execute) or inspect.iscoroutinefunction(type(execute).__call__):
+        if is_async(execute):
             raise ConfigurationError(f"{execute!r} is `async def`: it runs on the event loop, not in an executor")
         self._task_name = task_name
         self._execute = execute

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import closing
-from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -27,7 +26,7 @@ from conductor.runner.running_worker import RunningWorker
 from conductor.runner.shared import Shared
 from conductor.runner.signals import LOOK_AGAIN, Waits, heeded_by, next_of, signals_into, tell_all_runners
 from conductor.runner.update import OnResultLost, inside_on_result_lost
-from conductor.settings import Duration, seconds, whole_number
+from conductor.settings import Duration, is_async, seconds, whole_number
 from conductor.task_client import HttpTaskClient, TaskClient
 from conductor.transport import ApiClient
 from conductor.worker import Execute, Worker, WorkerKey, checked_name, checked_poll_interval, checked_poll_timeout
@@ -75,7 +74,7 @@ class TaskRunner:
         self._worker_id = host_and_process if worker_id is None else checked_name("worker_id", worker_id)
         if not isinstance(api_client, TaskClient | ApiClient | None):
             raise ConfigurationError(f"api_client must be an ApiClient, not {type(api_client).__name__}")
-        if on_result_lost is not None and (not callable(on_result_lost) or iscoroutinefunction(on_result_lost)):
+        if on_result_lost is not None and (not callable(on_result_lost) or is_async(on_result_lost)):
             raise ConfigurationError(f"on_result_lost must be callable, and no `async def`, not {on_result_lost!r}")
         self._own_client = None
         if api_client is None:

@@ -1,5 +1,6 @@
 """What goes wrong with the key and its tokens, and that neither shows anywhere."""
 
+import copy
 import json
 import logging
 import pickle
@@ -27,6 +28,8 @@ from conductor import (
     WorkflowExecutor,
     provide_metrics,
 )
+from conductor.errors import AnswerTooLargeError
+from conductor.transport import LARGEST_BODY
 from support.raw_faults import Raw
 from support.raw_server import RawServer
 from support.stub import POLL, TOKEN, UPDATE, UPDATE_V2, Answer, Stub, error
@@ -363,3 +366,17 @@ def test_a8_a_refused_connection_tells_nothing(caplog):
     with pytest.raises(TransportError) as caught:
         TaskExecutor(client).get_task("t")
     assert "hush" not in everything_that_shows(caught.value) + caplog.text
+
+
+def test_a_token_that_is_too_large_is_refused_the_same_way_each_time(stub, tasks):
+    stub.answers[TOKEN].append(Answer(body=b"x" * LARGEST_BODY))
+    for _ in range(2):  # the second time without a request: it is too early for another one
+        with pytest.raises(AnswerTooLargeError, match="POST /token answered 200: a body of 32 MiB or more"):
+            tasks.get_task("t")
+    assert len(stub.of(TOKEN)) == 1
+
+
+def test_errors_that_are_no_answers_can_be_copied_and_pickled():
+    for each in (TransportError("no"), DecodeError("no"), AnswerTooLargeError("no", b"[")):
+        for again in (copy.copy(each), pickle.loads(pickle.dumps(each))):  # noqa: S301 - our own
+            assert (type(again), str(again), vars(again)) == (type(each), "no", vars(each))

@@ -90,6 +90,29 @@ class Nameless:
         pass
 
 
+class OddSignature:
+    """As proxies have it that answer to any name."""
+
+    def __init__(self, signature):
+        self._signature = signature
+
+    @property
+    def __signature__(self):
+        if isinstance(self._signature, Exception):
+            raise self._signature
+        return self._signature
+
+    def __call__(self, task: Task):
+        pass
+
+
+class CannotBeCompared:
+    def __eq__(self, other):
+        raise LookupError
+
+    __hash__ = None
+
+
 class AsyncGreeter:
     async def __call__(self, task: Task) -> Elsewhere:
         pass
@@ -143,7 +166,15 @@ def two(greeting, task):
         *(lambda task: 1, lambda *args: 1, print, Greeter(), AsyncGreeter()),
         *(Greeter().greet, Greeter.of_class, Greeter.static, {}.get, [].append),
         *(functools.partial(two, "Hello"), functools.partial(work), functools.partial(Greeter.greet, Greeter())),
-        *(Mock(), MagicMock(return_value={}), AsyncMock(), create_autospec(work)),
+        *(
+            Mock(),
+            MagicMock(return_value={}),
+            AsyncMock(),
+            create_autospec(work),
+            Mock(spec=work),
+            MagicMock(spec=work),
+        ),
+        *(OddSignature("a text"), OddSignature(LookupError()), annotated(CannotBeCompared())),
         *(functools.cache(any_name), functools.singledispatch(any_name), asyncio.coroutines.iscoroutine),
         *(unpacks_input(Greeter().greet_by_name), unpacks_input(lambda name, age: 1), passes_all_on(two)),
         *map(annotated, (Task, Alias, OwnTask, object, Any, msgspec.Struct, HasId, HasInput, None, "None")),
@@ -192,11 +223,11 @@ class Pair(NamedTuple):
         *((function, "is a generator function") for function in (generator, async_generator, Generates())),
         (functools.partial(generator), "is a generator function"),
         *((kind, "is a class") for kind in (Order, Pair, Greeter, dict, str, Task)),
-        (greet, "a parameter 'name' that is annotated as something else"),
+        (greet, "a parameter 'name' that is annotated as str, not as Task"),
         (Greeter().greet_by_name, "a parameter 'name' that is annotated"),
         (functools.partial(Greeter.greet_by_name, None), "a parameter 'name' that is annotated"),
         *(
-            (annotated(annotation), "a parameter 'task' that is annotated as something else")
+            (annotated(annotation), "a parameter 'task' that is annotated as .+, not as Task")
             for annotation in (
                 str,
                 int,
@@ -209,7 +240,7 @@ class Pair(NamedTuple):
                 AnyText,
             )
         ),
-        (annotated(Annotated[str, "a name"]), "annotated as something else"),
+        (annotated(Annotated[str, "a name"]), "annotated as .*Annotated.+, not as Task"),
         *((each, "execute must be callable") for each in (None, "work", 5)),
     ],
 )
@@ -230,3 +261,13 @@ def test_what_a_partial_function_holds_is_not_shown():
     with pytest.raises(ConfigurationError) as caught:
         Worker.checked("t", functools.partial(two, "hunter2", "hunter2"))
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("function", [Mock(spec=work), MagicMock(spec=work), AsyncMock(spec=coroutine)])
+def test_a_mock_of_a_function_runs_like_it(function):
+    function.return_value = {"greeting": "Hello"}
+    client = FakeTaskClient()
+    client.add_task("t")
+    with TaskRunner(client, on_result_lost=Mock(spec=two)) as runner:
+        runner.start_worker("t", function)
+        assert client.results(1)[0].output_data == {"greeting": "Hello"}
