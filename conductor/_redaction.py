@@ -30,6 +30,11 @@ class Secret(str):
         return Secret(super().__getitem__(key))
 
 
+def kind_of(value: object) -> str:
+    """The name of its type; of a type, which stands in for a value that may be a secret, its own name."""
+    return (value if isinstance(value, type) else type(value)).__name__
+
+
 class Shown(Protocol):
     def __call__(self, text: str, /, longest: int = LONGEST_MESSAGE) -> str: ...
 

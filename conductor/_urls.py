@@ -7,6 +7,7 @@ from contextlib import suppress
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
+from conductor._redaction import kind_of
 from conductor.errors import ConfigurationError
 
 _NOT_IN_A_URL = re.compile(r"[\s\x00-\x1f\x7f-\x9f<>\"\\^`{|}]")
@@ -15,7 +16,7 @@ _NOT_IN_A_URL = re.compile(r"[\s\x00-\x1f\x7f-\x9f<>\"\\^`{|}]")
 def check_url(name: str, url: str) -> None:
     """ConfigurationError unless it can work. Its text shows the URL only when that cannot hold a password."""
     if not isinstance(url, str):
-        raise ConfigurationError(f"{name} must be a string, not {type(url).__name__}")
+        raise ConfigurationError(f"{name} must be a string, not {kind_of(url)}")
     shown = "" if "@" in url or "?" in url else f": {str(url)!r}"
     if _NOT_IN_A_URL.search(url):
         raise ConfigurationError(f"{name} holds a space or a character that no URL may hold{shown}")

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
-from conductor._redaction import Secret
+from conductor._redaction import Secret, kind_of
 from conductor._urls import check_url, has_user, in_networks, is_loopback, without_user
 from conductor.errors import ConfigurationError, TransportError
 
@@ -144,8 +144,13 @@ def is_pem(path_or_text: str) -> bool:
 
 
 def _hidden(value: Any) -> Any:
-    """The value, as a Secret if it is a text: the traceback of an error shows the local variables."""
-    return Secret(plain(value)) if isinstance(value, str) else value
+    """The value, as a Secret if it is a text: the traceback of an error shows the local variables.
+
+    Of another type only the type is kept: it may be the bytes of a key.
+    """
+    if isinstance(value, str):
+        return Secret(plain(value))
+    return value if isinstance(value, os.PathLike | None) else type(value)
 
 
 class Unpicklable:
@@ -175,9 +180,7 @@ class AuthenticationSettings(Unpicklable):
     key_secret: str = field(repr=False)
 
     def __init__(self, key_id: str, key_secret: str) -> None:
-        # Of another type only the type is kept: the value may be the bytes of a key.
-        key_id = _hidden(key_id) if isinstance(key_id, str) else type(key_id)
-        key_secret = _hidden(key_secret) if isinstance(key_secret, str) else type(key_secret)
+        key_id, key_secret = _hidden(key_id), _hidden(key_secret)
         _check_key({"key_id": key_id, "key_secret": key_secret})
         vars(self).update(key_id=key_id, key_secret=key_secret)
 
@@ -247,6 +250,9 @@ class HttpSettings(Unpicklable):
         base_url, proxy_url, client_cert, client_key = map(_hidden, (base_url, proxy_url, client_cert, client_key))
         if isinstance(headers, Mapping):
             headers = {name: _hidden(value) for name, value in headers.items()}
+        elif headers is not None and not callable(headers):
+            kind, headers = type(headers).__name__, None
+            raise ConfigurationError(f"headers must be a mapping, not {kind}")
         url, self._url_note = _server_url(base_url)
         if client_key is not None and client_cert is None:
             raise ConfigurationError("client_key needs a client_cert")
@@ -330,8 +336,8 @@ def _server_url(base_url: str | None) -> tuple[str, str]:
 def _checked_file(name: str, path: str | os.PathLike[str] | None) -> str | None:
     if path is None:
         return None
-    if not isinstance(path, str | os.PathLike):  # it may be the bytes of a key
-        raise ConfigurationError(f"{name} must be a string or a path, not {type(path).__name__}")
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigurationError(f"{name} must be a string or a path, not {kind_of(path)}")
     if not os.path.isfile(path):
         # It may be the text of a key without its first line, which has no suffix: that is not shown.
         shown = f" {os.fspath(path)!r}" if Path(path).suffix and not is_pem(os.fspath(path)) else ""
