@@ -43,8 +43,7 @@ class RunningWorker:
 
     A task is followed by the next one that its update brought, in the same slot, for as long as the slot may continue.
     ``def`` functions run on a thread a task, made on demand, or in the user's executor. ``async def`` functions run on
-    the one loop, and nothing else does: their updates run on threads, so that a loop that a function blocks stops no
-    other task's result.
+    the one loop, and nothing else does: their updates run on threads, whatever blocks the loop.
 
     A task that does not run is put back into its queue by _hand_back. _withdraw also forgets its job, _take_back also
     gives back its slot, if it has not begun.
@@ -62,9 +61,8 @@ class RunningWorker:
         self._threads = ThreadsOnDemand(f"conductor-work-{worker.task_name}")
         self.slots = Slots(worker.batch_size, lambda why: _recording.count(why, worker.task_name), self._end)
         self._updater = shared.updater(worker.task_name, self.slots.closed, self._abandoned)
-        poll = partial(shared.poll, worker)
-        poller = Poller(worker, self.slots, poll, self._deliver, self._report, shared.clock)
-        threading.Thread(target=poller.run, name=f"conductor-poll-{worker.task_name}", daemon=True).start()
+        self._polls_no_more = threading.Event()
+        threading.Thread(target=self._poll, name=f"conductor-poll-{worker.task_name}", daemon=True).start()
 
     @property
     def is_stopping(self) -> bool:
@@ -81,8 +79,14 @@ class RunningWorker:
             self.drain_until = drain_until
             self.slots.close()
             _stopping.begin(self, (self._shared.worker_id, *self.worker.key))
-            if self.slots.ended:  # and _end may have come before
+            if self._polls_no_more.is_set():  # and the poll thread may have told its end before
                 _stopping.end(self)
+
+    def _poll(self) -> None:
+        poll = partial(self._shared.poll, self.worker)
+        Poller(self.worker, self.slots, poll, self._deliver, self._report, self._clock).run()
+        self._polls_no_more.set()
+        _stopping.end(self)
 
     def set_poll_interval(self, poll_interval: float | None) -> None:
         """Seconds, or None: the runner chooses. It also counts for the wait that is running."""
@@ -130,7 +134,6 @@ class RunningWorker:
         told.set()
 
     def _end(self) -> None:
-        _stopping.end(self)
         self._threads.close()
         if self._pool is not None:
             self._pool.close()
@@ -156,8 +159,8 @@ class RunningWorker:
             return None
         job = Job(task, self._clock.now(), self.worker.lease_extension or self.worker.timeout is not None)
         if self.worker.lease_extension and task.response_timeout_seconds > 0:
-            named = self.worker.task_name, task
-            job.lease = Lease(*named, job.received, job.lost, self._extend_lease, self._shared.timers, self._clock)
+            named, extend = (self.worker.task_name, task), self._shared.extend_lease
+            job.lease = Lease(*named, job.received, job.lost, extend, self._shared.timers, self._clock)
         if self._jobs.setdefault(task.task_id, job) is not job:  # the other copy came on another thread just now
             job.end_lease()
             self._ignore(task)
@@ -173,9 +176,6 @@ class RunningWorker:
         """A copy of a task that is running here: delivery is at least once."""
         _recording.count("duplicates", self.worker.task_name)
         logger.warning("ignored a task that is running already", extra=self._about(task))
-
-    def _extend_lease(self, task: Task, timeout: float) -> None:
-        self._shared.client.extend_lease(task, self._shared.worker_id, timeout)
 
     def _withdraw(self, job: Job) -> None:
         """Hand back a task that did not begin; its slot is the caller's to give back."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from conductor._clock import Clock
 from conductor._threads import LoopThread, Timers
+from conductor.models import Task
 from conductor.runner.runner_log import RunnerLog
 from conductor.runner.update import OnResultLost, Updater, UpdateV2
 from conductor.task_client import Delivery, TaskClient
@@ -56,6 +57,9 @@ class Shared:
         delivery = self.client.batch_poll(worker.task_name, self.worker_id, worker.domain, count, timeout)
         self.log.answered(worker)
         return delivery
+
+    def extend_lease(self, task: Task, timeout: float) -> None:
+        self.client.extend_lease(task, self.worker_id, timeout)
 
     def close(self) -> None:
         """The last worker has ended."""

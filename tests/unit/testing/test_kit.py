@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import threading
 import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -181,6 +182,27 @@ def test_the_end_of_a_runner_does_not_wait_for_its_poll(client):
         client.results(1)
         started = time.monotonic()
     assert time.monotonic() - started < 0.5
+
+
+def test_a_runner_that_drains_hurries_no_other_of_the_same_name(client):
+    """Its last poll must not be waited for. But a poll of another runner, which goes on, waits as ever."""
+    begun, end, polls = threading.Event(), threading.Event(), []
+
+    def work(task):
+        begun.set()
+        end.wait(10)
+
+    with TaskRunner(client, worker_id="the-same") as drains, TaskRunner(client, worker_id="the-same") as goes_on:
+        client.add_task("t")
+        drains.start_worker("t", work)
+        assert begun.wait(5)
+        drains.shutdown()
+        poll = client.batch_poll
+        client.batch_poll = lambda *args: polls.append(args) or poll(*args)
+        goes_on.start_worker("t", lambda task: {}, poll_interval=0, poll_timeout=5)
+        assert not end.wait(0.3)
+        end.set()
+        assert len(polls) <= 3
 
 
 def test_domains_are_queues_of_their_own(client):
