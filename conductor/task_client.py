@@ -87,7 +87,7 @@ class HttpTaskClient:
         self.server = api_client.http_settings.base_url
 
     def batch_poll(self, task_name: str, worker_id: str, domain: str | None, count: int, timeout: float) -> Delivery:
-        with _naming_a_task_that_is_too_large(alone=count == 1, depth=2):
+        with _naming_a_task_that_is_too_large(alone=count == 1, depth=2, task_name=task_name):
             return _decoded(
                 self._api.call_within(
                     timeout + self._api.short_timeout,
@@ -126,14 +126,17 @@ class HttpTaskClient:
 
 
 @contextmanager
-def _naming_a_task_that_is_too_large(alone: bool, depth: int) -> Iterator[None]:
-    """Say in the log that an answer with one task was too large, and which one it was, if that can be read."""
+def _naming_a_task_that_is_too_large(alone: bool, depth: int, task_name: str = "") -> Iterator[None]:
+    """Say in the log that an answer with one task was too large, and which one it was, if that can be read.
+
+    task_name: empty where it is not known.
+    """
     try:
         yield
     except AnswerTooLargeError as error:
         if alone:
             task_id = _first_id(error.beginning, depth)
-            extra = {} if task_id is None else about("", TaskResult(task_id, ""), None)
+            extra = {} if task_id is None else about(task_name, TaskResult(task_id, ""), None)
             said = "a task alone is too large to be read, and comes back when its lease ends: %s"
             logger.error(said, error, extra=extra)  # noqa: TRY400 - where this happened says nothing
         raise

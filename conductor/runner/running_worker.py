@@ -58,6 +58,7 @@ class RunningWorker:
         self._abandoned = threading.Event()
         self._jobs: dict[str, Job] = {}  # by task id; its operations are atomic
         self._pool = pool
+        self._killed = 0  # at the end of the drain, with their processes
         self._threads = ThreadsOnDemand(f"conductor-work-{worker.task_name}")
         self.slots = Slots(worker.batch_size, lambda why: _recording.count(why, worker.task_name), self._end)
         self._updater = shared.updater(worker.task_name, self.slots.closed, self._abandoned)
@@ -70,8 +71,8 @@ class RunningWorker:
 
     @property
     def in_hand(self) -> int:
-        """Tasks that run, or whose result is on its way."""
-        return len(self._jobs)
+        """Tasks that run, or whose result is on its way, and those that were killed."""
+        return len(self._jobs) + self._killed
 
     def shutdown(self, drain_until: float) -> None:
         """Poll no more; returns at once. Repeating it changes nothing. drain_until: on the runner's clock."""
@@ -111,14 +112,15 @@ class RunningWorker:
             killed = self._jobs.get(task_id)
             if killed is not None and killed.claim():
                 self._shared.left_behind.set()
+                self._killed += 1
+                del self._jobs[task_id]  # here, or it would count twice
                 self._errand(partial(self._abort, killed))
                 self.slots.give_back()
         return True
 
     def settle(self, seconds: float) -> threading.Event:
-        """After ``abandon``: wait so long for answers that are under way, then name what has none as lost.
-
-        That is done on another thread, since on_result_lost may take its time: the event says when.
+        """After ``abandon``: wait so long for answers, then name what has none as lost, on a thread of its own, since
+        on_result_lost may take its time: the event says when.
         """
         if not self.slots.wait_for_errands(seconds):
             logger.error("%s: requests have no answer: what a poll got comes back by its lease", self.worker.task_name)
@@ -141,8 +143,7 @@ class RunningWorker:
 
     def _deliver(self, task: Task, has_slot: bool) -> bool:
         """Start a polled task, or hand it back. Returns whether it took a slot."""
-        job = self._admit(task, not (has_slot and self.slots.may_begin()))
-        return job is not None and self._start(job)
+        return (job := self._admit(task, not (has_slot and self.slots.may_begin()))) is not None and self._start(job)
 
     def _admit(self, task: Task, refuse: bool) -> Job | None:
         """Register a delivered task; None: it is not for this worker to run, or not now."""
@@ -219,8 +220,7 @@ class RunningWorker:
 
     def _take_back(self, job: Job) -> bool:
         """Hand back what has not begun, and its slot; returns whether that was so."""
-        taken = job.take_back()
-        if taken:
+        if taken := job.take_back():
             self._shared.timers.cancel(job.time_limit)
             self._release(job)
         return taken
@@ -377,7 +377,7 @@ class RunningWorker:
     def _send_aside(self, result: TaskResult, keep: float = 0, polls: int = 0, retries: int | None = None) -> None:
         """Send what no execution waits for, on a thread of its own: the poll loop goes on, only an end waits for it."""
         result.worker_id = self._shared.worker_id
-        until = self._clock.now() + (keep or KEEP_AT_LEAST)
+        until = self._clock.now() + (keep if keep > 0 else KEEP_AT_LEAST)
         parcel = Parcel(result, lambda: until, poll_count=polls, retry_count=retries, produced=False)
         self._errand(lambda: self._updater.send(parcel))
 

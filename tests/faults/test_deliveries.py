@@ -74,6 +74,7 @@ def test_s18_a_task_that_is_too_large_by_itself_is_named_if_its_id_can_be_read(
     (record,) = [record for record in caplog.records if "a task alone is too large to be read" in record.getMessage()]
     assert record.levelname == "ERROR"
     assert vars(record).get("task_id") == named
+    assert vars(record).get("task_name") == (named and ("t" if operation == "poll" else ""))
 
 
 @pytest.mark.parametrize("layers", [1, 2, 6])

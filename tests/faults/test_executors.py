@@ -240,6 +240,16 @@ def test_l8_the_threads_that_manage_processes_have_ended_before_the_interpreter_
     assert (output.split(), errors) == (["1", "0"], "")
 
 
+def test_l18_a_task_whose_process_is_killed_counts_as_left_behind(server, api_client, tmp_path, caplog):
+    server.add_task("t", inputData={"do": "wait_for", "with": str(tmp_path / "never")})
+    runner = TaskRunner(api_client, shutdown_timeout=0)
+    runner.start_worker("t", process_functions.work, executor=process_pool(1))
+    eventually(lambda: server.deliveries["t1"])
+    runner.shutdown()
+    assert not runner.wait_workers()
+    assert caplog.messages[-1] == "stopped: 1 task left behind; the server waits until the lease ends"
+
+
 UNSTOPPED = """
 import sys
 sys.path.insert(0, sys.argv[1])

@@ -152,9 +152,12 @@ def test_n4_a_hand_back_that_did_not_arrive_is_sent_again(server, runner):
     assert server.counts["get_task"] == 1
 
 
-def test_n4_a_hand_back_that_did_not_arrive_before_its_task_ended_is_named_as_lost(server, runner, lost):
+@pytest.mark.parametrize(
+    ("status", "told"), [("CANCELED", "CANCELED"), ("X" * 1_000, "in a state that cannot be read")]
+)
+def test_n4_a_hand_back_that_did_not_arrive_before_its_task_ended_is_named_as_lost(server, runner, lost, status, told):
     def reset_and_end(exchange):
-        server.cancel("t1")
+        server._set_status(server._known("t1"), status)
         exchange.reset()
 
     def worker(task):
@@ -168,7 +171,7 @@ def test_n4_a_hand_back_that_did_not_arrive_before_its_task_ended_is_named_as_lo
     eventually(lambda: lost)
     ((result, error),) = lost
     assert result.status == "IN_PROGRESS"
-    assert str(error) == "the task is CANCELED by now"
+    assert str(error) == f"the task is {told} by now"
     assert server.counts["any_update"] == 1
 
 
