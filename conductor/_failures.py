@@ -34,6 +34,7 @@ TOKEN_HAS_ENDED = ("EXPIRED_TOKEN", "INVALID_TOKEN")
 MOST_FINDINGS = 100  # of a validation
 LONGEST_FINDING = 1_000  # characters
 
+_NO_ROUTE = "No static resource"  # server 3.32.3
 _POLLS = (tasks.batch_poll_tasks.TEMPLATE, tasks.poll_task.TEMPLATE)
 _OWN_AUTHORIZATION = {"authorization", "x-authorization"}
 _UNREACHED = (exceptions.ConnectTimeoutError, exceptions.NewConnectionError, exceptions.ProxyError, exceptions.SSLError)
@@ -173,17 +174,18 @@ def _api_error(error: UnexpectedStatus, attempt: Attempt) -> ApiError:
         error_code=code,
         path=shown(error.path),
         summary=shown(summary or _standard_message(error)),
-        hint=_hint(error, code, body.message is not None, attempt),
+        hint=_hint(error, code, (body.message or _NO_ROUTE).startswith(_NO_ROUTE), attempt),
     )
 
 
-def _hint(error: UnexpectedStatus, code: str, is_conductors: bool, attempt: Attempt) -> str:
+def _hint(error: UnexpectedStatus, code: str, is_no_route: bool, attempt: Attempt) -> str:
+    """is_no_route: the body is not Conductor's, or says that there is no such route."""
     no_api = f"no Conductor API at {attempt.settings.base_url}"
     variables = f"{KEY_ID} and {KEY_SECRET}"
     if error.status == 404:
         if error.template == tokens.generate_token.TEMPLATE:
             return f"{no_api}, or one without access keys: then leave {variables} unset"
-        return no_api if error.template in _POLLS or not is_conductors else ""
+        return no_api if error.template in _POLLS or is_no_route else ""
     if not attempt.has_key:
         is_missing = error.status in (401, 403) and not attempt.header_names & _OWN_AUTHORIZATION
         return f"no access key is set: see {variables}, or AuthenticationSettings" if is_missing else ""

@@ -108,8 +108,10 @@ def test_a_poll_that_gets_404_met_no_conductor(stub, api_client, answer):
     assert caught.value.hint == f"no Conductor API at {stub.url}"
 
 
-def test_other_calls_did_so_where_the_answer_is_not_conductors(stub):
-    stub.answers[GET_TASK].extend([HTML_404, error(404, "No such task found by id: t")])
+def test_other_calls_did_so_where_the_answer_is_not_conductors_or_is_of_no_route(stub):
+    no_route = error(404, "No static resource foo/api/tasks/t.")  # server 3.32.3
+    stub.answers[GET_TASK].extend([HTML_404, no_route, error(404, "No such task found by id: t")])
+    assert "no Conductor API at" in text_of(NotFoundError, stub.url)
     assert "no Conductor API at" in text_of(NotFoundError, stub.url)
     assert text_of(NotFoundError, stub.url) == "GET /tasks/t answered 404: No such task found by id: t"
 
