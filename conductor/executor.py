@@ -224,7 +224,7 @@ def _result_of(output: Any) -> models.TaskResult:
         return TaskResult("", "", output_data=output_data(output, "output")[0])
     if output.extend_lease:
         raise ConfigurationError("output.extend_lease must not be set: with it the server ignores the rest of a result")
-    instances("output.logs", output.logs, models.TaskExecLog)
+    instances("output.logs", output.logs or [], models.TaskExecLog)
     result = copy_to_send(output, output_data=output_data(output.output_data, "output.output_data")[0])
     result.logs = at_most_ten(result.logs)
     output_data(result, "output")  # its other members can be sent, too

@@ -94,7 +94,7 @@ def is_text(value: str) -> bool:
 
 def instances(name: str, values: Sequence[T], kind: type[T]) -> list[T]:
     """The values; ConfigurationError, naming the argument, unless all are of that kind."""
-    if not all(isinstance(value, kind) for value in values):
+    if not isinstance(values, Sequence) or not all(isinstance(value, kind) for value in values):
         raise ConfigurationError(f"{name} must be {kind.__name__}s, not {values!r}")
     return list(values)
 

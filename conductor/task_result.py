@@ -16,7 +16,7 @@ from conductor import models
 from conductor._output import output_data
 from conductor.errors import ConfigurationError, NonRetryableError
 from conductor.models import Task, TaskExecLog, TaskResultStatus
-from conductor.settings import Duration, seconds
+from conductor.settings import Duration, instances, seconds
 
 LONGEST_REASON = 500  # characters; the server cuts there (3.32.3)
 MOST_LOGS = 10  # entries per result; the server drops the rest (3.32.3: taskExecLogSizeLimit)
@@ -132,12 +132,16 @@ def _returned(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
 
 
 def copy_to_send(result: R, **members: Any) -> R:
-    """A copy with other members, and those as the wire has them in which a user may put what it has not."""
+    """A copy with other members, and those as the wire has them in which a user may put what it has not.
+
+    ConfigurationError, naming the member, for what cannot be made so.
+    """
+    logs = instances("logs", result.logs or [], TaskExecLog)
     return msgspec.structs.replace(
         result,
         callback_after_seconds=whole_seconds(result.callback_after_seconds or 0),
         reason_for_incompletion=sendable_reason(result.reason_for_incompletion),
-        logs=[msgspec.structs.replace(entry, log=sendable(entry.log)) for entry in result.logs],
+        logs=[msgspec.structs.replace(entry, log=sendable(entry.log)) for entry in logs],
         **members,
     )
 

@@ -51,6 +51,11 @@ def test_what_the_call_gives_comes_first(stub, api_client, callback):
     assert sent["outputData"] == {"k": "v"}
 
 
+def test_one_without_a_list_of_logs_is_sent_too(stub, api_client):
+    TaskExecutor(api_client).update_task("t", "w", "COMPLETED", TaskResult("t", "w", logs=None))
+    assert stub.requests[0].json()["taskId"] == "t"
+
+
 @pytest.mark.parametrize("kind", [TaskResult, models.TaskResult])
 def test_an_empty_one_is_an_empty_output(stub, api_client, kind):
     TaskExecutor(api_client).update_task("t", "w", "COMPLETED", kind("t", "w", TaskResultStatus.FAILED))
@@ -76,7 +81,9 @@ BAD = {
     "output.external_output_payload_storage_path: text that is not valid Unicode": {
         "external_output_payload_storage_path": "\ud800"
     },
-    "output.logs must be TaskExecLogs, not": {"logs": ["half done"]},
+    "output.logs must be TaskExecLogs, not 'half done'": {"logs": "half done"},
+    r"output.logs must be TaskExecLogs, not \['half done'\]": {"logs": ["half done"]},
+    "output.logs must be TaskExecLogs, not 5": {"logs": 5},
     "callback_after_seconds must be at least 0 s, not -1 s": {"callback_after_seconds": -1},
     "callback_after_seconds must be a number of seconds or a timedelta, not 'soon'": {"callback_after_seconds": "soon"},
     "output.extend_lease must not be set": {"extend_lease": True},

@@ -89,7 +89,6 @@ def test_a_callback_is_rounded_up_to_whole_seconds():
         {"callback_after_seconds": "soon"},
         {"output_data": {"x": object()}},
         {"logs": ["text"]},
-        {"logs": None},
         {"sub_workflow_id": object()},
     ],
 )
@@ -284,3 +283,14 @@ def test_a_result_of_the_generated_class_is_a_result_too():
         "logs": [{"log": "said"}],
     }
     assert sent(Outcome(given)) == {"taskId": "t", "workflowInstanceId": "w", "workerId": "worker-1", **expected}
+
+
+@pytest.mark.parametrize("logs", ["half done", ["half done"], 5, {"log": "half done"}])
+def test_logs_of_another_type_are_named(logs):
+    result = finish(TASK, Outcome(TaskResult("t", "w", logs=logs)), "me").result
+    assert result.status == "FAILED_WITH_TERMINAL_ERROR"
+    assert result.reason_for_incompletion == f"the result cannot be sent: logs must be TaskExecLogs, not {logs!r}"
+
+
+def test_no_list_of_logs_is_an_empty_one():
+    assert finish(TASK, Outcome(TaskResult("t", "w", logs=None)), "me").result.status == "COMPLETED"
