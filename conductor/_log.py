@@ -6,8 +6,8 @@ the direction of writing or fill the disk: ``printable`` is applied to all.
 
 from __future__ import annotations
 
-import contextlib
 import logging
+import threading
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -55,20 +55,25 @@ def about(task_name: str, ids: HasIds, retry_count: int | None) -> dict[str, obj
 
 class _Logger(logging.LoggerAdapter[logging.Logger]):
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        with contextlib.suppress(Exception, SystemExit):  # of a user's handler or filter: its own affair
-            if not self.isEnabledFor(level):
-                return
-            extra: Mapping[str, object] = kwargs.pop("extra", {})
-            if "task_id" in extra:
-                msg, args = f"{msg}{_IDS_IN_TEXT}", (*args, extra["task_id"], extra["workflow_instance_id"])
-            args = tuple(map(_shown, args))
-            more = {"stacklevel": 2} | kwargs
-            try:
-                self.logger.log(level, msg, *args, extra={name: _shown(extra[name]) for name in extra}, **more)
-            except KeyError as error:
-                if "overwrite" not in str(error):
-                    raise
-                self.logger.log(level, msg, *args, **more)  # a user's record factory has set such attributes itself
+        try:
+            self._write(level, msg, args, {"stacklevel": 3} | kwargs)
+        except BaseException as error:  # of a user's handler or filter: its own affair
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():  # Ctrl-C
+                raise
+
+    def _write(self, level: int, msg: object, args: tuple[object, ...], more: dict[str, Any]) -> None:
+        if not self.isEnabledFor(level):
+            return
+        extra: Mapping[str, object] = more.pop("extra", {})
+        if "task_id" in extra:
+            msg, args = f"{msg}{_IDS_IN_TEXT}", (*args, extra["task_id"], extra["workflow_instance_id"])
+        args = tuple(map(_shown, args))
+        try:
+            self.logger.log(level, msg, *args, extra={name: _shown(extra[name]) for name in extra}, **more)
+        except KeyError as error:
+            if "overwrite" not in str(error):
+                raise
+            self.logger.log(level, msg, *args, **more)  # a user's record factory has set such attributes itself
 
 
 def _shown(value: object) -> object:

@@ -180,7 +180,7 @@ def _decoded(raw_tasks: Sequence[msgspec.Raw]) -> Delivery:
             _report_unreadable(raw, f"the worker cannot read this task: {str(error)[:200]}", unreadable)
     skipped = len(raw_tasks) - len(found) - len(unreadable)
     if skipped:
-        logger.warning("skipped %d polled tasks without usable ids", skipped)
+        logger.warning("skipped %d polled tasks without usable ids: they come back when their leases end", skipped)
     largest = max(map(len, raw_tasks), default=0)
     return Delivery(found, unreadable, skipped, max(1, (LARGEST_BODY - 2) // (largest + 1)))
 

@@ -1,5 +1,6 @@
 """What a runner says of what goes wrong, once and no more, and that what it cannot say costs nothing."""
 
+import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
@@ -120,7 +121,7 @@ class Broken(logging.Handler):
         raise self._error
 
 
-@pytest.fixture(params=[OSError("the disk is full"), SystemExit(1)], ids=["an error", "an exit"])
+@pytest.fixture(params=[OSError("the disk is full"), SystemExit(1), asyncio.CancelledError()], ids=repr)
 def broken_log(request):
     handler = Broken(request.param)
     logger = logging.getLogger("conductor")
