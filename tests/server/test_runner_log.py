@@ -188,13 +188,14 @@ def test_a_second_signal_is_said(said, client):
     ],
 )
 def test_a_server_that_does_not_tell_is_not_worth_a_word_and_is_not_asked_again(said, stub, runner, answer):
-    stub.answers[DEFINITION].append(answer)
+    stub.answers[DEFINITION].extend([answer] * 2)
     start(runner, "t")
     start(runner, "t", domain="blue")
-    eventually(lambda: len(stub.of(DEFINITION)) == 1)
+    eventually(lambda: stub.of(DEFINITION))
     polls = len(stub.of(POLL))
     eventually(lambda: len(stub.of(POLL)) > polls + 6)
-    assert len(stub.of(DEFINITION)) == 1
+    is_repeated = answer.close  # as any read is, if its connection had been kept
+    assert len(stub.of(DEFINITION)) in ((1, 2) if is_repeated else (1,))
     assert [level for level, _ in said() if level != "INFO"] == []
     stub.add_task("t")
     eventually(stub.results)

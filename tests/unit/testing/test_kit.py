@@ -22,8 +22,10 @@ from conductor import (
     TransportError,
     task_context,
 )
+from conductor._stopping import is_stopping
 from conductor.testing.clock import FakeClock
 from conductor.testing.kit import FakeTaskClient, arun_worker, run_worker
+from support.waiting import eventually
 
 
 @dataclasses.dataclass
@@ -197,6 +199,7 @@ def test_a_runner_that_drains_hurries_no_other_of_the_same_name(client):
         drains.start_worker("t", work)
         assert begun.wait(5)
         drains.shutdown()
+        eventually(lambda: not is_stopping(("the-same", "t", None)))
         poll = client.batch_poll
         client.batch_poll = lambda *args: polls.append(args) or poll(*args)
         goes_on.start_worker("t", lambda task: {}, poll_interval=0, poll_timeout=5)
