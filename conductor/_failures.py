@@ -1,4 +1,4 @@
-"""A failed call in our own words: an error of the generated client or of urllib3 becomes one of this package.
+"""A failed call in our own words: an error of the generated client, or of its exchange, becomes one of this package.
 
 Nothing of the foreign errors is kept: the variables of their frames hold headers and bodies.
 """
@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 from conductor_client.api import task_resource as tasks, token_resource as tokens
-from conductor_client.errors import CallError, NoAnswer, TooLarge, UndecodableResponse, UnexpectedStatus
+from conductor_client.errors import CallError, ExchangeError, NoAnswer, TooLarge, UndecodableResponse, UnexpectedStatus
 from urllib3 import exceptions
 
-from conductor._http import KeptConnectionClosedError
+from conductor._connections import NotConnectedError
+from conductor._exchange import KeptConnectionClosedError, NoAnswerInTimeError
 from conductor._redaction import Shown
 from conductor.errors import AnswerTooLargeError, ApiError, ConductorError, DecodeError, TransportError, api_error_class
 from conductor.settings import KEY_ID, KEY_SECRET, LONGEST, HttpSettings
@@ -37,7 +38,6 @@ LONGEST_FINDING = 1_000  # characters
 _NO_ROUTE = "No static resource"  # server 3.32.3
 _POLLS = (tasks.batch_poll_tasks.TEMPLATE, tasks.poll_task.TEMPLATE)
 _OWN_AUTHORIZATION = {"authorization", "x-authorization"}
-_UNREACHED = (exceptions.ConnectTimeoutError, exceptions.NewConnectionError, exceptions.ProxyError, exceptions.SSLError)
 
 
 @dataclass(frozen=True)
@@ -65,24 +65,21 @@ class Attempt:
         return self._no_answer(call, error.__cause__)
 
     def _no_answer(self, call: str, cause: BaseException | None) -> TransportError:
-        reason = self._reason(_innermost(cause))
-        if isinstance(cause, _UNREACHED):
-            return TransportError(f"cannot reach {self.settings.route}: {reason}")
-        return TransportError(f"{call} at {self.settings.base_url}: {reason}")
+        if isinstance(cause, NotConnectedError):
+            return TransportError(f"cannot reach {self.settings.route}: {self._reason(_innermost(cause.__cause__))}")
+        return TransportError(f"{call} at {self.settings.base_url}: {self._reason(cause)}")
 
     def _reason(self, cause: BaseException | None) -> str:
         """The cause in a few plain words."""
         match cause:
             case exceptions.ConnectTimeoutError():
                 return f"no connection within {self.settings.connect_timeout:g} s"
-            case exceptions.ReadTimeoutError() | TimeoutError():
+            case NoAnswerInTimeError():
                 return f"no answer within {self.read_timeout:g} s"
-            case http.client.IncompleteRead():
-                return "the answer was cut off"
+            case ExchangeError():
+                return str(cause)
             case OSError():
                 return self.shown(_words_of(cause))
-            case http.client.HTTPException():
-                return "the answer is no HTTP"
         return f"{type(cause).__name__}: {self.shown(str(cause))}"
 
 
@@ -94,8 +91,6 @@ def _words_of(error: OSError) -> str:
             return f"certificate not accepted: {error.verify_message}"
         case ssl.SSLError():
             return f"no TLS connection: {(error.reason or str(error)).replace('_', ' ').lower()}"
-        case http.client.RemoteDisconnected():
-            return "the connection was closed before an answer came"
         case ConnectionResetError() | BrokenPipeError() | ConnectionAbortedError():
             return "the connection was reset"
     text = error.strerror or str(error)  # such as "Connection refused"
@@ -103,13 +98,8 @@ def _words_of(error: OSError) -> str:
 
 
 def _innermost(error: BaseException | None) -> BaseException | None:
-    """The error that urllib3 has wrapped."""
-    if isinstance(error, exceptions.NewConnectionError):
-        return error.__cause__ or error
-    if isinstance(error, exceptions.ProxyError | exceptions.ProtocolError | exceptions.SSLError) and error.args:
-        inner = error.args[-1]
-        return _innermost(inner) if isinstance(inner, Exception) else error
-    return error
+    """The system's error, which urllib3 may have wrapped."""
+    return (error.__cause__ or error) if isinstance(error, exceptions.NewConnectionError) else error
 
 
 def is_unanswered_read(error: NoAnswer) -> bool:
@@ -118,7 +108,7 @@ def is_unanswered_read(error: NoAnswer) -> bool:
     A poll may not: the tasks of an answer that was lost are gone until their leases end.
     """
     is_read = error.method == "GET" and error.template not in _POLLS
-    return is_read and isinstance(_innermost(error.__cause__), KeptConnectionClosedError)
+    return is_read and isinstance(error.__cause__, KeptConnectionClosedError)
 
 
 class _ErrorBody:
@@ -170,7 +160,7 @@ def _api_error(error: UnexpectedStatus, attempt: Attempt) -> ApiError:
         retryable=body.retryable,
         validation_errors=findings,
         conductor=body.message is not None,
-        retry_after=_seconds_until(error.headers.get("Retry-After", "").strip()),
+        retry_after=_seconds_until(error.headers.get("retry-after", "").strip()),
         error_code=code,
         path=shown(error.path),
         summary=shown(summary or _standard_message(error)),

@@ -39,7 +39,10 @@ _KINDS = (iscoroutinefunction, isgeneratorfunction, isasyncgenfunction)
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ENDPOINT = re.compile(r"/[^?# ]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
-_OUR_HEADERS = {name.lower(): name for name in ("Accept", "Content-Type", "User-Agent", "X-Authorization")}
+_OUR_HEADERS = {
+    name.lower(): name
+    for name in ("Accept", "Accept-Encoding", "Content-Type", "Host", "User-Agent", "X-Authorization")
+}
 """As they are written here, so that one of the user's and ours do not both go out."""
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 

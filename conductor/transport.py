@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-import urllib3
 from conductor_client import Client, errors
 from conductor_client.api import (
     metadata_resource as metadata,
@@ -15,11 +14,12 @@ from conductor_client.api import (
     token_resource as tokens,
     workflow_resource as workflows,
 )
-from conductor_client.client import LARGEST_BODY
 from conductor_client.decoding import Decoder, parts
 from conductor_client.writing import whole
 
-from conductor import _http, _recording
+from conductor import _recording, _tls
+from conductor._connections import Connections, Exchange, Head
+from conductor._exchange import LARGEST_BODY
 from conductor._failures import TOKEN_HAS_ENDED, Attempt, is_unanswered_read
 from conductor._log import logger_of
 from conductor._redaction import Secret, shown_without
@@ -45,7 +45,13 @@ T = TypeVar("T")
 
 LONGEST_ID = 256
 """Characters; what is longer is no id, and would end up in every log line."""
-USER_AGENT = {"User-Agent": f"conductor-worker/{__version__}"}
+_HEADERS = {
+    "Accept": "application/json, text/plain",
+    "Accept-Encoding": "identity",
+    "User-Agent": f"conductor-worker/{__version__}",
+}
+_OF_THE_EXCHANGE = ("connection", "content-length", "content-type", "transfer-encoding")
+"""Headers that follow from the request itself: the user's do not count."""
 SHORT_TIMEOUT = 10.0
 """Seconds, at most, for the answer to a small request, whatever the read timeout."""
 
@@ -57,11 +63,23 @@ class _Link:
     locks that another thread of the parent may have held just then.
     """
 
-    def __init__(self, pool: urllib3.PoolManager, tokens: TokenCache | None, inherited: _Link | None) -> None:
+    def __init__(self, connections: Connections, tokens: TokenCache | None, inherited: _Link | None) -> None:
         self.pid = os.getpid()
-        self.pool = pool
+        self.connections = connections
         self.tokens = tokens
         self.inherited = inherited
+        self._headers: tuple[Mapping[str, str], Secret | None, Head] | None = None
+
+    def exchange(self, given: Mapping[str, str], token: Secret | None, timeout: float) -> Exchange:
+        """given: headers of the user's. They are encoded anew only when one of them, or the token, has changed."""
+        last = self._headers
+        if last is None or last[0] is not given or last[1] is not token:
+            headers = {"Host": self.connections.host, **_HEADERS, **given}
+            if token is not None:
+                headers["X-Authorization"] = token
+            chosen = {name: value for name, value in headers.items() if name.lower() not in _OF_THE_EXCHANGE}
+            last = self._headers = given, token, Head(chosen)
+        return Exchange(self.connections, last[2], timeout)
 
 
 class ApiClient(Unpicklable):
@@ -83,17 +101,16 @@ class ApiClient(Unpicklable):
             raise ConfigurationError(f"http_settings must be an HttpSettings, not {kind}")
         self._key = authentication_settings or AuthenticationSettings.from_environment()
         self.http_settings = http_settings or HttpSettings()
-        self._base_url = self.http_settings.base_url
-        self._ssl_context = _http.ssl_context(self.http_settings)
+        self._ssl_context = _tls.ssl_context(self.http_settings)
         self.short_timeout = min(self.http_settings.read_timeout, SHORT_TIMEOUT)
         self._link = self._new_link()
         if self._key.key_id and not self.http_settings.is_private:
             logger.warning("the access key and its tokens go to %s without TLS", self.http_settings.route)
         if not self.http_settings.verify:
-            logger.warning("verify=False: whoever answers for %s is trusted", self._base_url)
+            logger.warning("verify=False: whoever answers for %s is trusted", self.http_settings.base_url)
 
     def __repr__(self) -> str:
-        return f"ApiClient({self._base_url!r})"
+        return f"ApiClient({self.http_settings.base_url!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -103,11 +120,11 @@ class ApiClient(Unpicklable):
 
     def close(self) -> None:
         """Close the connections that no call is using. Safe at any time; a later call opens new ones."""
-        self._own_link().pool.clear()
+        self._own_link().connections.close_idle()
 
     def _new_link(self, inherited: _Link | None = None) -> _Link:
         tokens = TokenCache(self._fetch_token) if self._key.key_id else None
-        return _Link(_http.make_pool(self.http_settings, self._ssl_context), tokens, inherited)
+        return _Link(Connections(self.http_settings, self._ssl_context), tokens, inherited)
 
     def _own_link(self) -> _Link:
         """That of this process. No lock: if two threads of a new process make one each, both work and one is kept."""
@@ -154,20 +171,16 @@ class ApiClient(Unpicklable):
         **kwargs: P.kwargs,
     ) -> T:
         given = self.http_settings.headers_now()
-        headers = USER_AGENT | given | ({} if token is None else {"X-Authorization": token})
-        timeout = urllib3.Timeout(connect=self.http_settings.connect_timeout, read=read_timeout)
         link = self._own_link()
-        client = Client(self._base_url, link.pool, headers=headers, timeout=timeout, observe=_recording.http_request)
+        exchange = link.exchange(given, token, read_timeout)
         failure: ConductorError
         try:
             try:
-                answer = operation(client, *args, **kwargs)
+                answer = operation(Client(exchange, _recording.http_request), *args, **kwargs)
             except errors.NoAnswer as error:
                 if not is_unanswered_read(error):
                     raise
-                answer = operation(
-                    client, *args, **kwargs
-                )  # the pool makes a new connection in place of the closed one
+                answer = operation(Client(exchange.anew(), _recording.http_request), *args, **kwargs)
         except errors.CallError as error:
             failure = self._attempt_of(token, given, read_timeout).failed(error)
         else:

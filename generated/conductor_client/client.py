@@ -1,23 +1,22 @@
-"""One request, one answer, over a urllib3 pool that somebody else owns."""
+"""One request, one answer, over an exchange that somebody else owns."""
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
-import urllib3
 
 from .decoding import Decoder
-from .errors import NoAnswer, TooLarge, UndecodableResponse, UnexpectedStatus
+from .errors import (
+    ExchangeError,
+    NoAnswer,
+    TooLarge,
+    UndecodableResponse,
+    UnexpectedStatus,
+)
 
 T = TypeVar("T")
-
-LARGEST_BODY = 32 * 2**20
-"""Bytes, after decompression: a body must be smaller."""
-
-_PIECE = 2**16
-_TOO_LARGE = f"a body of {LARGEST_BODY // 2**20} MiB or more"
 
 
 class Response:
@@ -52,28 +51,40 @@ class Response:
         return UndecodableResponse(self.method, self.template, self.path, self.status, reason)
 
 
-class Client:
-    """Where, through which pool, with which headers and for how long: a value that is cheap to make. Thread-safe.
+class Answer(NamedTuple):
+    """An answer as it came. headers: by name in lower case. flaw: why the body could not be read; empty if it was.
 
-    base_url: without a slash at the end. timeout: urllib3's, or seconds for connecting and for reading.
+    is_too_large: the flaw is the size of the body. content then holds its beginning.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    flaw: str = ""
+    is_too_large: bool = False
+
+
+class Exchange(Protocol):
+    """Sends one request and waits for its whole answer. It knows the server, the headers and the time limits."""
+
+    def __call__(self, method: str, target: str, body: bytes | None, /) -> Answer:
+        """target: path and query, behind the base URL. A body is JSON, or text.
+
+        Raises ExchangeError or OSError.
+        """
+        ...
+
+
+class Client:
+    """The way to one server: a value that is cheap to make. As thread-safe as its exchange.
+
     observe: called after each exchange with method, path template, status (0: no answer) and seconds.
     """
 
-    __slots__ = ("_base_url", "_headers", "_observe", "_pool", "_timeout")
+    __slots__ = ("_exchange", "_observe")
 
-    def __init__(
-        self,
-        base_url: str,
-        pool: urllib3.PoolManager,
-        *,
-        headers: Mapping[str, str] | None = None,
-        timeout: urllib3.Timeout | float = 30.0,
-        observe: Callable[[str, str, int, float], None] | None = None,
-    ) -> None:
-        self._base_url = base_url
-        self._pool = pool
-        self._headers = {"Accept": "application/json, text/plain", **(headers or {})}
-        self._timeout = timeout
+    def __init__(self, exchange: Exchange, observe: Callable[[str, str, int, float], None] | None = None) -> None:
+        self._exchange = exchange
         self._observe = observe
 
     def request(
@@ -88,63 +99,28 @@ class Client:
 
         Never sent twice and never redirected: a poll is not idempotent, and a redirect would carry the headers away.
         """
-        url = self._base_url + path
-        if query:
-            url += _query_string(query)
-        headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
         started = time.perf_counter()
         status = 0
         try:
-            answer = self._pool.request(
-                method,
-                url,
-                body=body,
-                headers=headers,
-                timeout=self._timeout,
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
-            content, flaw = _read(answer)
+            answer = self._exchange(method, path + _query_string(query) if query else path, body)
             status = answer.status
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:  # a chunk of -1 bytes is a ValueError
+        except (ExchangeError, OSError) as error:
             raise NoAnswer(method, template, path) from error
         finally:
             if self._observe is not None:
                 self._observe(method, template, status, time.perf_counter() - started)
+        content, flaw = answer.content, answer.flaw
         if not 200 <= status < 300:
             raise UnexpectedStatus(method, template, path, status, answer.headers, b"" if flaw else content)
+        if answer.is_too_large:
+            raise TooLarge(method, template, path, status, flaw, content)
         # The type alone means little: some servers give it to all that they answer.
-        is_html = answer.headers.get("Content-Type", "").lower().startswith("text/html")
+        is_html = answer.headers.get("content-type", "").lower().startswith("text/html")
         if is_html and content.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
             flaw = "an HTML page"
-        if flaw == _TOO_LARGE:
-            raise TooLarge(method, template, path, status, flaw, content)
         if flaw:
             raise UndecodableResponse(method, template, path, status, flaw)
         return Response(method, template, path, status, content)
-
-
-def _read(answer: urllib3.BaseHTTPResponse) -> tuple[bytes, str]:
-    """The body; or nothing, of a large one its beginning, and what is wrong with it.
-
-    The connection goes back to its pool, closed if not all was read.
-    """
-    pieces: list[bytes] = []
-    encoding = answer.headers.get("Content-Encoding", "")
-    try:
-        if "," in encoding:  # what comes between the steps has no limit
-            return b"", "a body that is encoded more than once"
-        while len(pieces) < LARGEST_BODY // _PIECE:
-            pieces.append(answer.read(_PIECE, decode_content=bool(encoding)))
-            if len(pieces[-1]) < _PIECE and not answer.length_remaining:
-                return b"".join(pieces), ""
-    except urllib3.exceptions.DecodeError:
-        return b"", "a body that cannot be decompressed"
-    finally:
-        answer.close()
-        answer.release_conn()
-    return pieces[0], _TOO_LARGE
 
 
 def segment(value: object) -> str:

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 
 
+class ExchangeError(Exception):
+    """Raised by an exchange that brought no answer, or none that is whole. Its text holds nothing of what came."""
+
+
 class CallError(Exception):
     """method and template (the path with names for its values) say which operation it was, path where it was sent."""
 
@@ -14,7 +18,7 @@ class CallError(Exception):
 
 
 class NoAnswer(CallError):
-    """Nothing, or only a part, came back; ``__cause__`` is urllib3's exception."""
+    """Nothing, or only a part, came back; ``__cause__`` is the exchange's exception."""
 
     def __init__(self, method: str, template: str, path: str) -> None:
         super().__init__(method, template, path, "no answer")

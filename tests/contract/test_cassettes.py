@@ -4,10 +4,11 @@ Each scenario does the same calls in both modes; what it asserts was true on the
 """
 
 import re
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from vcr.errors import CannotOverwriteExistingCassetteException
 
 from conductor import (
     ApiClient,
@@ -15,10 +16,10 @@ from conductor import (
     AuthenticationSettings,
     HttpSettings,
     NotFoundError,
+    ServerError,
     TaskDef,
     TaskExecutor,
     TaskResultStatus,
-    TransportError,
     WorkflowDef,
     WorkflowExecutor,
     WorkflowTask,
@@ -27,7 +28,7 @@ from conductor.runner.execute import execute
 from conductor.runner.slots import Flag
 from conductor.task_client import HttpTaskClient
 from conductor.task_result import finish
-from support.cassettes import CASSETTES, REDACTED, REPLAYED_URL, cassette
+from support.cassettes import CASSETTES, REDACTED, SHOWN_HOST, recording, replaying
 from support.stub import TOKEN, Answer, Stub
 from support.waiting import eventually
 
@@ -48,10 +49,8 @@ def recording_url(request):
 def api_client(request, recording_url):
     """A client on the cassette that is named as the test is."""
     path = CASSETTES / f"{request.node.name.removeprefix('test_')}.yaml"
-    with (
-        ApiClient(http_settings=HttpSettings(recording_url or REPLAYED_URL)) as client,
-        cassette(path, recorded_from=recording_url and "conductor-oss 3.32.3"),
-    ):
+    cassette = recording(path, recording_url, "conductor-oss 3.32.3") if recording_url else replaying(path)
+    with cassette as url, ApiClient(http_settings=HttpSettings(url)) as client:
         yield client
 
 
@@ -158,9 +157,9 @@ def test_round_with_update_v2(api_client, tasks, start):
         assert tasks.get_task(task.task_id).status == "COMPLETED"
 
 
-def exchange_tokens(path, url, recorded_from):
+def exchange_tokens(url):
     """A token is fetched, used, refused and replaced."""
-    with ApiClient(SECRETS, HttpSettings(url)) as client, cassette(path, recorded_from):
+    with ApiClient(SECRETS, HttpSettings(url)) as client:
         return TaskExecutor(client).get_task("t")
 
 
@@ -176,9 +175,10 @@ def token_stand_in():
 def test_token(recording_url):
     path = CASSETTES / "token.yaml"
     if recording_url:
-        with token_stand_in() as stub:
-            exchange_tokens(path, stub.url, "a local stand-in for Orkes' token endpoint")
-    assert exchange_tokens(path, REPLAYED_URL, None).task_id == "t"
+        with token_stand_in() as stub, recording(path, stub.url, "a local stand-in for Orkes' token endpoint") as url:
+            exchange_tokens(url)
+    with replaying(path) as url:
+        assert exchange_tokens(url).task_id == "t"
     requests = [each["request"] for each in yaml.safe_load(path.read_text())["interactions"]]
     assert [request["uri"].rsplit("/", 1)[1] for request in requests] == ["token", "t", "token", "t"]
 
@@ -186,7 +186,8 @@ def test_token(recording_url):
 def test_no_secret_reaches_a_cassette(tmp_path):
     path = tmp_path / "token.yaml"
     with token_stand_in() as stub:
-        exchange_tokens(path, stub.url, "a local stand-in")
+        with recording(path, stub.url, "a local stand-in") as url:
+            exchange_tokens(url)
         sent = [request.headers.get("x-authorization") for request in stub.requests]
     assert sent == [None, TOKENS[0], None, TOKENS[1]]  # they did go over the wire
     for file in (path, *CASSETTES.glob("*.yaml")):
@@ -204,10 +205,39 @@ def test_every_cassette_says_where_it_was_recorded():
         assert yaml.safe_load(file.read_text())["recorded_from"] == expected
 
 
-def test_a_call_that_was_not_recorded_reaches_no_server():
+def test_a_call_that_was_not_recorded_fails_the_test_and_reaches_no_server():
     with (
-        ApiClient(http_settings=HttpSettings(REPLAYED_URL)) as client,
-        cassette(CASSETTES / "errors.yaml"),
-        pytest.raises((TransportError, CannotOverwriteExistingCassetteException)),
+        pytest.raises(AssertionError, match="not recorded in errors.yaml: .*/tasks/queue/all.* instead of .*/nowhere"),
+        replaying(CASSETTES / "errors.yaml") as url,
+        ApiClient(http_settings=HttpSettings(url)) as client,
+        pytest.raises(ServerError),
     ):
         TaskExecutor(client).queue_sizes()
+
+
+def test_a_recorded_call_that_is_not_made_fails_the_test():
+    with (
+        pytest.raises(AssertionError, match=r"requests of errors.yaml that were not sent: \['POST .*/taskdefs'\]"),
+        replaying(CASSETTES / "errors.yaml") as url,
+        ApiClient(http_settings=HttpSettings(url)) as client,
+        pytest.raises(NotFoundError),
+    ):
+        TaskExecutor(client).get_task("nowhere")
+
+
+@pytest.mark.parametrize("path", sorted(CASSETTES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_recording_of_a_replay_is_the_same_cassette(tmp_path, path):
+    """The same bytes: what is written is what was read."""
+    recorded = yaml.safe_load(path.read_text())
+    copy = tmp_path / path.name
+    with replaying(path) as replayed, recording(copy, replayed, recorded["recorded_from"]) as url:
+        parts = urlsplit(url)
+        for interaction in recorded["interactions"]:
+            request = interaction["request"]
+            connection = HTTPConnection(parts.netloc, timeout=10)
+            body = request["body"] and request["body"].encode()
+            headers = {name: value for name, (value,) in request["headers"].items()}
+            connection.request(request["method"], request["uri"].removeprefix(SHOWN_HOST), body, headers)
+            connection.getresponse().read()
+            connection.close()
+    assert copy.read_text() == path.read_text()

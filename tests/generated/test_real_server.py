@@ -5,7 +5,6 @@ import uuid
 
 import msgspec
 import pytest
-import urllib3
 from conductor_client import Client, errors
 from conductor_client.api import (
     metadata_resource as metadata,
@@ -27,13 +26,14 @@ from conductor_client.models import (
 )
 from conductor_client.decoding import Decoder
 
+from support.exchanges import PlainExchange
+
 pytestmark = pytest.mark.real_server
 
 
 @pytest.fixture
 def client(real_server_url):
-    with urllib3.PoolManager() as pool:
-        yield Client(real_server_url, pool)
+    return Client(PlainExchange(real_server_url))
 
 
 @pytest.fixture

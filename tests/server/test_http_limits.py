@@ -2,7 +2,6 @@
 
 import contextlib
 import gzip
-import socket
 import ssl
 import subprocess
 import sys
@@ -16,57 +15,13 @@ import trustme
 
 from conductor import ApiClient, DecodeError, HttpSettings, NotFoundError, ServerError, TaskExecutor, TransportError
 from conductor.testing.clock import FakeClock
+from support.byte_server import ByteServer
 from support.stub import TOKEN, Answer
 
 GET_TASK = "GET /tasks/t"
 TASK = Answer(body={"taskId": "t", "workflowInstanceId": "w"})
 JSON = b'{"taskId": "t", "workflowInstanceId": "w"}'
 MEBIBYTE = 2**20
-
-
-class Raw:
-    """A server of one function, which gets each connection after the head of each request on it."""
-
-    def __init__(self, answer, tls=None):
-        self._answer = answer
-        self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self.done = threading.Event()
-        scheme = "https" if tls else "http"
-        self.url = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc_info):
-        self.done.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(10)
-
-    def _serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                with contextlib.suppress(OSError), self._wrapped(client) as connection:
-                    while not self.done.is_set() and _read_head(connection):
-                        self._answer(connection, self.done)
-
-    def _wrapped(self, client):
-        return self._tls.wrap_socket(client, server_side=True) if self._tls else client
-
-
-def _read_head(connection):
-    """Byte by byte, so that nothing of a body is taken."""
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        byte = connection.recv(1)
-        if not byte:
-            return b""
-        head += byte
-    return head
 
 
 def get_task_from(url, **settings):
@@ -101,7 +56,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("where", ENDLESS)
 def test_an_answer_that_comes_drop_by_drop_is_given_up_after_the_read_timeout(where):
-    with Raw(dripping(*ENDLESS[where])) as server:
+    with ByteServer(dripping(*ENDLESS[where])) as server:
         started = time.monotonic()
         with pytest.raises(TransportError, match="no answer within 0.3 s"):
             get_task_from(server.url, read_timeout=0.3)
@@ -112,7 +67,7 @@ def test_so_is_one_over_tls(tmp_path):
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    with Raw(dripping(*ENDLESS["body"]), context) as server:
+    with ByteServer(dripping(*ENDLESS["body"]), context) as server:
         started = time.monotonic()
         with pytest.raises(TransportError, match="no answer within 0.3 s"):
             get_task_from(server.url, read_timeout=0.3, ca_file=tmp_path / "ca.pem")
@@ -120,7 +75,7 @@ def test_so_is_one_over_tls(tmp_path):
 
 
 def test_a_proxy_has_no_longer_to_open_a_tunnel_than_to_be_connected():
-    with Raw(dripping(*ENDLESS["head"])) as proxy:
+    with ByteServer(dripping(*ENDLESS["head"])) as proxy:
         started = time.monotonic()
         with pytest.raises(TransportError, match="cannot reach .* through proxy_url .*: no connection within 0.3 s"):
             get_task_from("https://conductor.test", proxy_url=proxy.url, connect_timeout=0.3)
@@ -131,7 +86,7 @@ def test_each_call_on_a_connection_has_the_whole_read_timeout(monkeypatch):
     """By a clock that the server moves: a machine that stands still for a moment uses up nothing."""
     connections = set()
     clock = FakeClock()
-    monkeypatch.setattr("conductor._http.time", SimpleNamespace(monotonic=clock.now))
+    monkeypatch.setattr("conductor._exchange.time", SimpleNamespace(monotonic=clock.now))
 
     def answer(connection, done):
         connections.add(connection)
@@ -139,7 +94,7 @@ def test_each_call_on_a_connection_has_the_whole_read_timeout(monkeypatch):
             clock.advance(12)
             connection.sendall(part)
 
-    with Raw(answer) as server, ApiClient(http_settings=HttpSettings(server.url, read_timeout=60)) as client:
+    with ByteServer(answer) as server, ApiClient(http_settings=HttpSettings(server.url, read_timeout=60)) as client:
         for _ in range(4):  # 48 s each
             assert TaskExecutor(client).get_task("t").task_id == "t"
     assert len(connections) == 1
@@ -165,7 +120,7 @@ def test_a_large_body_may_take_longer_to_send_than_connecting_may(kept):
         connection.sendall(OK + b"Content-Length: 2\r\n\r\nid")
 
     with (
-        Raw(answer) as server,
+        ByteServer(answer) as server,
         ApiClient(http_settings=HttpSettings(server.url, connect_timeout=0.2, read_timeout=20)) as client,
     ):
         executor = TaskExecutor(client)
@@ -176,7 +131,7 @@ def test_a_large_body_may_take_longer_to_send_than_connecting_may(kept):
 
 
 def test_a_body_that_nobody_reads_is_given_up_after_the_read_timeout():
-    with Raw(lambda connection, done: done.wait()) as server:
+    with ByteServer(lambda connection, done: done.wait()) as server:
         started = time.monotonic()
         with (
             ApiClient(http_settings=HttpSettings(server.url, read_timeout=0.3)) as client,
@@ -209,7 +164,7 @@ TOO_LARGE = {
 
 @pytest.mark.parametrize("how", TOO_LARGE)
 def test_an_answer_that_is_too_large_is_a_decode_error_and_not_held_in_memory(how):
-    with Raw(TOO_LARGE[how]) as server:
+    with ByteServer(TOO_LARGE[how]) as server:
         tracemalloc.start()
         try:
             with pytest.raises(DecodeError, match="GET /tasks/t answered 200: a body of 32 MiB or more"):
@@ -260,7 +215,7 @@ def test_chunked_answers_leave_the_connection_open_too():
         connections.append(connection)
         connection.sendall(OK + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(JSON), JSON))
 
-    with Raw(answer) as server, ApiClient(http_settings=HttpSettings(server.url)) as client:
+    with ByteServer(answer) as server, ApiClient(http_settings=HttpSettings(server.url)) as client:
         for _ in range(20):
             TaskExecutor(client).get_task("t")
     assert len(connections) == 20

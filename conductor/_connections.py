@@ -1,0 +1,186 @@
+"""The connections to a server: urllib3 resolves its name, connects and checks its certificate; here they are kept."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from base64 import b64encode
+from collections import deque
+from collections.abc import Mapping
+from urllib.parse import unquote_to_bytes, urlsplit
+from weakref import finalize
+
+from conductor_client.client import Answer
+from conductor_client.errors import ExchangeError
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, HTTPError
+from urllib3.util import Url, parse_url
+from urllib3.util.ssltransport import SSLTransport
+
+from conductor._exchange import Connection
+from conductor._redaction import Secret
+from conductor.settings import HttpSettings
+
+MOST_IDLE = 1_000
+"""Connections that are kept for reuse."""
+
+
+class NotConnectedError(ExchangeError):
+    """There is no connection; the error of urllib3 or of the system is its cause."""
+
+
+class Head:
+    """The headers of a request as bytes, encoded once for many requests. Its repr does not show them."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self.lines = b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in headers.items())
+
+
+class Exchange:
+    """What the generated client needs to send requests: connections, headers and a time limit.
+
+    timeout: seconds for sending the request, and again for the whole answer. anew: never on a kept connection.
+    """
+
+    __slots__ = ("_anew", "_connections", "_head", "_timeout")
+
+    def __init__(self, connections: Connections, head: Head, timeout: float, *, anew: bool = False) -> None:
+        self._connections = connections
+        self._head = head
+        self._timeout = timeout
+        self._anew = anew
+
+    def anew(self) -> Exchange:
+        """The same on a new connection."""
+        return Exchange(self._connections, self._head, self._timeout, anew=True)
+
+    def __call__(self, method: str, target: str, body: bytes | None, /) -> Answer:
+        """Raises ExchangeError or OSError."""
+        of_body = b"" if body is None else b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
+        start = f"{method} {self._connections.prefix}{target} HTTP/1.1\r\n".encode()
+        request = b"".join((start, self._connections.head.lines, self._head.lines, of_body, b"\r\n", body or b""))
+        connection = self._connections.new() if self._anew else self._connections.take()
+        try:
+            answer = connection.exchange(request, self._timeout)
+        except BaseException:
+            connection.close()
+            raise
+        self._connections.give_back(connection)
+        return answer
+
+
+class Connections:
+    """Connections to one server, through its proxy if there is one. Thread-safe: each serves one request at a time.
+
+    host: the server's, with its port. prefix: of the path of each request. head: for the proxy that reads them.
+    """
+
+    def __init__(self, settings: HttpSettings, context: ssl.SSLContext) -> None:
+        self._context = context
+        self._connect_timeout = settings.connect_timeout
+        self._server = _parsed(settings.base_url)
+        self._proxy = None if settings.proxy_url is None else _parsed(str(settings.proxy_url))
+        self._authorization = _proxy_authorization(self._proxy)
+        self._is_https = self._server.scheme == "https"
+        forwards = self._proxy is not None and not self._is_https  # the proxy reads the requests
+        path = self._server.path or ""
+        self.prefix = f"http://{self._server.netloc}{path}" if forwards else path
+        self.host = self._server.netloc or ""
+        self.head = Head(self._authorization if forwards else {})
+        self._idle: deque[Connection] = deque()  # the last one used is at the right; atomic operations
+        finalize(self, _close_all, self._idle)
+
+    def take(self) -> Connection:
+        """The connection that was used last, if the server has not closed it; else a new one."""
+        while (connection := _last_of(self._idle)) is not None:
+            if not connection.is_readable():  # it was closed, or brings something that nobody asked for
+                return connection
+            connection.close()
+        return self.new()
+
+    def new(self) -> Connection:
+        """Blocks up to the connect timeout for each of the host's addresses. Raises NotConnectedError."""
+        try:
+            return self._connected()
+        except TimeoutError:
+            raise NotConnectedError from ConnectTimeoutError()
+        except (OSError, HTTPError, ExchangeError) as error:
+            raise NotConnectedError from error
+
+    def give_back(self, connection: Connection) -> None:
+        """After an answer: the connection is kept if it can be."""
+        if connection.can_be_kept and len(self._idle) < MOST_IDLE:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def close_idle(self) -> None:
+        """Close the connections that no request is using."""
+        _close_all(self._idle)
+
+    def _connected(self) -> Connection:
+        peer = self._proxy or self._server
+        is_tls = peer.scheme == "https"
+        host, port = _name_of(peer), peer.port or (443 if is_tls else 80)
+        timeout = self._connect_timeout
+        opened = HTTPConnection(host, port, timeout=timeout)
+        if is_tls:
+            opened = HTTPSConnection(host, port, timeout=timeout, ssl_context=self._context)
+        try:
+            opened.connect()
+            connection = Connection(opened.sock)
+            if self._proxy is not None and self._is_https:
+                connection = self._through(connection, is_tls)
+        except BaseException:
+            opened.close()
+            raise
+        return connection
+
+    def _through(self, proxy: Connection, is_tls: bool) -> Connection:
+        """A TLS connection to the server, in a tunnel that the proxy opens."""
+        deadline = time.monotonic() + self._connect_timeout
+        host = f"{self._server.host}:{self._server.port or 443}"
+        head = Head({"Host": host} | self._authorization)
+        status = proxy.open_tunnel(
+            b"CONNECT %b HTTP/1.1\r\n%b\r\n" % (host.encode(), head.lines), self._connect_timeout
+        )
+        if not 200 <= status < 300:
+            raise ExchangeError(f"the proxy answered {status}")
+        proxy.limit(deadline - time.monotonic())
+        name = _name_of(self._server).rstrip(".")  # no certificate has the dot
+        if is_tls:
+            return Connection(SSLTransport(proxy.socket, self._context, name))
+        return Connection(self._context.wrap_socket(proxy.socket, server_hostname=name))
+
+
+def _last_of(idle: deque[Connection]) -> Connection | None:
+    try:
+        return idle.pop()
+    except IndexError:
+        return None
+
+
+def _close_all(idle: deque[Connection]) -> None:
+    while (connection := _last_of(idle)) is not None:
+        connection.close()
+
+
+def _proxy_authorization(proxy: Url | None) -> dict[str, str]:
+    user, _, password = ((proxy and proxy.auth) or "").partition(":")
+    if not user:
+        return {}
+    pair = b"%b:%b" % (unquote_to_bytes(user), unquote_to_bytes(password))
+    return {"Proxy-Authorization": Secret(f"Basic {b64encode(pair).decode()}")}
+
+
+def _parsed(url: str) -> Url:
+    """With the host's name in ASCII: for a name in other letters urllib3 needs a package that may not be there."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    return parse_url(parts._replace(netloc=user + at + host.encode("idna").decode()).geturl())
+
+
+def _name_of(peer: Url) -> str:
+    return (peer.host or "").strip("[]")  # around an IPv6 address

@@ -1,0 +1,239 @@
+"""One HTTP/1.1 exchange on an open connection: the request out, its whole answer in.
+
+``http.client`` and ``email.parser`` spend several times more time on it than everything else that a call needs.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import httptools
+from conductor_client.client import Answer
+from conductor_client.errors import ExchangeError
+from urllib3.util import wait_for_read
+from urllib3.util.ssltransport import SSLTransport
+
+LONGEST_HEAD = 2**17
+"""Bytes of an answer before its body, interim answers included."""
+LARGEST_BODY = 32 * 2**20
+"""Bytes, after decompression: a body must be smaller."""
+BEGINNING = 2**16
+"""Bytes that are kept of a larger one."""
+
+_PIECE = 2**16
+_TOO_LARGE = f"a body of {LARGEST_BODY // 2**20} MiB or more"
+_NOTHING_CAME = "the connection was closed before an answer came"
+_WITH_LENGTH = {"content-length", "transfer-encoding"}
+
+
+class NoAnswerInTimeError(ExchangeError):
+    """The request was not sent, or the answer not there, within the timeout."""
+
+
+class KeptConnectionClosedError(ExchangeError):
+    """The server closed a connection that had brought an answer before, and nothing came on it to this request."""
+
+
+class Connection:
+    """An open connection, for one request at a time.
+
+    can_be_kept: whether the connection may serve another request.
+    """
+
+    def __init__(self, opened: socket.socket | SSLTransport) -> None:
+        self.socket: Any = opened  # either has the same methods
+        self._timeout: float | None = None  # the socket's
+        self._is_used = False
+        self._answer = _IncomingAnswer()
+        self.can_be_kept = True
+
+    def is_readable(self) -> bool:
+        is_waiting = isinstance(self.socket, SSLTransport) and self.socket.incoming.pending > 0  # it reads ahead
+        return is_waiting or wait_for_read(self.socket, timeout=0)
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def open_tunnel(self, request: bytes, timeout: float) -> int:
+        """Send a CONNECT; returns the status of its answer, which has no body if it is a success."""
+        self._answer.begin(ends_with_head=True)
+        self._send(request, timeout)
+        self._receive(self._answer, time.monotonic() + timeout)
+        return self._answer.read().status
+
+    def exchange(self, request: bytes, timeout: float) -> Answer:
+        answer = self._answer
+        answer.begin()
+        is_sent = False
+        try:
+            # A server that does not want to read all of it may have answered.
+            with suppress(ConnectionError, ssl.SSLEOFError):
+                self._send(request, timeout)
+                is_sent = True
+            self._receive(answer, time.monotonic() + timeout)
+        except TimeoutError:
+            raise NoAnswerInTimeError from None
+        except ConnectionError:
+            if self._is_used and not answer.received:
+                raise KeptConnectionClosedError(_NOTHING_CAME) from None
+            raise
+        self._is_used = True
+        self.can_be_kept = is_sent and answer.keeps_connection
+        return answer.read()
+
+    def _send(self, request: bytes, timeout: float) -> None:
+        self.limit(timeout)
+        sent = self.socket.send(request)
+        if sent == len(request):
+            return
+        deadline = time.monotonic() + timeout
+        left = memoryview(request)
+        while left := left[sent:]:
+            self.limit(deadline - time.monotonic())
+            sent = self.socket.send(left)
+        self.limit(timeout)
+
+    def _receive(self, answer: _IncomingAnswer, deadline: float) -> None:
+        while not answer.is_complete:
+            if answer.received:
+                self.limit(deadline - time.monotonic())
+            data = self.socket.recv(_PIECE)
+            if data:
+                answer.take(data)
+            elif self._is_used and not answer.received:
+                raise KeptConnectionClosedError(_NOTHING_CAME)
+            else:
+                answer.end()
+
+    def limit(self, seconds: float) -> None:
+        """Let the next operation take so long at most."""
+        if seconds <= 0:
+            raise NoAnswerInTimeError
+        if seconds != self._timeout:
+            self.socket.settimeout(seconds)
+            self._timeout = seconds
+
+
+class _IncomingAnswer:
+    """Collects the answer to one request after another. httptools calls the ``on_…`` methods."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        # Some servers send lines that end without CR, headers that go on in the next line, or a length beside chunks.
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_chunked_length=True
+        )
+        self.begin()
+
+    def begin(self, *, ends_with_head: bool = False) -> None:
+        self._ends_with_head = ends_with_head
+        self._status = 0
+        self._headers: dict[str, str] = {}
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._has_head = False
+        self.received = 0
+        self.is_complete = False
+        self.keeps_connection = False
+
+    def take(self, data: bytes) -> None:
+        self.received += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if self._status == 101:
+                raise ExchangeError("the answer is 101, an upgrade that was not asked for") from None
+            if not self.is_complete:
+                raise ExchangeError(f"the answer is no HTTP: {error}") from None
+            self.keeps_connection = False  # it is what follows the answer that cannot be read
+        if not self._has_head and self.received > LONGEST_HEAD:
+            raise ExchangeError(f"the answer's head is longer than {LONGEST_HEAD // 1024} KiB")
+        if self._size >= LARGEST_BODY:
+            self.is_complete, self.keeps_connection = True, False
+        elif self.received > 2 * LARGEST_BODY:
+            raise ExchangeError("the answer is longer than its body: its chunks or trailers do not end")
+
+    def end(self) -> None:
+        """The server has closed the connection: at the end of a body without a length, or too early."""
+        if not self.received:
+            raise ExchangeError(_NOTHING_CAME)
+        if not self._has_head or not self._headers.keys().isdisjoint(_WITH_LENGTH):
+            raise ExchangeError("the answer was cut off")
+        self.is_complete = True
+
+    def read(self) -> Answer:
+        content, flaw = _decoded(self._headers.get("content-encoding", ""), self._pieces)
+        return Answer(self._status, self._headers, content, flaw, flaw == _TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        if self.is_complete:  # an answer to nothing: it could be taken for that to the next request
+            self.keeps_connection = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._has_head:  # later ones are trailers, or of what follows the answer
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
+
+    def on_headers_complete(self) -> None:
+        if not self.is_complete:
+            self._status = self._parser.get_status_code()
+            self._has_head = self._status >= 200
+            self.is_complete = self._has_head and self._ends_with_head
+
+    def on_body(self, piece: bytes) -> None:
+        if not self.is_complete:
+            self._pieces.append(piece)
+            self._size += len(piece)
+
+    def on_message_complete(self) -> None:
+        if self.is_complete:
+            return
+        if self._has_head:
+            is_ambiguous = self._headers.keys() >= _WITH_LENGTH  # RFC 9112, section 6.3: where it ends is uncertain
+            self.is_complete, self.keeps_connection = True, self._parser.should_keep_alive() and not is_ambiguous
+        else:  # an interim answer (RFC 9110, section 15.2): the final one follows
+            self._headers.clear()
+
+
+def _decoded(encoding: str, pieces: Iterable[bytes]) -> tuple[bytes, str]:
+    """The body without its encoding; or nothing, of a large one its beginning, and what is wrong with it."""
+    encoding = encoding.strip().lower()
+    if "," in encoding:  # what comes between the steps has no limit
+        return b"", "a body that is encoded more than once"
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        pieces = _inflated(pieces, encoding)
+    elif encoding not in ("", "identity"):
+        return b"", "a body in an encoding that was not asked for"
+    found: list[bytes] = []
+    size = 0
+    try:
+        for piece in pieces:
+            found.append(piece)
+            size += len(piece)
+            if size >= LARGEST_BODY:
+                return b"".join(found[: BEGINNING // 1024])[:BEGINNING], _TOO_LARGE
+    except zlib.error:
+        return b"", "a body that cannot be decompressed"
+    return b"".join(found), ""
+
+
+def _inflated(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """Raises zlib.error, also when the end is missing."""
+    inflate = None
+    for piece in pieces:
+        left, plain = piece, b""
+        while left or len(plain) == _PIECE:
+            if inflate is None or (inflate.eof and left):  # a body of gzip may have several members
+                is_bare = encoding == "deflate" and left[0] & 15 != 8  # some servers leave out the frame of zlib
+                inflate = zlib.decompressobj(-zlib.MAX_WBITS if is_bare else zlib.MAX_WBITS | 32)
+            plain = inflate.decompress(left, _PIECE)
+            yield plain
+            left = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+    if inflate is not None and not inflate.eof:
+        raise zlib.error
