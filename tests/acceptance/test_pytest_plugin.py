@@ -71,7 +71,8 @@ def test_tests_that_start_a_worker_end_at_once(tmp_path):
     (tmp_path / "test_ends.py").write_text(ENDS)
     done = pytest_in(tmp_path, "-W", "error", "-p", "no:cacheprovider", "--durations=0", "-vv")
     assert "20 passed" in done.stdout, done.stdout
-    assert max(map(float, re.findall(r"(\d+\.\d+)s teardown", done.stdout))) < 0.5, done.stdout
+    teardowns = map(float, re.findall(r"(\d+\.\d+)s teardown", done.stdout))  # without those of less than 5 ms
+    assert max(teardowns, default=0.0) < 0.5, done.stdout
 
 
 def test_it_works_with_xdist(tmp_path):
