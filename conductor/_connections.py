@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from base64 import b64encode
@@ -18,7 +19,7 @@ from urllib3.util import Url, parse_url
 from urllib3.util.ssltransport import SSLTransport
 
 from conductor._exchange import Connection
-from conductor._redaction import Secret
+from conductor._redaction import Secret, SecretBytes
 from conductor.settings import HttpSettings
 
 MOST_IDLE = 1_000
@@ -35,7 +36,8 @@ class Head:
     __slots__ = ("lines",)
 
     def __init__(self, headers: Mapping[str, str]) -> None:
-        self.lines = b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in headers.items())
+        lines = (f"{name}: {value}\r\n".encode("latin-1") for name, value in headers.items())
+        self.lines = SecretBytes(b"".join(lines))
 
 
 class Exchange:
@@ -60,7 +62,8 @@ class Exchange:
         """Raises ExchangeError or OSError."""
         of_body = b"" if body is None else b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
         start = f"{method} {self._connections.prefix}{target} HTTP/1.1\r\n".encode()
-        request = b"".join((start, self._connections.head.lines, self._head.lines, of_body, b"\r\n", body or b""))
+        lines = self._connections.head.lines, self._head.lines
+        request = SecretBytes(b"".join((start, *lines, of_body, b"\r\n", body or b"")))
         connection = self._connections.new() if self._anew else self._connections.take()
         try:
             answer = connection.exchange(request, self._timeout)
@@ -151,8 +154,35 @@ class Connections:
         proxy.limit(deadline - time.monotonic())
         name = _name_of(self._server).rstrip(".")  # no certificate has the dot
         if is_tls:
-            return Connection(SSLTransport(proxy.socket, self._context, name))
+            limited = _LimitedSocket(proxy.socket, deadline - time.monotonic())
+            return Connection(SSLTransport(limited, self._context, name))  # type: ignore[arg-type]
         return Connection(self._context.wrap_socket(proxy.socket, server_hostname=name))
+
+
+class _LimitedSocket:
+    """A socket whose timeout is for all operations until it is set anew: SSLTransport makes several of one."""
+
+    def __init__(self, opened: socket.socket, seconds: float) -> None:
+        self._socket = opened
+        self.fileno, self.close = opened.fileno, opened.close
+        self.settimeout(seconds)
+
+    def settimeout(self, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds
+
+    def recv(self, size: int) -> bytes:
+        self._limit()
+        return self._socket.recv(size)
+
+    def sendall(self, data: bytes) -> None:
+        self._limit()
+        self._socket.sendall(data)
+
+    def _limit(self) -> None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
 
 
 def _last_of(idle: deque[Connection]) -> Connection | None:
@@ -179,7 +209,8 @@ def _parsed(url: str) -> Url:
     """With the host's name in ASCII: for a name in other letters urllib3 needs a package that may not be there."""
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
-    return parse_url(parts._replace(netloc=user + at + host.encode("idna").decode()).geturl())
+    name, colon, port = host.partition(":")  # of an IPv6 address the part before its first colon, which stays as it is
+    return parse_url(parts._replace(netloc=user + at + name.encode("idna").decode() + colon + port).geturl())
 
 
 def _name_of(peer: Url) -> str:

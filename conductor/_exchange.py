@@ -59,6 +59,7 @@ class Connection:
 
     def close(self) -> None:
         self.socket.close()
+        self._answer.begin()  # it is in a cycle with its parser: its body would stay in memory until a collection
 
     def open_tunnel(self, request: bytes, timeout: float) -> int:
         """Send a CONNECT; returns the status of its answer, which has no body if it is a success."""
@@ -115,7 +116,7 @@ class Connection:
         """Let the next operation take so long at most."""
         if seconds <= 0:
             raise NoAnswerInTimeError
-        if seconds != self._timeout:
+        if seconds != self._timeout or isinstance(self.socket, SSLTransport):  # whose timeout is a deadline
             self.socket.settimeout(seconds)
             self._timeout = seconds
 
@@ -125,9 +126,13 @@ class _IncomingAnswer:
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
-        # Some servers send lines that end without CR, headers that go on in the next line, or a length beside chunks.
+        # Some servers send lines of the head that end without CR, headers that go on in the next line, a length beside
+        # chunks, or a chunk's length that ends with spaces.
         self._parser.set_dangerous_leniencies(
-            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_chunked_length=True
+            lenient_headers=True,
+            lenient_optional_cr_before_lf=True,
+            lenient_chunked_length=True,
+            lenient_spaces_after_chunk_size=True,
         )
         self.begin()
 
@@ -138,6 +143,8 @@ class _IncomingAnswer:
         self._pieces: list[bytes] = []
         self._size = 0
         self._has_head = False
+        self._coding = ""
+        self._length: int | None = None
         self.received = 0
         self.is_complete = False
         self.keeps_connection = False
@@ -146,6 +153,8 @@ class _IncomingAnswer:
         self.received += len(data)
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:  # Ctrl-C, while one of the methods below was running
+            raise error.__context__ or error from None
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             if self._status == 101:
                 raise ExchangeError("the answer is 101, an upgrade that was not asked for") from None
@@ -163,12 +172,13 @@ class _IncomingAnswer:
         """The server has closed the connection: at the end of a body without a length, or too early."""
         if not self.received:
             raise ExchangeError(_NOTHING_CAME)
-        if not self._has_head or not self._headers.keys().isdisjoint(_WITH_LENGTH):
+        if not self._has_head or "content-length" in self._headers or self._coding.endswith("chunked"):
             raise ExchangeError("the answer was cut off")
         self.is_complete = True
 
     def read(self) -> Answer:
-        content, flaw = _decoded(self._headers.get("content-encoding", ""), self._pieces)
+        pieces, self._pieces = self._pieces, []  # a kept connection holds no body
+        content, flaw = _decoded(self._headers.get("content-encoding", ""), pieces)
         return Answer(self._status, self._headers, content, flaw, flaw == _TOO_LARGE)
 
     def on_message_begin(self) -> None:
@@ -184,12 +194,17 @@ class _IncomingAnswer:
         if not self.is_complete:
             self._status = self._parser.get_status_code()
             self._has_head = self._status >= 200
-            self.is_complete = self._has_head and self._ends_with_head
+            self._coding = self._headers.get("transfer-encoding", "").strip().lower()
+            length = self._headers.get("content-length", "")
+            if self._coding and not self._coding.endswith("chunked") and length.isdecimal():
+                self._length = int(length)  # which the parser does not heed beside such a coding
+            self.is_complete = self._has_head and (self._ends_with_head or self._length == 0)
 
     def on_body(self, piece: bytes) -> None:
         if not self.is_complete:
             self._pieces.append(piece)
             self._size += len(piece)
+            self.is_complete = self._length is not None and self._size >= self._length
 
     def on_message_complete(self) -> None:
         if self.is_complete:
@@ -229,6 +244,8 @@ def _inflated(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     for piece in pieces:
         left, plain = piece, b""
         while left or len(plain) == _PIECE:
+            if inflate is not None and inflate.eof and not left.strip(b"\0"):
+                break  # padding behind the end
             if inflate is None or (inflate.eof and left):  # a body of gzip may have several members
                 is_bare = encoding == "deflate" and left[0] & 15 != 8  # some servers leave out the frame of zlib
                 inflate = zlib.decompressobj(-zlib.MAX_WBITS if is_bare else zlib.MAX_WBITS | 32)

@@ -35,6 +35,13 @@ def kind_of(value: object) -> str:
     return (value if isinstance(value, type) else type(value)).__name__
 
 
+class SecretBytes(bytes):
+    """Bytes whose repr does not show them."""
+
+    def __repr__(self) -> str:
+        return "b'***'"
+
+
 class Shown(Protocol):
     def __call__(self, text: str, /, longest: int = LONGEST_MESSAGE) -> str: ...
 
