@@ -12,6 +12,7 @@ _TASK_STORED_ABOVE = 3072 * 1024
 _WORKFLOW_STORED_ABOVE = 5120 * 1024
 _REFUSED_ABOVE = 10240 * 1024
 MOST_LEVELS = 100  # of a definition; the server takes 1,000
+_MOST_PAYLOAD_LEVELS = 800  # the server takes 1,000; Python 3.13 would write ten times as many, and take its time
 _DEPTH_RESERVE = 100
 _NEVER_DEEP = 200  # with so few brackets there is nothing to check
 _PATHS = {
@@ -30,6 +31,8 @@ def payload_size(payload: Any) -> int | None:
     try:
         text = _encode(payload)
         if text.count("{") + text.count("[") >= _NEVER_DEEP:
+            if _is_deeper(payload, _MOST_PAYLOAD_LEVELS):
+                return None
             for _ in range(_DEPTH_RESERVE):
                 wrapped = [wrapped]
             _encode(wrapped)
@@ -46,12 +49,17 @@ def check_depth(given: Any) -> None:
 
 def check_definition_depth(given: Any) -> None:
     """Refuse a definition of over MOST_LEVELS: it is read again and again, a level at a time. Refusal 400."""
+    if _is_deeper(given, MOST_LEVELS):
+        raise Refusal(400, f"the embedded server takes definitions of at most {MOST_LEVELS} levels of nesting")
+
+
+def _is_deeper(given: Any, levels: int) -> bool:
     level = [given]
-    for _ in range(MOST_LEVELS):
+    for _ in range(levels):
         level = [inner for value in level for inner in _inside(value)]
         if not level:
-            return
-    raise Refusal(400, f"the embedded server takes definitions of at most {MOST_LEVELS} levels of nesting")
+            return False
+    return True
 
 
 def _inside(value: Any) -> Iterable[Any]:
