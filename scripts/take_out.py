@@ -46,7 +46,7 @@ MECHANISMS = [
     Mechanism(
         "hand-back",
         "conductor/runner/running_worker.py",
-        "self._send_aside(hand_back(task), task.response_timeout_seconds, task.poll_count or 0)",
+        "self._send_aside(hand_back(task), task.response_timeout_seconds, task.poll_count or 0, task.retry_count)",
         "pass",
         "test_l2_ test_l3_ test_l4_ test_l6_ test_s23_ test_s24_ handed_back",
     ),
