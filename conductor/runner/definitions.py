@@ -51,7 +51,8 @@ class Definitions:
         try:
             threading.Thread(target=self._run, name="conductor-definitions", daemon=True).start()
         except RuntimeError:  # the system has no thread left, and this is the least of what needs one
-            self._is_running = False
+            with self._lock:
+                self._is_running = False
 
     def close(self) -> None:
         """Ask no more; a question that is under way is not waited for."""

@@ -42,7 +42,8 @@ class Redelivery:
         self._closed.set()
 
     def _run(self, kept: Kept | None) -> None:
-        logger.info("outbox %r: sending results that earlier processes left", self._outbox.path)
+        if kept is not None:
+            logger.info("outbox %r: sending results that earlier processes left", self._outbox.path)
         while kept is not None and not self._closed.is_set():
             updater = self._shared.updater(kept.task_name, stopping=self._closed, abandoned=self._closed)
             updater.send(self._parcel(kept.result))

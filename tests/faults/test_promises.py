@@ -96,7 +96,10 @@ def killed(server, programs, outbox):
     return kept(outbox)
 
 
-def test_results_committed_before_a_kill_are_all_accepted_after_the_next_start_oldest_first(server, outbox, killed):
+def test_results_committed_before_a_kill_are_all_accepted_after_the_next_start_oldest_first(
+    server, outbox, killed, caplog
+):
+    caplog.set_level("INFO")
     assert len(killed) == 10
     before = len(server.results())
     client, runner = next_start(server, outbox)
@@ -108,6 +111,7 @@ def test_results_committed_before_a_kill_are_all_accepted_after_the_next_start_o
         assert runner.wait_workers()
     assert server.accepted == dict.fromkeys(killed, COMPLETED)
     assert set(server.deliveries.values()) == {1}
+    assert caplog.text.count("sending results that earlier processes left") == 1
     assert server.task(killed[3])["outputData"] == {"n": server.task(killed[3])["inputData"]["n"]}
 
 
@@ -117,7 +121,8 @@ def test_they_are_accepted_though_their_worker_is_not_there_any_more(server, out
         eventually(lambda: len(server.accepted) == 10)
 
 
-def test_they_are_sent_to_no_other_server(server, outbox, killed):
+def test_they_are_sent_to_no_other_server(server, outbox, killed, caplog):
+    caplog.set_level("INFO")
     with RawServer() as other:
         client, runner = next_start(other, outbox)
         with client, runner:
@@ -125,6 +130,7 @@ def test_they_are_sent_to_no_other_server(server, outbox, killed):
             runner.shutdown()
             assert runner.wait_workers()
         assert not other.results()
+    assert "sending results" not in caplog.text
     assert kept(outbox) == killed
 
 

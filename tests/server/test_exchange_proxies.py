@@ -9,25 +9,8 @@ from base64 import b64encode
 import pytest
 
 from conductor import ApiClient, AuthenticationSettings, HttpSettings, TaskExecutor, TransportError
-from support.byte_server import ByteServer, playing
+from support.byte_server import ID, OK, TASK, ByteServer, get_task, playing, sent
 from support.pki import Pki
-
-OK = b"HTTP/1.1 200 OK\r\n"
-JSON = b'{"taskId": "t", "workflowInstanceId": "w"}'
-TASK = OK + b"Content-Length: %d\r\n\r\n%b" % (len(JSON), JSON)
-ID = OK + b"Content-Length: 2\r\n\r\nid"
-
-
-def sent(server):
-    """The request line of the only request, and its headers in the order in which they came."""
-    (head,) = server.heads
-    line, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-    return line, [tuple(each.split(": ", 1)) for each in lines]
-
-
-def get_task(url, key=None, **settings):
-    with ApiClient(key, HttpSettings(url, **{"read_timeout": 5, "connect_timeout": 5} | settings)) as client:
-        return TaskExecutor(client).get_task("t")
 
 
 def test_a_proxy_gets_the_whole_url_and_its_own_authorization_on_each_request():

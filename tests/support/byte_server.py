@@ -4,6 +4,13 @@ import contextlib
 import socket
 import threading
 
+from conductor import ApiClient, HttpSettings, TaskExecutor
+
+OK = b"HTTP/1.1 200 OK\r\n"
+JSON = b'{"taskId": "t", "workflowInstanceId": "w"}'
+TASK = OK + b"Content-Length: %d\r\n\r\n%b" % (len(JSON), JSON)
+ID = OK + b"Content-Length: 2\r\n\r\nid"
+
 
 class ByteServer:
     """A server of one function: it is called after the head of each request, with the connection and an event.
@@ -97,3 +104,15 @@ def playing(*answers):
             connection.sendall(part)
 
     return answer
+
+
+def sent(server):
+    """The request line of the only request, and its headers in the order in which they came."""
+    (head,) = server.heads
+    line, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+    return line, [tuple(each.split(": ", 1)) for each in lines]
+
+
+def get_task(url, key=None, **settings):
+    with ApiClient(key, HttpSettings(url, **{"read_timeout": 5, "connect_timeout": 5} | settings)) as client:
+        return TaskExecutor(client).get_task("t")
