@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from conductor._version import __version__ as __version__
+from conductor.calling.execute import TaskContext, current_task, task_context
 from conductor.errors import (
     ApiError,
     AuthenticationError,
@@ -46,7 +47,6 @@ from conductor.models import (
     WorkflowTaskJoinMode,
     WorkflowTaskType,
 )
-from conductor.runner.execute import TaskContext, current_task, task_context
 from conductor.runner.task_runner import TaskRunner
 from conductor.settings import AuthenticationSettings, HttpSettings, MetricsSettings
 from conductor.task_result import TaskResult
@@ -54,11 +54,11 @@ from conductor.transport import ApiClient
 from conductor.workflow_executor import WorkflowExecutor
 
 if TYPE_CHECKING:
+    from conductor.calling.process_pool import process_pool
     from conductor.metrics import MetricsCollector, MetricsServer, provide_metrics
-    from conductor.runner.process_pool import process_pool
 
 _METRICS = ("MetricsCollector", "MetricsServer", "provide_metrics")
-_LATER = dict.fromkeys(_METRICS, "conductor.metrics") | {"process_pool": "conductor.runner.process_pool"}
+_LATER = dict.fromkeys(_METRICS, "conductor.metrics") | {"process_pool": "conductor.calling.process_pool"}
 
 __all__ = [
     "ApiClient",

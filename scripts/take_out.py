@@ -38,7 +38,7 @@ class Mechanism:
 MECHANISMS = [
     Mechanism(
         "re-send",
-        "conductor/runner/update.py",
+        "conductor/delivery/update.py",
         "if not self._wait(parcel, backoff, error):",
         "if True:",
         "test_n2_ test_n4_ test_n5_ test_n14_ test_n17_ test_s1_ test_s2_ test_s4_ test_l9_ results_in_hand",
@@ -66,14 +66,14 @@ MECHANISMS = [
     ),
     Mechanism(
         "update-v2 fallback",
-        "conductor/runner/update.py",
+        "conductor/delivery/update.py",
         "if not says_update_and_poll_is_missing(error):",
         "if True:",
         "test_s7_ test_s9_ test_s10_",
     ),
     Mechanism(
         "outbox",
-        "conductor/runner/update.py",
+        "conductor/delivery/update.py",
         "parcel.stored = self.outbox.commit(self.task_name, parcel.result)",
         "pass",
         "committed outbox they_are_ earlier_process next_start",
@@ -123,7 +123,7 @@ def environment(copy: Path) -> dict[str, str]:
 
 
 def check_what_is_imported(copy: Path) -> None:
-    code = "import conductor.runner.update as a, conductor_client as b; print(a.__file__); print(b.__file__)"
+    code = "import conductor.delivery.update as a, conductor_client as b; print(a.__file__); print(b.__file__)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=copy, env=environment(copy), check=True, capture_output=True, text=True
     )

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
+from conductor._flag import Flag
 from conductor.models import Task
-from conductor.runner.slots import Flag
 
 if TYPE_CHECKING:
-    from conductor.runner.lease import Lease
+    from conductor.delivery.lease import Lease
 
 
 NEVER = Flag()

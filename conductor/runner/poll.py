@@ -15,10 +15,10 @@ from conductor import _recording
 from conductor._backoff import Backoff
 from conductor._clock import Clock
 from conductor._log import about, logger_of
+from conductor.delivery.trouble import Trouble
 from conductor.errors import AnswerTooLargeError, ApiError, ConductorError, DecodeError
 from conductor.models import Task
 from conductor.runner.slots import Slots
-from conductor.runner.trouble import Trouble
 from conductor.task_client import Delivery
 from conductor.task_result import TaskResult
 from conductor.worker import Worker

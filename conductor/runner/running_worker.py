@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING
 from conductor import _recording, _stopping
 from conductor._log import about, logger_of
 from conductor._threads import ThreadsOnDemand
+from conductor.calling.execute import execute, execute_async
+from conductor.delivery.lease import Lease
+from conductor.delivery.update import KEEP_AT_LEAST, Parcel
 from conductor.models import Task
 from conductor.runner import task_log
-from conductor.runner.execute import execute, execute_async
 from conductor.runner.job import Job
-from conductor.runner.lease import Lease
 from conductor.runner.poll import Poller
 from conductor.runner.shared import Shared
 from conductor.runner.slots import Slots
-from conductor.runner.update import KEEP_AT_LEAST, Parcel
 from conductor.task_client import Delivery
 from conductor.task_result import Finished, Outcome, TaskResult, failed, finish, hand_back
 from conductor.worker import Worker
 
 if TYPE_CHECKING:
-    from conductor.runner.pool import Pool
+    from conductor.calling.pool import Pool
 
 logger = logger_of(__name__)
 

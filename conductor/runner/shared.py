@@ -2,56 +2,31 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from conductor._clock import Clock
-from conductor._threads import LoopThread, Timers
+from conductor._threads import Timers
+from conductor.calling.event_loop import LoopThread
+from conductor.delivery.context import DeliveryContext
 from conductor.models import Task
 from conductor.runner.runner_log import RunnerLog
-from conductor.runner.update import OnResultLost, Updater, UpdateV2
-from conductor.task_client import Delivery, TaskClient
+from conductor.task_client import Delivery
 from conductor.worker import Worker
 
-if TYPE_CHECKING:
-    from conductor.runner.outbox import Outbox
 
+@dataclass(kw_only=True)
+class Shared(DeliveryContext):
+    """on_end: called by a worker that has ended."""
 
-@dataclass
-class Shared:
-    """left_behind: set when a result is lost, or waits in the outbox. on_end: called by a worker that has ended."""
-
-    client: TaskClient
-    worker_id: str
-    clock: Clock
     log: RunnerLog
-    left_behind: threading.Event
     on_end: Callable[[], None]
-    outbox: Outbox | None
-    on_result_lost: OnResultLost | None
-    update_v2: UpdateV2 = field(init=False)
     loop_thread: LoopThread = field(init=False)
     timers: Timers = field(init=False)
 
     def __post_init__(self) -> None:
-        self.update_v2 = UpdateV2(self.clock)
+        super().__post_init__()
         self.loop_thread = LoopThread("conductor-loop")
         self.timers = Timers("conductor-timers", self.clock)
-
-    def updater(self, task_name: str, stopping: threading.Event, abandoned: threading.Event) -> Updater:
-        return Updater(
-            self.client,
-            task_name,
-            clock=self.clock,
-            update_v2=self.update_v2,
-            stopping=stopping,
-            abandoned=abandoned,
-            left_behind=self.left_behind,
-            outbox=self.outbox,
-            on_result_lost=self.on_result_lost,
-        )
 
     def poll(self, worker: Worker, count: int, timeout: float) -> Delivery:
         delivery = self.client.batch_poll(worker.task_name, self.worker_id, worker.domain, count, timeout)

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 
-from conductor.settings import Duration
-
-
-class Flag(threading.Event):
-    """An Event that is also true or false by itself."""
-
-    def __bool__(self) -> bool:
-        return self.is_set()
-
-    def wait(self, timeout: Duration | None = None) -> bool:
-        """Block until it is true, or so long (seconds or timedelta); returns whether it is."""
-        return super().wait(timeout.total_seconds() if isinstance(timeout, timedelta) else timeout)
+from conductor._flag import Flag
 
 
 class Slots:

@@ -17,23 +17,23 @@ from typing import TYPE_CHECKING, Self
 
 from conductor._clock import Clock, MonotonicClock
 from conductor._log import logger_of
+from conductor.calling.execute import current_task
+from conductor.delivery.redelivery import Redelivery
+from conductor.delivery.update import OnResultLost, inside_on_result_lost
 from conductor.errors import ConductorError, ConfigurationError
-from conductor.runner.execute import current_task
 from conductor.runner.leaks import Leaks
-from conductor.runner.redelivery import Redelivery
 from conductor.runner.runner_log import RunnerLog
 from conductor.runner.running_worker import RunningWorker
 from conductor.runner.shared import Shared
 from conductor.runner.signals import LOOK_AGAIN, Waits, heeded_by, next_of, signals_into, tell_all_runners
-from conductor.runner.update import OnResultLost, inside_on_result_lost
 from conductor.settings import Duration, is_async, seconds, whole_number
 from conductor.task_client import HttpTaskClient, TaskClient
 from conductor.transport import ApiClient
 from conductor.worker import Execute, Worker, WorkerKey, checked_name, checked_poll_interval, checked_poll_timeout
 
 if TYPE_CHECKING:
-    from conductor.runner.outbox import Outbox
-    from conductor.runner.pool import Pool
+    from conductor.calling.pool import Pool
+    from conductor.delivery.outbox import Outbox
 
 logger = logger_of(__name__)
 
@@ -175,7 +175,7 @@ class TaskRunner:
     def _make_pool(self, worker: Worker) -> Pool | None:
         if worker.executor is None:
             return None
-        from conductor.runner.pool import Pool  # noqa: PLC0415 - not every worker needs multiprocessing
+        from conductor.calling.pool import Pool  # noqa: PLC0415 - not every worker needs multiprocessing
 
         return Pool(worker.task_name, worker.execute, worker.executor, self._worker_id)
 
@@ -301,7 +301,7 @@ class TaskRunner:
         return self._state
 
     def _open_outbox(self, path: str | os.PathLike[str]) -> Outbox:
-        from conductor.runner.outbox import Outbox  # noqa: PLC0415 - not every worker needs SQLite
+        from conductor.delivery.outbox import Outbox  # noqa: PLC0415 - not every worker needs SQLite
 
         return Outbox(path, self._client.server)
 
@@ -311,8 +311,8 @@ class TaskRunner:
             self._left_behind.clear()
             self._signals = 0
             outbox = None if self._outbox_path is None else self._open_outbox(self._outbox_path)
-            mine = self._client, self._worker_id, self._clock, self._log, self._left_behind
-            shared = Shared(*mine, self._waits.tell, outbox, self._on_result_lost)
+            mine = self._client, self._worker_id, self._clock, self._left_behind, outbox, self._on_result_lost
+            shared = Shared(*mine, log=self._log, on_end=self._waits.tell)
             try:
                 self._redelivery = None if outbox is None else Redelivery(outbox, shared)
             except RuntimeError:  # the system has no thread left

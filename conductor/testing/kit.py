@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from conductor import _stopping
+from conductor._flag import Flag
 from conductor._output import output_data
+from conductor.calling.execute import execute as call, execute_async
 from conductor.errors import ConductorError, ConfigurationError, NotFoundError
 from conductor.models import Task, TaskResultStatus, TaskStatus
-from conductor.runner.execute import execute as call, execute_async
-from conductor.runner.slots import Flag
 from conductor.settings import Duration, seconds
 from conductor.task_client import Delivery
 from conductor.task_result import TaskResult, finish

@@ -24,8 +24,8 @@ from conductor import (
     WorkflowExecutor,
     WorkflowTask,
 )
-from conductor.runner.execute import execute
-from conductor.runner.slots import Flag
+from conductor._flag import Flag
+from conductor.calling.execute import execute
 from conductor.task_client import HttpTaskClient
 from conductor.task_result import finish
 from support.cassettes import CASSETTES, REDACTED, SHOWN_HOST, recording, replaying

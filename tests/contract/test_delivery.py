@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from conductor import TaskResult, TaskResultStatus, TaskRunner, task_context
-from conductor.runner.outbox import Outbox
+from conductor.delivery.outbox import Outbox
 from conductor.task_client import HttpTaskClient
 from conductor.task_result import hand_back
 from support.waiting import eventually

@@ -48,7 +48,7 @@ def test_a_line_names_the_place_that_wrote_it(server, runner, caplog):
     server.fault("poll", Status(500), at=1)
     runner.start_worker("t", lambda task: None)
     (warning,) = eventually(lambda: said(caplog, "polls fail"))
-    assert (warning.name, warning.filename) == ("conductor.runner.trouble", "trouble.py")
+    assert (warning.name, warning.filename) == ("conductor.delivery.trouble", "trouble.py")
 
 
 def test_a_result_that_arrives_at_its_second_attempt_is_not_worth_a_word(server, runner, clock, caplog):

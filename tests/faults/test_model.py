@@ -19,9 +19,9 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from conductor import ApiError, NotFoundError, ServerError, Task, TaskResult, TaskRunner, TransportError
+from conductor.delivery.update import Updater
 from conductor.runner.running_worker import RunningWorker
 from conductor.runner.slots import Slots
-from conductor.runner.update import Updater
 from conductor.task_client import Delivery
 from conductor.testing import FakeClock
 from conductor.transport import tasks as routes

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from conductor import ConfigurationError, Task, TaskResultStatus
-from conductor.runner.pool import Pool
-from conductor.runner.process_pool import process_pool
-from conductor.runner.slots import Flag
+from conductor._flag import Flag
+from conductor.calling.pool import Pool
+from conductor.calling.process_pool import process_pool
 from support import process_functions
 from support.programs import Programs, waits_for_signals
 from support.waiting import eventually

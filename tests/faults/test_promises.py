@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conductor import ApiClient, HttpSettings, TaskRunner
-from conductor.runner.outbox import Outbox
+from conductor.delivery.outbox import Outbox
 from conductor.testing import FakeClock
 from support.programs import waits_for_signals
 from support.raw_faults import Answer, Delay, HalfOpen, Status, answer_soundly, conductor_error

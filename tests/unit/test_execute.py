@@ -3,8 +3,8 @@
 import asyncio
 from contextvars import copy_context
 
-from conductor.runner.execute import execute, execute_async
-from conductor.runner.slots import Flag
+from conductor._flag import Flag
+from conductor.calling.execute import execute, execute_async
 from conductor.testing.kit import make_task
 
 
@@ -18,7 +18,7 @@ def test_too_little_memory_for_a_copy_of_the_task_is_its_failure(monkeypatch):
     def copy(task):
         raise MemoryError
 
-    monkeypatch.setattr("conductor.runner.execute.copy", copy)
+    monkeypatch.setattr("conductor.calling.execute.copy", copy)
     in_thread = execute(print, make_task(), Flag(), Flag())
     on_loop = asyncio.run(execute_async(asyncio.sleep, make_task(), Flag(), Flag()))
     assert [type(outcome.error) for outcome in (in_thread, on_loop)] == [MemoryError, MemoryError]

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from conductor import NotFoundError, ServerError, Task, TransportError
+from conductor._flag import Flag
 from conductor._threads import Timers
-from conductor.runner.lease import Lease
-from conductor.runner.slots import Flag
+from conductor.delivery.lease import Lease
 from conductor.testing import FakeClock
 from support.waiting import eventually
 

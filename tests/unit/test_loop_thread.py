@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from conductor._threads import LoopThread
-from conductor.runner.slots import Flag
+from conductor._flag import Flag
+from conductor.calling.event_loop import LoopThread
 from support.waiting import eventually
 
 
@@ -86,7 +86,7 @@ def test_a_loop_that_has_ended_by_itself_can_be_closed(monkeypatch):
 
 def test_no_place_is_named_while_the_package_itself_is_at_work(monkeypatch, caplog):
     """A function that has blocked the loop may just have ended: the place would be the package's."""
-    monkeypatch.setattr("conductor._threads.BLOCKED_AFTER", 0.02)
+    monkeypatch.setattr("conductor.calling.event_loop.BLOCKED_AFTER", 0.02)
     loop_thread, flag = LoopThread("test-loop"), Flag()
 
     async def waits():

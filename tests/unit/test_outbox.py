@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from conductor import ConfigurationError, TaskExecLog, TaskResult, TaskResultStatus
-from conductor.runner import outbox as module
-from conductor.runner.outbox import Outbox
+from conductor.delivery import outbox as module
+from conductor.delivery.outbox import Outbox
 from support.outputs import output_of, sound
 from support.waiting import eventually
 
@@ -389,7 +389,7 @@ def test_threads_share_it(opened):
 COMMIT = """
 import sys
 from conductor import TaskResult
-from conductor.runner.outbox import Outbox
+from conductor.delivery.outbox import Outbox
 
 box = Outbox(sys.argv[1], sys.argv[2])
 print("ready", flush=True)

@@ -9,9 +9,9 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 import pytest
 
 from conductor import ConfigurationError, Task, TaskResultStatus, task_context
-from conductor.runner.pool import Pool
-from conductor.runner.process_pool import process_pool
-from conductor.runner.slots import Flag
+from conductor._flag import Flag
+from conductor.calling.pool import Pool
+from conductor.calling.process_pool import process_pool
 from support import process_functions
 from support.waiting import eventually
 

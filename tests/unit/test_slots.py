@@ -6,7 +6,8 @@ from datetime import timedelta
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from conductor.runner.slots import Flag, Slots
+from conductor._flag import Flag
+from conductor.runner.slots import Slots
 
 
 def make(limit, on_wait=lambda why: None, on_end=lambda: None):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conductor import ApiError, ConductorError, ServerError, TaskResult, TaskResultStatus, TaskRunner, TransportError
-from conductor.runner.outbox import Outbox
+from conductor.delivery.outbox import Outbox
 from conductor.task_client import Delivery
 from conductor.testing import FakeClock, FakeTaskClient
 from support.waiting import eventually

@@ -27,7 +27,7 @@ ssl.enum_certificates = lambda store: []  # which only Windows has
 IMPORT_ALL = """
 import conductor, conductor.testing
 names = [module.name for module in pkgutil.walk_packages(conductor.__path__, "conductor.")]
-assert "conductor.runner.process_pool" in names and "conductor.testing.dev_server" in names
+assert "conductor.calling.process_pool" in names and "conductor.testing.dev_server" in names
 for name in names:
     if name not in ("conductor.testing.__main__", "conductor.testing.pytest_plugin"):
         importlib.import_module(name)

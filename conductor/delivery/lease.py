@@ -14,11 +14,11 @@ from contextlib import contextmanager
 
 from conductor import _recording
 from conductor._clock import Clock
+from conductor._flag import Flag
 from conductor._log import about, logger_of
 from conductor._threads import Timers
 from conductor.errors import ConductorError
 from conductor.models import Task
-from conductor.runner.slots import Flag
 from conductor.task_client import says_task_is_gone
 
 logger = logger_of(__name__)

@@ -7,9 +7,9 @@ from contextvars import ContextVar
 from copy import copy
 from typing import Any
 
+from conductor._flag import Flag
 from conductor.errors import ConductorError, NonRetryableError
 from conductor.models import Task, TaskExecLog
-from conductor.runner.slots import Flag
 from conductor.task_result import Outcome, log_entry
 from conductor.worker import Execute
 

@@ -34,6 +34,7 @@ from conductor import _recording
 from conductor._backoff import Backoff
 from conductor._clock import Clock
 from conductor._log import about, logger_of, printable
+from conductor.delivery.trouble import Trouble
 from conductor.errors import (
     ApiError,
     AuthenticationError,
@@ -44,12 +45,11 @@ from conductor.errors import (
     TransportError,
 )
 from conductor.models import TaskResultStatus, TaskStatus
-from conductor.runner.trouble import Trouble
 from conductor.task_client import Delivery, TaskClient, says_task_is_gone, says_update_and_poll_is_missing
 from conductor.task_result import TaskResult, failed
 
 if TYPE_CHECKING:
-    from conductor.runner.outbox import Outbox
+    from conductor.delivery.outbox import Outbox
 
 logger = logger_of(__name__)
 

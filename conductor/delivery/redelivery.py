@@ -6,13 +6,13 @@ import threading
 from typing import TYPE_CHECKING
 
 from conductor._log import logger_of
+from conductor.delivery.context import DeliveryContext
+from conductor.delivery.update import Parcel
 from conductor.errors import TransportError
-from conductor.runner.shared import Shared
-from conductor.runner.update import Parcel
 from conductor.task_result import TaskResult
 
 if TYPE_CHECKING:
-    from conductor.runner.outbox import Kept, Outbox
+    from conductor.delivery.outbox import Kept, Outbox
 
 logger = logger_of(__name__)
 
@@ -23,9 +23,9 @@ NEXT_AFTER = 60.0
 class Redelivery:
     """Sends them oldest first, on a thread of its own, from construction on until there are no more, or ``close``."""
 
-    def __init__(self, outbox: Outbox, shared: Shared) -> None:
+    def __init__(self, outbox: Outbox, context: DeliveryContext) -> None:
         self._outbox = outbox
-        self._shared = shared
+        self._context = context
         self._closed = threading.Event()
         self._done = threading.Event()
         first = outbox.next_left()
@@ -37,7 +37,7 @@ class Redelivery:
     def close(self) -> None:
         """What the server has not taken by now stays for the next start, and counts as left behind; returns at once."""
         if not self._done.is_set() and not self._closed.is_set():
-            self._shared.left_behind.set()
+            self._context.left_behind.set()
             logger.warning("outbox %r: not all that earlier processes left could be sent", self._outbox.path)
         self._closed.set()
 
@@ -45,7 +45,7 @@ class Redelivery:
         if kept is not None:
             logger.info("outbox %r: sending results that earlier processes left", self._outbox.path)
         while kept is not None and not self._closed.is_set():
-            updater = self._shared.updater(kept.task_name, stopping=self._closed, abandoned=self._closed)
+            updater = self._context.updater(kept.task_name, stopping=self._closed, abandoned=self._closed)
             updater.send(self._parcel(kept.result))
             kept = self._outbox.next_left(kept.number)
         if kept is None and not self._outbox.unreadable:
@@ -53,12 +53,12 @@ class Redelivery:
 
     def _parcel(self, result: TaskResult) -> Parcel:
         """While the server cannot be reached, all wait; one that it does not take must not hold up the others."""
-        until = self._shared.clock.now() + NEXT_AFTER
+        until = self._context.clock.now() + NEXT_AFTER
 
         def keep_until() -> float:
             nonlocal until
             if isinstance(parcel.last_error, TransportError):
-                until = self._shared.clock.now() + NEXT_AFTER
+                until = self._context.clock.now() + NEXT_AFTER
             return until
 
         parcel = Parcel(result, keep_until, stored=True)

@@ -16,7 +16,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, TypeVar
 
-from conductor.runner.slots import Flag
+from conductor._flag import Flag
 from conductor.settings import whole_number
 
 T = TypeVar("T")

@@ -1,0 +1,47 @@
+"""A condition that functions may look at, or wait for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from conductor.settings import Duration
+
+
+class Flag(threading.Event):
+    """An Event that is also true or false by itself. Thread-safe."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._listening = threading.Lock()  # guards the next; not held while one is called
+        self._listeners: list[Callable[[], None]] = []
+
+    def __bool__(self) -> bool:
+        return self.is_set()
+
+    def set(self) -> None:
+        """Make it true, and call each listener on this thread."""
+        super().set()
+        with self._listening:
+            listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener()
+
+    def wait(self, timeout: Duration | None = None) -> bool:
+        """Block until it is true, or so long (seconds or timedelta); returns whether it is."""
+        return super().wait(timeout.total_seconds() if isinstance(timeout, timedelta) else timeout)
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call the listener once, when the flag becomes true; at once if it is. It must neither block nor raise."""
+        with self._listening:
+            if not self.is_set():
+                self._listeners.append(listener)
+                return
+        listener()
+
+    def unlisten(self, listener: Callable[[], None]) -> None:
+        """Call it no more. Repeating it changes nothing."""
+        with self._listening:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
