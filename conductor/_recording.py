@@ -1,174 +1,270 @@
-"""What a worker process counts and times. Recording never raises into its caller.
+"""The measurements of a worker process. Recording never raises into its caller.
 
-Nothing is recorded until somebody reads: before the first MetricsCollector is made, a recording is one comparison, and
-prometheus_client, a third of what importing this package would take, is not even loaded.
+Each instrument below is declared once and called by its name: ``late.count("my_task")``. Nothing is recorded until
+somebody reads: before the first MetricsCollector is made, a recording is one comparison, and prometheus_client, a third
+of what importing this package would take, is not even loaded.
 """
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 import threading
-from collections import Counter, defaultdict
+from collections import Counter as Tally
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from typing import Any, Protocol
+from weakref import WeakSet
 
 from conductor._log import logger_of, printable
 from conductor.errors import ApiError
 
-if TYPE_CHECKING:
-    from conductor.metrics import Instruments
-
 logger = logger_of(__name__)
 
-P = ParamSpec("P")
-
 MOST_VALUES, LONGEST_VALUE, OTHER = 100, 100, "other"
-"""Classes of errors, and statuses, that a metric tells apart for each task type; and characters of each."""
+"""Classes of errors, and statuses, that an instrument tells apart for each task type; and characters of each."""
+TIME_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+SIZE_BUCKETS = (100, 1e3, 1e4, 1e5, 1e6, 1e7)
 
-_lock = threading.Lock()  # guards everything below
-_instruments: Instruments | None = None  # one set, whoever asks first
-_active: Counter[str] = (
-    Counter()
-)  # running tasks by type; counted always, or one that began unrecorded would be missing
-_known: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)  # values of a label, by metric and its other labels
+_lock = threading.Lock()  # guards the making of series, and the sources of ``executing``
+
+
+class Storage(Protocol):
+    """The numbers of one instrument: a Counter or a Histogram of prometheus_client."""
+
+    def labels(self, *values: str) -> Any: ...
+
+
+class Instrument:
+    """A row of the catalogue.
+
+    is_bounded: others choose the values of the last label (the class of an error, the status of an answer). Each value
+    makes a series that Prometheus keeps, and this process too; so only the first hundred are told apart.
+    """
+
+    def __init__(self, name: str, text: str, *labels: str, is_bounded: bool = False) -> None:
+        self.name = name
+        self.text = text
+        self.labels = labels
+        self.is_bounded = is_bounded
+        self.series: _Series | None = None
+        """None until somebody reads."""
+        self._failure_is_logged = False
+
+    def record_in(self, storage: Storage) -> None:
+        """Keep what is recorded from now on. Only the first call counts."""
+        with _lock:
+            if self.series is None:
+                self.series = _Series(lambda labels: self._recorder(storage.labels(*labels)), self.is_bounded)
+
+    def _recorder(self, child: Any) -> Callable[..., object]:
+        """The method of a storage's child that takes what is recorded."""
+        raise NotImplementedError
+
+    def _failed(self, error: Exception) -> None:
+        if not self._failure_is_logged:
+            self._failure_is_logged = True
+            logger.error("a metric could not be recorded; this is said once for %s", self.name, exc_info=error)
+
+
+class _Series(dict[tuple[str, ...], Callable[..., object]]):
+    """How to record in each series of one instrument, by label values. A series is made when it is first needed."""
+
+    def __init__(self, make: Callable[[tuple[str, ...]], Callable[..., object]], is_bounded: bool) -> None:
+        super().__init__()
+        self._make = make
+        self._is_bounded = is_bounded
+        self._told_apart: Tally[tuple[str, ...]] = Tally()  # values of the last label, by the other labels
+
+    def __missing__(self, labels: tuple[str, ...]) -> Callable[..., object]:
+        if not self._is_bounded:
+            return self.setdefault(labels, self._make(labels))
+        others, value = labels[:-1], printable(labels[-1], LONGEST_VALUE)
+        if value != labels[-1]:
+            return self[(*others, value)]
+        with _lock:
+            if labels not in self and value != OTHER:
+                if self._told_apart[others] >= MOST_VALUES:
+                    labels = (*others, OTHER)
+                else:
+                    self._told_apart[others] += 1
+            return self.setdefault(labels, self._make(labels))
+
+
+class Counter(Instrument):
+    def count(self, *labels: str) -> None:
+        """One more."""
+        series = self.series
+        if series is None:
+            return
+        try:
+            series[labels]()
+        except Exception as error:  # noqa: BLE001 - a metric must not fail a task
+            self._failed(error)
+
+    def _recorder(self, child: Any) -> Callable[..., object]:
+        increase: Callable[..., object] = child.inc
+        return increase
+
+
+class ErrorCounter(Counter):
+    """Counts errors by their class, which is the last label."""
+
+    def __init__(self, name: str, text: str, *labels: str) -> None:
+        super().__init__(name, text, *labels, "exception", is_bounded=True)
+
+    def count_error(self, error: BaseException, *labels: str) -> None:
+        """One more error."""
+        if self.series is not None:
+            self.count(*labels, type(error).__name__)
+
+
+class Histogram(Instrument):
+    def __init__(
+        self, buckets: tuple[float, ...], name: str, text: str, *labels: str, is_bounded: bool = False
+    ) -> None:
+        super().__init__(name, text, *labels, is_bounded=is_bounded)
+        self.buckets = buckets
+
+    def observe(self, value: float, *labels: str) -> None:
+        """One more value."""
+        series = self.series
+        if series is None:
+            return
+        try:
+            series[labels](value)
+        except Exception as error:  # noqa: BLE001 - a metric must not fail a task
+            self._failed(error)
+
+    def _recorder(self, child: Any) -> Callable[..., object]:
+        observe: Callable[..., object] = child.observe
+        return observe
+
+
+_TASK = "taskType"
+polls = Counter("task_poll", "Poll requests", _TASK)
+poll_errors = ErrorCounter("task_poll_error", "Polls that failed", _TASK)
+poll_time = Histogram(TIME_BUCKETS, "task_poll_time_seconds", "Duration of a poll", _TASK, "status")
+executions = Counter("task_execution_started", "Executions", _TASK)
+execute_errors = ErrorCounter("task_execute_error", "Executions that raised", _TASK)
+execute_time = Histogram(TIME_BUCKETS, "task_execute_time_seconds", "Duration of an execution", _TASK, "status")
+update_errors = ErrorCounter("task_update_error", "Updates that failed", _TASK)
+update_time = Histogram(TIME_BUCKETS, "task_update_time_seconds", "Duration of an update", _TASK, "status")
+result_size = Histogram(SIZE_BUCKETS, "task_result_size_bytes", "Size of an output's JSON", _TASK)
+queue_full = Counter("task_execution_queue_full", "Polls put off: every slot was busy", _TASK)
+paused = Counter("task_paused", "Polls put off: the worker was paused", _TASK)
+uncaught = ErrorCounter("thread_uncaught_exceptions", "Bugs that a thread survived")
+payloads = Counter("external_payload_used", "Payloads in external storage", "entityName", "operation", "payloadType")
+start_errors = ErrorCounter("workflow_start_error", "Starts that failed", "workflowType")
+input_size = Histogram(SIZE_BUCKETS, "workflow_input_size_bytes", "Size of an input's JSON", "workflowType", "version")
+http_time = Histogram(
+    TIME_BUCKETS, "http_api_client_request_seconds", "Duration of a request", "method", "uri", "status", is_bounded=True
+)
+results_lost = Counter("task_result_lost", "Results refused, discarded or given up", _TASK, "reason")
+late = Counter("task_result_late", "Executions that took longer than their lease", _TASK)
+duplicates = Counter("task_duplicate", "Deliveries of a task that was running already", _TASK)
+handed_back = Counter("task_handed_back", "Tasks put back into their queue unstarted", _TASK)
+threads_lost = Counter("task_thread_lost", "Executions over their time limit", _TASK)
+lease_extensions = Counter("task_lease_extension", "Extensions that the server accepted", _TASK)
+lease_errors = ErrorCounter("task_lease_extension_error", "Extensions that failed", _TASK)
+poll_error_statuses = Counter(
+    "poll_error_status", "Feeds the guide's task_poll_error", _TASK, "status", is_bounded=True
+)
+
+CATALOGUE = tuple(each for each in tuple(globals().values()) if isinstance(each, Instrument))
+
+
+class Source(Protocol):
+    """A part of the process that executes tasks of one type."""
+
+    @property
+    def task_name(self) -> str: ...
+    @property
+    def executing(self) -> int:
+        """How many tasks it executes now. Called on any thread."""
+
+
+class Executing:
+    """The tasks that execute now. They are counted when somebody reads, so they cost an execution nothing."""
+
+    def __init__(self) -> None:
+        self._sources: WeakSet[Source] = WeakSet()
+        self._seen: set[str] = set()
+
+    def add(self, source: Source) -> None:
+        """Count the tasks of the source for as long as the source exists."""
+        with _lock:
+            self._sources.add(source)
+            self._seen.add(source.task_name)
+
+    def by_type(self) -> dict[str, int]:
+        """The number of executing tasks of each type; 0 for a type that has none any more."""
+        with _lock:
+            numbers, sources = dict.fromkeys(self._seen, 0), list(self._sources)
+        for source in sources:
+            numbers[source.task_name] += source.executing
+        return numbers
+
+    def forget_all(self) -> None:
+        """For a forked process: the running tasks of its parent are not its own."""
+        self._sources = WeakSet()
+        self._seen = set()
+
+
+executing = Executing()
 
 
 def _after_fork() -> None:
     """A thread of the parent may have held the lock, and its running tasks are not the child's."""
     global _lock  # noqa: PLW0603 - as above
     _lock = threading.Lock()
-    _active.clear()
+    executing.forget_all()
 
 
 if sys.platform != "win32":  # where nothing forks
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def switch_on(make: Callable[[], Instruments]) -> Instruments:
-    """The process's instruments, made by the first call; from then on recordings go into them."""
-    global _instruments  # noqa: PLW0603 - the process's metrics, as all of them are
-    with _lock:
-        if _instruments is None:
-            _instruments = make()
-        return _instruments
-
-
-def _recording(record: Callable[Concatenate[Instruments, P], None]) -> Callable[P, None]:
-    """A recording that does nothing before somebody reads, and never raises: a metric must not fail a task."""
-    told = threading.Event()
-
-    @functools.wraps(record)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        if _instruments is None:
-            return
-        try:
-            record(_instruments, *args, **kwargs)
-        except Exception:
-            if not told.is_set():
-                told.set()
-                logger.exception("a metric could not be recorded; this is said once for %s", record.__name__)
-
-    return guarded
-
-
 def _outcome(error: object | None) -> str:
     return "SUCCESS" if error is None else "FAILURE"
 
 
-def _bounded(value: str, *of: str) -> str:
-    """The value as a label that others choose: a class that a function makes anew each time, a server's status.
-
-    of: the metric and its other labels. Their first hundred values are told apart: each makes a series that Prometheus
-    keeps, and this process too.
-    """
-    value, known = printable(value, LONGEST_VALUE), _known[of]
-    if value not in known:
-        with _lock:
-            if len(known) >= MOST_VALUES:
-                return OTHER
-            known.add(value)
-    return value
-
-
-def _status(status: int, *of: str) -> str:
+def _status(status: int) -> str:
     """0: no answer came."""
-    return _bounded(str(status), *of) if 100 <= status < 600 else OTHER if status else "0"
+    return str(status) if 100 <= status < 600 else OTHER if status else "0"
 
 
-@_recording
-def poll_finished(to: Instruments, task_type: str, seconds: float, error: Exception | None = None) -> None:
-    to.polls.labels(task_type).inc()
-    to.poll_time.labels(task_type, _outcome(error)).observe(seconds)
+def poll_finished(task_type: str, seconds: float, error: Exception | None = None) -> None:
+    if polls.series is None:
+        return
+    polls.count(task_type)
+    poll_time.observe(seconds, task_type, _outcome(error))
     if error is not None:
-        to.poll_errors.labels(task_type, _bounded(type(error).__name__, "poll", task_type)).inc()
-        status = _status(error.status if isinstance(error, ApiError) else 0, "poll status", task_type)
-        to.poll_error_statuses.labels(task_type, status).inc()
-
-
-def active_tasks() -> dict[str, int]:
-    """How many tasks of each type are executing now; 0 for a type that has none any more."""
-    with _lock:
-        return dict(_active)
+        poll_errors.count_error(error, task_type)
+        poll_error_statuses.count(task_type, _status(error.status if isinstance(error, ApiError) else 0))
 
 
 def execution_started(task_type: str) -> None:
-    with _lock:
-        _active[str(task_type)] += 1
-    _count_execution(task_type)
-
-
-def execution_aborted(task_type: str) -> None:
-    """It is not executing any more, and its time means nothing."""
-    with _lock:
-        _active[str(task_type)] -= 1
+    executions.count(task_type)
 
 
 def execution_finished(task_type: str, seconds: float, error: str | None = None) -> None:
     """error: the class of what the function raised."""
-    execution_aborted(task_type)
-    _time_execution(task_type, seconds, error)
-
-
-@_recording
-def _count_execution(to: Instruments, task_type: str) -> None:
-    to.executions.labels(task_type).inc()
-
-
-@_recording
-def _time_execution(to: Instruments, task_type: str, seconds: float, error: str | None) -> None:
-    to.execute_time.labels(task_type, _outcome(error)).observe(seconds)
+    if execute_time.series is None:
+        return
+    execute_time.observe(seconds, task_type, _outcome(error))
     if error is not None:
-        to.execute_errors.labels(task_type, _bounded(error, "execute", task_type)).inc()
+        execute_errors.count(task_type, error)
 
 
-@_recording
-def update_finished(to: Instruments, task_type: str, seconds: float, error: Exception | None = None) -> None:
-    to.update_time.labels(task_type, _outcome(error)).observe(seconds)
+def update_finished(task_type: str, seconds: float, error: Exception | None = None) -> None:
+    if update_time.series is None:
+        return
+    update_time.observe(seconds, task_type, _outcome(error))
     if error is not None:
-        to.update_errors.labels(task_type, _bounded(type(error).__name__, "update", task_type)).inc()
+        update_errors.count_error(error, task_type)
 
 
-@_recording
-def count(to: Instruments, counter: str, *labels: str) -> None:
-    """One more of what an Instruments' counter of that name counts."""
-    getattr(to, counter).labels(*labels).inc()
-
-
-@_recording
-def count_error(to: Instruments, counter: str, error: Exception, *labels: str) -> None:
-    """One more error: the counter's last label is its class."""
-    getattr(to, counter).labels(*labels, _bounded(type(error).__name__, counter, *labels)).inc()
-
-
-@_recording
-def observe(to: Instruments, histogram: str, value: float, *labels: str) -> None:
-    """A value for an Instruments' histogram of that name."""
-    getattr(to, histogram).labels(*labels).observe(value)
-
-
-@_recording
-def http_request(to: Instruments, method: str, uri: str, status: int, seconds: float) -> None:
+def http_request(method: str, uri: str, status: int, seconds: float) -> None:
     """uri: the path template. status: 0 when no answer came."""
-    to.http_time.labels(method, uri, _status(status, method, uri)).observe(seconds)
+    if http_time.series is not None:
+        http_time.observe(seconds, method, uri, _status(status))

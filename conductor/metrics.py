@@ -21,59 +21,26 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_a
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from conductor import _recording
 from conductor._log import logger_of
-from conductor._recording import active_tasks, switch_on
 from conductor.errors import ConfigurationError
 from conductor.settings import MetricsSettings, instance
 
 logger = logger_of(__name__)
 
-TIME_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-SIZE_BUCKETS = (100, 1e3, 1e4, 1e5, 1e6, 1e7)
 ACTIVE_WORKERS = ("active_workers", "Tasks that are executing now")
 
 
-class Instruments:
-    """The storage: one instrument a row of the catalogue, in no registry of its own."""
+def _storage_of(instrument: _recording.Instrument) -> Counter | Histogram:
+    """The numbers of an instrument, in no registry of their own."""
+    given = instrument.name, instrument.text, instrument.labels
+    if isinstance(instrument, _recording.Histogram):
+        return Histogram(*given, buckets=instrument.buckets, registry=None)
+    return Counter(*given, registry=None)
 
-    def __init__(self) -> None:
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(name, text, labels, registry=None)
 
-        def times(name: str, text: str, *labels: str) -> Histogram:
-            return Histogram(name, text, labels, buckets=TIME_BUCKETS, registry=None)
-
-        def sizes(name: str, text: str, *labels: str) -> Histogram:
-            return Histogram(name, text, labels, buckets=SIZE_BUCKETS, registry=None)
-
-        task, failed = "taskType", ("taskType", "exception")
-        self.polls = counter("task_poll", "Poll requests", task)
-        self.poll_errors = counter("task_poll_error", "Polls that failed", *failed)
-        self.poll_time = times("task_poll_time_seconds", "Duration of a poll", task, "status")
-        self.executions = counter("task_execution_started", "Executions", task)
-        self.execute_errors = counter("task_execute_error", "Executions that raised", *failed)
-        self.execute_time = times("task_execute_time_seconds", "Duration of an execution", task, "status")
-        self.update_errors = counter("task_update_error", "Updates that failed", *failed)
-        self.update_time = times("task_update_time_seconds", "Duration of an update", task, "status")
-        self.result_size = sizes("task_result_size_bytes", "Size of an output's JSON", task)
-        self.queue_full = counter("task_execution_queue_full", "Polls put off: every slot was busy", task)
-        self.paused = counter("task_paused", "Polls put off: the worker was paused", task)
-        self.uncaught = counter("thread_uncaught_exceptions", "Bugs that a thread survived", "exception")
-        self.payloads = counter(
-            "external_payload_used", "Payloads in external storage", "entityName", "operation", "payloadType"
-        )
-        self.start_errors = counter("workflow_start_error", "Starts that failed", "workflowType", "exception")
-        self.input_size = sizes("workflow_input_size_bytes", "Size of an input's JSON", "workflowType", "version")
-        self.http_time = times("http_api_client_request_seconds", "Duration of a request", "method", "uri", "status")
-        self.results_lost = counter("task_result_lost", "Results refused, discarded or given up", task, "reason")
-        self.late = counter("task_result_late", "Executions that took longer than their lease", task)
-        self.duplicates = counter("task_duplicate", "Deliveries of a task that was running already", task)
-        self.handed_back = counter("task_handed_back", "Tasks put back into their queue unstarted", task)
-        self.threads_lost = counter("task_thread_lost", "Executions over their time limit", task)
-        self.lease_extensions = counter("task_lease_extension", "Extensions that the server accepted", task)
-        self.lease_errors = counter("task_lease_extension_error", "Extensions that failed", *failed)
-        self.canonical = list(vars(self).values())
-        self.poll_error_statuses = counter("poll_error_status", "Feeds the guide's task_poll_error", task, "status")
+_STORAGE = {instrument: _storage_of(instrument) for instrument in _recording.CATALOGUE}
+_CANONICAL = [storage for instrument, storage in _STORAGE.items() if instrument is not _recording.poll_error_statuses]
 
 
 class MetricsCollector(Collector):
@@ -83,45 +50,45 @@ class MetricsCollector(Collector):
     """
 
     def __init__(self) -> None:
-        self._instruments = switch_on(Instruments)
+        for instrument, storage in _STORAGE.items():
+            instrument.record_in(storage)
 
     def describe(self) -> Iterator[Metric]:
         """Every name, for a registry's check that no two collectors give the same.
 
         Each once, or the registry could not take the collector out again: a counter ``x_total`` claims ``x`` too.
         """
-        for instrument in self._instruments.canonical:
-            yield from instrument.describe()
+        for storage in _CANONICAL:
+            yield from storage.describe()
         yield GaugeMetricFamily(*ACTIVE_WORKERS)
         yield _GuideRow("task_poll_counter", "", "untyped")
         for name in ("task_poll_time", "task_execute_time", "task_result_size"):
             yield _GuideRow(name, "", "summary")  # claims _sum and _count
 
     def collect(self) -> Iterator[Metric]:
-        for instrument in self._instruments.canonical:
-            for metric in instrument.collect():
+        for storage in _CANONICAL:
+            for metric in storage.collect():
                 metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
                 yield metric
         active = GaugeMetricFamily(*ACTIVE_WORKERS, labels=["taskType"])
-        for task_type, tasks in active_tasks().items():
+        for task_type, tasks in _recording.executing.by_type().items():
             active.add_metric([task_type], tasks)
         yield active
         yield from self._guide_rows()
 
     def _guide_rows(self) -> Iterator[Metric]:
         """The worker guide's table to the letter. Untyped: the format wants ``_total`` from a counter."""
-        of = self._instruments
-        yield _untyped("task_poll_counter", _sums(of.polls, ("taskType",), {"_total": ""}))
-        errors = _sums(of.poll_error_statuses, ("taskType", "status"), {"_total": ""})
+        yield _untyped("task_poll_counter", _sums(_recording.polls, ("taskType",), {"_total": ""}))
+        errors = _sums(_recording.poll_error_statuses, ("taskType", "status"), {"_total": ""})
         yield _untyped(
             "task_poll_error", ((end, {**labels, "includeRetries": "false"}, n) for end, labels, n in errors)
         )
-        yield _untyped("task_execute_error", _sums(of.execute_errors, ("taskType",), {"_total": ""}))
-        yield _untyped("task_update_error", _sums(of.update_errors, ("taskType",), {"_total": ""}))
+        yield _untyped("task_execute_error", _sums(_recording.execute_errors, ("taskType",), {"_total": ""}))
+        yield _untyped("task_update_error", _sums(_recording.update_errors, ("taskType",), {"_total": ""}))
         summary = {"_sum": "_sum", "_count": "_count"}
-        yield _untyped("task_poll_time", _sums(of.poll_time, ("taskType",), summary))
-        yield _untyped("task_execute_time", _sums(of.execute_time, ("taskType",), summary))
-        yield _untyped("task_result_size", _sums(of.result_size, ("taskType",), summary))
+        yield _untyped("task_poll_time", _sums(_recording.poll_time, ("taskType",), summary))
+        yield _untyped("task_execute_time", _sums(_recording.execute_time, ("taskType",), summary))
+        yield _untyped("task_result_size", _sums(_recording.result_size, ("taskType",), summary))
 
 
 class _GuideRow(Metric):
@@ -131,10 +98,10 @@ class _GuideRow(Metric):
 _Row = tuple[str, dict[str, str], float]
 
 
-def _sums(instrument: Counter | Histogram, labels: tuple[str, ...], ends: dict[str, str]) -> Iterator[_Row]:
+def _sums(instrument: _recording.Instrument, labels: tuple[str, ...], ends: dict[str, str]) -> Iterator[_Row]:
     """(end of the name, labels, value) of an instrument's samples, summed over all but the named labels."""
     sums: defaultdict[tuple[str, tuple[str, ...]], float] = defaultdict(float)
-    for metric in instrument.collect():
+    for metric in _STORAGE[instrument].collect():
         for sample in metric.samples:
             end = sample.name.removeprefix(metric.name)
             if end in ends:

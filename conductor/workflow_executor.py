@@ -292,7 +292,7 @@ def _start_request(
             raise ConfigurationError("idempotency_key must be given with an idempotency_strategy")
         strategy = one_of("idempotency_strategy", idempotency_strategy, tuple(IdempotencyStrategy))
         request.idempotency_strategy = IdempotencyStrategy(strategy)
-    _recording.observe("input_size", size, request.name, "" if version is None else str(request.version))
+    _recording.input_size.observe(size, request.name, "" if version is None else str(request.version))
     return request
 
 
@@ -311,5 +311,5 @@ def _counted(request: StartWorkflowRequest, start: Callable[[], T]) -> T:
     try:
         return start()
     except ConductorError as error:
-        _recording.count_error("start_errors", error, request.name)
+        _recording.start_errors.count_error(error, request.name)
         raise

@@ -122,13 +122,13 @@ class Lease:
         except Exception:
             logger.exception("a bug kept a lease from being extended", extra=self._about())
             return self._seconds * REPEATED
-        _recording.count("lease_extensions", self._task_name)
+        _recording.lease_extensions.count(self._task_name)
         self._failing = False
         self.renewed_at = started
         return self._seconds * random.uniform(EARLIEST, LATEST) - (self._clock.now() - started)  # noqa: S311
 
     def _failed(self, error: ConductorError) -> None:
-        _recording.count_error("lease_errors", error, self._task_name)
+        _recording.lease_errors.count_error(error, self._task_name)
         if says_task_is_gone(error):
             self._lost.set()
             self._end()

@@ -186,7 +186,7 @@ class Updater:
         try:
             return self._send(parcel)
         except Exception as error:
-            _recording.count_error("uncaught", error)
+            _recording.uncaught.count_error(error)
             logger.exception("a bug kept a result from being sent", extra=self._about(parcel))
             return self._refused(parcel, CannotBeSentError(f"{type(error).__name__} while it was sent"))
 
@@ -321,7 +321,7 @@ class Updater:
         self._log(logging.WARNING if how == "discarded" else logging.ERROR, parcel, f"was {how}", error)
         if not parcel.produced:
             return parcel.tell
-        _recording.count("results_lost", self.task_name, how)
+        _recording.results_lost.count(self.task_name, how)
         return partial(self._tell, parcel, error)
 
     def _tell(self, parcel: Parcel, error: ConductorError) -> None:

@@ -73,7 +73,7 @@ class Poller:
                 wait = self._poll(asked)
             except Exception as error:
                 wait = self._backoff.next()
-                _recording.count_error("uncaught", error)
+                _recording.uncaught.count_error(error)
                 logger.exception("%s: a poll ended in a bug; polling goes on", self._worker.task_name)
             self._slots.end_errand()
             self._rest(wait)
@@ -134,7 +134,7 @@ class Poller:
         distinct: dict[str, Task] = {}
         for task in tasks:
             if distinct.setdefault(task.task_id, task) is not task:
-                _recording.count("duplicates", self._worker.task_name)
+                _recording.duplicates.count(self._worker.task_name)
                 extra = about(self._worker.task_name, task, task.retry_count)
                 logger.warning("ignored a copy of a task in the same answer", extra=extra)
         return distinct.values()

@@ -50,7 +50,7 @@ class RunningWorker:
     """
 
     def __init__(self, worker: Worker, shared: Shared, pool: Pool | None) -> None:
-        self.worker = worker
+        self.worker, self.task_name = worker, worker.task_name
         self._shared = shared
         self._clock = shared.clock
         self._process_id = os.getpid()
@@ -60,10 +60,16 @@ class RunningWorker:
         self._pool = pool
         self._killed = 0  # at the end of the drain, with their processes
         self._threads = ThreadsOnDemand(f"conductor-work-{worker.task_name}")
-        self.slots = Slots(worker.batch_size, lambda why: _recording.count(why, worker.task_name), self._end)
+        waits = {"paused": _recording.paused, "queue_full": _recording.queue_full}
+        self.slots = Slots(worker.batch_size, lambda why: waits[why].count(worker.task_name), self._end)
+        _recording.executing.add(self)
         self._updater = shared.updater(worker.task_name, self.slots.closed, self._abandoned)
         self._polls_no_more = threading.Event()
         threading.Thread(target=self._poll, name=f"conductor-poll-{worker.task_name}", daemon=True).start()
+
+    @property
+    def executing(self) -> int:  # tasks whose function runs now
+        return sum(job.has_begun and not job.is_claimed for job in self._jobs.copy().values())
 
     @property
     def is_stopping(self) -> bool:
@@ -114,7 +120,7 @@ class RunningWorker:
                 self._shared.left_behind.set()
                 self._killed += 1
                 del self._jobs[task_id]  # here, or it would count twice
-                self._errand(partial(self._abort, killed))
+                self._errand(partial(self._close, killed))
                 self.slots.give_back()
         return True
 
@@ -170,24 +176,18 @@ class RunningWorker:
             self._withdraw(job)
             return None
         if task.external_input_payload_storage_path:
-            _recording.count("payloads", self.worker.task_name, "READ", "TASK_INPUT")
+            _recording.payloads.count(self.worker.task_name, "READ", "TASK_INPUT")
         return job
 
     def _ignore(self, task: Task) -> None:
         """A copy of a task that is running here: delivery is at least once."""
-        _recording.count("duplicates", self.worker.task_name)
+        _recording.duplicates.count(self.worker.task_name)
         logger.warning("ignored a task that is running already", extra=self._about(task))
 
     def _withdraw(self, job: Job) -> None:
         """Hand back a task that did not begin; its slot is the caller's to give back."""
-        self._abort(job)
-        self._hand_back(job.task)
-
-    def _abort(self, job: Job) -> None:
-        """Let go of a task whose function has not run, or was killed."""
-        if job.has_begun:
-            _recording.execution_aborted(self.worker.task_name)
         self._close(job)
+        self._hand_back(job.task)
 
     def _close(self, job: Job) -> None:
         if self._jobs.get(job.task.task_id) is job:  # and not its next delivery
@@ -288,7 +288,7 @@ class RunningWorker:
         fate = "cancelled" if self.worker.is_async else self._pool.loss if self._pool is not None else ""
         if not fate:
             fate = "its thread is lost"
-            _recording.count("threads_lost", self.worker.task_name)
+            _recording.threads_lost.count(self.worker.task_name)
         task_log.timed_out(self.worker.task_name, job.task, limit, fate)
         reason = f"TimeoutError: not finished after {limit:g} s, the worker's time limit"
         result = failed(job.task.task_id, job.task.workflow_instance_id, reason)
@@ -321,7 +321,7 @@ class RunningWorker:
             task_log.ended(self.worker.task_name, job.task, finished, error, job.is_logged)
             return self._next_job(self._send(job, finished))
         except Exception as error:
-            _recording.count_error("uncaught", error)
+            _recording.uncaught.count_error(error)
             self._shared.left_behind.set()
             logger.exception("a bug kept a result from being sent", extra=self._about(job.task))
             self._close(job)
@@ -352,12 +352,12 @@ class RunningWorker:
         name = self.worker.task_name
         if job.has_begun:
             _recording.execution_finished(name, finished.seconds, finished.error)
-        _recording.observe("result_size", finished.size, name)
+        _recording.result_size.observe(finished.size, name)
         if finished.size > LARGE_OUTPUT:
             logger.warning("%s: an output of %d bytes of JSON", name, finished.size, extra=self._about(job.task))
         lease = job.task.response_timeout_seconds
         if 0 < lease < self._clock.now() - job.leased_at:
-            _recording.count("late", name)
+            _recording.late.count(name)
             logger.warning("%s: finished after its lease of %d s had ended", name, lease, extra=self._about(job.task))
 
     def _next_job(self, delivery: Delivery) -> Job | None:
@@ -371,7 +371,7 @@ class RunningWorker:
         self._send_aside(result)
 
     def _hand_back(self, task: Task) -> None:
-        _recording.count("handed_back", self.worker.task_name)
+        _recording.handed_back.count(self.worker.task_name)
         self._send_aside(hand_back(task), task.response_timeout_seconds, task.poll_count or 0, task.retry_count)
 
     def _send_aside(self, result: TaskResult, keep: float = 0, polls: int = 0, retries: int | None = None) -> None:

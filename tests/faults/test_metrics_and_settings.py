@@ -27,6 +27,7 @@ from conductor import (
     MetricsSettings,
     TaskExecutor,
     TaskRunner,
+    _recording,
     provide_metrics,
 )
 from conductor.testing import FakeTaskClient
@@ -188,7 +189,8 @@ def test_x6_metrics_that_cannot_be_recorded_fail_no_task(server, runner, monkeyp
             raise ValueError
 
     MetricsCollector()
-    monkeypatch.setattr("conductor._recording._instruments", object())  # which has none
+    for instrument in _recording.CATALOGUE:
+        monkeypatch.setattr(instrument, "series", {})  # which has none
     server.add_tasks("t", 3)
     runner.start_worker("t", worker, lease_extension=True)
     eventually(lambda: server.accepted == {"t1": "FAILED", "t2": "COMPLETED", "t3": "COMPLETED"})

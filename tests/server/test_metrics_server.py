@@ -162,13 +162,25 @@ assert not extras & set(sys.modules), extras & set(sys.modules)
 def test_a_task_that_began_before_anybody_read_is_active_while_it_runs_and_gone_after_it():
     """In a process of its own: in this one somebody has read already."""
     code = """
+import threading
 import conductor
-from conductor import _recording
-_recording.execution_started("t")
-collector = conductor.MetricsCollector()
-active = lambda: [s.value for m in collector.collect() for s in m.samples if s.name == "active_workers"]
-assert active() == [1], active()
-_recording.execution_finished("t", 0.1)
-assert active() == [0], active()
+from conductor.testing import FakeTaskClient
+
+began, goes_on = threading.Event(), threading.Event()
+def work(task):
+    began.set()
+    goes_on.wait(10)
+
+client = FakeTaskClient()
+client.add_task("t")
+with conductor.TaskRunner(client) as runner:
+    runner.start_worker("t", work, poll_timeout=0.01)
+    began.wait(10)
+    collector = conductor.MetricsCollector()
+    active = lambda: [s.value for m in collector.collect() for s in m.samples if s.name == "active_workers"]
+    assert active() == [1], active()
+    goes_on.set()
+    client.results(1)
+    assert active() == [0], active()
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

@@ -1,6 +1,7 @@
 """What is recorded, under which names, and that recording can fail nothing."""
 
 import contextlib
+import dataclasses
 import os
 import signal
 import threading
@@ -52,13 +53,50 @@ def test_a_poll_feeds_both_sets_of_names(value, name):
     assert value("task_poll_error", includeRetries="false", status="0") == 1
 
 
-def test_an_execution_is_active_while_it_runs_and_then_timed(value, name):
-    metrics.execution_started(name)
-    metrics.execution_started(name)
+@dataclasses.dataclass(eq=False)
+class Source:
+    """A worker that executes tasks."""
+
+    task_name: str
+    executing: int = 0
+
+
+def test_the_gauge_shows_how_many_tasks_the_workers_of_a_type_execute_when_it_is_read(value, name):
+    assert value("active_workers") is None
+    workers = [Source(name, 2), Source(name, 3)]
+    for worker in workers:
+        metrics.executing.add(worker)
+    assert value("active_workers") == 5
+    workers[0].executing = 0
+    assert value("active_workers") == 3
+
+
+def test_a_type_that_has_no_worker_any_more_stays_at_0(value, name):
+    worker = Source(name, 2)
+    metrics.executing.add(worker)
     assert value("active_workers") == 2
+    del worker
+    assert value("active_workers") == 0
+
+
+def test_workers_may_come_while_the_gauge_is_read(registry, name):
+    def come():
+        for _ in range(300):
+            metrics.executing.add(Source(name, 1))
+
+    threads = [threading.Thread(target=come) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        generate_latest(registry)
+    assert registry.get_sample_value("active_workers", {"taskType": name}) == 0
+
+
+def test_an_execution_is_counted_and_timed(value, name):
+    metrics.execution_started(name)
+    metrics.execution_started(name)
     metrics.execution_finished(name, 0.5)
     metrics.execution_finished(name, 1.5, "KeyError")
-    assert value("active_workers") == 0
     assert value("task_execution_started_total") == 2
     assert value("task_execute_time_seconds_count", status="SUCCESS") == 1
     assert value("task_execute_time_seconds_count", status="FAILURE") == 1
@@ -71,7 +109,7 @@ def test_an_execution_is_active_while_it_runs_and_then_timed(value, name):
 def test_an_update_and_its_size(value, name):
     metrics.update_finished(name, 0.1)
     metrics.update_finished(name, 0.1, ServerError(500, "POST", "/tasks", "x"))
-    metrics.observe("result_size", 250, name)
+    metrics.result_size.observe(250, name)
     assert value("task_update_time_seconds_count", status="FAILURE") == 1
     assert value("task_update_error_total", exception="ServerError") == 1
     assert value("task_update_error") == 1
@@ -81,12 +119,12 @@ def test_an_update_and_its_size(value, name):
 
 
 def test_the_rest_of_the_catalogue(registry, value, name):
-    metrics.count("queue_full", name)
-    metrics.count("paused", name)
-    metrics.count("uncaught", "LookupError")
-    metrics.count("payloads", name, "READ", "TASK_INPUT")
-    metrics.count("start_errors", name, "NotFoundError")
-    metrics.observe("input_size", 5, name, "")
+    metrics.queue_full.count(name)
+    metrics.paused.count(name)
+    metrics.uncaught.count_error(LookupError())
+    metrics.payloads.count(name, "READ", "TASK_INPUT")
+    metrics.start_errors.count_error(NotFoundError(404, "POST", "/x", "no"), name)
+    metrics.input_size.observe(5, name, "")
     metrics.http_request("GET", f"/{name}", 0, 0.1)
     assert value("task_execution_queue_full_total") == 1
     assert value("task_paused_total") == 1
@@ -138,7 +176,6 @@ def test_many_threads_lose_no_count(value, name):
     for thread in threads:
         thread.join()
     assert value("task_execution_started_total") == value("task_execute_time_count") == 4000
-    assert value("active_workers") == 0
 
 
 def test_ten_thousand_different_errors_are_one_series(registry, name):
@@ -149,22 +186,27 @@ def test_ten_thousand_different_errors_are_one_series(registry, name):
     assert series == [f'task_update_error_total{{exception="TransportError",taskType="{name}"}} 10000.0']
 
 
-def test_what_cannot_be_recorded_is_said_once_and_raises_nothing(registry, caplog):
-    @metrics._recording
-    def broken(to):
-        raise ValueError
+def test_what_cannot_be_recorded_is_said_once_for_each_instrument_and_raises_nothing(caplog):
+    class Broken:
+        def labels(self, *values):
+            raise ValueError
 
+    one, other = metrics.Counter("one", "", "taskType"), metrics.Histogram((1,), "other", "", "taskType")
+    for instrument in (one, other):
+        instrument.record_in(Broken())
     for _ in range(3):
-        broken()
-    assert [entry.levelname for entry in caplog.records] == ["ERROR"]
-    assert "this is said once for broken" in caplog.text
+        one.count("t")
+        other.observe(0.5, "t")
+    assert [entry.levelname for entry in caplog.records] == ["ERROR", "ERROR"]
+    assert "this is said once for one" in caplog.text
+    assert "this is said once for other" in caplog.text
 
 
 @pytest.mark.parametrize(
     "record",
     [
         lambda: metrics.poll_finished("t", "soon"),
-        lambda: metrics.observe("result_size", None, "t"),
+        lambda: metrics.result_size.observe(None, "t"),
         lambda: metrics.execution_finished("t", object()),
     ],
 )
@@ -182,14 +224,12 @@ def test_a_task_type_that_is_no_string_raises_nothing(registry, task_type):
 
 @pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1.0])
 def test_a_duration_that_is_none_raises_nothing_and_can_be_served(registry, name, seconds):
-    metrics.execution_started(name)
     metrics.execution_finished(name, seconds)
-    assert registry.get_sample_value("active_workers", {"taskType": name}) == 0
     assert list(parse_text(generate_latest(registry).decode()))
 
 
 def test_all_collectors_show_the_same_numbers(registry, name):
-    metrics.count("paused", name)
+    metrics.paused.count(name)
     second = CollectorRegistry()
     second.register(MetricsCollector())
     labels = {"taskType": name}
@@ -208,7 +248,7 @@ def test_a_collector_can_leave_a_registry_and_another_can_join(name):
     registry.unregister(collector)
     assert not list(registry.collect())
     registry.register(MetricsCollector())
-    metrics.count("paused", name)
+    metrics.paused.count(name)
     assert registry.get_sample_value("task_paused_total", {"taskType": name}) == 1
 
 
@@ -217,7 +257,7 @@ def test_a_collector_claims_each_name_that_it_gives(registry, name):
     metrics.execution_started(name)
     metrics.execution_finished(name, 0.1, "KeyError")
     metrics.update_finished(name, 0.1, TransportError("x"))
-    metrics.observe("result_size", 1, name)
+    metrics.result_size.observe(1, name)
     given = {sample.name for family in registry.collect() for sample in family.samples}
     assert "task_result_size_sum" in given
     for sample in given:
@@ -242,16 +282,16 @@ def in_a_fork(deed):
 @pytest.mark.parametrize("held", [contextlib.nullcontext(), metrics._lock], ids=["free", "held by another thread"])
 def test_a_forked_child_counts_its_own_running_tasks_whatever_its_parent_was_doing(value, name, held):
     def record():
-        for _ in range(3):
-            metrics.execution_started(name)
-        metrics.execution_finished(name, 0.1)
+        metrics.execution_started(name)
+        own = Source(name, 2)
+        metrics.executing.add(own)
         return int(value("active_workers"))
 
-    metrics.execution_started(name)
+    worker = Source(name, 1)
+    metrics.executing.add(worker)
     with held:
         assert in_a_fork(record) == 2
     assert value("active_workers") == 1
-    metrics.execution_finished(name, 0.1)
 
 
 def series_of(registry, name):
@@ -276,8 +316,8 @@ def test_classes_that_are_made_anew_for_each_error_make_no_series_each(registry,
     [
         lambda error, name: metrics.poll_finished(name, 0.1, error),
         lambda error, name: metrics.update_finished(name, 0.1, error),
-        lambda error, name: metrics.count_error("lease_errors", error, name),
-        lambda error, name: metrics.count_error("start_errors", error, name),
+        metrics.lease_errors.count_error,
+        metrics.start_errors.count_error,
     ],
 )
 def test_so_it_is_for_every_metric_of_errors_and_none_hides_those_of_another_type(registry, name, record):
