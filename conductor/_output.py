@@ -32,7 +32,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -41,7 +41,8 @@ from conductor_client.writing import whole
 from conductor.errors import ConfigurationError
 
 _DIGITS = 1_000  # of a number, the same parser's limit
-_TOO_LONG = re.compile(rb"\d{%d}" % (_DIGITS + 1))
+_TOO_LONG = b"0" * (_DIGITS + 1)
+_DIGITS_TO_0 = bytes.maketrans(b"123456789", b"0" * 9)
 _LEVELS = 999  # the server's parser takes 1,000 (Jackson's StreamReadConstraints), and the result itself is the first
 _ROOM = 50  # levels that the stack must hold besides: the result is encoded again where it is sent from
 _PYDANTICS = re.compile(r"pydantic(\.v1)?\.(types|networks)|pydantic_core\._pydantic_core")  # its secrets and URLs
@@ -86,7 +87,7 @@ def _looks_wrong(encoded: bytes, data: dict[str, Any]) -> bool:
     """Whether it is worth walking the value: each of these is cheap, and rare in outputs that are fine."""
     return (
         b"null" in encoded  # msgspec writes NaN and infinity so
-        or (len(encoded) > _DIGITS and _TOO_LONG.search(encoded) is not None)
+        or (len(encoded) > _DIGITS and _TOO_LONG in encoded.translate(_DIGITS_TO_0))  # also in a text
         or b'nan":' in encoded  # and these are NaN and infinity as keys
         or b'inf":' in encoded
         or len(_encoder.encode(data)) != len(encoded)  # a key that stood twice in one object
@@ -100,26 +101,44 @@ def _within_lists(value: Any, levels: int) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """The types that msgspec does not know by itself."""
+    """Convert a value of a type that msgspec does not know to one that it knows."""
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, bool):  # as a key: JSON would say "true", msgspec "1"
         raise TypeError("a bool is no key")
-    kind: Any
-    for kind in (str, int, float, bytes):  # subclasses, as numpy.float64 is one; __str__ may give one again
+    for kind, exact in _EXACT:  # subclasses, as numpy.float64 is one
         if isinstance(value, kind):
-            return kind.__getnewargs__(kind(value))[0]
+            return exact(kind(value))  # the value's own __str__ may return an instance of the subclass again
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if (dump := _model_dump(value)) is not None:
         return dump()
-    for kind in type(value).__mro__:
-        if kind.__module__ in ("datetime", "decimal") and str(value) != "NaT":  # which is a datetime, at pandas
-            reduce = vars(kind).get("__reduce_ex__")  # what freezes the time replaces the classes, so none is named
-            return kind(*(kind.__reduce__(value) if reduce is None else reduce(value, 4))[1])
-        if _PYDANTICS.fullmatch(kind.__module__) and not isinstance(value, BaseException):
+    for base in type(value).__mro__:
+        if base.__module__ in ("datetime", "decimal") and str(value) != "NaT":  # pandas' NaT is a datetime, of year 1
+            return _as_base(base, value)
+        if _PYDANTICS.fullmatch(base.__module__) and not isinstance(value, BaseException):
             return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_EXACT: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
+    (bytes, bytes.__bytes__),
+)
+"""How each type makes an instance of itself, and of no subclass."""
+
+
+def _as_base(base: Any, value: Any) -> Any:
+    """Make an instance of a base class from the arguments with which that class pickles the value.
+
+    The base is one of the value's own, and not named in this file: libraries that freeze the time replace
+    ``datetime.datetime``. The subclass may pickle in its own way, so its methods are not called.
+    """
+    if "__reduce_ex__" in vars(base):  # its plain __reduce__ does not tell the two turns of an hour apart
+        return base(*base.__reduce_ex__(value, 4)[1])
+    return base(*base.__reduce__(value)[1])
 
 
 def _model_dump(value: Any) -> Any:
