@@ -21,11 +21,12 @@ from conductor_client.api import task_resource as tasks, token_resource as token
 from conductor_client.errors import CallError, ExchangeError, NoAnswer, TooLarge, UndecodableResponse, UnexpectedStatus
 from urllib3 import exceptions
 
+from conductor._arguments import LONGEST
 from conductor._connections import NotConnectedError
 from conductor._exchange import KeptConnectionClosedError, NoAnswerInTimeError
 from conductor._redaction import Shown
 from conductor.errors import AnswerTooLargeError, ApiError, ConductorError, DecodeError, TransportError, api_error_class
-from conductor.settings import KEY_ID, KEY_SECRET, LONGEST, HttpSettings
+from conductor.settings import KEY_ID, KEY_SECRET, HttpSettings
 
 T = TypeVar("T")
 

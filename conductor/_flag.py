@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from conductor.settings import Duration
+from conductor._arguments import Duration
 
 
 class Flag(threading.Event):

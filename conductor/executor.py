@@ -14,12 +14,27 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from conductor import models
+from conductor._arguments import (
+    Duration,
+    one_of,
+    optional_text,
+    path_segment,
+    require_instances,
+    require_text,
+    whole_number,
+)
 from conductor._output import output_data
 from conductor.definitions import Readable, wire_definition, wire_definitions
 from conductor.errors import ConfigurationError, DecodeError, NotFoundError
 from conductor.models import ExternalStorageLocation, Task, TaskDef, TaskResultStatus, Workflow
-from conductor.settings import Duration, instances, one_of, optional_text, path_segment, text, whole_number
-from conductor.task_result import TaskResult, at_most_ten, copy_to_send, sendable, sendable_reason, whole_seconds
+from conductor.task_result import (
+    TaskResult,
+    as_valid_unicode,
+    at_most_ten,
+    copy_to_send,
+    sendable_reason,
+    whole_seconds,
+)
 from conductor.transport import ApiClient, checked_id, metadata, tasks
 from conductor.worker import checked_domain
 
@@ -130,7 +145,7 @@ class TaskExecutor(BaseExecutor):
         """Append a line to a task's log. The server does not check that the task exists."""
         if not isinstance(text, str) or not text:
             raise ConfigurationError(f"text must be a text that is not empty, not {text!r}")
-        self._api.call(tasks.add_task_log.sync, path_segment("task_id", task_id), sendable(text))
+        self._api.call(tasks.add_task_log.sync, path_segment("task_id", task_id), as_valid_unicode(text))
 
     def get_logs(self, task_id: str) -> list[models.TaskExecLog]:
         """Oldest first; empty also for an unknown task, and on servers without indexing."""
@@ -202,7 +217,7 @@ class TaskExecutor(BaseExecutor):
         """
         return self._api.call(
             tasks.get_task_external_storage_location.sync,
-            path=text("path", path),
+            path=require_text("path", path),
             operation=one_of("operation", operation, ("READ", "WRITE")),
             payload_type=one_of("payload_type", payload_type, PAYLOAD_TYPES),
         )
@@ -224,7 +239,7 @@ def _result_of(output: Any) -> models.TaskResult:
         return TaskResult("", "", output_data=output_data(output, "output")[0])
     if output.extend_lease:
         raise ConfigurationError("output.extend_lease must not be set: with it the server ignores the rest of a result")
-    instances("output.logs", output.logs or [], models.TaskExecLog)
+    require_instances("output.logs", output.logs or [], models.TaskExecLog)
     result = copy_to_send(output, output_data=output_data(output.output_data, "output.output_data")[0])
     result.logs = at_most_ten(result.logs)
     output_data(result, "output")  # its other members can be sent, too

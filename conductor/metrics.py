@@ -22,9 +22,10 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from conductor import _recording
+from conductor._arguments import require_instance
 from conductor._log import logger_of
 from conductor.errors import ConfigurationError
-from conductor.settings import MetricsSettings, instance
+from conductor.settings import MetricsSettings
 
 logger = logger_of(__name__)
 
@@ -192,8 +193,8 @@ def provide_metrics(
     registry: your own, which then gets the MetricsCollector, unless it has one, and is served as a whole.
     ConfigurationError when the port is in use, or when the registry has other metrics under the same names.
     """
-    instance("settings", settings, MetricsSettings | None, "a MetricsSettings")
-    instance("registry", registry, CollectorRegistry | None, "a CollectorRegistry")
+    require_instance("settings", settings, MetricsSettings | None, "a MetricsSettings")
+    require_instance("registry", registry, CollectorRegistry | None, "a CollectorRegistry")
     registry = CollectorRegistry() if registry is None else registry
     _register(registry)
     return MetricsServer(settings or MetricsSettings(), registry)

@@ -5,24 +5,17 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from pathlib import Path
-from types import UnionType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
+from conductor._arguments import Duration, exact_str, is_async, is_name, require_instance, seconds, whole_number
 from conductor._redaction import Secret, kind_of
 from conductor._urls import check_url, has_user, in_networks, is_loopback, without_user
 from conductor.errors import ConfigurationError, TransportError
-
-T = TypeVar("T")
-
-Duration = float | timedelta
-"""Seconds, or a timedelta."""
 
 Headers = Mapping[str, str]
 
@@ -30,13 +23,7 @@ DEFAULT_SERVER_URL = "http://localhost:8080/api"
 SERVER_URL = "CONDUCTOR_SERVER_URL"
 KEY_ID, KEY_SECRET = "CONDUCTOR_AUTH_KEY", "CONDUCTOR_AUTH_SECRET"
 DEFAULT_READ_TIMEOUT = 30.0
-LONGEST = 1e9
-"""Seconds; what the system's timers take ends not far above."""
-HUGE = 1e300
-"""An int that is much larger cannot even become a float."""
 
-_KINDS = (iscoroutinefunction, isgeneratorfunction, isasyncgenfunction)
-_NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ENDPOINT = re.compile(r"/[^?# ]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
 _OUR_HEADERS = {
@@ -45,100 +32,6 @@ _OUR_HEADERS = {
 }
 """As they are written here, so that one of the user's and ours do not both go out."""
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-
-
-def seconds(name: str, value: Duration, *, minimum: float = 0.0, maximum: float = LONGEST) -> float:
-    """The duration in seconds; ConfigurationError, naming the argument, unless finite and within the limits."""
-    number = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) < HUGE:
-        raise ConfigurationError(f"{name} must be a number of seconds or a timedelta, not {_shown(value)}")
-    if not minimum <= number <= maximum:
-        limit = f"at least {minimum:g} s" if number < minimum else f"at most {maximum:g} s"
-        raise ConfigurationError(f"{name} must be {limit}, not {number:g} s")
-    return float(number)
-
-
-def _shown(value: object) -> str:
-    """For the text of an error: an int of more than 4,300 digits has no repr."""
-    return "a number too large to show" if isinstance(value, int) and abs(value) >= HUGE else repr(value)
-
-
-def whole_number(name: str, value: int, least: int, most: int = 2**31 - 1) -> int:
-    """The value; ConfigurationError, naming the argument, unless it is an int within the limits. The wire: 32 bits."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ConfigurationError(f"{name} must be a whole number from {least} to {most}, not {_shown(value)}")
-    return int(value)
-
-
-def instance(name: str, value: T, kind: type | UnionType, description: str) -> T:
-    """The value; ConfigurationError, naming the argument, unless it is of that kind."""
-    if not isinstance(value, kind):
-        raise ConfigurationError(f"{name} must be {description}, not {value!r}")
-    return value
-
-
-def is_async(function: object) -> bool:
-    """Whether it is an ``async def``, or an object whose ``__call__`` is one."""
-    return is_of_kind(iscoroutinefunction, function) or is_of_kind(iscoroutinefunction, type(function).__call__)
-
-
-def is_of_kind(kind: Callable[[object], bool], function: object) -> bool:
-    """What one of _KINDS says. The mock of a function claims to be of all kinds, or makes them fail: it is of none."""
-    try:
-        return kind(function) and sum(each(function) for each in _KINDS) == 1
-    except TypeError:
-        return False
-
-
-def is_text(value: str) -> bool:
-    """Whether it can be sent as UTF-8: it holds no lone surrogate."""
-    return value == value.encode("utf-8", "ignore").decode("utf-8")
-
-
-def instances(name: str, values: Sequence[T], kind: type[T]) -> list[T]:
-    """The values; ConfigurationError, naming the argument, unless all are of that kind."""
-    if not isinstance(values, Sequence) or not all(isinstance(value, kind) for value in values):
-        raise ConfigurationError(f"{name} must be {kind.__name__}s, not {values!r}")
-    return list(values)
-
-
-def one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
-    """The value; ConfigurationError, naming the argument, unless it is allowed."""
-    if value not in allowed:
-        raise ConfigurationError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
-    return allowed[allowed.index(value)]
-
-
-def plain(value: str) -> str:
-    """The text itself of an instance of a subclass, e.g. of an Enum with str, whose ``str()`` is another."""
-    return str.__str__(value)
-
-
-def text(name: str, value: str) -> str:
-    """The value; ConfigurationError, naming the argument, unless it is a text that can be sent."""
-    if not isinstance(value, str) or not is_text(value):
-        raise ConfigurationError(f"{name} must be a text that is valid Unicode, not {value!r}")
-    return plain(value)
-
-
-def optional_text(name: str, value: str | None) -> str | None:
-    """The same, or None."""
-    return None if value is None else text(name, value)
-
-
-def is_name(value: object) -> bool:
-    """Whether it is a text without control characters and line separators, and not blank."""
-    return isinstance(value, str) and is_text(value) and not _NOT_IN_A_NAME.search(value) and bool(value.strip())
-
-
-def path_segment(name: str, value: str) -> str:
-    """The value; ConfigurationError, naming the argument, unless it can stand in a URL's path as one segment.
-
-    The server refuses %2F and %5C there (3.32.3), and ``.`` and ``..`` would make it another path.
-    """
-    if not is_name(value) or value in (".", "..") or "/" in value or "\\" in value:
-        raise ConfigurationError(f"{name} must be a name without slashes and control characters, not {value!r}")
-    return plain(value)
 
 
 def is_pem(path_or_text: str) -> bool:
@@ -152,7 +45,7 @@ def _hidden(value: Any) -> Any:
     Of another type only the type is kept: it may be the bytes of a key.
     """
     if isinstance(value, str):
-        return Secret(plain(value))
+        return Secret(exact_str(value))
     return value if isinstance(value, os.PathLike | None) else type(value)
 
 
@@ -269,7 +162,7 @@ class HttpSettings(Unpicklable):
         self.proxy_url, self._proxy_note = _proxy_for(url) if proxy_url is None else (proxy_url, "proxy_url")
         if self.proxy_url is not None:
             check_url(self._proxy_note, self.proxy_url)
-        self.verify = instance("verify", verify, bool, "True or False (a file of authorities is ca_file)")
+        self.verify = require_instance("verify", verify, bool, "True or False (a file of authorities is ca_file)")
 
     @property
     def route(self) -> str:
@@ -316,7 +209,7 @@ class MetricsSettings:
             raise ConfigurationError(f"endpoint must be a path such as /metrics, not {self.endpoint!r}")
         if not is_name(self.host) or " " in self.host:
             raise ConfigurationError(f"host must be a host name or an address, not {self.host!r}")
-        vars(self).update(port=port, endpoint=plain(self.endpoint), host=plain(self.host))
+        vars(self).update(port=port, endpoint=exact_str(self.endpoint), host=exact_str(self.host))
 
 
 def _server_url(base_url: str | None) -> tuple[str, str]:
@@ -330,7 +223,7 @@ def _server_url(base_url: str | None) -> tuple[str, str]:
     check_url(name, base_url)
     if has_user(base_url):
         raise ConfigurationError(f"{name} must not hold a user or a password: use AuthenticationSettings")
-    url = plain(base_url).rstrip("/")
+    url = exact_str(base_url).rstrip("/")
     if url.endswith("/api/api"):
         raise ConfigurationError(f"{name} has /api twice: {url!r}")
     return (url if url.endswith("/api") else url + "/api"), note
@@ -345,7 +238,7 @@ def _checked_file(name: str, path: str | os.PathLike[str] | None) -> str | None:
         # It may be the text of a key without its first line, which has no suffix: that is not shown.
         shown = f" {os.fspath(path)!r}" if Path(path).suffix and not is_pem(os.fspath(path)) else ""
         raise ConfigurationError(f"{name}{shown} is not a file")
-    return plain(os.fsdecode(path))
+    return exact_str(os.fsdecode(path))
 
 
 def _checked_pem(name: str, path_or_text: str | os.PathLike[str] | None) -> str | None:
@@ -396,4 +289,6 @@ def _checked_headers(headers: Headers) -> dict[str, str]:
             raise ConfigurationError(f"headers: {name!r} is not a header name")
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
             raise ConfigurationError(f"headers: the value of {name} is not a string of Latin-1 text on one line")
-    return {_OUR_HEADERS.get(name.lower(), plain(name)): Secret(plain(value)) for name, value in headers.items()}
+    return {
+        _OUR_HEADERS.get(name.lower(), exact_str(name)): Secret(exact_str(value)) for name, value in headers.items()
+    }

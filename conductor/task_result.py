@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from conductor import models
+from conductor._arguments import Duration, require_instances, seconds
 from conductor._output import output_data
 from conductor.errors import ConfigurationError, NonRetryableError
 from conductor.models import Task, TaskExecLog, TaskResultStatus
-from conductor.settings import Duration, instances, seconds
 
 LONGEST_REASON = 500  # characters; the server cuts there (3.32.3)
 MOST_LOGS = 10  # entries per result; the server drops the rest (3.32.3: taskExecLogSizeLimit)
@@ -88,7 +88,7 @@ class OversizeOutput(ConfigurationError):  # noqa: N818 - says what it is
 
 
 def log_entry(task_id: str, text: str) -> TaskExecLog:
-    return TaskExecLog(log=sendable(text), task_id=task_id, created_time=models.milliseconds(time.time()))
+    return TaskExecLog(log=as_valid_unicode(text), task_id=task_id, created_time=models.milliseconds(time.time()))
 
 
 def finish(task: Task, outcome: Outcome, worker_id: str) -> Finished:
@@ -136,12 +136,12 @@ def copy_to_send(result: R, **members: Any) -> R:
 
     ConfigurationError, naming the member, for what cannot be made so.
     """
-    logs = instances("logs", result.logs or [], TaskExecLog)
+    logs = require_instances("logs", result.logs or [], TaskExecLog)
     return msgspec.structs.replace(
         result,
         callback_after_seconds=whole_seconds(result.callback_after_seconds or 0),
         reason_for_incompletion=sendable_reason(result.reason_for_incompletion),
-        logs=[msgspec.structs.replace(entry, log=sendable(entry.log)) for entry in logs],
+        logs=[msgspec.structs.replace(entry, log=as_valid_unicode(entry.log)) for entry in logs],
         **members,
     )
 
@@ -206,10 +206,10 @@ def _describe(error: BaseException) -> str:
 
 
 def sendable_reason(text: str | None) -> str | None:
-    return None if text is None else sendable(text)[:LONGEST_REASON]
+    return None if text is None else as_valid_unicode(text)[:LONGEST_REASON]
 
 
-def sendable(text: Any) -> str:
+def as_valid_unicode(text: Any) -> str:
     """The text without what UTF-8 cannot hold: lone surrogates become question marks."""
     return (text if isinstance(text, str) else str(text)).encode("utf-8", "replace").decode("utf-8")
 

@@ -12,19 +12,19 @@ from functools import partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from conductor.errors import ConfigurationError
-from conductor.models import Task
-from conductor.settings import (
+from conductor._arguments import (
     Duration,
-    instance,
+    exact_str,
     is_async,
     is_name,
     is_of_kind,
     path_segment,
-    plain,
+    require_instance,
     seconds,
     whole_number,
 )
+from conductor.errors import ConfigurationError
+from conductor.models import Task
 
 Execute = Callable[[Task], Any]
 WorkerKey = tuple[str, str | None]
@@ -44,14 +44,14 @@ def checked_domain(domain: str | None) -> str | None:
         raise ConfigurationError(
             f"domain must be a name, not {domain!r}, which has a meaning in task_to_domain alone: leave the domain out"
         )
-    return plain(domain)
+    return exact_str(domain)
 
 
 def checked_name(name: str, value: str) -> str:
     """The value; ConfigurationError, naming the argument, unless it is a name."""
     if not is_name(value):
         raise ConfigurationError(f"{name} must be a name without control characters, not {value!r}")
-    return plain(value)
+    return exact_str(value)
 
 
 def checked_task_to_domain(given: Mapping[str, str] | None) -> dict[str, str]:
@@ -59,7 +59,7 @@ def checked_task_to_domain(given: Mapping[str, str] | None) -> dict[str, str]:
     domains = {} if given is None else given
     if not isinstance(domains, Mapping) or not all(is_name(text) for pair in domains.items() for text in pair):
         raise ConfigurationError(f"task_to_domain must map task names to domains, not {given!r}")
-    return {plain(task_name): plain(domain) for task_name, domain in domains.items()}
+    return {exact_str(task_name): exact_str(domain) for task_name, domain in domains.items()}
 
 
 def check_function(execute: Execute) -> None:
@@ -161,7 +161,7 @@ class Worker:
         worker.poll_interval = checked_poll_interval(worker.poll_interval)
         worker.domain = checked_domain(worker.domain)
         worker.poll_timeout = checked_poll_timeout(worker.poll_timeout)
-        instance("lease_extension", worker.lease_extension, bool, "True or False")
+        require_instance("lease_extension", worker.lease_extension, bool, "True or False")
         worker.timeout = checked_timeout(worker.timeout)
         return worker
 

@@ -14,6 +14,16 @@ from functools import partial
 from typing import Any, TypeVar
 
 from conductor import _recording, models
+from conductor._arguments import (
+    Duration,
+    one_of,
+    optional_text,
+    path_segment,
+    require_instance,
+    require_text,
+    seconds,
+    whole_number,
+)
 from conductor._output import output_data
 from conductor.definitions import Readable, wire_definitions
 from conductor.errors import ApiError, ConductorError, ConfigurationError, DecodeError
@@ -27,7 +37,6 @@ from conductor.models import (
     WorkflowDef,
     WorkflowStatus,
 )
-from conductor.settings import Duration, instance, one_of, optional_text, path_segment, seconds, text, whole_number
 from conductor.transport import checked_id, metadata, workflows
 from conductor.worker import checked_name, checked_task_to_domain
 
@@ -57,7 +66,7 @@ class WorkflowExecutor(BaseExecutor):
         overwrite=False: ConflictError if one exists; they are created one by one, so those before it stay.
         """
         given: Any = wire_definitions("workflow_defs", workflow_defs, WorkflowDef)
-        if not instance("overwrite", overwrite, bool, _FLAG):
+        if not require_instance("overwrite", overwrite, bool, _FLAG):
             for workflow_def in given:
                 self._api.call(metadata.register_workflow_def.sync, workflow_def)
             return
@@ -73,7 +82,7 @@ class WorkflowExecutor(BaseExecutor):
 
     def get_workflow_defs(self, latest_versions: bool = False) -> list[WorkflowDef]:
         """All versions of every definition; with latest_versions its latest alone."""
-        only_latest = instance("latest_versions", latest_versions, bool, _FLAG)
+        only_latest = require_instance("latest_versions", latest_versions, bool, _FLAG)
         operation = metadata.get_latest_workflow_defs if only_latest else metadata.get_workflow_defs
         return self._api.call(operation.sync)
 
@@ -169,7 +178,7 @@ class WorkflowExecutor(BaseExecutor):
         return workflow_id
 
     def get_workflow(self, workflow_id: str, include_tasks: bool = True) -> Workflow:
-        with_tasks = instance("include_tasks", include_tasks, bool, _FLAG)
+        with_tasks = require_instance("include_tasks", include_tasks, bool, _FLAG)
         workflow = path_segment("workflow_id", workflow_id)
         return self._api.call(workflows.get_workflow.sync, workflow, include_tasks=with_tasks)
 
@@ -185,9 +194,9 @@ class WorkflowExecutor(BaseExecutor):
         return self._api.call(
             workflows.get_workflows_by_correlation_ids.sync,
             path_segment("name", name),
-            [text("correlation_ids", each) for each in correlation_ids],
-            include_closed=instance("include_closed", include_closed, bool, _FLAG),
-            include_tasks=instance("include_tasks", include_tasks, bool, _FLAG),
+            [require_text("correlation_ids", each) for each in correlation_ids],
+            include_closed=require_instance("include_closed", include_closed, bool, _FLAG),
+            include_tasks=require_instance("include_tasks", include_tasks, bool, _FLAG),
         )
 
     def get_workflow_status(self, workflow_id: str) -> models.WorkflowStatusSummary:
@@ -208,7 +217,7 @@ class WorkflowExecutor(BaseExecutor):
             NotFoundError when there is none any more.
         """
         workflow = path_segment("workflow_id", workflow_id)
-        latest = instance("use_latest_definitions", use_latest_definitions, bool, _FLAG)
+        latest = require_instance("use_latest_definitions", use_latest_definitions, bool, _FLAG)
         self._api.call(workflows.restart_workflow.sync, workflow, use_latest_definitions=latest)
 
     def rerun(
@@ -242,7 +251,7 @@ class WorkflowExecutor(BaseExecutor):
             whatever depth, instead of starting it anew.
         """
         workflow = path_segment("workflow_id", workflow_id)
-        resume = instance("resume_subworkflow_tasks", resume_subworkflow_tasks, bool, _FLAG)
+        resume = require_instance("resume_subworkflow_tasks", resume_subworkflow_tasks, bool, _FLAG)
         self._api.call(workflows.retry_workflow.sync, workflow, resume_subworkflow_tasks=resume)
 
     def decide(self, workflow_id: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from conductor._arguments import is_async
 from conductor._backoff import Backoff
 from conductor._flag import Flag
 from conductor._log import logger_of
@@ -23,7 +24,6 @@ from conductor.calling.execute import execute
 from conductor.calling.process_pool import ProcessPool, end_forked_copy, interpreter_ends
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.models import Task
-from conductor.settings import is_async
 from conductor.task_result import Finished, Outcome, finish, whole_seconds
 from conductor.transport import Decoder
 from conductor.worker import Execute

@@ -16,8 +16,8 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, TypeVar
 
+from conductor._arguments import whole_number
 from conductor._flag import Flag
-from conductor.settings import whole_number
 
 T = TypeVar("T")
 

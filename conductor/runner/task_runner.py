@@ -15,6 +15,7 @@ from contextlib import closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from conductor._arguments import Duration, is_async, seconds, whole_number
 from conductor._clock import Clock, MonotonicClock
 from conductor._log import logger_of
 from conductor.calling.execute import current_task
@@ -26,7 +27,6 @@ from conductor.runner.runner_log import RunnerLog
 from conductor.runner.running_worker import RunningWorker
 from conductor.runner.shared import Shared
 from conductor.runner.signals import LOOK_AGAIN, Waits, heeded_by, next_of, signals_into, tell_all_runners
-from conductor.settings import Duration, is_async, seconds, whole_number
 from conductor.task_client import HttpTaskClient, TaskClient
 from conductor.transport import ApiClient
 from conductor.worker import Execute, Worker, WorkerKey, checked_name, checked_poll_interval, checked_poll_timeout

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from conductor.settings import Duration, seconds as in_seconds
+from conductor._arguments import Duration, seconds as in_seconds
 
 
 class Clock(Protocol):

@@ -9,8 +9,8 @@ from collections.abc import Collection
 from types import TracebackType
 from typing import Literal, Protocol, Self, runtime_checkable
 
+from conductor._arguments import Duration, seconds
 from conductor.errors import ConfigurationError
-from conductor.settings import Duration, seconds
 from conductor.testing.clock import Clock, LiveClock
 from conductor.testing.engine import Engine
 from conductor.testing.faults import Faults

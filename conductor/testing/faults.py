@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from conductor.settings import Duration, seconds as in_seconds
+from conductor._arguments import Duration, seconds as in_seconds
 
 NAMES = {
     "poll": ("GET /api/tasks/poll/{tasktype}", "GET /api/tasks/poll/batch/{tasktype}"),

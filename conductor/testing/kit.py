@@ -12,12 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 from conductor import _stopping
+from conductor._arguments import Duration, seconds
 from conductor._flag import Flag
 from conductor._output import output_data
 from conductor.calling.execute import execute as call, execute_async
 from conductor.errors import ConductorError, ConfigurationError, NotFoundError
 from conductor.models import Task, TaskResultStatus, TaskStatus
-from conductor.settings import Duration, seconds
 from conductor.task_client import Delivery
 from conductor.task_result import TaskResult, finish
 from conductor.worker import Worker

@@ -13,8 +13,8 @@ import pytest
 
 import conductor
 from conductor import ApiError, AuthenticationSettings, ConfigurationError, HttpSettings, MetricsSettings
+from conductor._arguments import one_of, optional_text, path_segment, require_text, whole_number
 from conductor._redaction import Secret
-from conductor.settings import one_of, optional_text, path_segment, text, whole_number
 from conductor.worker import Worker, checked_domain, checked_name, checked_task_to_domain
 
 
@@ -302,7 +302,7 @@ class Count(enum.IntEnum):
     [
         lambda value: path_segment("task_name", value),
         lambda value: one_of("operation", value, ("email", "letter")),
-        lambda value: text("path", value),
+        lambda value: require_text("path", value),
         lambda value: optional_text("reason", value),
         lambda value: checked_name("worker_id", value),
         checked_domain,

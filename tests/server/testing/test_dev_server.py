@@ -422,7 +422,7 @@ def test_the_http_side_shares_no_code_with_the_client_that_it_tests():
                     first, _, rest = module.partition(".")
                     allowed = first in sys.stdlib_module_names or module.startswith("conductor.testing")
                     # Names, how a test may write a duration, and which workers of the process are stopping.
-                    shared = ("conductor", "conductor._stopping", "conductor.errors", "conductor.settings")
+                    shared = ("conductor", "conductor._arguments", "conductor._stopping", "conductor.errors")
                     names = {each.name for each in node.names}
                     assert allowed or (module in shared and (module != "conductor" or names == {"_stopping"})), name
                     if rest.startswith("testing."):
