@@ -1,5 +1,6 @@
 """One request, one answer, over an exchange that somebody else owns."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -17,6 +18,9 @@ from .errors import (
 )
 
 T = TypeVar("T")
+
+_UNRESERVED = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
+"""What a URL takes as it is, which most values are; one that begins with a dot may lead to another path."""
 
 
 class Response:
@@ -125,16 +129,21 @@ class Client:
 
 def segment(value: object) -> str:
     """A value as one segment of a path, also where it is ``.`` or ``..``, which would lead to another path."""
-    quoted = quote(str(value), safe="")
+    text = str(value)
+    if _UNRESERVED.fullmatch(text):
+        return text
+    quoted = quote(text, safe="")
     return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted
 
 
 def _query_string(query: Mapping[str, Any]) -> str:
     """Parameters that are None are left out, lists repeat their name."""
     pairs = [
-        (name, str(item).lower() if isinstance(item, bool) else item)
+        (name, str(item).lower() if isinstance(item, bool) else str(item))
         for name, value in query.items()
         if value is not None
         for item in (value if isinstance(value, list) else [value])
     ]
-    return "?" + urlencode(pairs) if pairs else ""
+    if all(_UNRESERVED.fullmatch(text) for _, text in pairs):
+        return "?" + "&".join([f"{name}={text}" for name, text in pairs]) if pairs else ""
+    return "?" + urlencode(pairs)

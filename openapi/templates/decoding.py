@@ -54,17 +54,18 @@ class Decoder(Generic[T]):
         """
         if self._whole and self._keeps_unknown:
             return self._lenient(bytes(content))
+        if self._type is msgspec.Raw:
+            return cast("T", msgspec.Raw(content))
         try:
             return self._strict(content)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if self._is_lenient:
                 return self._lenient(bytes(content))
-            if isinstance(error, msgspec.ValidationError) or self._type not in (msgspec.Raw, list[msgspec.Raw]):
+            if isinstance(error, msgspec.ValidationError) or self._type != list[msgspec.Raw]:
                 if isinstance(error, UnicodeDecodeError):
                     raise msgspec.DecodeError(_NO_UTF8) from error
                 raise
-            items = [msgspec.Raw(item) for item in parts(bytes(content))]
-            return cast("T", msgspec.Raw(bytes(content)) if self._type is msgspec.Raw else items)
+            return cast("T", [msgspec.Raw(item) for item in parts(bytes(content))])
 
     def _lenient(self, content: bytes) -> T:
         reading = Reading(self._whole)
