@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
@@ -87,18 +86,21 @@ class HttpTaskClient:
         self.server = api_client.http_settings.base_url
 
     def batch_poll(self, task_name: str, worker_id: str, domain: str | None, count: int, timeout: float) -> Delivery:
-        with _naming_a_task_that_is_too_large(alone=count == 1, depth=2, task_name=task_name):
-            return _decoded(
-                self._api.call_within(
-                    timeout + self._api.short_timeout,
-                    tasks.batch_poll_tasks.sync,
-                    task_name,
-                    workerid=worker_id,
-                    domain=domain,
-                    count=count,
-                    timeout=milliseconds(timeout),
-                )
+        try:
+            raw_tasks = self._api.call_within(
+                timeout + self._api.short_timeout,
+                tasks.batch_poll_tasks.sync,
+                task_name,
+                workerid=worker_id,
+                domain=domain,
+                count=count,
+                timeout=milliseconds(timeout),
             )
+        except AnswerTooLargeError as error:
+            if count == 1:
+                _name_what_is_too_large(error, depth=2, task_name=task_name)
+            raise
+        return _decoded(raw_tasks)
 
     def update(self, result: TaskResult, timeout: float) -> None:
         answer = self._api.call_within(self._at_most(timeout), tasks.update_task.sync, result)
@@ -106,8 +108,11 @@ class HttpTaskClient:
             checked_id(tasks.update_task.TEMPLATE, answer)
 
     def update_and_poll(self, result: TaskResult, timeout: float) -> Delivery:
-        with _naming_a_task_that_is_too_large(alone=True, depth=1):
+        try:
             raw = self._api.call_within(self._at_most(timeout), tasks.update_task_v2.sync, result)
+        except AnswerTooLargeError as error:
+            _name_what_is_too_large(error, depth=1)
+            raise
         delivery = _decoded([] if raw is None else [raw])
         if delivery.skipped:
             raise DecodeError(f"POST {tasks.update_task_v2.TEMPLATE} answered with a success, but not with a task")
@@ -125,21 +130,14 @@ class HttpTaskClient:
         return min(timeout, self._api.http_settings.read_timeout)
 
 
-@contextmanager
-def _naming_a_task_that_is_too_large(alone: bool, depth: int, task_name: str = "") -> Iterator[None]:
+def _name_what_is_too_large(error: AnswerTooLargeError, depth: int, task_name: str = "") -> None:
     """Say in the log that an answer with one task was too large, and which one it was, if that can be read.
 
-    task_name: empty where it is not known.
+    depth: of the task's members, in brackets. task_name: empty where it is not known.
     """
-    try:
-        yield
-    except AnswerTooLargeError as error:
-        if alone:
-            task_id = _first_id(error.beginning, depth)
-            extra = {} if task_id is None else about(task_name, TaskResult(task_id, ""), None)
-            said = "a task alone is too large to be read, and comes back when its lease ends: %s"
-            logger.error(said, error, extra=extra)  # noqa: TRY400 - where this happened says nothing
-        raise
+    task_id = _first_id(error.beginning, depth)
+    extra = {} if task_id is None else about(task_name, TaskResult(task_id, ""), None)
+    logger.error("a task alone is too large to be read, and comes back when its lease ends: %s", error, extra=extra)
 
 
 _TOKEN = re.compile(rb'"taskId"\s*:\s*"([^"\\]+)"|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)

@@ -147,22 +147,24 @@ class ApiClient(Unpicklable):
         self, read_timeout: float, operation: Callable[Concatenate[Client, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """``call`` with a read timeout of its own, in seconds."""
-        tokens = self._own_link().tokens
+        link = self._own_link()
+        tokens = link.tokens
         if tokens is None:
-            return self._attempt(None, read_timeout, operation, *args, **kwargs)
+            return self._attempt(link, None, read_timeout, operation, *args, **kwargs)
         token = tokens.token()
         try:
-            return self._attempt(token, read_timeout, operation, *args, **kwargs)
+            return self._attempt(link, token, read_timeout, operation, *args, **kwargs)
         except AuthenticationError as error:
             if error.status != 401 and error.error_code not in TOKEN_HAS_ENDED:  # it is the permission that is missing
                 raise
             renewed = tokens.renew(refused=token)
             if renewed is None:
                 raise
-        return self._attempt(renewed, read_timeout, operation, *args, **kwargs)
+        return self._attempt(link, renewed, read_timeout, operation, *args, **kwargs)
 
     def _attempt(
         self,
+        link: _Link,
         token: Secret | None,
         read_timeout: float,
         operation: Callable[Concatenate[Client, P], T],
@@ -171,7 +173,6 @@ class ApiClient(Unpicklable):
         **kwargs: P.kwargs,
     ) -> T:
         given = self.http_settings.headers_now()
-        link = self._own_link()
         exchange = link.exchange(given, token, read_timeout)
         failure: ConductorError
         try:
@@ -201,9 +202,10 @@ class ApiClient(Unpicklable):
         )
 
     def _fetch_token(self) -> Secret:
+        link = self._own_link()
         request = GenerateTokenRequest(key_id=str(self._key.key_id), key_secret=str(self._key.key_secret))
         try:
-            return Secret(self._attempt(None, self.short_timeout, tokens.generate_token.sync, request).token)
+            return Secret(self._attempt(link, None, self.short_timeout, tokens.generate_token.sync, request).token)
         except ApiError as error:
             if not 400 <= error.status < 500 or isinstance(error, AuthenticationError | RateLimitedError):
                 raise
