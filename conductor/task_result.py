@@ -7,8 +7,7 @@ import math
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -57,8 +56,7 @@ class TaskResult(_TaskResult, kw_only=True):
         self.logs.append(log_entry(self.task_id, text))
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one execution came to: what the function returned or raised, the lines it logged, and how long it took."""
 
     value: Any = None
@@ -67,8 +65,7 @@ class Outcome:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class Finished:
+class Finished(NamedTuple):
     """A result that is ready to be sent, the size of its output in bytes of JSON, how long the function took, and the
     class of what it raised, or of what is wrong with what it returned.
     """
