@@ -46,7 +46,7 @@ class Shown(Protocol):
     def __call__(self, text: str, /, longest: int = LONGEST_MESSAGE) -> str: ...
 
 
-def shown_without(secrets: Iterable[str], header_values: Iterable[str]) -> Shown:
+def redactor(secrets: Iterable[str], header_values: Iterable[str]) -> Shown:
     """A function: the beginning of a text as one line, without the secrets, also as JSON or a URL would write them."""
     words = set(secrets)
     for value in header_values:

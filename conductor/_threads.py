@@ -5,125 +5,62 @@ All of them are daemons: a function that never returns must not keep the process
 
 from __future__ import annotations
 
-import math
+import sys
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from conductor._clock import Clock
-from conductor._log import logger_of
-
-logger = logger_of(__name__)
-
 
 class ThreadsOnDemand:
-    """Runs jobs at once, on an idle thread or a new one. The caller bounds how many jobs there are at a time."""
+    """Runs jobs, each on an idle thread or a new one. Thread-safe.
 
-    def __init__(self, name: str) -> None:
+    most: how many threads there may be. While all of them are busy, further jobs wait.
+    """
+
+    def __init__(self, name: str, most: int = sys.maxsize) -> None:
         self._name = name
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._lock = threading.Lock()  # guards _idle, _made and _closed
-        self._idle = 0
+        self._most = most
+        self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._lock = threading.Lock()  # guards everything below
+        self._idle = 0  # threads that wait for a job, less the jobs that wait for a thread
         self._made = 0
         self._closed = False
 
-    def run(self, job: Callable[[], None]) -> None:
-        """Start the job, which must not raise, without waiting for it. After close() its thread ends with it."""
+    def run(self, job: Callable[[], object]) -> None:
+        """Start the job, which must not raise, without waiting for it. After ``close`` its thread ends with it.
+
+        RuntimeError: the system has no thread left, and this object has none either.
+        """
         with self._lock:
-            if self._idle:
+            if self._idle > 0 or self._made >= self._most:
                 self._idle -= 1
                 self._jobs.put(job)
                 return
             self._made += 1
             name = f"{self._name}-{self._made}"
-        thread = threading.Thread(target=self._work, name=name, daemon=True)
-        thread.start()
+        try:
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+        except RuntimeError:
+            with self._lock:
+                self._made -= 1
+            raise
         self._jobs.put(job)
 
     def close(self) -> None:
-        """End the idle threads now, and each busy one after its job."""
+        """End the idle threads now, and each busy one after its job. Jobs that wait for a thread are still run."""
         with self._lock:
             self._closed = True
             for _ in range(self._idle):
                 self._jobs.put(None)
-            self._idle = 0
+            self._idle = min(0, self._idle)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
             del job  # with what it holds: the next may be long in coming
             with self._lock:
-                if self._closed:
-                    return
                 self._idle += 1
-
-
-class Timers:
-    """Jobs that are due at a moment, each on a thread of its own. Thread-safe; the first job starts its own thread.
-
-    Made for as many jobs as there are tasks running: a look at what is due goes through all of them.
-    """
-
-    def __init__(self, name: str, clock: Clock) -> None:
-        self._name = name
-        self._clock = clock
-        self._lock = threading.Lock()  # guards everything below
-        self._jobs: dict[object, tuple[float, Callable[[], None]]] = {}
-        self._changed: threading.Event | None = None  # of the thread that looks after the jobs, if there is one
-        self._next_look = math.inf
-
-    def at(self, moment: float, job: Callable[[], None]) -> object:
-        """Run the job, which must not raise, at that moment of the clock. Returns what ``cancel`` takes."""
-        key = object()
-        with self._lock:
-            self._jobs[key] = (moment, job)
-            if self._changed is None:
-                self._start()
-            elif moment < self._next_look:
-                self._changed.set()
-        return key
-
-    def cancel(self, key: object) -> None:
-        """Do not run the job, unless it has begun. Repeating it changes nothing."""
-        with self._lock:
-            self._jobs.pop(key, None)
-
-    def close(self) -> None:
-        """Forget all jobs and end the threads. A later ``at`` starts them again."""
-        with self._lock:
-            self._jobs.clear()
-            changed, self._changed = self._changed, None
-        if changed is not None:
-            changed.set()
-
-    def _start(self) -> None:
-        changed = threading.Event()
-        try:
-            threading.Thread(target=self._run, args=(changed,), name=self._name, daemon=True).start()
-        except RuntimeError:  # the system has no thread left: the next job tries again
-            logger.exception("no thread for timers: extensions of leases and time limits are late")
-        else:
-            self._changed = changed
-
-    def _run(self, changed: threading.Event) -> None:
-        threads = ThreadsOnDemand(self._name)
-        while (wait := self._look(changed, threads)) is not None:
-            self._clock.wait(changed, None if wait > threading.TIMEOUT_MAX else wait)
-        threads.close()
-
-    def _look(self, changed: threading.Event, threads: ThreadsOnDemand) -> float | None:
-        """Start what is due. Returns the seconds until the next is, or None when closed."""
-        changed.clear()
-        with self._lock:
-            if self._changed is not changed:
-                return None
-            now = self._clock.now()
-            due = [key for key, (moment, _) in self._jobs.items() if moment <= now]
-            jobs = [self._jobs.pop(key)[1] for key in due]
-            self._next_look = min((moment for moment, _ in self._jobs.values()), default=math.inf)
-        for job in jobs:
-            try:
-                threads.run(job)
-            except RuntimeError:  # the system has no thread left
-                self.at(now + 1.0, job)
-        return self._next_look - now
+                if self._closed and self._idle > 0:
+                    self._idle -= 1
+                    self._made -= 1
+                    return

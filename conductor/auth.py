@@ -6,8 +6,9 @@ a call needs a token   what happens
 one is cached          it is used, however old: only the server knows when it ends
 none is cached         one thread fetches it, the others wait for that answer
 it was refused         the same, unless another thread has fetched a newer one meanwhile
-a renewed one too      the next is fetched after a back-off step: until then such a refusal is the caller's;
-                       and ten are fetched in ten seconds at most, for a server may take and refuse it in turn
+a renewed one too      before any call has worked with it: the next one is fetched after a pause, which
+                       doubles each time. Until then such a refusal is the caller's
+tokens end very soon   ten are renewed in ten seconds at most: a server may take and refuse them in turn
 the fetch failed       every waiting caller gets that error; the next fetch waits for a back-off step,
                        and calls before that get the same error without one
 the key was refused    the same; the log says so once, and again only after a success in between
@@ -25,7 +26,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from copy import copy
 
-from conductor._backoff import Backoff
+from conductor._backoff import CAP, FIRST, Backoff
 from conductor._log import logger_of
 from conductor._redaction import Secret
 from conductor.errors import ApiError, AuthenticationError, ConductorError, DecodeError, TransportError
@@ -52,11 +53,9 @@ class TokenCache:
         self._fetching: Future[Secret] | None = None
         self._failure: ConductorError | None = None
         self._not_before = 0.0
-        self._unproven: Secret | None = None  # a renewed token, until a call with it has succeeded
-        self._next_renewal = 0.0  # while there is one
-        self._renewals = Backoff(factor=2.0)
+        self._unproven = 0  # renewed tokens, the present one included, since a call has worked with one
         self._renewed_at = deque([-math.inf] * MOST_RENEWALS, MOST_RENEWALS)
-        self._refused = False  # the key; and the log has said so
+        self._key_was_refused = False  # and the log has said so
         self._backoff = Backoff(factor=2.0)
 
     def __repr__(self) -> str:
@@ -68,23 +67,24 @@ class TokenCache:
         return token if token is not None else self._fetched(None)
 
     def accepted(self, token: Secret) -> None:
-        """A call with this token has succeeded: when it is refused, it has come to its end."""
-        if token == self._unproven:
+        """A call with this token has worked: when it is refused, it has come to its end."""
+        if self._unproven and token == self._token:
             with self._lock:
-                self._unproven = None
-                self._renewals.reset()
+                self._unproven = 0
 
     def renew(self, refused: Secret) -> Secret | None:
-        """A token to replace the refused one; None when that is a renewed one itself, and it is too early for another.
+        """A token to replace the refused one; None when it is too early for another one.
 
         Blocks while one is fetched; raises what the fetch raised.
         """
         with self._lock:
-            now = self._clock()
-            too_many = refused == self._token and now - self._renewed_at[0] < RENEWALS_WITHIN
-            if too_many or (refused == self._unproven and now < self._next_renewal):
+            if refused == self._token and self._clock() < self._renewable_at():
                 return None
         return self._fetched(refused)
+
+    def _renewable_at(self) -> float:
+        pause = min(CAP, FIRST * 2.0 ** (self._unproven - 1)) if self._unproven else 0.0
+        return max(self._renewed_at[-1] + pause, self._renewed_at[0] + RENEWALS_WITHIN)
 
     def _fetched(self, refused: Secret | None) -> Secret:
         with self._lock:
@@ -120,11 +120,10 @@ class TokenCache:
             with self._lock:
                 self._fetching = None
                 self._failure = None
-                self._refused = False
+                self._key_was_refused = False
                 if self._token is not None:
-                    self._unproven = token
+                    self._unproven += 1
                     self._renewed_at.append(self._clock())
-                    self._next_renewal = self._clock() + self._renewals.next()
                 self._token = token
                 self._backoff.reset()
             fetching.set_result(token)
@@ -133,8 +132,8 @@ class TokenCache:
         """For the calls to come, until the next fetch is due."""
         refused = isinstance(failure, AuthenticationError)
         with self._lock:
-            news = refused and not self._refused
-            self._refused = self._refused or refused
+            news = refused and not self._key_was_refused
+            self._key_was_refused = self._key_was_refused or refused
             self._failure = failure
             retry_after = failure.retry_after if isinstance(failure, ApiError) else None
             self._not_before = self._clock() + self._backoff.next(retry_after)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from conductor._log import printable
-from conductor.calling.execute import current_task
+from conductor.calling.context import current_task
 
 TASK_ATTRIBUTES = ("task_id", "workflow_instance_id", "task_name", "retry_count")
 """What records about a task have, and what a TaskFilter adds to all others."""

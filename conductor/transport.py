@@ -22,7 +22,7 @@ from conductor._connections import Connections, Exchange, Head
 from conductor._exchange import LARGEST_BODY
 from conductor._failures import TOKEN_HAS_ENDED, Attempt, is_unanswered_read
 from conductor._log import logger_of
-from conductor._redaction import Secret, shown_without
+from conductor._redaction import Secret, redactor
 from conductor._version import __version__
 from conductor.auth import TokenCache
 from conductor.errors import (
@@ -56,18 +56,20 @@ SHORT_TIMEOUT = 10.0
 """Seconds, at most, for the answer to a small request, whatever the read timeout."""
 
 
-class _Link:
-    """What a process has of its own: connections, and the token.
+class _ProcessConnections:
+    """The connections and the token of one process.
 
-    inherited: that of the parent process, if this one is forked. It is kept and not used: to let go of it would take
-    locks that another thread of the parent may have held just then.
+    parents: those of the parent process, if this one is forked. They are kept and not used: letting go of them would
+    take locks that another thread of the parent may have held just then.
     """
 
-    def __init__(self, connections: Connections, tokens: TokenCache | None, inherited: _Link | None) -> None:
+    def __init__(
+        self, connections: Connections, tokens: TokenCache | None, parents: _ProcessConnections | None
+    ) -> None:
         self.pid = os.getpid()
         self.connections = connections
         self.tokens = tokens
-        self.inherited = inherited
+        self.parents = parents
         self._headers: tuple[Mapping[str, str], Secret | None, Head] | None = None
 
     def exchange(self, given: Mapping[str, str], token: Secret | None, timeout: float) -> Exchange:
@@ -103,7 +105,7 @@ class ApiClient(Unpicklable):
         self.http_settings = http_settings or HttpSettings()
         self._ssl_context = _tls.ssl_context(self.http_settings)
         self.short_timeout = min(self.http_settings.read_timeout, SHORT_TIMEOUT)
-        self._link = self._new_link()
+        self._connected = self._new_connections()
         if self._key.key_id and not self.http_settings.is_private:
             logger.warning("the access key and its tokens go to %s without TLS", self.http_settings.route)
         if not self.http_settings.verify:
@@ -120,18 +122,18 @@ class ApiClient(Unpicklable):
 
     def close(self) -> None:
         """Close the connections that no call is using. Safe at any time; a later call opens new ones."""
-        self._own_link().connections.close_idle()
+        self._of_this_process().connections.close_idle()
 
-    def _new_link(self, inherited: _Link | None = None) -> _Link:
+    def _new_connections(self, parents: _ProcessConnections | None = None) -> _ProcessConnections:
         tokens = TokenCache(self._fetch_token) if self._key.key_id else None
-        return _Link(Connections(self.http_settings, self._ssl_context), tokens, inherited)
+        return _ProcessConnections(Connections(self.http_settings, self._ssl_context), tokens, parents)
 
-    def _own_link(self) -> _Link:
-        """That of this process. No lock: if two threads of a new process make one each, both work and one is kept."""
-        link = self._link
-        if link.pid != os.getpid():
-            link = self._link = self._new_link(inherited=link)
-        return link
+    def _of_this_process(self) -> _ProcessConnections:
+        """No lock: if two threads of a new process make connections, both sets work and one is kept."""
+        own = self._connected
+        if own.pid != os.getpid():
+            own = self._connected = self._new_connections(parents=own)
+        return own
 
     def call(self, operation: Callable[Concatenate[Client, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a generated operation's function with this connection.
@@ -147,24 +149,24 @@ class ApiClient(Unpicklable):
         self, read_timeout: float, operation: Callable[Concatenate[Client, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """``call`` with a read timeout of its own, in seconds."""
-        link = self._own_link()
-        tokens = link.tokens
+        own = self._of_this_process()
+        tokens = own.tokens
         if tokens is None:
-            return self._attempt(link, None, read_timeout, operation, *args, **kwargs)
+            return self._attempt(own, None, read_timeout, operation, *args, **kwargs)
         token = tokens.token()
         try:
-            return self._attempt(link, token, read_timeout, operation, *args, **kwargs)
+            return self._attempt(own, token, read_timeout, operation, *args, **kwargs)
         except AuthenticationError as error:
             if error.status != 401 and error.error_code not in TOKEN_HAS_ENDED:  # it is the permission that is missing
                 raise
             renewed = tokens.renew(refused=token)
             if renewed is None:
                 raise
-        return self._attempt(link, renewed, read_timeout, operation, *args, **kwargs)
+        return self._attempt(own, renewed, read_timeout, operation, *args, **kwargs)
 
     def _attempt(
         self,
-        link: _Link,
+        own: _ProcessConnections,
         token: Secret | None,
         read_timeout: float,
         operation: Callable[Concatenate[Client, P], T],
@@ -173,7 +175,7 @@ class ApiClient(Unpicklable):
         **kwargs: P.kwargs,
     ) -> T:
         given = self.http_settings.headers_now()
-        exchange = link.exchange(given, token, read_timeout)
+        exchange = own.exchange(given, token, read_timeout)
         failure: ConductorError
         try:
             try:
@@ -185,8 +187,8 @@ class ApiClient(Unpicklable):
         except errors.CallError as error:
             failure = self._attempt_of(token, given, read_timeout).failed(error)
         else:
-            if token is not None and link.tokens is not None:
-                link.tokens.accepted(token)
+            if token is not None and own.tokens is not None:
+                own.tokens.accepted(token)
             return answer
         # Raised here, so that nothing leads to the frames of the caught error: their variables hold the headers.
         try:
@@ -197,15 +199,13 @@ class ApiClient(Unpicklable):
     def _attempt_of(self, token: Secret | None, given: dict[str, str], read_timeout: float) -> Attempt:
         key = self._key.key_id, self._key.key_secret, token or ""
         names = frozenset(name.lower() for name in given)
-        return Attempt(
-            self.http_settings, bool(self._key.key_id), names, read_timeout, shown_without(key, given.values())
-        )
+        return Attempt(self.http_settings, bool(self._key.key_id), names, read_timeout, redactor(key, given.values()))
 
     def _fetch_token(self) -> Secret:
-        link = self._own_link()
+        own = self._of_this_process()
         request = GenerateTokenRequest(key_id=str(self._key.key_id), key_secret=str(self._key.key_secret))
         try:
-            return Secret(self._attempt(link, None, self.short_timeout, tokens.generate_token.sync, request).token)
+            return Secret(self._attempt(own, None, self.short_timeout, tokens.generate_token.sync, request).token)
         except ApiError as error:
             if not 400 <= error.status < 500 or isinstance(error, AuthenticationError | RateLimitedError):
                 raise

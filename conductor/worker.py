@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import inspect
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -138,7 +137,7 @@ def checked_timeout(timeout: Duration | None) -> float | None:
 class Worker:
     """batch_size is what it starts with; poll_interval and poll_timeout, in seconds, may change while it runs.
 
-    timeout: seconds that one execution may take.
+    timeout: seconds that one execution may take. executor: checked where the worker is started.
     """
 
     task_name: str
@@ -149,7 +148,7 @@ class Worker:
     poll_timeout: float | None = None
     lease_extension: bool = False
     timeout: float | None = None
-    executor: Executor | Callable[[], Executor] | None = None
+    executor: object = None
 
     @classmethod
     def checked(cls, *given: Any, **more: Any) -> Worker:

@@ -134,7 +134,6 @@ class Scenario:
     with_outbox: bool = False
     is_async: bool = False
     worker: Mapping[str, Any] = field(default_factory=dict)
-    executor: Callable[[], Any] | None = None
     in_processes: Callable[[Task], Any] | None = None
 
 
@@ -197,7 +196,7 @@ def make_client(server: RawServer, read_timeout: float = 5.0, key: tuple[str, st
 
 def set_clock(runner: TaskRunner, clock: Any) -> None:
     """Before its first worker starts."""
-    runner._clock = clock  # noqa: SLF001 - made to be replaced
+    runner._setup.clock = clock  # noqa: SLF001 - made to be replaced
 
 
 def set_token_clock(client: ApiClient, clock: Any) -> None:
@@ -213,8 +212,6 @@ def _work(scenario: Scenario, lab: Lab, stack: ExitStack) -> bool:
     runner = TaskRunner(client, worker_id="w", shutdown_timeout=600, outbox=outbox, on_result_lost=lab.lose)
     set_clock(runner, lab.clock)
     settings = dict(scenario.worker)
-    if scenario.executor is not None:
-        settings["executor"] = stack.enter_context(scenario.executor())
     function = _function(scenario, lab)
     if scenario.in_processes is not None:
         function, settings["executor"] = scenario.in_processes, process_pool(2)

@@ -7,7 +7,6 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -340,7 +339,6 @@ FUNCTION = [
     in_function("leaves threads behind", leak, 50),
     Scenario("function: ends its process", in_processes=die),
     in_function("puts its task off", later(callback_after_seconds=1)),
-    in_function("the same, in an executor", later(), executor=lambda: ThreadPoolExecutor(10)),
     in_function("its task is cancelled meanwhile", cancel),
     in_function("its task is deleted meanwhile", forget, refuses=True),
     in_function("its lease ends meanwhile", expire, ends_leases=True),

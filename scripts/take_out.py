@@ -38,43 +38,43 @@ class Mechanism:
 MECHANISMS = [
     Mechanism(
         "re-send",
-        "conductor/delivery/update.py",
-        "if not self._wait(parcel, backoff, error):",
+        "conductor/delivery/result_sender.py",
+        "if left <= 0 or self._abandoned.is_set():",
         "if True:",
         "test_n2_ test_n4_ test_n5_ test_n14_ test_n17_ test_s1_ test_s2_ test_s4_ test_l9_ results_in_hand",
     ),
     Mechanism(
         "hand-back",
-        "conductor/runner/running_worker.py",
-        "self._send_aside(hand_back(task), task.response_timeout_seconds, task.poll_count or 0, task.retry_count)",
+        "conductor/runner/side_results.py",
+        "self._send(PendingResult(hand_back(task), received, keep, lease, poll_count=polls, retry_count=retries))",
         "pass",
         "test_l2_ test_l3_ test_l4_ test_l6_ test_s23_ test_s24_ handed_back",
     ),
     Mechanism(
         "lease extension",
-        "conductor/runner/running_worker.py",
-        "if self.worker.lease_extension and task.response_timeout_seconds > 0:",
-        "if False:",
+        "conductor/runner/intake.py",
+        "is_extended = self._worker.lease_extension and task.response_timeout_seconds > 0",
+        "is_extended = False",
         "test_l5_ test_l13_ test_l14_ test_l15_ test_l16_ test_s25_ leases",
     ),
     Mechanism(
         "drain",
-        "conductor/runner/task_runner.py",
-        "drain_until = self._clock.now() + self._shutdown_timeout",
-        "drain_until = self._clock.now()",
+        "conductor/runner/workers.py",
+        "drain_until = self._setup.clock.now() + self._setup.shutdown_timeout",
+        "drain_until = self._setup.clock.now()",
         "test_l1_ test_l2_ test_l3_ test_l4_ test_l5_ test_l7_ test_l17_ ten_running end_of_the_drain",
     ),
     Mechanism(
         "update-v2 fallback",
-        "conductor/delivery/update.py",
+        "conductor/delivery/update_request.py",
         "if not says_update_and_poll_is_missing(error):",
         "if True:",
         "test_s7_ test_s9_ test_s10_",
     ),
     Mechanism(
         "outbox",
-        "conductor/delivery/update.py",
-        "parcel.stored = self.outbox.commit(self.task_name, parcel.result)",
+        "conductor/delivery/results_in_hand.py",
+        "pending.is_stored = outbox.commit(self._task_name, pending.result)",
         "pass",
         "committed outbox they_are_ earlier_process next_start",
     ),
@@ -123,7 +123,7 @@ def environment(copy: Path) -> dict[str, str]:
 
 
 def check_what_is_imported(copy: Path) -> None:
-    code = "import conductor.delivery.update as a, conductor_client as b; print(a.__file__); print(b.__file__)"
+    code = "import conductor.delivery.update_request as a, conductor_client as b; print(a.__file__); print(b.__file__)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=copy, env=environment(copy), check=True, capture_output=True, text=True
     )

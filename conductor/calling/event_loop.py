@@ -5,99 +5,112 @@ The thread is a daemon: a function that never returns must not keep the process 
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from conductor import _forks
 from conductor._log import logger_of
 
 if TYPE_CHECKING:
     import asyncio
-    from concurrent.futures import Future
 
 logger = logger_of(__name__)
 
 BLOCKED_AFTER = 1.0
 """Seconds without a turn after which an event loop counts as blocked."""
-SETTLES = 0.1
+LOOP_RESTART_DELAY = 0.1
 """Seconds until a loop that broke runs on."""
 
 
-class LoopThread:
+class EventLoop:
     """One event loop on one thread. The first use starts it, and loads asyncio, which not every worker needs.
 
-    While coroutines run, another thread looks whether the loop is blocked, and says where.
+    While coroutines run, another thread looks whether a function blocks the loop, and says where. Thread-safe.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._lock = threading.Lock()  # guards everything below
+        self._lock = threading.Lock()  # guards the next
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = threading.Event()
-        self._unfinished = 0
-        self._busy = threading.Event()  # set while there are unfinished coroutines, and when it is closed
+        self._tasks: set[asyncio.Task[None]] = set()  # on the loop's thread alone, which else holds them weakly
 
-    def run(self, coroutine: Coroutine[Any, Any, None]) -> Future[None]:
-        """Start the coroutine, which must not raise, without waiting for it. RuntimeError: there is no thread left."""
-        import asyncio  # noqa: PLC0415
+    def start(self, coroutine: Coroutine[Any, Any, None], ended: Callable[[asyncio.Task[None]], object]) -> None:
+        """Start the coroutine, which must not raise, without waiting for it.
 
+        ended: called on the loop's thread when it has ended, also if it was cancelled before it began.
+        RuntimeError: the system has no thread left, or a function has closed the loop.
+        """
+        try:
+            with self._lock:
+                if self._loop is None:
+                    self._loop = self._new_loop()
+                loop = self._loop
+            loop.call_soon_threadsafe(self._create_task, loop, coroutine, ended)
+        except BaseException:
+            coroutine.close()
+            raise
+
+    def cancel(self, task: asyncio.Task[None]) -> None:
+        """Ask a coroutine to end. Nothing happens once the loop is closed."""
         with self._lock:
-            if self._loop is None:
-                try:
-                    self._loop = self._start(asyncio.new_event_loop())
-                except BaseException:
-                    coroutine.close()
-                    raise
-            self._unfinished += 1
-            self._busy.set()
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        future.add_done_callback(self._one_less)
-        return future
+            loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # a function has closed it
+                loop.call_soon_threadsafe(task.cancel)
 
     def close(self) -> None:
         """Stop the loop, if there is one, and close it on its own thread. Unfinished coroutines stay unfinished."""
         with self._lock:
             loop, self._loop = self._loop, None
-            if loop is not None:
-                self._closed.set()
-                self._busy.set()
-                with suppress(RuntimeError):  # a function has closed it
-                    loop.call_soon_threadsafe(loop.stop)
+        if loop is not None:
+            self._closed.set()
+            with suppress(RuntimeError):  # a function has closed it
+                loop.call_soon_threadsafe(loop.stop)
 
-    def _start(self, loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
+    def _create_task(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[Any, Any, None],
+        ended: Callable[[asyncio.Task[None]], object],
+    ) -> None:
+        task = loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(ended)
+
+    def _new_loop(self) -> asyncio.AbstractEventLoop:
+        import asyncio  # noqa: PLC0415
+
+        loop = asyncio.new_event_loop()
         thread = threading.Thread(target=self._serve, args=(loop,), name=self._name, daemon=True)
         thread.start()
-        threading.Thread(target=self._watch, args=(thread,), name=f"{self._name}-watch", daemon=True).start()
+        threading.Thread(target=self._watch, args=(loop, thread), name=f"{self._name}-watch", daemon=True).start()
         return loop
 
-    def _one_less(self, _: Future[None]) -> None:
-        with self._lock:
-            self._unfinished -= 1
-            if not self._unfinished and not self._closed.is_set():  # else the watcher must see that
-                self._busy.clear()
-
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
-        process_id = os.getpid()
+        forks = _forks.count()
         while not self._closed.is_set():  # else a function's task has called sys.exit(), or has stopped the loop
             try:
                 loop.run_forever()
             except BaseException:
-                if os.getpid() != process_id:  # a function has forked, and the child, whose only thread this is, ends:
+                if _forks.count() != forks:  # a function has forked, and the child, whose only thread this is, ends:
                     return  # it shares the loop's epoll with its parent, which a close() would cut off
                 logger.exception("a task that an async function started wanted to end the event loop, which goes on")
-                self._closed.wait(SETTLES)  # what is broken for good must not be met in a tight loop
+                self._closed.wait(LOOP_RESTART_DELAY)  # what is broken for good must not be met in a tight loop
         loop.close()
 
-    def _watch(self, thread: threading.Thread) -> None:
-        while self._busy.wait() and not self._closed.is_set():
+    def _watch(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+        while not self._closed.wait(BLOCKED_AFTER):
+            if not self._tasks:
+                continue
             answered = threading.Event()
-            with self._lock:
-                if self._loop is not None:
-                    self._loop.call_soon_threadsafe(answered.set)
+            with suppress(RuntimeError):  # a function has closed it
+                loop.call_soon_threadsafe(answered.set)
             place = ""
             if not answered.wait(BLOCKED_AFTER / 2):  # later it may just have ended
                 place = _place(sys._current_frames().get(thread.ident or 0))  # noqa: SLF001 - there is no other way to ask
@@ -105,7 +118,6 @@ class LoopThread:
                 logger.warning("an async function blocks the event loop, which holds up all of them%s", place)
                 while not (answered.wait(BLOCKED_AFTER) or self._closed.is_set()):
                     pass  # it is said once, however long it lasts
-            self._closed.wait(BLOCKED_AFTER)
 
 
 def _place(frame: FrameType | None) -> str:

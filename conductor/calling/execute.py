@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from contextvars import ContextVar
 from copy import copy
 from typing import Any
 
+from conductor import _forks
 from conductor._flag import Flag
-from conductor.errors import ConductorError, NonRetryableError
-from conductor.models import Task, TaskExecLog
-from conductor.task_result import Outcome, log_entry
+from conductor.calling.context import TaskContext, current
+from conductor.errors import NonRetryableError
+from conductor.models import Task
+from conductor.task_result import Outcome
 from conductor.worker import Execute
 
 LONGEST_PATH = 150
@@ -21,67 +22,11 @@ class PayloadElsewhereError(NonRetryableError):
     """A task came without its input, or without the output that it was put back with: the server has moved it."""
 
 
-class TaskContext:
-    """What a worker function can ask of the task it is executing, and of its runner."""
-
-    def __init__(self, task: Task, stopping: Flag, lost: Flag) -> None:
-        self._logs: list[TaskExecLog] = []
-        self.task = task
-        """The task as it was polled."""
-        self.stopping = stopping
-        """True once the worker is asked to stop: finish soon. ``stopping.wait(seconds)`` sleeps until then."""
-        self.lost = lost
-        """True once nobody waits for this task's result any more: the server knows the task no longer (as its lease
-        extension found), or its time limit has passed. Also waitable."""
-
-    @property
-    def task_id(self) -> str:
-        return self.task.task_id
-
-    @property
-    def workflow_instance_id(self) -> str:
-        return self.task.workflow_instance_id
-
-    @property
-    def task_name(self) -> str:
-        return self.task.task_type or self.task.task_def_name or ""
-
-    @property
-    def retry_count(self) -> int:
-        """How many tasks of this step were tried before this one."""
-        return self.task.retry_count or 0
-
-    @property
-    def poll_count(self) -> int:
-        """How often this task was handed out, this time included."""
-        return self.task.poll_count or 0
-
-    def log(self, text: str) -> None:
-        """Add a line to the task's log. It goes out with the result; of more than ten the first are merged."""
-        self._logs.append(log_entry(self.task.task_id, text))
-
-
-_current: ContextVar[TaskContext | None] = ContextVar("conductor_task_context", default=None)
-
-
-def current_task() -> TaskContext | None:
-    """The context of the task that this thread or coroutine is executing; None outside of one."""
-    return _current.get()
-
-
-def task_context() -> TaskContext:
-    """``current_task()`` for code that runs only inside a worker function: elsewhere it raises ConductorError."""
-    context = _current.get()
-    if context is None:
-        raise ConductorError("task_context() has a meaning only inside a worker function")
-    return context
-
-
 def execute(function: Execute, task: Task, stopping: Flag, lost: Flag) -> Outcome:
-    """Call the function on this thread, with a copy: whatever it does to that, its end is told of this task."""
+    """Call the function on this thread, with a copy: its changes do not reach the task whose end is told."""
     context = TaskContext(task, stopping, lost)
-    token = _current.set(context)
-    started = time.perf_counter()
+    token = current.set(context)
+    started, forks = time.perf_counter(), _forks.count()
     try:
         _check_payloads(task)
         context.task = copy(task)
@@ -89,24 +34,31 @@ def execute(function: Execute, task: Task, stopping: Flag, lost: Flag) -> Outcom
     except BaseException as error:  # noqa: BLE001 - sys.exit() in a function is its failure, not the process's end
         return _outcome(context, started, error=error)
     finally:
-        _current.reset(token)
+        current.reset(token)
+        if _forks.count() != forks:  # the function has forked, and this is the child: its only thread ends here
+            raise SystemExit
 
 
 async def execute_async(function: Execute, task: Task, stopping: Flag, lost: Flag) -> Outcome:
     """Await the function in this coroutine, with a copy as well."""
     context = TaskContext(task, stopping, lost)
-    _current.set(context)  # of this coroutine alone, and for good
-    started = time.perf_counter()
+    current.set(context)  # of this coroutine alone, and for good
+    started, forks = time.perf_counter(), _forks.count()
     try:
         _check_payloads(task)
         context.task = copy(task)
         return _outcome(context, started, value=await function(context.task))
     except BaseException as error:  # noqa: BLE001 - as above, and a CancelledError of the function's own making
         return _outcome(context, started, error=error)
+    finally:
+        if _forks.count() != forks:
+            raise SystemExit
 
 
 def _check_payloads(task: Task) -> None:
     """A function must not run on an input that is not there, as if it were empty."""
+    if not (task.external_input_payload_storage_path or task.external_output_payload_storage_path):
+        return
     paths = {"Input": task.external_input_payload_storage_path, "Output": task.external_output_payload_storage_path}
     for kind, path in paths.items():
         if path:
@@ -118,4 +70,4 @@ def _check_payloads(task: Task) -> None:
 
 
 def _outcome(context: TaskContext, started: float, *, value: Any = None, error: BaseException | None = None) -> Outcome:
-    return Outcome(value, error, tuple(context._logs), time.perf_counter() - started)  # noqa: SLF001 - its own module
+    return Outcome(value, error, tuple(context.logs), time.perf_counter() - started)

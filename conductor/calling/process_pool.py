@@ -1,159 +1,68 @@
-"""Processes that worker functions run in, started anew, and ended with their parent or when they break."""
+"""What ``start_worker(executor=…)`` takes: how many processes a worker's function runs in, and how they begin."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import sys
-import threading
-import weakref
-from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import suppress
-from functools import partial
-from multiprocessing.connection import wait
-from multiprocessing.context import SpawnContext, SpawnProcess
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from conductor._arguments import whole_number
-from conductor._flag import Flag
+from conductor.errors import ConfigurationError
 
-T = TypeVar("T")
-
-MANAGERS_END_WITHIN = 1.0
-"""Seconds; the processes are killed by then."""
-
-interpreter_ends = Flag()
-"""Set before living pools are killed for it."""
+MOST_PROCESSES = 30 if sys.platform == "win32" else 2**31 - 1
+"""Windows waits for at most 63 things at once: here for processes, and for those that replace them."""
 
 
-def process_pool(max_workers: int | None = None) -> Callable[[], ProcessPoolExecutor]:
-    """For ``start_worker(executor=process_pool(4))``: functions run in that many processes; None: one per processor.
+@dataclass(frozen=True)
+class ProcessPool:
+    """A description, made by ``process_pool``. It may be given to any number of workers: each has its own processes."""
 
-    The function must stand at the top of a module; a script starts its workers under ``if __name__ == "__main__":``.
-    With a batch_size over max_workers, tasks wait for a process while their leases, and a ``timeout``, run.
+    size: int
+    initializer: Callable[..., object] | None
+    initargs: tuple[Any, ...]
+    max_tasks_per_child: int | None
 
-    The processes are started all at once, anew and not by fork. They ignore SIGINT, so that Ctrl-C lets them finish
-    their tasks (on Windows it ends one that has just been started); SIGTERM ends them: it is for the parent alone
-    (systemd: ``KillMode=mixed``). They end with their parent, however it ends, and are killed when its interpreter
-    ends, whatever they are doing. One that ends by itself takes the others with it: all their tasks fail. Processes
-    that a function has started are killed when its own ends, unless they began a session of their own (not on Windows).
+
+def process_pool(
+    max_workers: int | None = None,
+    *,
+    initializer: Callable[..., object] | None = None,
+    initargs: Iterable[Any] = (),
+    max_tasks_per_child: int | None = None,
+) -> ProcessPool:
+    """For ``start_worker(executor=process_pool(4))``: the function runs in four processes.
+
+    max_workers: the number of processes; None: one for each processor. If batch_size is greater, tasks wait for a
+        process while their leases run.
+    initializer: called with ``*initargs`` in each new process, before its first task. Both must be picklable. If it
+        raises when the worker is started, ``start_worker`` raises ConfigurationError; later the process is replaced
+        after a pause.
+    max_tasks_per_child: a process ends after so many tasks, and a new one takes its place; None: it has no limit.
+
+    The function must be defined with ``def`` at the top level of a module. A script starts its workers under
+    ``if __name__ == "__main__":``. ConfigurationError names an argument that cannot work.
+
+    All processes are started at once, by spawn and not by fork. Each runs one task at a time. A process that dies fails
+    only the task in it, and is replaced. Processes ignore SIGINT, so that Ctrl-C lets them finish their tasks (on
+    Windows it ends a process that has just been started). SIGTERM ends them: send it only to the parent (systemd:
+    ``KillMode=mixed``). They end with their parent, however it ends, and are killed when its interpreter ends. What a
+    function has started ends with its process, unless it began a session of its own (not on Windows). Log records go to
+    the handlers of the parent.
     """
-    return partial(ProcessPool, None if max_workers is None else whole_number("max_workers", max_workers, 1))
+    size = _default_size() if max_workers is None else whole_number("max_workers", max_workers, 1, MOST_PROCESSES)
+    if initializer is not None and not callable(initializer):
+        raise ConfigurationError(f"initializer must be callable, not {initializer!r}")
+    if isinstance(initargs, str | bytes) or not isinstance(initargs, Iterable):
+        raise ConfigurationError(f"initargs must be a tuple, not {initargs!r}")
+    arguments = tuple(initargs)
+    if arguments and initializer is None:
+        raise ConfigurationError("initargs needs an initializer")
+    if max_tasks_per_child is not None:
+        max_tasks_per_child = whole_number("max_tasks_per_child", max_tasks_per_child, 1)
+    return ProcessPool(size, initializer, arguments, max_tasks_per_child)
 
 
-class _Child(SpawnProcess):
-    def start(self) -> None:
-        """SIGINT is blocked in it from its first moment on, when it could not yet ignore it by itself."""
-        if sys.platform == "win32":  # signals cannot be blocked there: a Ctrl-C in that first moment ends it
-            super().start()
-            return
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            super().start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-    def run(self) -> None:
-        """Leads a process group, in which is what functions fork: it ends with this process."""
-        if sys.platform != "win32":
-            group_of_parent = os.getpgrp()
-            os.setpgid(0, 0)
-        threading.Thread(target=_end_with_parent, name="conductor-parent", daemon=True).start()
-        super().run()
-        if sys.platform != "win32":
-            with suppress(PermissionError):  # the parent has begun a session meanwhile: then this one is killed, too
-                os.setpgid(0, group_of_parent)
-            _kill_group(os.getpid())
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None  # noqa: S101 - for the type checker: this is a child
-    parent.join()
-    _kill_group(os.getpid())  # whatever the function is doing: nobody is left to take its result
-    os._exit(1)
-
-
-def _kill_group(leader: int | None) -> None:
-    """Of one that has ended as well; not if it has not begun to lead it."""
-    if leader is not None and sys.platform != "win32":
-        with suppress(ProcessLookupError, PermissionError):  # the latter on macOS, where only a zombie is left in it
-            os.killpg(leader, signal.SIGKILL)
-
-
-def end_forked_copy(process_id: int) -> None:
-    """Of a function that has forked, and so comes back twice, only one is at work here."""
-    if os.getpid() != process_id:
-        os._exit(0)
-
-
-class _Context(SpawnContext):
-    """Remembers its processes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.children: list[_Child] = []
-
-    def Process(self, *args: Any, **kwargs: Any) -> _Child:  # type: ignore[override]  # noqa: N802 - its class there
-        child = _Child(*args, **kwargs)
-        self.children.append(child)
-        return child
-
-
-class ProcessPool(ProcessPoolExecutor):
-    def __init__(self, max_workers: int | None) -> None:
-        self._context = _Context()
-        super().__init__(max_workers, self._context)
-        # By its own measure, calls that wait for a busy process are on their way into it: too late to cancel them.
-        self._call_queue.full = partial(_are_busy, self._max_workers, self._pending_work_items)  # type: ignore[attr-defined]
-        _alive.add(self)
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Also starts all processes, and lets the base class know: it watches those that it had at its last wake-up,
-        and a submit wakes it before it starts one. The death of one that it does not watch, it would not notice.
-        """
-        before = len(self._context.children)
-        future = super().submit(fn, *args, **kwargs)
-        _managers.add(self._executor_manager_thread)  # type: ignore[arg-type] # typeshed says it is something else
-        if len(self._context.children) > before:
-            self.submit(int)
-        return future
-
-    def kill(self) -> list[int | None]:
-        """End the processes at once. Returns the exit codes of those that had ended by themselves; once."""
-        children = [child for child in self._context.children if child.pid]
-        self._context.children.clear()
-        ended = wait([child.sentinel for child in children], 0)
-        for child in children:
-            _kill_group(child.pid)
-            if child.sentinel in ended:
-                child.join(1)
-            else:
-                child.kill()
-        return [child.exitcode for child in children if child.sentinel in ended]
-
-
-def _are_busy(size: int, calls: dict[int, Any]) -> bool:
-    return [call.future.running() for call in list(calls.values())].count(True) >= size
-
-
-_alive: weakref.WeakSet[ProcessPool] = weakref.WeakSet()
-_managers: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
-
-
-def _end_with_interpreter() -> None:
-    interpreter_ends.set()
-    for pool in list(_alive):
-        pool.shutdown(wait=False, cancel_futures=True)
-        pool.kill()
-    for manager in list(_managers):  # one that ends with the interpreter may meet a pipe that was just closed (3.11)
-        manager.join(MANAGERS_END_WITHIN)
-
-
-# concurrent.futures joins the thread of each pool, which waits for functions, before atexit's handlers run. What was
-# registered here last runs first: before its own, since that was registered when it was imported, above.
-threading._register_atexit(_end_with_interpreter)  # type: ignore[attr-defined]  # noqa: SLF001
-if sys.platform != "win32":
-    os.register_at_fork(after_in_child=_alive.clear)  # a forked child ends without its parent's processes
+def _default_size() -> int:
+    return min(os.cpu_count() or 1, MOST_PROCESSES)

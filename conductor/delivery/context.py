@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conductor._clock import Clock
-from conductor.delivery.update import OnResultLost, Updater, UpdateV2
+from conductor._schedule import Schedule
+from conductor.delivery.lease import LeaseKeeper
+from conductor.delivery.outgoing import Outgoing
+from conductor.delivery.update_v2 import UpdateV2
+from conductor.errors import ConductorError
 from conductor.task_client import TaskClient
+from conductor.task_result import TaskResult
 
 if TYPE_CHECKING:
     from conductor.delivery.outbox import Outbox
+
+OnResultLost = Callable[[TaskResult, ConductorError], object]
 
 
 @dataclass
@@ -24,20 +32,21 @@ class DeliveryContext:
     left_behind: threading.Event
     outbox: Outbox | None
     on_result_lost: OnResultLost | None
+    schedule: Schedule = field(init=False)
     update_v2: UpdateV2 = field(init=False)
+    leases: LeaseKeeper = field(init=False)
+    outgoing: Outgoing = field(init=False)
 
     def __post_init__(self) -> None:
+        self.schedule = Schedule("conductor-timers", self.clock)
         self.update_v2 = UpdateV2(self.clock)
+        self.leases = LeaseKeeper(self.client, self.worker_id, self.clock, self.schedule)
+        self.outgoing = Outgoing(self.schedule)
 
-    def updater(self, task_name: str, stopping: threading.Event, abandoned: threading.Event) -> Updater:
-        return Updater(
-            self.client,
-            task_name,
-            clock=self.clock,
-            update_v2=self.update_v2,
-            stopping=stopping,
-            abandoned=abandoned,
-            left_behind=self.left_behind,
-            outbox=self.outbox,
-            on_result_lost=self.on_result_lost,
-        )
+    def close(self) -> None:
+        """The last worker has ended. What is sent after that finds the outbox closed, and stays in it."""
+        self.schedule.close()
+        self.leases.close()
+        self.outgoing.close()
+        if self.outbox is not None:
+            self.outbox.close()

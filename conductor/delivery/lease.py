@@ -1,141 +1,148 @@
-"""Keeping the lease of a running task: extended in time, until its result is accepted, and never after that.
+"""Keeping the leases of running tasks: extended in time until the result is accepted, and never after that.
 
-A task's lease (responseTimeoutSeconds, T) begins when the server hands it out, and anew with each extension. Extensions
-are due between a third and a half of T, spread so that tasks of one batch do not come all at once; one that fails is
-repeated each tenth of T, for as long as it takes: of a task that has ended the server ignores it (server 3.32.3).
+A task's lease lasts T seconds, the responseTimeoutSeconds of its definition. It begins when the server hands the task
+out, and anew with each extension. Extensions are due between a third and a half of T, spread so that the tasks of one
+batch do not come all at once. A failed one is repeated every tenth of T for as long as the task runs: of a task that
+has ended the server ignores it (server 3.32.3).
+
+While a function runs, or its result waits for another attempt, the keeper extends its lease. An attempt to send the
+result holds the lease: an extension that the server works on together with a result could write the task's old state
+back.
 """
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 
 from conductor import _recording
 from conductor._clock import Clock
 from conductor._flag import Flag
 from conductor._log import about, logger_of
-from conductor._threads import Timers
+from conductor._schedule import Schedule
+from conductor._threads import ThreadsOnDemand
 from conductor.errors import ConductorError
 from conductor.models import Task
-from conductor.task_client import says_task_is_gone
+from conductor.task_client import TaskClient, says_task_is_gone
 
 logger = logger_of(__name__)
 
 EARLIEST, LATEST = 1 / 3, 5 / 12
 """When an extension is due, in parts of T; it is sent, or has failed and is repeated, before the half."""
 REPEATED, ANSWERED_WITHIN = 1 / 10, 1 / 6
-"""How long after a failed extension the next follows, and how long one may take, in parts of T."""
-HELD_UP = 1 / 100
-"""How soon it is tried again while an update is under way, in parts of T: before a failed one is repeated."""
+"""How long after a failed extension the next one follows, and how long one may take, in parts of T."""
 SHORTEST_ANSWER = 0.5
 """Seconds; a busy server needs so much, whatever T is."""
+MOST_THREADS = 50
+"""Threads that send extensions at once: where a server is slow, those of a large batch must not wait for each other."""
 
 
 class Lease:
-    """One task's hold on its lease. Thread-safe.
+    """One task's lease: when it began and when its next extension is due, on the runner's clock.
 
-    task_name: the worker's. extend: sends one extension; (task, timeout in seconds). lost: set when the server does not
-    know the task any more.
+    task_name: the worker's. lost: set when the server does not know the task any more.
     """
 
-    def __init__(  # noqa: PLR0917 - made in one place
-        self,
-        task_name: str,
-        task: Task,
-        received: float,
-        lost: Flag,
-        extend: Callable[[Task, float], None],
-        timers: Timers,
-        clock: Clock,
-    ) -> None:
-        self._task_name = task_name
-        self._task = task
-        self._seconds = task.response_timeout_seconds
-        self._lost = lost
-        self._extend = extend
-        self._timers = timers
-        self._clock = clock
-        self._sending = threading.Lock()  # held while an update or an extension is under way; guards the next four
-        self._failing = False
-        self._is_repeated = False
-        self._due = received + self._seconds * random.uniform(EARLIEST, LATEST)  # noqa: S311 - spreads load
+    def __init__(self, task_name: str, task: Task, received: float, lost: Flag) -> None:
+        self.task_name = task_name
+        self.task = task
+        self.lost = lost
+        self.seconds = task.response_timeout_seconds
         self.renewed_at = received
-        """When the lease began, as far as is known here: on the runner's clock."""
-        self._lock = threading.Lock()  # guards _ended and _timer
-        self._ended = False
-        self._timer: object = None
-        self._schedule(self._due)
+        self.due = received + self.seconds * random.uniform(EARLIEST, LATEST)  # noqa: S311 - spreads load
+        self.is_failing = False
+        self.timer: object = None
+        self.is_kept = False
+        self.is_being_extended = False
 
-    @contextmanager
-    def update(self) -> Iterator[None]:
-        """Around an attempt to send the task's result: no extension is under way meanwhile, nor sent after a success.
 
-        (One that the server works on together with the result could write the task's old state back.) One is sent
-        before if it is due, and before each attempt but the first, which may all get no answer for long.
+class LeaseKeeper:
+    """Extends the leases that it keeps, on a few threads of its own. Thread-safe."""
+
+    def __init__(self, client: TaskClient, worker_id: str, clock: Clock, schedule: Schedule) -> None:
+        self._client = client
+        self._worker_id = worker_id
+        self._clock = clock
+        self._schedule = schedule
+        self._threads = ThreadsOnDemand("conductor-lease", MOST_THREADS)
+        self._answered = threading.Condition()  # guards timer, is_kept and is_being_extended of each lease
+
+    def keep(self, lease: Lease) -> None:
+        """Extend it whenever it is due, from now on."""
+        with self._answered:
+            if not lease.lost:
+                lease.is_kept = True
+                self._plan(lease)
+
+    def end(self, lease: Lease) -> None:
+        """Extend it no more; an extension that is under way is not waited for. Repeating it changes nothing."""
+        with self._answered:
+            lease.is_kept = False
+            self._schedule.cancel(lease.timer)
+
+    def hold(self, lease: Lease) -> None:
+        """``end``, and block until an extension that is under way has its answer."""
+        self.end(lease)
+        with self._answered:
+            self._answered.wait_for(lambda: not lease.is_being_extended)
+
+    def extend_held(self, lease: Lease, is_repeat: bool) -> None:
+        """Send an extension on this thread before a result, if it is due, or if the result is sent again.
+
+        Attempts that get no answer may take long, each of them.
         """
-        with self._sending:
-            if self._is_repeated and self.renewed_at < self._clock.now() - self._seconds * REPEATED:
-                self._due = self._clock.now()
-            self._is_repeated = True
-            self._extend_if_due()
-            yield
-            self._end()
+        now = self._clock.now()
+        due = min(lease.due, lease.renewed_at + lease.seconds * REPEATED) if is_repeat else lease.due
+        if due <= now and not lease.lost:
+            lease.due = self._extend(lease)
 
-    def end(self) -> None:
-        """Extend no more; blocks until an extension that is under way has its answer. Repeating it changes nothing."""
-        with self._sending:
-            self._end()
+    def close(self) -> None:
+        """End the threads. The leases have been ended, or their tasks are left to them."""
+        self._threads.close()
 
-    def _end(self) -> None:
-        with self._lock:
-            self._ended = True
-            self._timers.cancel(self._timer)
+    def _plan(self, lease: Lease) -> None:
+        lease.timer = self._schedule.at(lease.due, partial(self._threads.run, partial(self._extend_kept, lease)))
 
-    def _schedule(self, moment: float) -> None:
-        with self._lock:
-            if not self._ended:
-                self._timer = self._timers.at(moment, self._try)
+    def _extend_kept(self, lease: Lease) -> None:
+        with self._answered:
+            if not lease.is_kept:
+                return
+            lease.is_being_extended = True
+        lease.due = self._extend(lease)
+        with self._answered:
+            lease.is_being_extended = False
+            if lease.is_kept and not lease.lost:
+                self._plan(lease)
+            self._answered.notify_all()
 
-    def _try(self) -> None:
-        if self._sending.acquire(blocking=False):  # else an update is under way: after it this may be needless
-            try:
-                self._extend_if_due()
-            finally:
-                self._sending.release()
-        self._schedule(max(self._due, self._clock.now() + self._seconds * HELD_UP))
-
-    def _extend_if_due(self) -> None:
-        if not self._ended and self._due <= self._clock.now():
-            wait = self._send()
-            self._due = self._clock.now() + wait
-
-    def _send(self) -> float:
-        """Returns the seconds until the next."""
+    def _extend(self, lease: Lease) -> float:
+        """Returns when the next one is due."""
         started = self._clock.now()
         try:
-            self._extend(self._task, max(SHORTEST_ANSWER, self._seconds * ANSWERED_WITHIN))
+            within = max(SHORTEST_ANSWER, lease.seconds * ANSWERED_WITHIN)
+            self._client.extend_lease(lease.task, self._worker_id, within)
         except ConductorError as error:
-            self._failed(error)
-            return self._seconds * REPEATED
-        except Exception:
-            logger.exception("a bug kept a lease from being extended", extra=self._about())
-            return self._seconds * REPEATED
-        _recording.lease_extensions.count(self._task_name)
-        self._failing = False
-        self.renewed_at = started
-        return self._seconds * random.uniform(EARLIEST, LATEST) - (self._clock.now() - started)  # noqa: S311
+            self._failed(lease, error)
+        except Exception as error:
+            _recording.uncaught.count_error(error)
+            logger.exception("a bug kept a lease from being extended", extra=_about(lease))
+        else:
+            _recording.lease_extensions.count(lease.task_name)
+            lease.is_failing = False
+            lease.renewed_at = started
+            return started + lease.seconds * random.uniform(EARLIEST, LATEST)  # noqa: S311 - spreads load
+        return self._clock.now() + lease.seconds * REPEATED
 
-    def _failed(self, error: ConductorError) -> None:
-        _recording.lease_errors.count_error(error, self._task_name)
+    def _failed(self, lease: Lease, error: ConductorError) -> None:
+        _recording.lease_errors.count_error(error, lease.task_name)
         if says_task_is_gone(error):
-            self._lost.set()
-            self._end()
-            logger.warning("the server does not know a running task any more: %s", error, extra=self._about())
-        elif not self._failing:
-            self._failing = True  # said once per change of state
-            logger.warning("extensions of a lease fail and are repeated: %s", error, extra=self._about())
+            lease.lost.set()
+            logger.warning("the server does not know a running task any more: %s", error, extra=_about(lease))
+        elif not lease.is_failing:
+            lease.is_failing = True  # said once per change of state
+            logger.warning("extensions of a lease fail and are repeated: %s", error, extra=_about(lease))
 
-    def _about(self) -> dict[str, object]:
-        return about(self._task_name, self._task, self._task.retry_count)
+
+def _about(lease: Lease) -> dict[str, object]:
+    return about(lease.task_name, lease.task, lease.task.retry_count)

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 logger = logger_of(__name__)
 
+EXECUTORS = "concurrent.futures.thread"
+"""The module whose code is in the stack of each thread of a ThreadPoolExecutor."""
+
+OWN_PROCESS = "conductor-process"
+"""The name of the processes of a ``process_pool``, which end by themselves."""
+
 
 class Leaks:
     """Knows the threads and child processes that were there when it was made."""
@@ -20,27 +26,26 @@ class Leaks:
     def __init__(self) -> None:
         self._before = {*threading.enumerate(), *_children()}
 
-    def warn(self, has_executors: bool) -> None:
-        """Name those since then that hold up the end.
-
-        has_executors: workers have executors, whose threads and processes end by themselves and look like any other.
-        """
-        if has_executors:
-            return
+    def warn(self) -> None:
+        """Name those since then that hold up the end."""
         new = {*threading.enumerate()} - self._before - {threading.current_thread()}  # which waits for the workers
         threads = [f"thread {each.name}" for each in new if _holds_up(each)]
-        children = [f"process {each.name}" for each in {*_children()} - self._before if not each.daemon]
+        others = {each for each in _children() if each.name != OWN_PROCESS} - self._before
+        children = [f"process {each.name}" for each in others if not each.daemon]
         if threads or children:
             logger.warning("left running, and keeps this process from ending: %s", ", ".join([*threads, *children]))
 
 
 def _holds_up(thread: threading.Thread) -> bool:
-    """Those of a ThreadPoolExecutor are joined as daemons, too, but end when they have nothing to do."""
-    futures = sys.modules.get("concurrent.futures.thread")
-    if futures is None or thread not in futures._threads_queues:  # noqa: SLF001 - it says what will be joined
-        return not thread.daemon
+    """Threads of an executor are joined when the interpreter ends, daemons too. They end when they have no work."""
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - there is no other way to ask
-    return frame is not None and frame.f_code is not futures._worker.__code__  # noqa: SLF001 - there, it waits for work
+    modules = []
+    while frame is not None:
+        modules.append(frame.f_globals.get("__name__"))
+        frame = frame.f_back
+    if EXECUTORS in modules:
+        return modules[0] != EXECUTORS  # there, it waits for work
+    return not thread.daemon
 
 
 def _children() -> list[BaseProcess]:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Protocol
 
 from conductor import _recording
 from conductor._backoff import Backoff
 from conductor._clock import Clock
 from conductor._log import about, logger_of
-from conductor.delivery.trouble import Trouble
+from conductor.delivery.failure_log import FailureLog
 from conductor.errors import AnswerTooLargeError, ApiError, ConductorError, DecodeError
 from conductor.models import Task
-from conductor.runner.slots import Slots
+from conductor.runner.capacity import Capacity
 from conductor.task_client import Delivery
 from conductor.task_result import TaskResult
 from conductor.worker import Worker
@@ -36,54 +37,62 @@ MOST_TASKS = 100
 """A poll may bring twice what it asked for, or so many: what is surplus goes back in a request each."""
 
 
+class Reception(Protocol):
+    """A RunningWorker, for the tasks that a poll brings."""
+
+    def deliver(self, task: Task, has_slot: bool) -> bool:
+        """Returns whether it took the slot."""
+        ...
+
+    def report_unreadable(self, result: TaskResult) -> None: ...
+
+
+class Source(Protocol):
+    """A runner's Resources, as far as polls need them."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def poll(self, worker: Worker, count: int, timeout: float) -> Delivery: ...
+
+
 class Poller:
-    """run() is the body of the poll thread; it returns when the slots are closed.
+    """``run`` is the body of a worker's poll thread. It returns when the capacity is closed."""
 
-    batch_poll: (count, timeout in seconds) → Delivery. deliver: (task, whether there is a slot) → whether it took
-    the slot. report: sends the result of a task that could not be read.
-    """
-
-    def __init__(  # noqa: PLR0917 - made in one place
-        self,
-        worker: Worker,
-        slots: Slots,
-        batch_poll: Callable[[int, float], Delivery],
-        deliver: Callable[[Task, bool], bool],
-        report: Callable[[TaskResult], None],
-        clock: Clock,
-    ) -> None:
+    def __init__(self, worker: Worker, source: Source, capacity: Capacity, reception: Reception) -> None:
         self._worker = worker
-        self._slots = slots
-        self._batch_poll = batch_poll
-        self._deliver = deliver
-        self._report = report
-        self._clock = clock
+        self._source = source
+        self._clock = source.clock
+        self._capacity = capacity
+        self._reception = reception
         self._idle = True
         self._most = sys.maxsize  # tasks per answer, so that it does not grow too large
         self._pace = QUICKEST_PACE
         self._unreadable: set[str] = set()  # ids in the last answer of which no task could be used
         self._rests_for_want_of_tasks = False  # and not because polls fail
         self._backoff = Backoff()
-        self._trouble = Trouble(worker.task_name, "polls fail, and go on with growing pauses", "polls succeed again")
+        self._failures = FailureLog(
+            worker.task_name, "polls fail, and go on with growing pauses", "polls succeed again"
+        )
 
     def run(self) -> None:
-        while asked := self._slots.take(at_most=1 if self._idle else self._most):
-            self._slots.begin_errand()
+        while asked := self._capacity.take(at_most=1 if self._idle else self._most):
+            self._capacity.request_started()
             try:
                 wait = self._poll(asked)
             except Exception as error:
                 wait = self._backoff.next()
                 _recording.uncaught.count_error(error)
                 logger.exception("%s: a poll ended in a bug; polling goes on", self._worker.task_name)
-            self._slots.end_errand()
+            self._capacity.request_done()
             self._rest(wait)
 
     def _rest(self, wait: float) -> None:
         """Wait so long, or until the slots are closed. Another interval counts from the beginning of the wait."""
         began, left = self._clock.now(), wait
-        while self._clock.wait(self._slots.news, left):
-            self._slots.news.clear()  # before the looks, so that nothing is missed
-            if self._slots.closed.is_set():
+        while self._clock.wait(self._capacity.news, left):
+            self._capacity.news.clear()  # before the looks, so that nothing is missed
+            if self._capacity.closed.is_set():
                 return
             if self._rests_for_want_of_tasks:
                 wait = self._worker.poll_interval or 0.0
@@ -97,23 +106,23 @@ class Poller:
         try:
             delivery = self._timed_poll(asked)
             for task in self._distinct(delivery.tasks):
-                used += self._deliver(task, used < asked)
+                used += self._reception.deliver(task, used < asked)
             for result in delivery.unreadable:
-                self._report(result)
+                self._reception.report_unreadable(result)
         except ConductorError as error:
-            self._trouble.met(error)
+            self._failures.failed(error)
             if isinstance(error, AnswerTooLargeError):
                 self._most = max(1, asked // 2)
                 if asked > 1:
                     return 0.0
             return self._backoff.next(error.retry_after if isinstance(error, ApiError) else None)
         finally:
-            self._slots.give_back(asked - used)
+            self._capacity.give_back(asked - used)
         received = len(delivery.tasks) + len(delivery.unreadable) + delivery.skipped
-        if received and not used and self._slots.may_begin():
+        if received and not used and self._capacity.may_begin():
             return self._wait_after_none_used(delivery)
         self._backoff.reset()
-        self._trouble.over()
+        self._failures.recovered()
         if received:
             self._most = min(2 * self._most, delivery.fits)
         return self._wait_after(received, asked, self._clock.now() - started)
@@ -142,7 +151,7 @@ class Poller:
     def _timed_poll(self, asked: int) -> Delivery:
         started = time.perf_counter()
         try:
-            delivery = self._batch_poll(asked, self._poll_timeout())
+            delivery = self._source.poll(self._worker, asked, self._poll_timeout())
             if len(delivery.tasks) > max(2 * asked, MOST_TASKS):
                 raise DecodeError(f"a poll for {asked} brought {len(delivery.tasks)} tasks, and none is taken")
         except ConductorError as error:

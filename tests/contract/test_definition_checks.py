@@ -22,7 +22,7 @@ def start_and_wait(runner, name, **options):
     """A worker, until its definition has been looked at. Returns what came to it."""
     found = []
     runner.start_worker(name, found.append, **options)
-    definitions = runner._log._definitions
+    definitions = runner._setup.log._definitions
     eventually(lambda: name in definitions._seen and not definitions._is_running)
     return found
 

@@ -101,7 +101,7 @@ class RecordingClock(FakeClock):
 @pytest.fixture
 def clock(server, runner):
     """The runner's clock, which stands still: what happens without it being moved waits for nothing."""
-    clock = runner._clock = RecordingClock()
+    clock = runner._setup.clock = RecordingClock()
     yield clock
     server.clear_faults()
     server.up()

@@ -10,7 +10,7 @@ from support.waiting import eventually
 
 
 class HeldUp(dict):
-    """Jobs; whoever registers one goes on only when it is let go."""
+    """A registry of tasks. After a registration its thread goes on only when it is let go."""
 
     def __init__(self):
         self.registered, self.go_on = threading.Event(), threading.Event()
@@ -27,15 +27,15 @@ def test_it_is_handed_back_once_and_so_is_its_slot(extends):
     client, jobs = FakeTaskClient(), HeldUp()
     runner = TaskRunner(client, shutdown_timeout=60)
     runner.start_worker("t", lambda task: None, poll_timeout=0.01, lease_extension=extends)
-    running = runner._workers["t", None]
-    running._jobs = jobs
+    running = runner._workers._workers["t", None]
+    running._intake._runs = jobs
     client.add_task("t", response_timeout_seconds=1)
     assert jobs.registered.wait(5)
     runner.shutdown()
     assert running.abandon()
     eventually(lambda: client.results(1))
     jobs.go_on.set()
-    eventually(lambda: running.slots.ended)
+    eventually(lambda: running.capacity.has_ended)
     assert [result.status for result in client.results(1)] == ["IN_PROGRESS"]
-    assert not running._shared.timers._jobs  # which would extend its lease
+    assert not running._resources.schedule._jobs  # which would extend its lease
     assert runner.wait_workers()

@@ -344,7 +344,7 @@ def test_s4_a_result_in_hand_is_tried_until_the_last_seconds_of_a_drain(server, 
     server.add_task("t")
     runner.start_worker("t", lambda task: None)
     clock.run_until(lambda: server.counts["any_update"] >= 6)
-    runner._shutdown_timeout = 30
+    runner._setup.shutdown_timeout = 30
     runner.shutdown()
     tried = server.counts["any_update"]
     clock.run_until(lambda: server.counts["any_update"] > tried)

@@ -318,7 +318,15 @@ def holders(client, runner):
         client_cert="-----BEGIN hush",
         client_key="-----BEGIN hush",
     )
-    return [client._key, settings, client, runner, TaskExecutor(client), WorkflowExecutor(client), client._link.tokens]
+    return [
+        client._key,
+        settings,
+        client,
+        runner,
+        TaskExecutor(client),
+        WorkflowExecutor(client),
+        client._connected.tokens,
+    ]
 
 
 def test_a8_no_object_shows_key_or_token(stub, tasks, holders):

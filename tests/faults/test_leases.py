@@ -7,7 +7,6 @@ waited for at that moment, and cannot come too late.
 import asyncio
 import queue
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -75,7 +74,7 @@ def test_l5_leases_are_extended_during_a_drain_until_the_last_result_is_accepted
     server, runner, clock, gate, extended, start
 ):
     start(2)
-    runner._shutdown_timeout = 100 * T
+    runner._setup.shutdown_timeout = 100 * T
     runner.shutdown()
     for times in range(1, 7):
         clock.advance(T / 2)
@@ -120,21 +119,6 @@ def test_l13_an_extension_that_fails_is_repeated_each_tenth_of_the_lease(server,
             server.clear_faults()
         clock.advance(T / 10)
     eventually(lambda: server.extensions == {"t1": 1})
-    assert not server.expiries
-
-
-def test_l13_the_first_deadline_counts_from_the_receipt_of_a_task_that_waits_for_its_executor(
-    server, clock, gate, start
-):
-    with ThreadPoolExecutor(1) as executor:
-        start(2, executor=executor)
-        gate.inside.get(timeout=5)
-        for times in (1, 2, 3):
-            clock.advance(T / 2)
-            eventually(lambda: server.extensions == {"t1": times, "t2": times})  # noqa: B023 - it is asked at once
-            settle(clock)
-        gate.opened.set()
-        eventually(lambda: server.accepted == {"t1": "COMPLETED", "t2": "COMPLETED"})
     assert not server.expiries
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -48,7 +47,7 @@ def test_a_line_names_the_place_that_wrote_it(server, runner, caplog):
     server.fault("poll", Status(500), at=1)
     runner.start_worker("t", lambda task: None)
     (warning,) = eventually(lambda: said(caplog, "polls fail"))
-    assert (warning.name, warning.filename) == ("conductor.delivery.trouble", "trouble.py")
+    assert (warning.name, warning.filename) == ("conductor.delivery.failure_log", "failure_log.py")
 
 
 def test_a_result_that_arrives_at_its_second_attempt_is_not_worth_a_word(server, runner, clock, caplog):
@@ -85,18 +84,6 @@ def test_w11_an_output_that_is_refused_here_is_logged_and_counted_as_an_error(se
     assert counted("task_execute_error_total", taskType="t") == 1
     if "text" in output:
         assert counted("task_result_size_bytes_sum", taskType="t") > 11_000_000
-
-
-def test_w20_too_little_memory_in_an_executor_is_critical_too(server, runner, caplog):
-    def worker(task):
-        raise MemoryError
-
-    server.add_task("t")
-    with ThreadPoolExecutor(1) as executor:
-        runner.start_worker("t", worker, executor=executor)
-        eventually(lambda: server.accepted)
-    (critical,) = said(caplog, "t failed, and the server may retry it: MemoryError")
-    assert critical.levelno == logging.CRITICAL
 
 
 def test_l6_a_poll_that_is_left_without_an_answer_is_said(server, api_client, caplog):

@@ -19,9 +19,8 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from conductor import ApiError, NotFoundError, ServerError, Task, TaskResult, TaskRunner, TransportError
-from conductor.delivery.update import Updater
-from conductor.runner.running_worker import RunningWorker
-from conductor.runner.slots import Slots
+from conductor.delivery.result_sender import ResultSender
+from conductor.runner.capacity import Capacity
 from conductor.task_client import Delivery
 from conductor.testing import FakeClock
 from conductor.transport import tasks as routes
@@ -52,15 +51,17 @@ class WatchedClock(FakeClock):
 
     def wait(self, event, seconds):
         thread = threading.get_ident()
-        due = self._waiting[thread] = float("inf") if seconds is None else self.now() + seconds
+        due = float("inf") if seconds is None else self.now() + seconds
+        self._waiting[thread] = due, event
         while self.now() < due and not event.wait(0.002):
             pass
         del self._waiting[thread]
         return event.is_set()
 
     def waiting(self):
-        """The threads whose time has not come."""
-        return {thread for thread, due in list(self._waiting.items()) if due > self.now()}
+        """The threads whose time has not come, and whom nobody has woken."""
+        now, waiting = self.now(), list(self._waiting.items())
+        return {thread for thread, (due, event) in waiting if due > now and not event.is_set()}
 
 
 class ModelServer:
@@ -239,19 +240,28 @@ class ModelServer:
                 self.produced.add(task_id)
         told.set_result((status, callback))
 
-    def rests(self, poller, slots):
-        """Whether the runner has nothing to do before something happens."""
+    def rests(self, poller, capacity, outgoing, timers):
+        """Whether the runner has nothing to do before something happens.
+
+        Each slot that is taken, and each request outside of a slot, is then a function that runs, a poll that waits at
+        the server, or a result that waits for another attempt.
+        """
         with self.changed:
             if self.calls > bool(self.held) or self.unbegun or self.unsent or self._extension_is_due():
                 return False
             waiting = self.clock.waiting()
-            senders = {thread for thread in waiting if runs(thread, Updater.send)}
-            in_slots = sum(runs(thread, RunningWorker._finish) for thread in senders)
-            settled = (len(self.running) + in_slots + self.held, len(senders) + bool(self.held))
-            with slots._changed:
-                takes = runs(poller.ident, Slots.take) and not slots._may_take()
+            if not timers() <= waiting:
+                return False
+            put_off = sum(runs(thread, ResultSender.send) for thread in waiting)
+            put_off += sum(
+                each.pending.due > self.clock.now() and not each.sender.is_pause_over(each.pending)
+                for each in outgoing._waiting.copy()
+            )
+            settled = len(self.running) + put_off + self.held + bool(self.held)
+            with capacity._changed:
+                takes = runs(poller.ident, Capacity.take) and not capacity._may_take()
                 still = self.held or takes or poller.ident in waiting or not poller.is_alive()
-                return still and (slots._taken, slots._errands) == settled
+                return still and capacity._taken + capacity._requests == settled
 
     def _extension_is_due(self):
         held = self.running.keys() - self.forgotten if self.extends else ()
@@ -282,11 +292,12 @@ class RunnerAgainstAModel(RuleBasedStateMachine):
         self.model = ModelServer(self.clock, size, has_v2=has_v2, extends=extends)
         before = set(threading.enumerate())
         self.runner = TaskRunner(self.model, shutdown_timeout=1e9, on_result_lost=self.name_lost)
-        self.runner._clock = self.clock
+        self.runner._setup.clock = self.clock
         function = self.coroutine if is_async else self.function
         self.runner.start_worker("t", function, batch_size=size, lease_extension=extends)
         self.threads = lambda: [thread for thread in threading.enumerate() if thread not in before]
-        self.slots = self.runner._workers["t", None].slots
+        worker = self.runner._workers._workers["t", None]
+        self.capacity, self.outgoing = worker.capacity, worker._resources.outgoing
         (self.poller,) = (thread for thread in self.threads() if thread.name == "conductor-poll-t")
         self.settle()
 
@@ -299,9 +310,12 @@ class RunnerAgainstAModel(RuleBasedStateMachine):
     async def coroutine(self, task):
         return answer(task, await asyncio.wrap_future(self.model.begin(task)))
 
+    def timers(self):
+        return {thread.ident for thread in self.threads() if thread.name == "conductor-timers"}
+
     def settle(self):
         deadline = time.monotonic() + 20
-        while not self.model.rests(self.poller, self.slots):
+        while not self.model.rests(self.poller, self.capacity, self.outgoing, self.timers):
             assert time.monotonic() < deadline, "the runner does not come to rest"
             time.sleep(0.001)
 

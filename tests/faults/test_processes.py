@@ -3,19 +3,17 @@
 import contextlib
 import importlib
 import os
-import queue
 import signal
 import subprocess
 import sys
-import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from conductor import ConfigurationError, Task, TaskResultStatus
+from conductor import ConfigurationError, Task, TaskResultStatus, process_pool
 from conductor._flag import Flag
-from conductor.calling.pool import Pool
-from conductor.calling.process_pool import process_pool
+from conductor.calling.processes import Processes
 from support import process_functions
 from support.programs import Programs, waits_for_signals
 from support.waiting import eventually
@@ -23,41 +21,28 @@ from support.waiting import eventually
 COMPLETED, FAILED = TaskResultStatus.COMPLETED, TaskResultStatus.FAILED
 
 
-def start(pool, do, argument=None, task_id="t1"):
-    """Returns the future and a queue of what done was called with."""
-    finished = queue.Queue()
-    task = Task(task_id, "w1", input_data={"do": do, "with": argument}, task_type="typed")
-    return pool.run(task, Flag(), Flag(), lambda: True, finished.put), finished
+@dataclass
+class Call:
+    task: Task
+    lost: Flag = field(default_factory=Flag)
 
 
-def run(pool, do, argument=None):
-    return start(pool, do, argument)[1].get(timeout=20)
+def run(processes, do, argument=None):
+    task = Task("t1", "w1", input_data={"do": do, "with": argument}, task_type="typed")
+    return processes.call(Call(task), lambda: True, 20)
 
 
 @pytest.fixture(scope="module")
-def pool():
-    """For what leaves it whole."""
-    pool = Pool("t", process_functions.work, process_pool(1), "me")
-    yield pool
-    pool.close()
+def processes():
+    """For what leaves them whole."""
+    processes = Processes(process_pool(1), process_functions.work, "t", "me", Flag())
+    yield processes
+    processes.close()
 
 
-@pytest.fixture
-def make_pool():
-    made = []
-
-    def make(executor):
-        made.append(Pool("t", process_functions.work, executor, "me"))
-        return made[-1]
-
-    yield make
-    for pool in made:
-        pool.close()
-
-
-def test_an_output_comes_back_as_it_would_from_a_thread(pool):
+def test_an_output_comes_back_as_it_would_from_a_thread(processes):
     value = {"text": "ä\U0001f600", "many": [1, 2.5, None, True, 2**70], "deep": {"": {}}}
-    finished = run(pool, "echo", value)
+    finished = run(processes, "echo", value)
     assert finished.result.output_data == {
         "value": value,
         "process": finished.result.output_data["process"],
@@ -69,8 +54,8 @@ def test_an_output_comes_back_as_it_would_from_a_thread(pool):
     assert finished.seconds > 0
 
 
-def test_a_failure_comes_back_with_its_logs_and_its_traceback(pool):
-    finished = run(pool, "fail", "boom")
+def test_a_failure_comes_back_with_its_logs_and_its_traceback(processes):
+    finished = run(processes, "fail", "boom")
     said, traceback = finished.result.logs
     assert said.log == "before it failed"
     assert "process_functions.py" in traceback.log
@@ -91,97 +76,34 @@ def test_a_failure_comes_back_with_its_logs_and_its_traceback(pool):
         ),
     ],
 )
-def test_what_goes_wrong_in_a_process_has_the_same_end_as_in_a_thread(pool, do, argument, status, reason):
-    result = run(pool, do, argument).result
+def test_what_goes_wrong_in_a_process_has_the_same_end_as_in_a_thread(processes, do, argument, status, reason):
+    result = run(processes, do, argument).result
     assert (result.status, result.reason_for_incompletion) == (status, reason)
 
 
-def test_a_callback_keeps_its_whole_seconds(pool):
-    result = run(pool, "answer_later", 1.5).result
+def test_a_callback_keeps_its_whole_seconds(processes):
+    result = run(processes, "answer_later", 1.5).result
     assert (result.status, repr(result.callback_after_seconds)) == (TaskResultStatus.IN_PROGRESS, "2")
 
 
-def test_a_process_has_the_task_s_context_with_flags_that_are_never_set(pool):
-    assert run(pool, "see_context").result.output_data == {"task_id": "t1", "stopping": False, "lost": False}
-
-
-@pytest.mark.parametrize(("how", "exit_code"), [(3, 3), ("SIGKILL", -9), ("SIGSEGV", -11)])
-def test_w17_a_task_whose_process_dies_fails_at_once_and_the_next_finds_a_new_one(
-    make_pool, pool, tmp_path, how, exit_code
-):
-    """All processes of the pool go with it, and their tasks; those of another pool do not notice."""
-    dying = make_pool(process_pool(2))
-    beside = start(dying, "wait_for", str(tmp_path / "never"))[1]
-    elsewhere = start(pool, "wait_for", str(tmp_path / "go on"))[1]
-    eventually(lambda: all(future.running() for future in dying._runs))
-    died = run(dying, "die", how)
-    for finished in died, beside.get(timeout=20):  # which would wait for ever
-        assert (finished.result.status, finished.error) == (FAILED, "BrokenProcessPool")
-        assert "terminated abruptly" in finished.result.reason_for_incompletion
-        assert f"Exit codes of its processes: [{exit_code}]" in finished.result.logs[-1].log
-    with pytest.raises(RuntimeError, match="broke"):
-        start(dying, "echo")
-    eventually(lambda: _runs(dying))
+def test_w17_a_process_that_dies_fails_its_own_task_alone_with_a_reason_that_says_how(server, runner, tmp_path):
+    beside = server.add_task("t", inputData={"do": "wait_for", "with": str(tmp_path / "go on")})
+    dead = server.add_task("t", inputData={"do": "die", "with": "SIGKILL"})
+    runner.start_worker("t", process_functions.work, batch_size=2, executor=process_pool(2))
+    eventually(lambda: server.accepted == {dead: "FAILED"})
+    reason = server.task(dead)["reasonForIncompletion"]
+    assert reason == "ProcessDiedError: its process ended, with exit code -9 (SIGKILL)"
     (tmp_path / "go on").touch()
-    assert elsewhere.get(timeout=20).result.status == COMPLETED
+    eventually(lambda: server.accepted.get(beside) == "COMPLETED")
 
 
-def _runs(pool):
-    try:
-        return run(pool, "echo").result.status == COMPLETED
-    except RuntimeError:
-        return False
-
-
-# Python 3.11's own thread stumbles over a cancelled future when its pool breaks.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_w17_tasks_that_wait_for_the_process_are_handed_back(make_pool, tmp_path):
-    dying = make_pool(process_pool(1))
-    started = [start(dying, "die_when", str(tmp_path), "t0")]
+def test_w17_tasks_that_wait_for_the_process_of_one_that_dies_run_in_the_next(server, runner, tmp_path):
+    first = server.add_task("t", inputData={"do": "die_when", "with": str(tmp_path)})
+    waiting = [server.add_task("t", inputData={"do": "echo"}) for _ in range(3)]
+    runner.start_worker("t", process_functions.work, batch_size=4, executor=process_pool(1))
     eventually((tmp_path / "begun").exists)
-    started += [start(dying, "echo", None, f"t{n}") for n in range(1, 6)]
-    futures = [future for future, _ in started]
-    assert futures[3].cancel()
     (tmp_path / "now").touch()
-    results = [finished.get(timeout=20) for _, finished in started]
-    assert results[0].result.status == FAILED
-    assert results[1:] == [None] * 5
-    eventually(lambda: _runs(dying))
-    assert all(finished.empty() for _, finished in started)
-
-
-def test_w17_a_process_that_dies_while_it_is_idle_costs_no_task(make_pool):
-    pool = make_pool(process_pool(2))
-    os.kill(run(pool, "echo").result.output_data["process"], signal.SIGKILL)
-    eventually(lambda: _runs(pool))
-
-
-def test_w17_a_function_that_always_kills_its_process_is_no_restart_loop(make_pool):
-    made = []
-
-    def factory():
-        made.append(time.monotonic())
-        return process_pool(1)()
-
-    pool = make_pool(factory)
-    failed = 0
-    while len(made) < 3:
-        try:
-            assert run(pool, "die", 1).result.status == FAILED
-            failed += 1
-        except RuntimeError:
-            time.sleep(0.02)
-    assert failed == 3
-    assert made[1] - made[0] >= 0.4
-    assert made[2] - made[1] >= 0.6
-
-
-def test_w17_a_given_executor_that_broke_takes_no_more_tasks(make_pool):
-    with process_pool(1)() as executor:
-        pool = make_pool(executor)
-        assert run(pool, "die", 1).error == "BrokenProcessPool"
-        with pytest.raises(RuntimeError, match="broke"):
-            start(pool, "echo")
+    eventually(lambda: server.accepted == {first: "FAILED"} | dict.fromkeys(waiting, "COMPLETED"))
 
 
 def test_w17_the_server_hears_of_a_dead_process_and_other_workers_go_on(server, runner):
@@ -205,14 +127,10 @@ def test_w18_a_function_that_a_process_cannot_import_is_refused_at_the_start(ser
     monkeypatch.syspath_prepend(tmp_path)
     function = importlib.import_module("only_in_the_parent").function
 
-    made = []
     with pytest.raises(ConfigurationError) as caught:
-        runner.start_worker("t", function, executor=lambda: made.append(process_pool(1)()) or made[-1])
+        runner.start_worker("t", function, executor=process_pool(2))
     assert "only_in_the_parent.function" in str(caught.value)
     assert "ImportError: no driver in here" in str(caught.value)
-    assert len(made) == 1
-    with pytest.raises(RuntimeError, match="shutdown"):
-        made[0].submit(int)
     runner.start_worker("t", lambda task: None)
     done = server.add_task("t")
     eventually(lambda: server.accepted.get(done) == "COMPLETED")
@@ -356,12 +274,6 @@ def test_l8_processes_that_hang_end_with_the_drain(server, start_script, signals
     assert server.results() == []
 
 
-def test_l8_a_copy_that_a_function_forks_ends_when_it_comes_back(pool):
-    """It would take tasks besides the pool's own processes, and outlive them."""
-    finished = run(pool, "fork")
-    assert (finished.result.status, finished.result.output_data) == (COMPLETED, {"copy": False})
-
-
 LEAVES_PROCESSES = """
 import os, subprocess, sys, time, warnings
 from pathlib import Path
@@ -409,6 +321,49 @@ def test_l8_what_a_function_left_running_ends_with_the_processes(server, start_s
     if number:
         waits_for_signals(process).send_signal(getattr(signal, number))
     eventually(lambda: not any(map(is_alive, pids)))
+
+
+ENDING = """
+import multiprocessing, os, sys, threading, warnings
+sys.path.insert(0, sys.argv[1])
+from types import SimpleNamespace
+from conductor import Task, process_pool
+from conductor._flag import Flag
+from conductor.calling.processes import Processes
+from support import process_functions
+
+def call_of(do, argument=None):
+    task = Task(do, "w1", input_data={"do": do, "with": argument})
+    return SimpleNamespace(task=task, lost=Flag())
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of every fork beside threads
+    processes = Processes(process_pool(2), process_functions.work, "t", "me", Flag())
+    def process():
+        return processes.call(call_of("echo"), lambda: True, None).result.output_data["process"]
+    before = process()
+    child = multiprocessing.get_context("fork").Process(target=int)
+    child.start()
+    child.join()
+    print(process() == before)
+    begun = threading.Event()
+    hang = [call_of("wait_for", "never"), lambda: begun.set() or True, None]
+    threading.Thread(target=processes.call, args=hang, daemon=True).start()
+    begun.wait()
+    print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+"""
+
+
+def test_l11_processes_survive_a_forked_child_of_their_parent_and_end_with_its_interpreter(server, programs):
+    """It is not told to stop; one process hangs in its function, the other is idle."""
+    process = programs.start(ENDING, server.url, str(Path(__file__).parent.parent))
+    output, errors = process.communicate(timeout=20)
+    survived, pids = output.splitlines()
+    assert (process.returncode, survived) == (0, "True")
+    assert len(pids.split()) == 2
+    assert not any(is_alive(int(pid)) for pid in pids.split())
+    assert errors.count("Traceback") == 1
+    assert errors.strip().endswith("conductor.calling.call.KilledError")  # as the thread is told
 
 
 FORK = """

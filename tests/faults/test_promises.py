@@ -6,7 +6,6 @@ import signal
 import sqlite3
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -297,7 +296,7 @@ def test_a_hundred_starts_and_stops_with_all_there_is_leave_neither_threads_nor_
             server.add_task(name)
         with TaskRunner(api_client, outbox=outbox) as runner:
             runner.start_worker("a", lambda task: None, timeout=60, lease_extension=True, poll_timeout=0)
-            runner.start_worker("b", lambda task: None, executor=lambda: ThreadPoolExecutor(1), poll_timeout=0)
+            runner.start_worker("b", lambda task: None, poll_timeout=0)
             runner.start_worker("c", coroutine, timeout=60, lease_extension=True, poll_timeout=0)
             eventually(lambda: len(server.accepted) == 3 * (number + 1))  # noqa: B023 - it is asked at once
     api_client.close()
@@ -342,7 +341,7 @@ def test_after_the_end_of_a_drain_the_last_answers_are_not_waited_for_again(serv
             eventually(lambda: server.counts["any_update"])
             runner.shutdown()
             assert not runner.wait_workers()
-            monkeypatch.setattr("conductor.runner.task_runner.LAST_ANSWERS_WITHIN", 40)
+            monkeypatch.setattr("conductor.runner.workers.LAST_ANSWERS_WITHIN", 40)
             ended = time.monotonic()
         assert time.monotonic() - ended < 20
 
@@ -352,7 +351,7 @@ def test_one_result_that_the_server_never_takes_holds_up_no_other_in_the_outbox(
     clock = FakeClock()
     client = ApiClient(http_settings=HttpSettings(server.url))
     runner = TaskRunner(client, outbox=outbox)
-    runner._clock = clock
+    runner._setup.clock = clock
     runner.start_worker("another", lambda task: None)
     with contextlib.closing(client), runner:
         eventually(lambda: clock.advance(1) or set(server.accepted) == set(killed[1:]))
@@ -367,7 +366,7 @@ def test_a_result_that_was_given_up_counts_until_somebody_has_been_told(server, 
     runner.start_worker("t", lambda task: None)
     eventually(lambda: refused.hits == 2)  # the failure that took its place, too
     runner.shutdown("t")
-    eventually(lambda: runner._workers["t", None].slots.ended)
+    eventually(lambda: runner._workers._workers["t", None].capacity.has_ended)
     runner.start_worker("u", lambda task: None)
     runner.shutdown()
     assert not runner.wait_workers()
@@ -381,20 +380,8 @@ def test_a_result_that_was_given_up_does_not_count_once_workers_are_started_anew
         eventually(lambda: refused.hits)
         runner.shutdown()
         assert not runner.wait_workers()
-        eventually(lambda: (runner.wait_workers(), runner._shared)[1] is None)
+        eventually(lambda: (runner.wait_workers(), runner._workers._resources)[1] is None)
         server.clear_faults()
         runner.start_worker("u", lambda task: None)
         runner.shutdown()
         assert runner.wait_workers()
-
-
-def test_what_an_executor_has_not_begun_is_handed_back_before_the_end_of_a_drain_is_told(server, api_client, gate):
-    server.add_tasks("t", 3)
-    with ThreadPoolExecutor(1) as executor, TaskRunner(api_client, shutdown_timeout=0) as runner:
-        runner.start_worker("t", gate, batch_size=3, executor=executor)
-        first = gate.inside.get(timeout=5)
-        eventually(lambda: len(server.deliveries) == 3)
-        runner.shutdown()
-        assert not runner.wait_workers()
-        assert set(server.requeues) == set(server.deliveries) - {first}
-        gate.opened.set()

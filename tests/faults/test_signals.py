@@ -182,55 +182,6 @@ def test_l4_the_next_task_of_an_update_is_handed_back(server, programs):
     assert server.waiting("t") == 1
 
 
-ONE_AT_A_TIME = """
-import queue, sys, threading, time
-from concurrent.futures import Executor, Future
-from conductor import TaskRunner, task_context
-
-class OneAtATime(Executor):
-    def __init__(self):
-        self.jobs = queue.SimpleQueue()
-        threading.Thread(target=self.run, daemon=True).start()
-
-    def submit(self, function, /, *args, **kwargs):
-        future = Future()
-        self.jobs.put((future, lambda: function(*args, **kwargs)))
-        sys.stdout.write("submitted\\n")
-        return future
-
-    def run(self):
-        while True:
-            future, job = self.jobs.get()
-            if future.set_running_or_notify_cancel():
-                future.set_result(job())
-
-def worker(task):
-    task_context().stopping.wait(60)
-    print("stopping")
-    time.sleep(60)
-
-with TaskRunner(shutdown_timeout=60) as runner:
-    runner.start_worker("t", worker, batch_size=2, executor=OneAtATime())
-    sys.exit(not runner.wait_workers())
-"""
-
-
-def test_l6_a_second_signal_hands_back_what_has_not_begun_and_names_what_runs(server, programs):
-    server.add_tasks("t", 2)
-    process = waits_for_signals(programs.start(ONE_AT_A_TIME, server.url))
-    assert [process.stdout.readline() for _ in range(2)] == ["submitted\n"] * 2
-    process.send_signal(signal.SIGTERM)
-    assert process.stdout.readline() == "stopping\n"
-    process.send_signal(signal.SIGTERM)
-    second = time.monotonic()
-    _, errors = ended(process, code=1)
-    assert time.monotonic() - second < 2
-    assert "task_id='t1'" in errors
-    assert "task_id='t2'" not in errors
-    assert server.requeues == {"t2": 1}
-    assert server.accepted == {}
-
-
 STARTS_AGAIN = """
 import sys, time
 from conductor import TaskRunner

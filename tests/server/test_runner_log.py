@@ -127,7 +127,7 @@ def test_tasks_that_are_left_behind_are_counted_at_the_end(said, client):
     assert not runner.wait_workers()
     assert said()[-1] == ("ERROR", "stopped: 2 tasks left behind; the server waits until the lease ends")
     gate.opened.set()
-    eventually(lambda: all(running.slots.ended for running in runner._workers.values()))
+    eventually(lambda: all(running.capacity.has_ended for running in runner._workers._workers.values()))
     start(runner, "u")
     assert [text for _, text in said() if text.startswith("stopped")] == [said()[-1][1]]
     runner.shutdown()
@@ -150,7 +150,7 @@ def test_that_not_all_was_delivered_is_said_though_all_has_ended(said):
     client.add_task("t")
     runner = TaskRunner(client)
     runner.start_worker("t", puts_off, poll_timeout=0.02)
-    eventually(runner._left_behind.is_set)
+    eventually(runner._workers.left_behind.is_set)
     runner.shutdown()
     assert not runner.wait_workers()
     assert said()[-1] == ("WARNING", "stopped: not all was delivered or ended in time, see above")
@@ -244,7 +244,7 @@ def test_the_fixtures_of_the_pytest_plugin_ask_nothing_either():
         api_clients = pytest_plugin.conductor_api_client.__wrapped__(server)
         runners = pytest_plugin.conductor_task_runner.__wrapped__(next(api_clients))
         runner = next(runners)
-        assert runner._log._definitions is None
+        assert runner._setup.log._definitions is None
         next(runners, None)
         next(api_clients, None)
 

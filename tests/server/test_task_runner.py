@@ -544,14 +544,16 @@ def test_a_task_that_the_system_has_no_thread_for_is_handed_back(stub, runner, m
     assert results(stub, 2)[1]["status"] == "COMPLETED"
 
 
-def test_a_bug_in_the_runner_is_logged_and_costs_no_slot(stub, runner, monkeypatch, caplog):
-    monkeypatch.setattr("conductor.runner.running_worker.finish", lambda *args: 1 / 0)
+def test_a_bug_in_the_runner_is_logged_costs_no_slot_and_counts_as_work_left_behind(stub, runner, monkeypatch, caplog):
+    monkeypatch.setattr("conductor.runner.steps.finish", lambda *args: 1 / 0)
     stub.add_task("t")
     runner.start_worker("t", lambda task: None)
     eventually(lambda: "a bug kept a result from being sent (task_id='t1'" in caplog.text)
     monkeypatch.undo()
     stub.add_task("t")
     assert results(stub, 1)[0]["status"] == "COMPLETED"
+    runner.shutdown()
+    assert not runner.wait_workers(timeout=10)
 
 
 def test_a_task_handed_back_may_come_back_before_the_answer_to_its_update(stub, runner):
@@ -679,14 +681,14 @@ def test_a_signal_that_comes_too_late_for_the_wait_goes_to_the_handler_from_befo
     seen = []
     previous = signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
     try:
-        look = runner._alive_or_closed
+        look = runner._workers._alive_or_closed
 
         def look_and_be_signalled():
             signal.raise_signal(signal.SIGTERM)
             return look()
 
         with monkeypatch.context() as patch:
-            patch.setattr(runner, "_alive_or_closed", look_and_be_signalled)
+            patch.setattr(runner._workers, "_alive_or_closed", look_and_be_signalled)
             assert runner.wait_workers()
     finally:
         signal.signal(signal.SIGTERM, previous)

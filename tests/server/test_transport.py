@@ -263,7 +263,7 @@ def test_an_error_shows_no_secret_as_json_or_a_url_would_write_it(stub, secret):
     assert caught.value.message == 'sent {"keyId": "***"}, *** and shortest-***'
 
 
-def test_what_a_validation_found_is_shown_without_secrets_and_not_at_length(stub, with_key):
+def test_what_a_validation_found_is_redactor_secrets_and_not_at_length(stub, with_key):
     stub.answers[TOKEN].append(token("abc.def"))
     found = {"path": "updateTask.taskResult", "message": "of abc.def", "invalidValue": "the-secret" + "x" * 2_000}
     stub.answers[GET_TASK].append(Answer(400, {"message": "Validation failed", "validationErrors": [found]}))
@@ -308,7 +308,7 @@ def test_of_a_long_list_of_what_a_validation_found_the_beginning_is_kept(stub, a
     assert len(caught.value.validation_errors) == 100
 
 
-def test_the_host_of_a_redirect_is_shown_without_a_password(stub, api_client):
+def test_the_host_of_a_redirect_is_redactor_a_password(stub, api_client):
     stub.answers[GET_TASK].append(Answer(302, headers={"Location": "http://user:password@other.example:81/x"}))
     with pytest.raises(ApiError) as caught:
         TaskExecutor(api_client).get_task("t")

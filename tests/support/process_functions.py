@@ -1,9 +1,14 @@
 """Worker functions for processes: each must stand at the top of a module that a new process can import."""
 
+import atexit
+import itertools
+import logging
 import os
 import signal
 import sys
+import threading
 import time
+import warnings
 from pathlib import Path
 
 from conductor import NonRetryableError, TaskResult, TaskResultStatus, task_context
@@ -81,7 +86,82 @@ def see_context(task, value):
     return {"task_id": context.task_id, "stopping": bool(context.stopping), "lost": bool(context.lost)}
 
 
+def wait_for_flag(task, name):
+    context = task_context()
+    getattr(context, name).wait(20)
+    return {"lost": bool(context.lost), "stopping": bool(context.stopping)}
+
+
+def log_records(task, text):
+    logging.getLogger("support.detailed").debug(text)
+    plain = logging.getLogger("support.plain")
+    plain.debug("not at this level")
+    plain.info("two %d", 2, extra={"extra_number": 7, "extra_object": Path("x")})
+    try:
+        1 / 0  # noqa: B018
+    except ZeroDivisionError:
+        plain.exception("it failed")
+
+
+def log_for_ever(task, value):
+    """On a thread that goes on between tasks."""
+
+    def log():
+        for number in itertools.count():
+            logging.getLogger("support.mad").info("%d %s", number, "x" * 100_000)
+
+    threading.Thread(target=log, daemon=True).start()
+
+
+def log_and_die(task, text):
+    logging.getLogger("support.plain").warning(text)
+    os._exit(1)
+
+
+def leave_copy_and_die(task, value):
+    """The copy has left the group of its process, which so does not end it."""
+    warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of every fork beside threads
+    if not os.fork():
+        os.setsid()
+        time.sleep(5)
+        os._exit(0)
+    os._exit(1)
+
+
+def at_exit(task, path):
+    atexit.register(Path(path).touch)
+
+
+def refuse(text):
+    """An initializer that fails."""
+    raise ValueError(text)
+
+
+def note(directory):
+    """An initializer that adds a letter to a file named after its process."""
+    with (Path(directory) / str(os.getpid())).open("a") as file:
+        file.write("x")
+
+
 DEEDS = {
     deed.__name__: deed
-    for deed in (echo, wait_for, fork, die, die_when, fail, fail_for_good, leave, answer_later, unsendable, see_context)
+    for deed in (
+        echo,
+        wait_for,
+        fork,
+        die,
+        die_when,
+        fail,
+        fail_for_good,
+        leave,
+        answer_later,
+        unsendable,
+        see_context,
+        wait_for_flag,
+        log_records,
+        log_for_ever,
+        log_and_die,
+        leave_copy_and_die,
+        at_exit,
+    )
 }

@@ -30,7 +30,7 @@ def said(caplog):
 def test_a_busy_thread_of_an_executor_is_named_though_it_is_a_daemon(gate, caplog):
     leaks = Leaks()
     in_a_daemon(lambda: ThreadPoolExecutor(1, "leaked").submit(gate.wait))
-    leaks.warn(has_executors=False)
+    leaks.warn()
     assert said(caplog) == ["left running, and keeps this process from ending: thread leaked_0"]
 
 
@@ -41,7 +41,7 @@ def test_an_idle_thread_of_an_executor_ends_by_itself(start, caplog):
 
     def is_silent():
         caplog.clear()
-        leaks.warn(has_executors=False)
+        leaks.warn()
         return said(caplog) == []
 
     eventually(is_silent)
@@ -53,20 +53,13 @@ def test_other_daemons_and_what_was_there_before_are_not_named(gate, caplog):
     before.start()
     leaks = Leaks()
     threading.Thread(target=gate.wait, daemon=True).start()
-    leaks.warn(has_executors=False)
-    assert said(caplog) == []
-
-
-def test_of_workers_with_executors_nothing_is_known(gate, caplog):
-    leaks = Leaks()
-    threading.Thread(target=gate.wait).start()
-    leaks.warn(has_executors=True)
+    leaks.warn()
     assert said(caplog) == []
 
 
 def test_the_thread_that_waits_for_the_workers_is_not_named(caplog):
     leaks = Leaks()
-    waiting = threading.Thread(target=leaks.warn, args=[False])
+    waiting = threading.Thread(target=leaks.warn)
     waiting.start()
     waiting.join()
     assert said(caplog) == []
@@ -79,5 +72,5 @@ def test_a_thread_with_the_ident_of_one_that_was_there_before_is_named(gate, cap
         ident = threading.get_ident()
 
     Reused(target=gate.wait, name="late").start()
-    leaks.warn(has_executors=False)
+    leaks.warn()
     assert said(caplog) == ["left running, and keeps this process from ending: thread late"]

@@ -13,8 +13,8 @@ from hypothesis import given, settings, strategies as st
 
 from conductor import NotFoundError, ServerError, Task, TransportError
 from conductor._flag import Flag
-from conductor._threads import Timers
-from conductor.delivery.lease import Lease
+from conductor._schedule import Schedule
+from conductor.delivery.lease import Lease, LeaseKeeper
 from conductor.testing import FakeClock
 from support.waiting import eventually
 
@@ -27,7 +27,7 @@ ROUNDING = 1e-6
 
 
 class Agenda:
-    """``Timers`` on the thread that asks for the time to pass."""
+    """``Schedule`` on the thread that asks for the time to pass."""
 
     def __init__(self, clock):
         self.clock = clock
@@ -49,6 +49,13 @@ class Agenda:
         self.clock.advance(max(0.0, end - self.clock.now()))
 
 
+class AtOnce:
+    """``ThreadsOnDemand`` that are this one."""
+
+    def run(self, job):
+        job()
+
+
 class Held:
     """A lease of T seconds that began when it was made, or ``age`` seconds earlier, and what was sent for it.
 
@@ -67,9 +74,25 @@ class Held:
         self.timeouts = []
         self.lost = Flag()
         task = Task("t1", "w1", response_timeout_seconds=seconds)
-        self.lease = Lease("t", task, self.start, self.lost, self.extend, self.agenda, self.clock)
+        self.lease = Lease("t", task, self.start, self.lost)
+        self.keeper = LeaseKeeper(self, "me", self.clock, self.agenda)
+        self.keeper._threads = AtOnce()
+        self.keeper.keep(self.lease)
+        self.is_repeat = False
 
-    def extend(self, task, timeout):
+    @contextlib.contextmanager
+    def update(self):
+        """As a result is sent: while an attempt is under way the lease is held, and kept again when it has failed."""
+        self.keeper.hold(self.lease)
+        self.keeper.extend_held(self.lease, self.is_repeat)
+        try:
+            yield
+        except TransportError:
+            self.is_repeat = True
+            self.keeper.keep(self.lease)
+            raise
+
+    def extend_lease(self, task, worker_id, timeout):
         started = self.clock.now()
         self.sent.append(started)
         self.timeouts.append(timeout)
@@ -90,7 +113,7 @@ class Held:
 
 def fail_an_update(held, leases=0):
     """One that takes so many lengths of the lease."""
-    with contextlib.suppress(TransportError), held.lease.update():
+    with contextlib.suppress(TransportError), held.update():
         held.run(leases)
         raise DOWN
 
@@ -200,7 +223,7 @@ def test_a_bug_in_an_extension_ends_neither_the_extensions_nor_an_update(caplog)
     assert len(held.accepted) >= 1
     held.answers = [(ValueError("a bug"), 0.0)]
     fail_an_update(held, 1)
-    with held.lease.update():
+    with held.update():
         pass
     assert held.answers == []
     assert caplog.text.count("a bug kept a lease from being extended (task_id='t1'") == 3
@@ -210,7 +233,7 @@ def test_what_came_due_during_a_failed_update_is_sent_before_the_next():
     held = Held(30)
     fail_an_update(held, 1)
     assert held.sent == []
-    with held.lease.update():
+    with held.update():
         assert len(held.accepted) == 1
 
 
@@ -218,8 +241,8 @@ def test_an_ended_lease_is_not_extended():
     held = Held(10)
     held.run(1)
     before = len(held.sent)
-    held.lease.end()
-    held.lease.end()
+    held.keeper.end(held.lease)
+    held.keeper.end(held.lease)
     held.run(10)
     assert len(held.sent) == before
     assert not held.agenda.jobs
@@ -227,7 +250,7 @@ def test_an_ended_lease_is_not_extended():
 
 def test_no_extension_is_sent_while_an_update_is_under_way_and_none_after_its_success():
     held = Held(10)
-    with held.lease.update():
+    with held.update():
         held.run(3)
     held.run(3)
     assert not held.sent
@@ -240,7 +263,7 @@ def test_after_an_update_that_failed_it_goes_on(updates, duration):
     held = Held(10)
     held.run(1)
     for _ in range(updates):
-        with contextlib.suppress(TransportError), held.lease.update():
+        with contextlib.suppress(TransportError), held.update():
             before = len(held.sent)
             held.run(duration)
             assert len(held.sent) == before
@@ -270,19 +293,19 @@ def test_what_came_due_during_a_failed_update_follows_within_a_tenth_of_the_leas
 def test_an_end_after_an_update_that_failed_is_the_end():
     held = Held(10)
     fail_an_update(held)
-    held.lease.end()
+    held.keeper.end(held.lease)
     held.run(3)
     assert not held.sent
 
 
 class Script:
-    """An ``extend`` that is held until it is let go; ``inside`` gets a word for each that begins."""
+    """A TaskClient whose ``extend_lease`` is held until it is let go; ``inside`` gets a word for each that begins."""
 
     def __init__(self):
         self.inside = queue.Queue()
         self.go = threading.Semaphore(0)
 
-    def __call__(self, task, timeout):
+    def extend_lease(self, task, worker_id, timeout):
         self.inside.put("begun")
         assert self.go.acquire(timeout=20)
 
@@ -293,15 +316,30 @@ def clock():
 
 
 @pytest.fixture
-def timers(clock):
-    timers = Timers("test-timers", clock)
-    yield timers
-    timers.close()
-    eventually(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("test-timers")])
+def schedule(clock):
+    schedule = Schedule("test-schedule", clock)
+    yield schedule
+    schedule.close()
+    eventually(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("test-schedule")])
 
 
-def a_lease(extend, timers, clock, seconds=10):
-    return Lease("t", Task("t1", "w1", response_timeout_seconds=seconds), clock.now(), Flag(), extend, timers, clock)
+@pytest.fixture
+def keeper(schedule, clock):
+    """For a client; ended with the test."""
+    keepers = []
+
+    def make(client):
+        keepers.append(LeaseKeeper(client, "me", clock, schedule))
+        return keepers[-1]
+
+    yield make
+    for each in keepers:
+        each.close()
+    eventually(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("conductor-lease")])
+
+
+def a_lease(clock, task_id="t1", seconds=10):
+    return Lease("t", Task(task_id, "w1", response_timeout_seconds=seconds), clock.now(), Flag())
 
 
 def until(clock, probe, step=0.5):
@@ -314,10 +352,10 @@ def until(clock, probe, step=0.5):
     eventually(look)
 
 
-def run_what_is_due(timers, clock):
+def run_what_is_due(schedule, clock):
     """Whatever was due before has begun, too."""
     begun = threading.Event()
-    timers.at(clock.now(), begun.set)
+    schedule.at(clock.now(), begun.set)
     until(clock, begun.is_set)  # time passes: of a wait that began while the clock was moved the end comes later
 
 
@@ -327,55 +365,76 @@ def in_thread(call):
     return ended
 
 
-def test_two_extensions_are_never_under_way_together(timers, clock):
-    extend = Script()
-    lease = a_lease(extend, timers, clock)
+def test_two_extensions_are_never_under_way_together(keeper, schedule, clock):
+    client, lease = Script(), a_lease(clock)
+    leases = keeper(client)
+    leases.keep(lease)
     for _ in range(3):
-        until(clock, lambda: not extend.inside.empty())
+        until(clock, lambda: not client.inside.empty())
         clock.advance(100)  # ten leases
-        run_what_is_due(timers, clock)
-        assert extend.inside.get() == "begun"
-        assert extend.inside.empty()
-        extend.go.release()
-    extend.go.release()  # the last one took so long that another is due at once, and may begin before the end
-    lease.end()
+        run_what_is_due(schedule, clock)
+        assert client.inside.get() == "begun"
+        assert client.inside.empty()
+        client.go.release()
+    client.go.release()  # the last one took so long that another is due at once, and may begin before the end
+    leases.end(lease)
 
 
-@pytest.mark.parametrize("how", ["end", "update"])
-def test_the_end_and_an_update_wait_for_the_extension_that_is_under_way(timers, clock, how):
-    def update():
-        with lease.update():
-            order.append("update")
-
-    order = []
-    extend = Script()
-    lease = a_lease(extend, timers, clock)
-    until(clock, lambda: not extend.inside.empty())
-    ended = in_thread(update if how == "update" else lease.end)
-    assert not ended.wait(0.05)
-    assert not order
-    extend.go.release()
-    assert ended.wait(5)
+def test_a_hold_waits_for_the_extension_that_is_under_way_and_none_follows(keeper, schedule, clock):
+    client, lease = Script(), a_lease(clock)
+    leases = keeper(client)
+    leases.keep(lease)
+    until(clock, lambda: not client.inside.empty())
+    held = in_thread(lambda: leases.hold(lease))
+    assert not held.wait(0.05)
+    client.go.release()
+    assert held.wait(5)
     clock.advance(100)
-    run_what_is_due(timers, clock)
-    assert extend.inside.qsize() == 1
+    run_what_is_due(schedule, clock)
+    assert client.inside.qsize() == 1
 
 
-def test_on_threads_every_lease_of_many_is_extended_again_and_again_until_its_end(timers, clock):
-    accepted = queue.Queue()
-    leases = [a_lease(lambda task, timeout, n=n: accepted.put(n), timers, clock) for n in range(50)]
-    counts = dict.fromkeys(range(50), 0)
+def test_an_end_does_not_wait_for_the_extension_that_is_under_way(keeper, schedule, clock):
+    client, lease = Script(), a_lease(clock)
+    leases = keeper(client)
+    leases.keep(lease)
+    until(clock, lambda: not client.inside.empty())
+    leases.end(lease)
+    client.go.release()
+    leases.hold(lease)
+    clock.advance(100)
+    run_what_is_due(schedule, clock)
+    assert client.inside.qsize() == 1
+
+
+class Counting:
+    """A TaskClient that says whose lease was extended."""
+
+    def __init__(self):
+        self.accepted = queue.Queue()
+
+    def extend_lease(self, task, worker_id, timeout):
+        self.accepted.put(task.task_id)
+
+
+def test_on_threads_every_lease_of_many_is_extended_again_and_again_until_its_end(keeper, schedule, clock):
+    client = Counting()
+    leases = keeper(client)
+    kept = [a_lease(clock, f"t{n}") for n in range(50)]
+    counts = {lease.task.task_id: 0 for lease in kept}
+    for lease in kept:
+        leases.keep(lease)
 
     def enough():
-        while not accepted.empty():
-            counts[accepted.get()] += 1
+        while not client.accepted.empty():
+            counts[client.accepted.get()] += 1
         return min(counts.values()) >= 3
 
     until(clock, enough)
-    for lease in random.sample(leases, len(leases)):
-        lease.end()
-    while not accepted.empty():
-        accepted.get()
+    for lease in random.sample(kept, len(kept)):
+        leases.hold(lease)
+    while not client.accepted.empty():
+        client.accepted.get()
     clock.advance(100)
-    run_what_is_due(timers, clock)
-    assert accepted.empty()
+    run_what_is_due(schedule, clock)
+    assert client.accepted.empty()

@@ -1,13 +1,14 @@
-"""The poll loop by itself, on a scripted batch_poll: what is asked for when, and how long it waits."""
+"""The poll loop by itself, on scripted answers: what is asked for when, and how long it waits."""
 
 import threading
 
 import pytest
 
 from conductor import Task, TransportError
+from conductor._flag import Flag
 from conductor.errors import AnswerTooLargeError
+from conductor.runner.capacity import Capacity
 from conductor.runner.poll import Poller
-from conductor.runner.slots import Slots
 from conductor.task_client import Delivery
 from conductor.task_result import failed
 from conductor.worker import Worker
@@ -21,12 +22,13 @@ class Script:
     Ends the loop after the last answer.
     """
 
-    def __init__(self, limit, *answers, **worker_settings):
+    def __init__(self, limit, *answers, takes=True, **worker_settings):
         self.answers = list(answers)
         self.asked = []
-        self.slots = Slots(limit, lambda why: None, lambda: None)
+        self.takes = takes  # whether a task that comes is run, and is no copy or the like
+        self.capacity = Capacity("t", limit, Flag(), lambda: None)
         worker = Worker("t", lambda task: None, **worker_settings)
-        self.poller = Poller(worker, self.slots, self.batch_poll, self.deliver, lambda result: None, self)
+        self.poller = Poller(worker, self, self.capacity, self)
         self.waits = []
 
     def now(self):
@@ -35,11 +37,18 @@ class Script:
     def wait(self, event, seconds):
         self.waits.append(seconds)
 
-    def batch_poll(self, count, timeout):
+    @property
+    def clock(self):
+        return self
+
+    def report_unreadable(self, result):
+        assert result.task_id
+
+    def poll(self, worker, count, timeout):
         self.asked.append((count, timeout))
         answer = self.answers.pop(0)
         if not self.answers:
-            self.slots.close()
+            self.capacity.close()
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, Delivery):
@@ -50,15 +59,16 @@ class Script:
     def deliver(self, task, has_slot):
         """The tasks are done at once: their slots are free again before the next poll."""
         assert has_slot
-        self.slots.give_back()
-        return True
+        if self.takes:
+            self.capacity.give_back()
+        return self.takes
 
     def run(self):
         thread = threading.Thread(target=self.poller.run)
         thread.start()
         thread.join(10)
         assert not thread.is_alive()
-        assert self.slots.ended  # whatever happened, every slot was given back
+        assert self.capacity.has_ended  # whatever happened, every slot was given back
         return self
 
 
@@ -106,8 +116,7 @@ def test_a_server_that_repeats_what_cannot_be_read_is_not_hurried(garbage):
 
 
 def test_a_server_that_brings_the_same_tasks_again_and_again_is_hurried_less_and_less():
-    script = Script(1, *[1] * 14)
-    script.poller._deliver = lambda task, has_slot: False
+    script = Script(1, *[1] * 14, takes=False)
     assert script.run().waits[12] > 20
 
 

@@ -1,4 +1,4 @@
-"""Sending what earlier processes left in the outbox."""
+"""Sending the results that earlier processes left in the outbox."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from conductor._log import logger_of
 from conductor.delivery.context import DeliveryContext
-from conductor.delivery.update import Parcel
-from conductor.errors import TransportError
-from conductor.task_result import TaskResult
+from conductor.delivery.pending_result import PendingResult
+from conductor.delivery.result_sender import ResultSender
 
 if TYPE_CHECKING:
     from conductor.delivery.outbox import Kept, Outbox
@@ -20,7 +19,7 @@ NEXT_AFTER = 60.0
 """Seconds after which a result that the server does not take stays for the next start."""
 
 
-class Redelivery:
+class OutboxSender:
     """Sends them oldest first, on a thread of its own, from construction on until there are no more, or ``close``."""
 
     def __init__(self, outbox: Outbox, context: DeliveryContext) -> None:
@@ -45,21 +44,17 @@ class Redelivery:
         if kept is not None:
             logger.info("outbox %r: sending results that earlier processes left", self._outbox.path)
         while kept is not None and not self._closed.is_set():
-            updater = self._context.updater(kept.task_name, stopping=self._closed, abandoned=self._closed)
-            updater.send(self._parcel(kept.result))
+            sender = ResultSender(self._context, kept.task_name, stopping=self._closed, abandoned=self._closed)
+            sender.send(
+                PendingResult(
+                    kept.result,
+                    self._context.clock.now(),
+                    NEXT_AFTER,
+                    is_from_function=True,
+                    is_stored=True,
+                    waits_for_connection=True,  # and then all wait; one that the server refuses holds up no other
+                )
+            )
             kept = self._outbox.next_left(kept.number)
         if kept is None and not self._outbox.unreadable:
             self._done.set()
-
-    def _parcel(self, result: TaskResult) -> Parcel:
-        """While the server cannot be reached, all wait; one that it does not take must not hold up the others."""
-        until = self._context.clock.now() + NEXT_AFTER
-
-        def keep_until() -> float:
-            nonlocal until
-            if isinstance(parcel.last_error, TransportError):
-                until = self._context.clock.now() + NEXT_AFTER
-            return until
-
-        parcel = Parcel(result, keep_until, stored=True)
-        return parcel

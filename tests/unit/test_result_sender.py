@@ -96,7 +96,7 @@ def test_an_outage_does_not_count_into_the_minute_that_an_earlier_result_gets(tm
     for error in [*[TransportError("refused")] * 12, ServerError(503, "POST", "/tasks", "busy")]:
         client.fail_next(error)
     runner = TaskRunner(client, outbox=left_behind(tmp_path, client, "t1"))
-    clock = runner._clock = FakeClock(0)
+    clock = runner._setup.clock = FakeClock(0)
     with runner:
         runner.start_worker("t", lambda task: None)
         eventually(lambda: clock.advance(5) or has_ended("conductor-outbox"))
@@ -205,7 +205,7 @@ class DeafClient(FakeTaskClient):
 def end_late(runner, client):
     """The worker of a runner whose wait has been given up: it ends now, and the next wait closes the outbox."""
     client.may_go_on.set()
-    eventually(lambda: runner._workers["t", None].slots.ended)
+    eventually(lambda: runner._workers._workers["t", None].capacity.has_ended)
     runner.wait_workers()
 
 
@@ -244,7 +244,7 @@ def test_a_refused_result_is_told_though_the_failure_in_its_place_gets_no_answer
     assert not runner.wait_workers()
     eventually(lambda: [(result.task_id, result.status) for result in lost] == [(task_id, "COMPLETED")])
     client.may_go_on.set()
-    eventually(lambda: runner._workers["t", None].slots.ended)
+    eventually(lambda: runner._workers._workers["t", None].capacity.has_ended)
     assert len(lost) == 1
 
 
@@ -290,13 +290,13 @@ def test_after_a_drain_that_was_given_up_the_next_start_sends_what_is_left(tmp_p
     with contextlib.closing(Outbox(path, client.server)) as opened:
         assert opened.next_left().result.task_id == task_id
         client.may_go_on.set()
-        eventually(lambda: runner._workers["t", None].slots.ended)
+        eventually(lambda: runner._workers._workers["t", None].capacity.has_ended)
         eventually(lambda: opened.holds(TaskResult(task_id, "w")))
     runner.start_worker("t", lambda task: None, poll_timeout=0.01)
     eventually(lambda: has_ended("conductor-outbox"))
-    runner._shutdown_timeout = 5  # else a poll in flight makes this end a late one, too
+    runner._setup.shutdown_timeout = 5  # else a poll in flight makes this end a late one, too
     runner.shutdown()
-    eventually(lambda: runner._workers["t", None].slots.ended)  # the drain has no time at all
+    eventually(lambda: runner._workers._workers["t", None].capacity.has_ended)  # the drain has no time at all
     assert runner.wait_workers()
     with contextlib.closing(Outbox(path, client.server)) as opened:
         assert opened.next_left() is None

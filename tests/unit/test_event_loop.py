@@ -8,8 +8,15 @@ import threading
 import pytest
 
 from conductor._flag import Flag
-from conductor.calling.event_loop import LoopThread
+from conductor.calling.event_loop import EventLoop
 from support.waiting import eventually
+
+
+def run(event_loop, coroutine):
+    """Returns an Event that is set at the end of the coroutine."""
+    ended = threading.Event()
+    event_loop.start(coroutine, lambda task: ended.set())
+    return ended
 
 
 def test_a_loop_that_is_closed_before_its_last_coroutine_ends_leaves_no_thread():
@@ -19,10 +26,10 @@ def test_a_loop_that_is_closed_before_its_last_coroutine_ends_leaves_no_thread()
         begun.set()
         released.wait(5)
 
-    loop_thread = LoopThread("test-loop")
-    loop_thread.run(blocks())
+    event_loop = EventLoop("test-loop")
+    run(event_loop, blocks())
     assert begun.wait(5)
-    loop_thread.close()
+    event_loop.close()
     released.set()
     eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("test-loop")], timeout=5)
 
@@ -46,32 +53,34 @@ def test_a_task_that_a_coroutine_started_cannot_end_the_loop_of_the_others(monke
     async def goes_on():
         done.set()
 
-    loop_thread = LoopThread("test-loop")
-    loop_thread.run(starts()).result(5)
-    eventually(lambda: loop_thread.run(goes_on()) and done.wait(1))
-    loop_thread.close()
+    event_loop = EventLoop("test-loop")
+    assert run(event_loop, starts()).wait(5)
+    eventually(lambda: run(event_loop, goes_on()) and done.wait(1))
+    event_loop.close()
     eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("test-loop")], timeout=5)
 
 
 def test_a_loop_that_is_closed_by_its_last_coroutine_leaves_no_thread():
-    loop = LoopThread("test-loop")
+    loop = EventLoop("test-loop")
 
     async def last():
         loop.close()
 
-    loop.run(last())
+    run(loop, last())
     eventually(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("test-loop")])
 
 
 def test_a_loop_that_has_ended_by_itself_can_be_closed(monkeypatch):
-    loop_thread = LoopThread("test-loop")
+    event_loop = EventLoop("test-loop")
+
+    loops = []
 
     async def its_loop():
-        return asyncio.get_running_loop()
+        loops.append(asyncio.get_running_loop())
 
-    loop = loop_thread.run(its_loop()).result(5)
-    eventually(lambda: not loop_thread._unfinished)  # counting down takes the lock that close() will hold here
-    closed = loop_thread._closed
+    assert run(event_loop, its_loop()).wait(5)
+    (loop,) = loops
+    closed = event_loop._closed
 
     def set_and_end():
         """A function's last task stops the loop just when nothing runs it any more."""
@@ -80,23 +89,57 @@ def test_a_loop_that_has_ended_by_itself_can_be_closed(monkeypatch):
         eventually(loop.is_closed)
 
     monkeypatch.setattr(closed, "set", set_and_end)
-    loop_thread.close()
+    event_loop.close()
     eventually(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("test-loop")])
 
 
 def test_no_place_is_named_while_the_package_itself_is_at_work(monkeypatch, caplog):
     """A function that has blocked the loop may just have ended: the place would be the package's."""
     monkeypatch.setattr("conductor.calling.event_loop.BLOCKED_AFTER", 0.02)
-    loop_thread, flag = LoopThread("test-loop"), Flag()
+    event_loop, flag = EventLoop("test-loop"), Flag()
 
     async def waits():
         flag.wait()  # of the package
 
-    done = loop_thread.run(waits())
+    done = run(event_loop, waits())
     eventually(lambda: "blocks the event loop" in caplog.text)
     flag.set()
-    done.result(5)
-    loop_thread.close()
+    assert done.wait(5)
+    event_loop.close()
     assert [record.getMessage() for record in caplog.records] == [
         "an async function blocks the event loop, which holds up all of them"
     ]
+
+
+def test_a_coroutine_that_a_closed_loop_of_a_function_cannot_start_is_refused():
+    event_loop = EventLoop("test-loop")
+    loops = []
+
+    async def stops():
+        loop = asyncio.get_running_loop()
+        loops.append(loop)
+
+    assert run(event_loop, stops()).wait(5)
+    event_loop.close()
+    eventually(loops[0].is_closed)
+    again = EventLoop("test-loop")
+    again._loop = loops[0]
+    with pytest.raises(RuntimeError, match="closed"):
+        run(again, stops())
+
+
+def test_a_coroutine_can_be_cancelled():
+    event_loop, tasks, begun = EventLoop("test-loop"), [], threading.Event()
+
+    async def waits():
+        tasks.append(asyncio.current_task())
+        begun.set()
+        await asyncio.Event().wait()
+
+    ended = run(event_loop, waits())
+    assert begun.wait(5)
+    event_loop.cancel(tasks[0])
+    assert ended.wait(5)
+    assert tasks[0].cancelled()
+    event_loop.close()
+    event_loop.cancel(tasks[0])

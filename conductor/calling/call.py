@@ -1,0 +1,29 @@
+"""One call of a worker's function, and the ways in which it may have no outcome."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from conductor._flag import Flag
+from conductor.models import Task
+
+
+class Call(Protocol):
+    """task: is passed to the function. lost: set when nobody waits for its result any more."""
+
+    @property
+    def task(self) -> Task: ...
+    @property
+    def lost(self) -> Flag: ...
+
+
+class NotBegunError(Exception):
+    """The function has not begun: its task can be handed back."""
+
+
+class ProcessDiedError(Exception):
+    """The process in which the function ran has ended."""
+
+
+class KilledError(Exception):
+    """The function was killed at the end of the drain."""

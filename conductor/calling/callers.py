@@ -1,0 +1,119 @@
+"""The ways in which a slot's thread has its function called.
+
+==========================  =======================================  ====================================
+the worker                  its function runs                        meanwhile its slot is
+==========================  =======================================  ====================================
+``def``                     on the slot's own thread                 that thread, in the function
+``executor=process_pool``   in a process                             a thread that waits for that process
+``async def``               on the runner's event loop               no thread: see runner/coroutine_slots
+==========================  =======================================  ====================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from conductor import _recording
+from conductor._flag import Flag
+from conductor.calling.call import Call, NotBegunError, ProcessDiedError
+from conductor.calling.execute import execute
+from conductor.calling.process_pool import ProcessPool
+from conductor.errors import ConfigurationError
+from conductor.task_result import Finished, Outcome
+from conductor.worker import Worker
+
+if TYPE_CHECKING:
+    from conductor.calling.processes import Processes
+
+C = TypeVar("C", bound=Call)
+
+
+class Caller(Protocol):
+    """Thread-safe. fate_of_hung_function: in the log, of a function whose time limit has passed."""
+
+    @property
+    def fate_of_hung_function(self) -> str: ...
+
+    def call(self, call: C, begin: Callable[[C], bool]) -> Outcome | Finished:
+        """Block until the function has ended. ``begin`` is asked just before it begins whether it may.
+
+        NotBegunError: it has not begun. KilledError: it was killed by ``close``.
+        """
+        ...
+
+    def give_up(self, call: Call) -> None:
+        """Its time limit has passed, and nobody waits for its end any more."""
+        ...
+
+    def close(self) -> None:
+        """Call no more functions. Those that run go on, unless they would keep this process from ending."""
+        ...
+
+
+class OnThisThread:
+    """Calls the function on the thread that asks."""
+
+    fate_of_hung_function = "its thread is lost"
+
+    def __init__(self, worker: Worker, stopping: Flag) -> None:
+        self._task_name = worker.task_name
+        self._function = worker.execute
+        self._stopping = stopping
+
+    def call(self, call: C, begin: Callable[[C], bool]) -> Outcome:
+        if not begin(call):
+            raise NotBegunError
+        return execute(self._function, call.task, self._stopping, call.lost)
+
+    def give_up(self, call: Call) -> None:  # noqa: ARG002 - the protocol's
+        """A thread cannot be ended from outside."""
+        _recording.threads_lost.count(self._task_name)
+
+    def close(self) -> None:
+        """Nothing is left to do: its threads are the slots'."""
+
+
+class InProcess:
+    """Calls the function in one of the worker's processes.
+
+    A task that has waited for a free one for as long as its function may take has not begun.
+    """
+
+    fate_of_hung_function = "its process is killed"
+
+    def __init__(self, worker: Worker, processes: Processes) -> None:
+        self._patience = worker.timeout
+        self._processes = processes
+
+    def call(self, call: C, begin: Callable[[C], bool]) -> Outcome | Finished:
+        try:
+            return self._processes.call(call, partial(begin, call), self._patience)
+        except ProcessDiedError as error:
+            return Outcome(error=error)
+
+    def give_up(self, call: Call) -> None:
+        self._processes.kill(call.task.task_id)
+
+    def close(self) -> None:
+        self._processes.close()
+
+
+def make_caller(worker: Worker, worker_id: str, stopping: Flag) -> Caller | None:
+    """For a worker; None for an ``async def`` function, which the runner's event loop runs.
+
+    stopping: becomes true when the worker is to stop. ConfigurationError for an ``executor`` that cannot work. With
+    processes this blocks until one has found the function.
+    """
+    if worker.executor is None:
+        return None if worker.is_async else OnThisThread(worker, stopping)
+    if not isinstance(worker.executor, ProcessPool):
+        raise ConfigurationError(
+            f"executor must be made by process_pool(…), not {worker.executor!r}: batch_size sets the number of threads"
+        )
+    if worker.is_async:
+        raise ConfigurationError(f"{worker.execute!r} is `async def`: it runs on the event loop, and takes no executor")
+    from conductor.calling.processes import Processes  # noqa: PLC0415 - not every worker needs multiprocessing
+
+    return InProcess(worker, Processes(worker.executor, worker.execute, worker.task_name, worker_id, stopping))

@@ -1,0 +1,160 @@
+"""The life of a process that a worker's function runs in, as the process itself sees it.
+
+==========  =========  =================================================================================================
+pipe        direction  content
+==========  =========  =================================================================================================
+``tasks``   both ways  out: once, why the function cannot run here, or nothing; then one result for each task, as JSON.
+                       In: tasks, as JSON behind one byte; nothing is the end.
+``orders``  in         that the worker is stopping; that a task is lost; the levels of loggers. Its end is the parent's.
+``log``     out        log records, as JSON
+==========  =========  =================================================================================================
+
+Nothing that a server sent is ever unpickled. Functions run on the main thread; a second thread reads the orders.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import operator
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import msgspec
+
+from conductor._flag import Flag
+from conductor.calling.execute import execute
+from conductor.calling.process_log import RecordSender, set_levels
+from conductor.models import Task
+from conductor.task_result import finish
+from conductor.transport import Decoder
+from conductor.worker import Execute
+
+GOES_ON, STOPPING = b"-", b"s"
+"""The byte before a task: whether the worker is stopping."""
+LOST, LEVELS = b"l", b"v"
+"""The first byte of an order, as STOPPING is: before the number of a task, and before JSON."""
+
+_tasks = Decoder(Task, whole=False)
+_levels = msgspec.json.Decoder(dict[str, int])
+
+
+@dataclass(frozen=True)
+class Duties:
+    """module, function: where the worker's function is found. task_name: what the worker polls."""
+
+    module: str
+    function: str
+    task_name: str
+    worker_id: str
+    initializer: Callable[..., object] | None
+    initargs: tuple[Any, ...]
+
+
+def serve(tasks: Connection, orders: Connection, log: Connection, duties: Duties, levels: Mapping[str, int]) -> None:
+    """Run tasks until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked until it could be ignored
+        os.setpgid(0, 0)  # leads a group, in which is whatever its functions start
+    parent = _Parent(orders)
+    threading.Thread(target=parent.obey, name="conductor-orders", daemon=True).start()
+    sender = RecordSender(log, duties.task_name)
+    if sys.platform != "win32":
+        os.register_at_fork(after_in_child=lambda: _leave_to_original(tasks, orders, log))
+    try:
+        sender.handle_all(levels)
+        function = find(duties.module, duties.function)
+        sender.handle_all(levels)  # the import may have set up others
+        if duties.initializer is not None:
+            duties.initializer(*duties.initargs)
+    except BaseException as error:  # noqa: BLE001 - whatever the user's code raises
+        tasks.send_bytes(f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
+        return
+    tasks.send_bytes(b"")
+    with suppress(EOFError):  # the parent has ended
+        while message := tasks.recv_bytes():
+            tasks.send_bytes(_result(function, message, parent, duties.worker_id))
+
+
+def find(module: str, function: str) -> Execute:
+    """The function, imported. Raises whatever the import does."""
+    found: Execute = operator.attrgetter(function)(importlib.import_module(module))
+    return found
+
+
+def kill_group(leader: int | None) -> None:
+    """Kill a process that leads a group, and what is in the group: also if the process has ended."""
+    if leader is not None and sys.platform != "win32":
+        with suppress(ProcessLookupError, PermissionError):  # the latter on macOS, where only a zombie is left in it
+            os.killpg(leader, signal.SIGKILL)
+
+
+class _Parent:
+    """What the parent has said. Thread-safe."""
+
+    def __init__(self, orders: Connection) -> None:
+        self.stopping = Flag()
+        self._orders = orders
+        self._lock = threading.Lock()  # guards everything below
+        self._number = 0
+        self._lost_number = 0
+        self._lost = Flag()
+
+    def next_task(self, flag: bytes) -> Flag:
+        """The ``lost`` of the task that begins. The number of the first task is 1."""
+        if flag == STOPPING:
+            self.stopping.set()
+        lost = Flag()
+        with self._lock:
+            self._number += 1
+            self._lost = lost
+            is_lost = self._lost_number == self._number  # the order was faster than the task
+        if is_lost:
+            lost.set()
+        return lost
+
+    def obey(self) -> None:
+        """Until the parent has ended: then this process ends too, whatever it is doing."""
+        with suppress(EOFError, OSError):
+            while order := self._orders.recv_bytes():
+                self._obey(order[:1], order[1:])
+        kill_group(os.getpid())
+        os._exit(1)
+
+    def _obey(self, kind: bytes, content: bytes) -> None:
+        if kind == STOPPING:
+            self.stopping.set()
+        elif kind == LOST:
+            with self._lock:
+                self._lost_number = int(content)
+                lost, is_current = self._lost, self._lost_number == self._number
+            if is_current:
+                lost.set()
+        elif kind == LEVELS:
+            set_levels(_levels.decode(content))
+
+
+def _result(function: Execute, message: bytes, parent: _Parent, worker_id: str) -> bytes:
+    process_id = os.getpid()
+    lost = parent.next_task(message[:1])
+    task = _tasks.decode(message[1:])
+    outcome = execute(function, task, parent.stopping, lost)
+    if os.getpid() != process_id:  # the function has forked and comes back twice: only the original answers
+        os._exit(0)
+    return msgspec.json.encode(finish(task, outcome, worker_id))
+
+
+def _leave_to_original(*pipes: Connection) -> None:
+    """In a copy that a function has forked: if it held the pipes, the parent would not notice the original's end."""
+    for handler in [each for each in logging.root.handlers if isinstance(each, RecordSender)]:
+        logging.root.removeHandler(handler)
+    for pipe in pipes:
+        pipe.close()

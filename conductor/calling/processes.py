@@ -1,0 +1,115 @@
+"""The processes of one worker: lent to one task at a time, and replaced when they die."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
+from conductor._arguments import is_async
+from conductor._flag import Flag
+from conductor.calling.call import Call, KilledError, NotBegunError, ProcessDiedError
+from conductor.calling.process import Process
+from conductor.calling.process_keeper import Keeper
+from conductor.calling.process_main import Duties, find
+from conductor.calling.process_pool import ProcessPool
+from conductor.errors import ConfigurationError
+from conductor.task_result import Finished, whole_seconds
+from conductor.worker import Execute
+
+_results = msgspec.json.Decoder(Finished)
+
+
+class Processes:
+    """Thread-safe. Making it blocks until a first process can run the function; the others are started meanwhile.
+
+    stopping: set when the worker shuts down; functions see it in ``task_context()``, as they see ``Call.lost``.
+
+    Raises ConfigurationError if the function cannot run in a process, or the initializer fails.
+    """
+
+    def __init__(self, pool: ProcessPool, execute: Execute, task_name: str, worker_id: str, stopping: Flag) -> None:
+        if is_async(execute):
+            raise ConfigurationError(f"{execute!r} is `async def`: it runs on the event loop, not in a process")
+        module, function = _place_of(execute)
+        duties = Duties(module, function, task_name, worker_id, pool.initializer, pool.initargs)
+        self._stopping = stopping
+        self._keeper = Keeper(duties, pool.size, pool.max_tasks_per_child)
+        try:
+            problem = self._keeper.wait_for_first()
+        except BaseException:  # Ctrl-C
+            self.close()
+            raise
+        if problem:
+            self.close()
+            raise ConfigurationError(
+                f"{module}.{function} cannot run in a process: {problem}"
+                ' (a script starts its workers under `if __name__ == "__main__":`)'
+            )
+        stopping.listen(self._keeper.tell_stopping)
+
+    def call(self, call: Call, begin: Callable[[], bool], patience: float | None = None) -> Finished:
+        """Run the function with the task. Blocks until a process is free, and then until the function has ended.
+
+        begin is called just before the function begins, and returns whether it may.
+
+        Raises NotBegunError: no process was free for patience seconds, begin returned False, ``close`` was called
+            meanwhile, or the process died just as it was given the task (then after begin).
+        Raises ProcessDiedError: the process ended by itself, or by ``kill``.
+        Raises KilledError: ``close`` killed the process.
+        """
+        process = self._keeper.lend(call.task.task_id, patience)
+        if process is None:
+            raise NotBegunError
+        try:
+            if not begin():
+                raise NotBegunError
+            return self._run(process, call)
+        finally:
+            self._keeper.take_back(process)
+
+    def kill(self, task_id: str) -> None:
+        """Kill the process that the task runs in, and start another in its place. Does not block."""
+        self._keeper.kill(task_id)
+
+    def close(self) -> None:
+        """Kill processes that run a task, wake up tasks that wait for one, and let idle processes end.
+
+        Does not block: idle processes are killed if they have not ended within a second. Repeating changes nothing.
+        """
+        self._stopping.unlisten(self._keeper.tell_stopping)
+        self._keeper.close()
+
+    def _run(self, process: Process, call: Call) -> Finished:
+        content = msgspec.json.encode(call.task)
+        try:
+            process.send(content, is_stopping=bool(self._stopping))
+        except OSError:
+            raise NotBegunError from None
+        tell_lost = partial(process.tell_lost, process.number_of_tasks)
+        call.lost.listen(tell_lost)
+        try:
+            finished = _results.decode(process.result())
+        except ProcessDiedError:
+            if self._keeper.is_closed:
+                raise KilledError from None
+            raise
+        finally:
+            call.lost.unlisten(tell_lost)
+        finished.result.callback_after_seconds = whole_seconds(finished.result.callback_after_seconds)  # reads as float
+        return finished
+
+
+def _place_of(execute: Execute) -> tuple[str, str]:
+    """Module and qualified name, by which a process finds the function."""
+    module, name = getattr(execute, "__module__", ""), getattr(execute, "__qualname__", "")
+    try:
+        found = find(module, name)
+    except Exception:  # noqa: BLE001 - it is not where it says
+        found = None
+    if found is not execute:
+        raise ConfigurationError(
+            f"to run in a process, execute must stand at the top of a module; {execute!r} does not"
+        )
+    return module, name

@@ -1,0 +1,85 @@
+"""Results that no slot's thread waits for, sent on a few threads: those of coroutines, and of tasks that do not run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from conductor._schedule import Schedule
+from conductor._threads import ThreadsOnDemand
+from conductor.delivery.pending_result import PendingResult
+from conductor.task_client import Delivery
+
+MOST_THREADS = 30
+"""Requests that are under way at once, per runner. A thousand coroutines must not need a thousand threads."""
+
+
+class Sender(Protocol):
+    """A ResultSender, attempt by attempt."""
+
+    def begin(self, pending: PendingResult) -> bool: ...
+    def go_on(self, pending: PendingResult) -> bool: ...
+    def is_pause_over(self, pending: PendingResult) -> bool: ...
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    sender: Sender
+    pending: PendingResult
+    done: Callable[[Delivery], object]
+    timer: object = None
+
+
+class Outgoing:
+    """Thread-safe. A result that has to be sent again occupies no thread until then."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+        self._threads = ThreadsOnDemand("conductor-send", MOST_THREADS)
+        self._lock = threading.Lock()  # guards the next
+        self._waiting: set[_Waiting] = set()
+
+    def run(self, job: Callable[[], object]) -> None:
+        """Do it on one of the threads, or on this one if the system has none left. The job must not raise."""
+        try:
+            self._threads.run(job)
+        except RuntimeError:
+            job()
+
+    def send(self, sender: Sender, pending: PendingResult, done: Callable[[Delivery], object]) -> None:
+        """Block for the first attempt alone. ``done`` is called with the answer when the result is out of hand.
+
+        It is called on this thread, or on another one after more attempts.
+        """
+        self._after(sender.begin(pending), _Waiting(sender, pending, done))
+
+    def hurry(self) -> None:
+        """A worker has begun to stop, or has given up: its results wait no longer."""
+        with self._lock:
+            hurried = [waiting for waiting in self._waiting if waiting.sender.is_pause_over(waiting.pending)]
+        for waiting in hurried:
+            if self._schedule.cancel(waiting.timer):
+                self.run(partial(self._go_on, waiting))
+
+    def close(self) -> None:
+        self._threads.close()
+
+    def _go_on(self, waiting: _Waiting) -> None:
+        with self._lock:
+            self._waiting.discard(waiting)
+        self._after(waiting.sender.go_on(waiting.pending), waiting)
+
+    def _after(self, is_done: bool, waiting: _Waiting) -> None:
+        if is_done:
+            waiting.done(waiting.pending.answer)
+            return
+        waiting.timer = self._schedule.at(
+            waiting.pending.due, partial(self._threads.run, partial(self._go_on, waiting))
+        )
+        with self._lock:
+            self._waiting.add(waiting)
+        if waiting.sender.is_pause_over(waiting.pending):  # since the look at it in ``begin`` or ``go_on``
+            self.hurry()

@@ -1,0 +1,155 @@
+"""Sending a result until the server has it: again with growing pauses, for as long as the result can matter.
+
+``verdict`` tells what an error means. This module acts on it. A result that was refused is replaced by a small
+FAILED_WITH_TERMINAL_ERROR that gives the reason. Every result that is lost is named in the log, in a counter and to
+on_result_lost.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import msgspec
+
+from conductor import _recording
+from conductor._log import logger_of
+from conductor.delivery.context import DeliveryContext
+from conductor.delivery.failure_log import FailureLog
+from conductor.delivery.pending_result import PendingResult
+from conductor.delivery.results_in_hand import ResultsInHand
+from conductor.delivery.update_request import send_once
+from conductor.delivery.verdict import CannotBeSentError, Verdict, verdict_of
+from conductor.errors import ApiError, ConductorError, TransportError
+from conductor.models import TaskResultStatus
+from conductor.task_client import Delivery
+from conductor.task_result import failed
+
+logger = logger_of(__name__)
+
+LONGEST_PAUSE_IN_DRAIN = 5.0
+"""Seconds, whatever Retry-After says: the server may be back for the last of the drain."""
+
+
+class ResultSender:
+    """Sends the results of one worker. Thread-safe.
+
+    stopping: once it is set, a result that waits is tried again at once. abandoned: once it is set, a result that waits
+    is given up.
+    """
+
+    def __init__(
+        self, context: DeliveryContext, task_name: str, stopping: threading.Event, abandoned: threading.Event
+    ) -> None:
+        self._context = context
+        self._task_name = task_name
+        self._stopping = stopping
+        self._abandoned = abandoned
+        self._in_hand = ResultsInHand(context, task_name)
+        fails, works = "results are not accepted, and are sent again", "results are accepted again"
+        self._failures = FailureLog(task_name, fails, works)
+
+    def send(self, pending: PendingResult) -> Delivery:
+        """Block until the result is accepted, refused for good, discarded or given up."""
+        is_done = self.begin(pending)
+        while not is_done:
+            event = self._abandoned if pending.in_drain else self._stopping
+            self._context.clock.wait(event, max(0.0, pending.due - self._context.clock.now()))
+            is_done = self.go_on(pending)
+        return pending.answer
+
+    def begin(self, pending: PendingResult) -> bool:
+        """The first attempt. Returns whether the result is out of hand now; else call ``go_on`` at ``pending.due``."""
+        try:
+            self._in_hand.add(pending)
+        except Exception as bug:
+            _recording.uncaught.count_error(bug)
+            logger.exception("a bug kept a result from being sent", extra=pending.about(self._task_name))
+            return self._refused(pending, CannotBeSentError(f"{type(bug).__name__} while it was kept"))
+        return self._attempt(pending)
+
+    def go_on(self, pending: PendingResult) -> bool:
+        """One more attempt, after its pause. Returns the same."""
+        if self._abandoned.is_set():
+            self._in_hand.give_up(pending)
+            return True
+        return self._attempt(pending)
+
+    def is_pause_over(self, pending: PendingResult) -> bool:
+        """Whether the worker has begun to stop, or has given up, since the last attempt."""
+        return self._abandoned.is_set() or (self._stopping.is_set() and not pending.in_drain)
+
+    def give_up(self) -> set[str]:
+        """Name each result in hand as lost, without waiting for its answer. Returns the ids of their tasks."""
+        return self._in_hand.give_up_all()
+
+    def _attempt(self, pending: PendingResult) -> bool:
+        if pending.lease is not None:
+            self._context.leases.hold(pending.lease)
+        try:
+            answer = send_once(self._context, self._task_name, pending)
+        except ConductorError as error:
+            if verdict_of(error) is not Verdict.LATER:
+                return self._refused(pending, error)
+            if pending.error is None and pending.is_terminal and isinstance(error, TransportError):
+                # A kept connection may have ended just then. If the result has arrived, the server ignores the second.
+                pending.error = error
+                return self._attempt(pending)
+            return self._put_off(pending, error)
+        if pending.error is not None or self._in_hand.is_only(pending):
+            self._failures.recovered()
+        pending.answer = answer
+        self._in_hand.accepted(pending)
+        return True
+
+    def _put_off(self, pending: PendingResult, error: ConductorError) -> bool:
+        """Plan the next attempt. Returns True if there is none: then the result is given up."""
+        now = self._context.clock.now()
+        if pending.error is not None:
+            self._failures.failed(error)
+        pending.error = error
+        if pending.waits_for_connection and isinstance(error, TransportError):
+            pending.kept_from = now
+        pending.answer_timeout = min(2 * pending.answer_timeout, pending.longest_answer_timeout)
+        if self._stopping.is_set() and not pending.in_drain:
+            pending.in_drain = True
+            pending.backoff.reset()  # there is less time left than its pauses would take
+        left = pending.retry_deadline - now
+        if left <= 0 or self._abandoned.is_set():
+            self._in_hand.give_up(pending)
+            return True
+        pause = pending.backoff.next(error.retry_after if isinstance(error, ApiError) else None)
+        pending.due = now + min(pause, left, LONGEST_PAUSE_IN_DRAIN if pending.in_drain else left)
+        if pending.lease is not None and pending.is_terminal:
+            self._context.leases.keep(pending.lease)
+        return False
+
+    def _refused(self, pending: PendingResult, error: ConductorError) -> bool:
+        """Returns whether the result is out of hand: its replacement is sent at once, and may have to wait."""
+        is_gone = verdict_of(error) is Verdict.GONE
+        # After a bug it is unknown whether IN_PROGRESS has arrived: the task may run elsewhere by now.
+        is_unknown = isinstance(error, CannotBeSentError) and not pending.is_terminal
+        if pending.is_from_function and not is_gone and not is_unknown:
+            if not self._in_hand.name_lost(pending, "refused", error):
+                pending.loss = None  # it was told at the end of the drain
+            return self._send_replacement(pending, error)
+        if not is_gone:
+            self._context.left_behind.set()
+        self._in_hand.lost(pending, "discarded" if is_gone else "refused", error)
+        return True
+
+    def _send_replacement(self, pending: PendingResult, error: ConductorError) -> bool:
+        """Put a failure that can be sent into the place of a result that was refused.
+
+        It polls nothing: the next task would have to wait for on_result_lost.
+        """
+        refused = pending.result
+        if isinstance(error, CannotBeSentError):
+            reason = f"the result cannot be sent: {error}"
+        else:
+            size = len(msgspec.json.encode(refused))
+            reason = f"the server refused the result, of {size} bytes of JSON: {error}"
+        terminal = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR
+        pending.result = failed(refused.task_id, refused.workflow_instance_id, reason, terminal)
+        pending.result.worker_id = refused.worker_id
+        pending.is_from_function = pending.is_stored = pending.may_poll = False
+        return self.begin(pending)

@@ -1,0 +1,72 @@
+"""One request that brings a result to the server: by update-v2 where the next task may be in its answer."""
+
+from __future__ import annotations
+
+import time
+
+from conductor import _recording
+from conductor._log import logger_of, printable
+from conductor.delivery.context import DeliveryContext
+from conductor.delivery.pending_result import NOTHING, PendingResult
+from conductor.delivery.verdict import CannotBeSentError, TaskHasEndedError, Verdict, verdict_of
+from conductor.errors import ConductorError
+from conductor.models import TaskStatus
+from conductor.task_client import Delivery, says_update_and_poll_is_missing
+
+logger = logger_of(__name__)
+
+
+def send_once(context: DeliveryContext, task_name: str, pending: PendingResult) -> Delivery:
+    """Block for the answer. Raises ConductorError, whatever has failed.
+
+    IN_PROGRESS is sent again only if it has not arrived and still can: while the task runs and has not been delivered
+    again. Otherwise this returns as if it had been accepted, or raises TaskHasEndedError.
+    """
+    is_repeat = pending.error is not None
+    if is_repeat and not pending.is_terminal and not _is_as_delivered(context, pending):
+        return NOTHING
+    if pending.lease is not None and pending.is_terminal:
+        context.leases.extend_held(pending.lease, is_repeat)
+    started = time.perf_counter()
+    try:
+        answer = _request(context, pending)
+    except ConductorError as error:
+        _recording.update_finished(task_name, time.perf_counter() - started, error)
+        raise
+    except Exception as bug:
+        _recording.uncaught.count_error(bug)
+        logger.exception("a bug kept a result from being sent", extra=pending.about(task_name))
+        raise CannotBeSentError(f"{type(bug).__name__} while it was sent") from None
+    _recording.update_finished(task_name, time.perf_counter() - started)
+    return answer
+
+
+def _is_as_delivered(context: DeliveryContext, pending: PendingResult) -> bool:
+    task = context.client.get_task(pending.result.task_id)
+    if (task.poll_count or 0) != pending.poll_count or task.status == TaskStatus.SCHEDULED:
+        return False
+    if task.status != TaskStatus.IN_PROGRESS:
+        status = "in a state that cannot be read" if task.status is None else printable(str(task.status), 100)
+        raise TaskHasEndedError(f"the task is {status} by now")
+    return True
+
+
+def _request(context: DeliveryContext, pending: PendingResult) -> Delivery:
+    client, update_v2 = context.client, context.update_v2
+    if pending.may_poll and pending.error is None and update_v2.may_be_tried():
+        try:
+            answer = client.update_and_poll(pending.result, pending.answer_timeout)
+        except ConductorError as error:
+            if not says_update_and_poll_is_missing(error):
+                if verdict_of(error) is Verdict.LATER:
+                    update_v2.unanswered()
+                else:  # update-v2 works, and has refused this result
+                    update_v2.answered()
+                raise
+            if update_v2.found_missing():
+                logger.warning("the server has no update-v2, so plain updates are sent: %s", error)
+        else:
+            update_v2.answered()
+            return answer
+    client.update(pending.result, pending.answer_timeout)
+    return NOTHING

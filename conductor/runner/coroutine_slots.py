@@ -1,0 +1,104 @@
+"""A slot of an ``async def`` function is a coroutine on the runner's loop, whose requests go out on a few threads.
+
+::
+
+    on the loop            _call: the function begins and ends
+    on a sender's thread   _report: the result is made ready and sent; its answer may bring the next task → start
+    on the schedule        _take_over, when its time limit has passed; then as above
+
+So a loop that a function blocks stops no request, and a cancellation that a function leaves behind strikes no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from conductor._flag import Flag
+from conductor.calling.execute import execute_async
+from conductor.delivery.result_sender import ResultSender
+from conductor.runner.capacity import Capacity
+from conductor.runner.intake import Intake
+from conductor.runner.resources import Resources
+from conductor.runner.run import Phase, Run
+from conductor.runner.steps import Steps
+from conductor.task_client import Delivery
+from conductor.task_result import Finished, Outcome
+from conductor.worker import Worker
+
+
+class CoroutineSlots:
+    """The slots of one worker. Thread-safe."""
+
+    def __init__(  # noqa: PLR0917 - made in one place
+        self,
+        worker: Worker,
+        resources: Resources,
+        capacity: Capacity,
+        intake: Intake,
+        steps: Steps,
+        sender: ResultSender,
+    ) -> None:
+        self._function = worker.execute
+        self._event_loop = resources.event_loop
+        self._outgoing = resources.outgoing
+        self._stopping: Flag = capacity.closed
+        self._capacity = capacity
+        self._intake = intake
+        self._steps = steps
+        self._sender = sender
+
+    def start(self, run: Run) -> None:
+        """Begin a line of work with this task. RuntimeError: the system has no thread left for the loop."""
+        self._steps.limit_time(run, self._time_limit_is_over)  # a loop that is blocked is no excuse
+        self._event_loop.start(self._call(run), partial(self._leave, run))
+
+    def abandon(self) -> None:
+        """Nothing is left to do: the runner ends its loop by itself."""
+
+    def close(self) -> None:
+        """Nothing is left to do."""
+
+    async def _call(self, run: Run) -> None:
+        run.coroutine = asyncio.current_task()
+        if not self._steps.begin(run, self._time_limit_is_over):
+            return
+        outcome = await execute_async(self._function, run.task, self._stopping, run.lost)
+        if self._steps.ended(run):
+            self._outgoing.run(partial(self._report, run, outcome))
+
+    def _leave(self, run: Run, _: asyncio.Task[None]) -> None:
+        """After ``_call``: if its function has not begun, its slot has nothing to do any more."""
+        if run.phase in (Phase.WAITING, Phase.WITHDRAWN):
+            self._intake.put_back(run)
+            self._capacity.give_back()
+
+    def _report(self, run: Run, ended: Outcome | Finished) -> None:
+        try:
+            self._outgoing.send(self._sender, self._steps.ready(run, ended), partial(self._go_on, run))
+        except Exception as bug:  # noqa: BLE001 - it is logged
+            self._steps.failed(run, bug)
+            self._capacity.give_back()
+
+    def _go_on(self, run: Run, answer: Delivery) -> None:
+        following = self._steps.next_run(run, answer)
+        if following is not None:
+            try:
+                self.start(following)
+            except RuntimeError as error:
+                self._steps.not_started(following, error)
+            else:
+                return
+        self._capacity.give_back()
+
+    def _time_limit_is_over(self, run: Run) -> None:
+        """On the schedule's thread, which must not wait for a request."""
+        self._outgoing.run(partial(self._take_over, run))
+
+    def _take_over(self, run: Run) -> None:
+        """Fail the task and go on with its slot, or hand it back if its function has not begun."""
+        if self._intake.put_back(run) or not self._steps.ended(run):
+            return
+        if run.coroutine is not None:
+            self._event_loop.cancel(run.coroutine)
+        self._report(run, self._steps.timed_out(run, "cancelled"))

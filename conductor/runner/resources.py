@@ -1,0 +1,71 @@
+"""What one runner has once, for all of its workers."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from conductor._clock import Clock
+from conductor.calling.event_loop import EventLoop
+from conductor.delivery.context import DeliveryContext, OnResultLost
+from conductor.runner.runner_log import RunnerLog
+from conductor.task_client import Delivery, TaskClient
+from conductor.transport import ApiClient
+from conductor.worker import Worker
+
+if TYPE_CHECKING:
+    from conductor.delivery.outbox import Outbox
+
+
+@dataclass
+class Resources(DeliveryContext):
+    """on_end: called by a worker that has ended."""
+
+    log: RunnerLog
+    on_end: Callable[[], None]
+    event_loop: EventLoop = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.event_loop = EventLoop("conductor-loop")
+
+    def poll(self, worker: Worker, count: int, timeout: float) -> Delivery:
+        """Up to ``count`` tasks; the server may wait ``timeout`` seconds for them."""
+        delivery = self.client.batch_poll(worker.task_name, self.worker_id, worker.domain, count, timeout)
+        self.log.answered(worker)
+        return delivery
+
+    def close(self) -> None:
+        """The last worker has ended."""
+        self.event_loop.close()
+        super().close()
+
+
+@dataclass
+class Setup:
+    """What a runner was made with. own_client: closed when no worker is left; None if it is the user's."""
+
+    client: TaskClient
+    own_client: ApiClient | None
+    worker_id: str
+    shutdown_timeout: float
+    outbox_path: str | None
+    on_result_lost: OnResultLost | None
+    clock: Clock
+    log: RunnerLog
+
+    def opened(self, left_behind: threading.Event, on_end: Callable[[], None]) -> Resources:
+        """What the workers share. ConfigurationError: the outbox cannot be used."""
+        outbox = None if self.outbox_path is None else open_outbox(self.outbox_path, self.client)
+        mine = self.client, self.worker_id, self.clock, left_behind, outbox, self.on_result_lost
+        return Resources(*mine, log=self.log, on_end=on_end)
+
+
+def open_outbox(path: str | os.PathLike[str], client: TaskClient) -> Outbox:
+    """For results that go to the client's server."""
+    from conductor.delivery.outbox import Outbox  # noqa: PLC0415 - not every worker needs SQLite
+
+    return Outbox(path, client.server)

@@ -1,0 +1,97 @@
+"""A slot of a ``def`` function is a thread: it calls the function, sends the result, and goes on with the next task."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from conductor._threads import ThreadsOnDemand
+from conductor.calling.call import KilledError, NotBegunError
+from conductor.calling.callers import Caller
+from conductor.delivery.result_sender import ResultSender
+from conductor.runner.capacity import Capacity
+from conductor.runner.intake import Intake
+from conductor.runner.run import Phase, Run
+from conductor.runner.steps import Steps
+from conductor.task_result import Finished, Outcome
+
+
+class ThreadSlots:
+    """The slots of one worker. Thread-safe.
+
+    The time limit of a function takes its slot over: the slot goes on with another thread, and the thread of the
+    function ends when the function does.
+    """
+
+    def __init__(  # noqa: PLR0917 - made in one place
+        self, task_name: str, caller: Caller, capacity: Capacity, intake: Intake, steps: Steps, sender: ResultSender
+    ) -> None:
+        self._caller = caller
+        self._capacity = capacity
+        self._intake = intake
+        self._steps = steps
+        self._sender = sender
+        self._threads = ThreadsOnDemand(f"conductor-work-{task_name}")
+
+    def start(self, run: Run) -> None:
+        """Begin a line of work with this task. RuntimeError: the system has no thread left."""
+        self._threads.run(partial(self._serve, run))
+
+    def abandon(self) -> None:
+        """The drain is over: end functions that would keep this process from ending."""
+        self._caller.close()
+
+    def close(self) -> None:
+        """The last task is done with."""
+        self._threads.close()
+        self._caller.close()
+
+    def _serve(self, first: Run) -> None:
+        """The whole life of a slot, from its first task to its last: each answer may bring the next one."""
+        run: Run | None = first
+        while run is not None:
+            ended = self._call(run)
+            if ended is None:  # the function has not begun, or was killed
+                break
+            if not self._steps.ended(run):  # its time limit was first, and another thread has the slot
+                return
+            run = self._report(run, ended)
+            del ended  # which may be large, and the next task long
+        self._capacity.give_back()
+
+    def _call(self, run: Run) -> Outcome | Finished | None:
+        try:
+            return self._caller.call(run, self._begin)
+        except NotBegunError:
+            run.move(Phase.EXECUTING, Phase.WAITING)  # its process had died, and could not begin what it was to begin
+            self._intake.put_back(run)  # unless that was done already, and so it could not begin
+        except KilledError:
+            self._intake.killed(run)
+        except Exception as error:  # noqa: BLE001 - a bug, or no process can be started
+            self._steps.not_started(run, error)
+        return None
+
+    def _begin(self, run: Run) -> bool:
+        return self._steps.begin(run, self._time_limit_is_over)
+
+    def _report(self, run: Run, ended: Outcome | Finished) -> Run | None:
+        """Returns the next task for this slot, if the answer brought one."""
+        try:
+            return self._steps.next_run(run, self._sender.send(self._steps.ready(run, ended)))
+        except Exception as bug:  # noqa: BLE001 - it is logged
+            self._steps.failed(run, bug)
+            return None
+
+    def _time_limit_is_over(self, run: Run) -> None:
+        """On the schedule's thread, which must not wait for the report."""
+        self._threads.run(partial(self._take_over, run))
+
+    def _take_over(self, run: Run) -> None:
+        """Fail the task and go on with its slot, unless its function has ended just now."""
+        if not self._steps.ended(run):
+            return
+        self._caller.give_up(run)
+        following = self._report(run, self._steps.timed_out(run, self._caller.fate_of_hung_function))
+        if following is None:
+            self._capacity.give_back()
+        else:
+            self._serve(following)

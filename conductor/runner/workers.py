@@ -1,0 +1,201 @@
+"""The workers of one runner: started, found, stopped and waited for. What they share is opened and closed with them."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+from conductor._log import logger_of
+from conductor.delivery.outbox_sender import OutboxSender
+from conductor.errors import ConductorError, ConfigurationError
+from conductor.runner.leaks import Leaks
+from conductor.runner.resources import Resources, Setup
+from conductor.runner.running_worker import RunningWorker
+from conductor.runner.signals import LOOK_AGAIN, Waits, heeded_by, next_event, signals_into, tell_all_runners
+from conductor.worker import WorkerKey
+
+logger = logger_of(__name__)
+
+LAST_ANSWERS_WITHIN = 1.5
+"""Seconds that a runner which must end now waits for the answers to its last requests."""
+LOSSES_REPORTED_WITHIN = 0.3
+"""Seconds after that which on_result_lost may take."""
+
+
+class Workers:
+    """Those of one runner, by their task name and domain. Thread-safe."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self.left_behind = threading.Event()
+        """Set when a result is lost, or waits in the outbox, since the first worker started."""
+        self._process_id = os.getpid()
+        self._waits = Waits()
+        # Guards everything below. A user's signal handler may call shutdown while its thread holds it.
+        self._state = threading.RLock()
+        self._resources: Resources | None = None  # while workers run
+        self._outbox_sender: OutboxSender | None = None
+        self._leaks: Leaks | None = None
+        self._workers: dict[WorkerKey, RunningWorker] = {}  # the last one started for each key, stopping ones included
+        self._replaced: list[RunningWorker] = []  # stopping ones whose key was started again
+        self._signals = 0  # since the first worker started, so that a second call waits for the second one
+
+    def start(self, key: WorkerKey, make: Callable[[Resources], RunningWorker]) -> None:
+        """ConfigurationError: a worker of this key is running already."""
+        with self._locked():
+            if self._leaks is None:  # an end that was told while functions hung: they may have ended since
+                self._alive_or_closed()
+            previous = self._workers.get(key)
+            if previous is not None and not previous.is_stopping:
+                raise ConfigurationError(f"a worker for task_name {key[0]!r} {_of(key[1])} is running already")
+            if previous is not None:
+                self._replaced = [other for other in (*self._replaced, previous) if not other.capacity.has_ended]
+            self._workers[key] = make(self._opened())
+            self._setup.log.started(self._workers[key].worker)
+        self._waits.tell()
+
+    def find(self, task_name: str, domain: str | None) -> RunningWorker | None:
+        """None: there is none, or it is stopping."""
+        with self._locked():
+            running = self._workers.get((task_name, domain))
+        return running if running and not running.is_stopping else None
+
+    def known(self, task_name: str, domain: str | None) -> RunningWorker:
+        """ConfigurationError: there is none."""
+        running = self.find(task_name, domain)
+        if running is None:
+            raise ConfigurationError(f"no worker registered for task_name {task_name!r} {_of(domain)}")
+        return running
+
+    def chosen(self, task_name: str | None, domain: str | None) -> list[RunningWorker]:
+        """One worker; all of them without name and domain."""
+        if task_name is not None:
+            return [self.known(task_name, domain)]
+        if domain is not None:
+            raise ConfigurationError(f"domain {domain!r} needs a task_name")
+        return self.active()
+
+    def active(self) -> list[RunningWorker]:
+        """Those that are not stopping."""
+        with self._locked():
+            return [running for running in self._workers.values() if not running.is_stopping]
+
+    def shutdown(self, task_name: str | None = None, domain: str | None = None) -> None:
+        """See TaskRunner.shutdown. A worker that is stopping keeps the end of its drain."""
+        drain_until = self._setup.clock.now() + self._setup.shutdown_timeout
+        with self._locked():
+            known = None if task_name is None else self._workers.get((task_name, domain))  # a stopping one too
+        chosen = [known] if known else self.chosen(task_name, domain)
+        ending = [running for running in chosen if not running.is_stopping]
+        in_hand = [(running.worker, running.in_hand) for running in ending]
+        self._setup.log.draining(in_hand, self._setup.shutdown_timeout, task_name)
+        for running in ending:
+            running.shutdown(drain_until)
+        self._waits.tell()
+
+    def wait(self, deadline: float, handle_signals: bool) -> bool:
+        """Block until all workers have ended: see TaskRunner.wait_workers. deadline: on the monotonic clock."""
+        with self._waits.another() as news, signals_into(news, handle_signals):
+            while alive := self._alive_or_closed():
+                self._setup.log.polling()
+                if self._signals > 1:
+                    return self._abandon(alive)
+                if self._signals and self.active():  # also those that were started since
+                    self.shutdown()
+                drain_until = max(running.drain_until for running in alive)
+                drained = time.monotonic() + drain_until - self._setup.clock.now()
+                try:
+                    event = next_event(news, min(deadline, drained))
+                except queue.Empty:
+                    return self._abandon(alive) if drained <= deadline else False
+                if event != LOOK_AGAIN:
+                    tell_all_runners(event)
+        return not self.left_behind.is_set()
+
+    def _heed_signal(self, number: int) -> None:
+        """The first drains, also when nobody waits for these workers yet; the second is for the thread that does."""
+        if os.getpid() == self._process_id:
+            self._setup.log.signalled(number)
+            with self._locked():
+                self._signals += 1
+            self.shutdown()
+
+    def _locked(self) -> threading.RLock:
+        """The lock. ConductorError in a forked child, which has neither the threads nor the sockets it would need."""
+        if os.getpid() != self._process_id:
+            raise ConductorError("a TaskRunner does not survive os.fork(): make one in the child process")
+        return self._state
+
+    def _opened(self) -> Resources:
+        """What the workers share; made with the first one."""
+        if self._resources is None:
+            self.left_behind.clear()
+            self._signals = 0
+            resources = self._setup.opened(self.left_behind, self._waits.tell)
+            try:
+                self._outbox_sender = None if resources.outbox is None else OutboxSender(resources.outbox, resources)
+            except RuntimeError:  # the system has no thread left
+                resources.close()
+                raise
+            self._leaks = Leaks()
+            atexit.register(self._warn_at_exit)
+            heeded_by.add(self._heed_signal)
+            self._resources = resources
+        return self._resources
+
+    def _alive_or_closed(self) -> list[RunningWorker]:
+        """The workers that have not ended; when there is none, what the runner made has been closed."""
+        with self._locked():  # so that no worker starts between the look and the closing
+            alive = [each for each in (*self._workers.values(), *self._replaced) if not each.capacity.has_ended]
+            if not alive and self._resources is not None:
+                resources, self._resources = self._resources, None
+                if self._outbox_sender is not None:
+                    self._outbox_sender.close()  # while it can still tell whether it had come to its end
+                resources.close()
+                heeded_by.discard(self._heed_signal)
+                self._warn_of_leaks()
+                self._setup.log.stopped(0, not self.left_behind.is_set())
+            if not alive and self._setup.own_client is not None:
+                self._setup.own_client.close()
+        return alive
+
+    def _abandon(self, workers: list[RunningWorker]) -> bool:
+        """The drain is over, or a second signal has come: end within two seconds, whatever the server does.
+
+        1. No more attempts: see RunningWorker.abandon.
+        2. Requests that are under way get a moment for their answers.
+        3. What is lost is named, to on_result_lost as well.
+        4. What keeps this process from ending is named.
+        """
+        self._signals = 0  # the next one is for workers that are started now
+        until = time.monotonic() + LAST_ANSWERS_WITHIN
+        abandoned_now = [running for running in workers if running.abandon()]
+        if self._outbox_sender is not None:
+            self._outbox_sender.close()
+        for reported in [running.wait_for_last_answers(until - time.monotonic()) for running in abandoned_now]:
+            reported.wait(max(0.0, until + LOSSES_REPORTED_WITHIN - time.monotonic()))
+        self._warn_of_leaks()
+        self._setup.log.stopped(sum(running.in_hand for running in abandoned_now), False)
+        return False
+
+    def _warn_of_leaks(self) -> None:
+        atexit.unregister(self._warn_at_exit)  # it is said already
+        if self._leaks is not None:
+            self._leaks.warn()
+            self._leaks = None
+
+    def _warn_at_exit(self) -> None:
+        alive = any(not each.capacity.has_ended for each in (*self._workers.values(), *self._replaced))
+        if alive and os.getpid() == self._process_id:
+            logger.warning(
+                "the process ends although workers run: wait_workers() would keep it running;"
+                " the server hands out their tasks again when the leases end"
+            )
+
+
+def _of(domain: str | None) -> str:
+    return "without a domain" if domain is None else f"of domain {domain!r}"

@@ -1,0 +1,341 @@
+"""The processes of one worker, without a runner: how tasks get into them, and how the processes begin and end."""
+
+import functools
+import itertools
+import logging
+import os
+import queue
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from conductor import ConfigurationError, Task, TaskResultStatus, process_pool
+from conductor._flag import Flag
+from conductor.calling.call import KilledError, NotBegunError, ProcessDiedError
+from conductor.calling.processes import Processes
+from support import process_functions
+from support.waiting import eventually
+
+COMPLETED, FAILED = TaskResultStatus.COMPLETED, TaskResultStatus.FAILED
+
+
+@dataclass
+class Call:
+    task: Task
+    lost: Flag = field(default_factory=Flag)
+
+
+def call_of(do, argument=None, task_id="t1"):
+    return Call(Task(task_id, "w1", input_data={"do": do, "with": argument}, task_type="typed", retry_count=2))
+
+
+def run(processes, do, argument=None, task_id="t1", patience=20):
+    return processes.call(call_of(do, argument, task_id), lambda: True, patience)
+
+
+def start(processes, do, argument=None, task_id="t1", patience=None):
+    """On a thread. Returns a queue of what came out of it, be it an error."""
+    ended = queue.Queue()
+
+    def make():
+        try:
+            ended.put(run(processes, do, argument, task_id, patience))
+        except Exception as error:
+            ended.put(error)
+
+    threading.Thread(target=make, daemon=True).start()
+    return ended
+
+
+def process_of(processes):
+    return run(processes, "echo").result.output_data["process"]
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def end(pid):
+    """Until its parent has noticed."""
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not Path(f"/proc/{pid}").exists())
+
+
+@pytest.fixture
+def stopping():
+    return Flag()
+
+
+@pytest.fixture
+def make(stopping):
+    made, before = [], set(threading.enumerate())
+
+    def make(size=1, function=process_functions.work, **more):
+        made.append(Processes(process_pool(size, **more), function, "polled", "me", stopping))
+        return made[-1]
+
+    yield make
+    for processes in made:
+        processes.close()
+    eventually(lambda: not [t for t in set(threading.enumerate()) - before if t.name.startswith("conductor-process")])
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """For tests that leave it whole."""
+    processes = Processes(process_pool(1), process_functions.work, "polled", "me", Flag())
+    yield processes
+    processes.close()
+
+
+def nested():
+    def function(task):
+        pass
+
+    return function
+
+
+async def coroutine(task):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"max_workers": 0}, "max_workers"),
+        ({"max_workers": True}, "max_workers"),
+        ({"max_workers": 1.5}, "max_workers"),
+        ({"initializer": "log"}, "initializer"),
+        ({"initializer": print, "initargs": 3}, "initargs"),
+        ({"initializer": print, "initargs": "ab"}, "initargs"),
+        ({"initargs": (1,)}, "initializer"),
+        ({"max_tasks_per_child": 0}, "max_tasks_per_child"),
+    ],
+)
+def test_an_argument_that_cannot_work_is_refused_at_once_by_its_name(arguments, named):
+    with pytest.raises(ConfigurationError, match=named):
+        process_pool(**arguments)
+
+
+@pytest.mark.parametrize(
+    "function", [lambda task: None, nested(), functools.partial(print, 1)], ids=["lambda", "nested", "partial"]
+)
+def test_a_function_that_no_process_could_find_is_refused_by_name(make, function):
+    with pytest.raises(ConfigurationError) as caught:
+        make(function=function)
+    assert repr(function) in str(caught.value)
+
+
+def test_an_async_function_is_refused(make):
+    with pytest.raises(ConfigurationError, match="async def"):
+        make(function=coroutine)
+
+
+def test_an_initializer_that_fails_or_cannot_be_pickled_is_an_error_at_the_start(make):
+    with pytest.raises(ConfigurationError, match="cannot run in a process: ValueError: no driver"):
+        make(initializer=process_functions.refuse, initargs=("no driver",))
+    with pytest.raises(ConfigurationError, match="cannot run in a process: .*pickle"):
+        make(initializer=process_functions.refuse, initargs=(lambda: None,))
+
+
+def test_the_initializer_runs_once_in_each_process_before_its_first_task(make, tmp_path):
+    processes = make(initializer=process_functions.note, initargs=(str(tmp_path),))
+    first = process_of(processes)
+    assert process_of(processes) == first
+    end(first)
+    second = process_of(processes)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {str(first): "x", str(second): "x"}
+
+
+def test_the_function_does_not_begin_if_it_may_not(whole):
+    with pytest.raises(NotBegunError):
+        whole.call(call_of("die", 3), lambda: False, None)
+    assert run(whole, "echo").result.status == COMPLETED
+
+
+def test_a_task_waits_for_a_process_no_longer_than_its_patience(make, tmp_path):
+    processes = make()
+    running = start(processes, "wait_for", str(tmp_path / "go on"))
+    eventually(lambda: processes._keeper._busy)
+    begun = []
+    with pytest.raises(NotBegunError):
+        processes.call(call_of("echo", task_id="t2"), lambda: begun.append(1) or True, 0.05)
+    assert not begun
+    waiting = start(processes, "echo", task_id="t3")
+    (tmp_path / "go on").touch()
+    assert running.get(timeout=20).result.status == COMPLETED
+    assert waiting.get(timeout=20).result.status == COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("how", "said"), [(3, "code 3"), ("SIGKILL", "code -9 (SIGKILL)"), ("SIGSEGV", "code -11 (SIGSEGV)")]
+)
+def test_a_process_that_dies_costs_only_its_own_task(make, tmp_path, how, said):
+    processes = make(2)
+    beside = start(processes, "wait_for", str(tmp_path / "go on"), "beside")
+    eventually(lambda: processes._keeper._busy)
+    with pytest.raises(ProcessDiedError) as caught:
+        run(processes, "die", how)
+    assert str(caught.value) == f"its process ended, with exit {said}"
+    (tmp_path / "go on").touch()
+    assert beside.get(timeout=20).result.status == COMPLETED
+    assert run(processes, "echo").result.status == COMPLETED
+
+
+def test_processes_that_keep_dying_are_replaced_after_growing_pauses(make):
+    processes = make()
+    times = []
+    for _ in range(4):
+        with pytest.raises(ProcessDiedError):
+            processes.call(call_of("die", 1), lambda: times.append(time.monotonic()) or True, 20)
+    pauses = [later - sooner for sooner, later in itertools.pairwise(times)]
+    assert pauses[1] >= 0.4
+    assert pauses[2] >= 0.6
+
+
+def test_a_process_that_dies_while_it_is_free_costs_no_task(make):
+    processes = make(2)
+    for _ in range(3):
+        end(process_of(processes))
+        assert run(processes, "echo").result.status == COMPLETED
+
+
+def test_a_task_that_is_killed_costs_only_its_own_process_which_is_replaced(make, tmp_path):
+    processes = make(2)
+    hangs = start(processes, "wait_for", str(tmp_path / "never"), "hangs")
+    beside = start(processes, "wait_for", str(tmp_path / "go on"), "beside")
+    eventually(lambda: len(processes._keeper._busy) == 2)
+    waiting = start(processes, "echo", task_id="waits")
+    processes.kill("hangs")
+    processes.kill("nobody")
+    assert isinstance(hangs.get(timeout=20), ProcessDiedError)
+    assert waiting.get(timeout=20).result.status == COMPLETED
+    (tmp_path / "go on").touch()
+    assert beside.get(timeout=20).result.status == COMPLETED
+
+
+def test_a_process_is_replaced_after_its_last_task(make):
+    processes = make(max_tasks_per_child=2)
+    pids = [process_of(processes) for _ in range(6)]
+    assert [pids.count(pid) for pid in pids] == [2] * 6
+    eventually(lambda: not any(map(is_alive, pids[:4])))
+
+
+def test_at_the_end_running_tasks_are_killed_and_waiting_tasks_have_not_begun(make, tmp_path):
+    processes = make()
+    running = start(processes, "wait_for", str(tmp_path / "never"))
+    eventually(lambda: processes._keeper._busy)
+    waiting = start(processes, "echo", task_id="t2")
+    processes.close()
+    processes.close()
+    assert isinstance(running.get(timeout=20), KilledError)
+    assert isinstance(waiting.get(timeout=20), NotBegunError)
+    with pytest.raises(NotBegunError):
+        run(processes, "echo")
+
+
+def test_functions_see_that_the_worker_stops_and_that_their_task_is_lost(make, stopping):
+    processes = make()
+    lost = call_of("wait_for_flag", "lost")
+    threading.Timer(0.1, lost.lost.set).start()
+    assert processes.call(lost, lambda: True, None).result.output_data == {"lost": True, "stopping": False}
+    lost.lost.set()
+    assert processes.call(lost, lambda: True, None).result.output_data == {"lost": True, "stopping": False}
+    assert run(processes, "see_context").result.output_data["lost"] is False
+    threading.Timer(0.1, stopping.set).start()
+    assert run(processes, "wait_for_flag", "stopping").result.output_data == {"lost": False, "stopping": True}
+    assert run(processes, "see_context").result.output_data["stopping"] is True
+
+
+def test_a_task_that_arrives_in_a_new_process_while_the_worker_stops_sees_it(make, stopping):
+    stopping.set()
+    assert run(make(), "see_context").result.output_data["stopping"] is True
+
+
+def test_records_reach_the_handlers_of_the_parent_with_the_ids_of_their_task(make, caplog):
+    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.DEBUG, "support.detailed")
+    processes = make()
+    run(processes, "log_records", "ä\U0001f600 %s")
+    records = eventually(
+        lambda: len(found := [r for r in caplog.records if r.name.startswith("support.")]) > 2 and found
+    )
+    assert [(r.name, r.levelname, r.getMessage()) for r in records] == [
+        ("support.detailed", "DEBUG", "ä\U0001f600 %s"),
+        ("support.plain", "INFO", "two 2"),
+        ("support.plain", "ERROR", "it failed"),
+    ]
+    for record in records:
+        ids = record.task_name, record.task_id, record.workflow_instance_id, record.retry_count
+        assert ids == ("polled", "t1", "w1", 2)
+        assert record.process != os.getpid()
+    assert (records[1].extra_number, records[1].extra_object) == (7, "x")
+    assert "ZeroDivisionError" in records[2].exc_text
+    assert records[2].exc_info is None
+
+
+def test_a_level_that_changes_later_reaches_running_processes(make, caplog):
+    processes = make()
+    caplog.set_level(logging.DEBUG, "support.detailed")
+
+    def logged():
+        run(processes, "log_records", "late")
+        return [r for r in caplog.records if r.name == "support.detailed"]
+
+    eventually(logged)
+
+
+def test_a_process_that_logs_like_mad_between_its_tasks_holds_nothing_up(make, caplog):
+    caplog.set_level(logging.INFO)
+    processes = make()
+    run(processes, "log_for_ever")
+    for _ in range(50):
+        assert run(processes, "echo").result.status == COMPLETED
+    numbers = [int(r.getMessage().split()[0]) for r in list(caplog.records) if r.name == "support.mad"]
+    assert numbers == list(range(len(numbers)))
+    assert max(len(r.getMessage()) for r in list(caplog.records)) < 70_000
+
+
+def test_a_handler_that_raises_does_not_end_the_records(make, caplog):
+    class Raising(logging.Handler):
+        def emit(self, record):
+            raise SystemExit
+
+    handler = Raising()
+    logging.getLogger("support.plain").addHandler(handler)
+    try:
+        caplog.set_level(logging.DEBUG, "support.detailed")
+        processes = make()
+        run(processes, "log_records", "1")
+        run(processes, "log_records", "2")
+        eventually(lambda: [r for r in caplog.records if r.getMessage() == "2"])
+    finally:
+        logging.getLogger("support.plain").removeHandler(handler)
+
+
+def test_last_records_of_a_process_that_dies_are_kept(make, caplog):
+    processes = make()
+    with pytest.raises(ProcessDiedError):
+        run(processes, "log_and_die", "last words")
+    eventually(lambda: "last words" in caplog.messages)
+
+
+def test_the_copy_that_a_function_forks_neither_answers_nor_hides_the_end_of_the_original(make):
+    processes = make()
+    assert run(processes, "fork").result.output_data == {"copy": False}
+    with pytest.raises(ProcessDiedError):
+        run(processes, "leave_copy_and_die")
+
+
+def test_an_idle_process_ends_by_itself_with_its_exit_handlers(make, tmp_path):
+    processes = make()
+    run(processes, "at_exit", str(tmp_path / "ended"))
+    processes.close()
+    eventually((tmp_path / "ended").exists)
