@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from types import FrameType
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import asyncio
 
 logger = logger_of(__name__)
+
+Ended = Callable[["asyncio.Task[None]"], object]
 
 BLOCKED_AFTER = 1.0
 """Seconds without a turn after which an event loop counts as blocked."""
@@ -37,21 +40,30 @@ class EventLoop:
         self._lock = threading.Lock()  # guards the next
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = threading.Event()
+        self._starting: deque[tuple[Coroutine[Any, Any, None], Ended]] = deque()  # its operations are atomic
+        self._is_woken = False  # the loop is about to start them
         self._tasks: set[asyncio.Task[None]] = set()  # on the loop's thread alone, which else holds them weakly
 
-    def start(self, coroutine: Coroutine[Any, Any, None], ended: Callable[[asyncio.Task[None]], object]) -> None:
+    def start(self, coroutine: Coroutine[Any, Any, None], ended: Ended) -> None:
         """Start the coroutine, which must not raise, without waiting for it.
 
         ended: called on the loop's thread when it has ended, also if it was cancelled before it began.
         RuntimeError: the system has no thread left, or a function has closed the loop.
         """
+        starting = coroutine, ended
         try:
             with self._lock:
                 if self._loop is None:
                     self._loop = self._new_loop()
                 loop = self._loop
-            loop.call_soon_threadsafe(self._create_task, loop, coroutine, ended)
+            self._starting.append(starting)
+            if not self._is_woken:  # else those that start together wake the loop once
+                self._is_woken = True
+                loop.call_soon_threadsafe(self._create_tasks, loop)
         except BaseException:
+            self._is_woken = False
+            with suppress(ValueError):  # there was no loop to start it
+                self._starting.remove(starting)
             coroutine.close()
             raise
 
@@ -72,16 +84,14 @@ class EventLoop:
             with suppress(RuntimeError):  # a function has closed it
                 loop.call_soon_threadsafe(loop.stop)
 
-    def _create_task(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        coroutine: Coroutine[Any, Any, None],
-        ended: Callable[[asyncio.Task[None]], object],
-    ) -> None:
-        task = loop.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(ended)
+    def _create_tasks(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_woken = False  # before the look, so that none is missed
+        while self._starting:
+            coroutine, ended = self._starting.popleft()
+            task = loop.create_task(coroutine)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(ended)
 
     def _new_loop(self) -> asyncio.AbstractEventLoop:
         import asyncio  # noqa: PLC0415
