@@ -117,8 +117,9 @@ class Intake:
         return True
 
     def killed(self, run: Run) -> None:
-        """Its process was killed at the end of the drain. It comes back by its lease."""
-        run.move(Phase.EXECUTING, Phase.WITHDRAWN)
+        """Its process was killed at the end of the drain. It comes back by its lease, unless its time limit was first."""
+        if not run.move(Phase.EXECUTING, Phase.WITHDRAWN):
+            return
         self._resources.left_behind.set()
         self._killed += 1
         self.forget(run)

@@ -50,15 +50,16 @@ class ThreadSlots:
         run: Run | None = first
         while run is not None:
             ended = self._call(run)
-            if ended is None:  # the function has not begun, or was killed
+            if run.phase is Phase.WITHDRAWN:  # the function has not begun, or was killed
                 break
-            if not self._steps.ended(run):  # its time limit was first, and another thread has the slot
+            if ended is None or not self._steps.ended(run):  # its time limit was first, and another thread has the slot
                 return
             run = self._report(run, ended)
             del ended  # which may be large, and the next task long
         self._capacity.give_back()
 
     def _call(self, run: Run) -> Outcome | Finished | None:
+        """None: the run is withdrawn, or its time limit was first."""
         try:
             return self._caller.call(run, self._begin)
         except NotBegunError:
@@ -66,7 +67,9 @@ class ThreadSlots:
             self._intake.put_back(run)  # unless that was done already, and so it could not begin
         except KilledError:
             self._intake.killed(run)
-        except Exception as error:  # noqa: BLE001 - a bug, or no process can be started
+        except Exception as error:  # noqa: BLE001 - a bug
+            if run.phase is not Phase.WAITING:
+                return Outcome(error=error)
             self._steps.not_started(run, error)
         return None
 
