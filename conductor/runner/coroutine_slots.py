@@ -4,7 +4,7 @@
 
     on the loop            _call: the function begins and ends
     on a sender's thread   _report: the result is made ready and sent; its answer may bring the next task → start
-    on the schedule        _take_over, when its time limit has passed; then as above
+    on a sender's thread   _take_over, when its time limit has passed; then as above
 
 So a loop that a function blocks stops no request, and a cancellation that a function leaves behind strikes no other.
 """
@@ -50,7 +50,7 @@ class CoroutineSlots:
 
     def start(self, run: Run) -> None:
         """Begin a line of work with this task. RuntimeError: the system has no thread left for the loop."""
-        self._steps.limit_time(run, self._time_limit_is_over)  # a loop that is blocked is no excuse
+        self._steps.limit_time(run, self._wait_was_too_long)  # a loop that is blocked is no excuse
         self._event_loop.start(self._call(run), partial(self._leave, run))
 
     def abandon(self) -> None:
@@ -91,13 +91,17 @@ class CoroutineSlots:
                 return
         self._capacity.give_back()
 
+    def _wait_was_too_long(self, run: Run) -> None:
+        """The loop is blocked: hand the task back, unless its function has begun just now."""
+        self._intake.put_back(run)
+
     def _time_limit_is_over(self, run: Run) -> None:
         """On the schedule's thread, which must not wait for a request."""
         self._outgoing.run(partial(self._take_over, run))
 
     def _take_over(self, run: Run) -> None:
-        """Fail the task and go on with its slot, or hand it back if its function has not begun."""
-        if self._intake.put_back(run) or not self._steps.ended(run):
+        """Fail the task and go on with its slot, unless its function has ended just now."""
+        if not self._steps.ended(run):
             return
         if run.coroutine is not None:
             self._event_loop.cancel(run.coroutine)

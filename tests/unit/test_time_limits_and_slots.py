@@ -1,12 +1,16 @@
 """A time limit that takes a task over in the very moment in which its call ends: its slot is given back once."""
 
+import asyncio
+import queue
 import threading
 
 import pytest
 
 from conductor import TaskRunner
 from conductor.calling.call import KilledError, NotBegunError
+from conductor.runner.intake import Intake
 from conductor.testing import FakeTaskClient
+from support.waiting import eventually
 
 
 class EndsTooLate:
@@ -63,3 +67,44 @@ def test_a_bug_after_a_functions_begin_fails_the_task_and_its_time_limit_counts_
         runner.shutdown()
         assert runner.wait_workers()
     assert result.reason_for_incompletion == "ValueError: a bug"
+
+
+def test_a_coroutine_that_begins_just_when_its_wait_grew_too_long_has_its_whole_time(monkeypatch):
+    """The loop was blocked for as long as the time limit, until its task was about to be handed back."""
+    client, unblocked, late, begun = FakeTaskClient(), threading.Event(), queue.Queue(), queue.Queue()
+    put_back = Intake.put_back
+
+    def put_back_late(self, run):
+        goes_on = threading.Event()
+        late.put(goes_on)
+        assert goes_on.wait(5)
+        return put_back(self, run)
+
+    async def function(task):
+        if not begun.qsize():
+            begun.put(None)
+            unblocked.wait(10)
+        else:
+            ended = asyncio.Event()
+            begun.put((ended, asyncio.get_running_loop()))
+            await ended.wait()
+
+    with TaskRunner(client) as runner:
+        runner.start_worker("t", function, 2, timeout=1, poll_timeout=0.01)
+        first = client.add_task("t")
+        eventually(begun.qsize)
+        monkeypatch.setattr(Intake, "put_back", put_back_late)
+        second = client.add_task("t")
+        goes_on = late.get(timeout=5)
+        unblocked.set()
+        eventually(lambda: begun.qsize() == 2)
+        monkeypatch.undo()
+        goes_on.set()
+        begun.get()
+        ended, loop = begun.get()
+        assert not ended.is_set()
+        with pytest.raises(TimeoutError):
+            client.results(2, timeout=0.3)
+        loop.call_soon_threadsafe(ended.set)
+        status = {result.task_id: result.status for result in client.results(2)}
+    assert status == {first: "FAILED", second: "COMPLETED"}
