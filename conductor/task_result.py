@@ -56,7 +56,7 @@ class TaskResult(_TaskResult, kw_only=True):
         self.logs.append(log_entry(self.task_id, text))
 
 
-class Outcome(NamedTuple):
+class CallOutcome(NamedTuple):
     """What one execution came to: what the function returned or raised, the lines it logged, and how long it took."""
 
     value: Any = None
@@ -65,7 +65,7 @@ class Outcome(NamedTuple):
     seconds: float = 0.0
 
 
-class Finished(NamedTuple):
+class PreparedResult(NamedTuple):
     """A result that is ready to be sent, the size of its output in bytes of JSON, how long the function took, and the
     class of what it raised, or of what is wrong with what it returned.
     """
@@ -88,7 +88,7 @@ def log_entry(task_id: str, text: str) -> TaskExecLog:
     return TaskExecLog(log=as_valid_unicode(text), task_id=task_id, created_time=models.milliseconds(time.time()))
 
 
-def finish(task: Task, outcome: Outcome, worker_id: str) -> Finished:
+def prepare_result(task: Task, outcome: CallOutcome, worker_id: str) -> PreparedResult:
     """What is sent for an outcome. Never raises."""
     error_class = None if outcome.error is None else type(outcome.error).__name__
     try:
@@ -102,10 +102,10 @@ def finish(task: Task, outcome: Outcome, worker_id: str) -> Finished:
         error_class = type(error).__name__
     result.worker_id = worker_id
     result.logs = at_most_ten([*outcome.logs, *result.logs])
-    return Finished(result, size, outcome.seconds, error_class)
+    return PreparedResult(result, size, outcome.seconds, error_class)
 
 
-def _returned(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
+def _returned(task: Task, outcome: CallOutcome) -> tuple[TaskResult, int]:
     value = outcome.value
     if inspect.iscoroutine(value):
         value.close()
@@ -150,7 +150,7 @@ def _sized(value: Any) -> tuple[dict[str, Any], int]:
     return data, size
 
 
-def _raised(task: Task, outcome: Outcome) -> tuple[TaskResult, int]:
+def _raised(task: Task, outcome: CallOutcome) -> tuple[TaskResult, int]:
     error = outcome.error
     assert error is not None  # noqa: S101 - for the type checker: the caller asked
     result = failed(task.task_id, task.workflow_instance_id, _describe(error))
@@ -172,7 +172,7 @@ def failed(
     return TaskResult(task_id, workflow_instance_id, status, reason_for_incompletion=sendable_reason(reason))
 
 
-def hand_back(task: Task) -> TaskResult:
+def hand_back_result(task: Task) -> TaskResult:
     """Puts a task that was not started back into its queue at once. It replaces the output, so it sends the old one.
 
     Of an output in its external storage an older server forgets the place, unless the update names it.

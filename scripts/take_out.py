@@ -45,8 +45,8 @@ MECHANISMS = [
     ),
     Mechanism(
         "hand-back",
-        "conductor/runner/side_results.py",
-        "self._send(PendingResult(hand_back(task), received, keep, lease, poll_count=polls, retry_count=retries))",
+        "conductor/runner/unstarted_tasks.py",
+        "self._send(PendingResult(result, received, retry_for, lease, poll_count=polls, retry_count=retries))",
         "pass",
         "test_l2_ test_l3_ test_l4_ test_l6_ test_s23_ test_s24_ handed_back",
     ),

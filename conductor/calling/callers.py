@@ -21,7 +21,7 @@ from conductor.calling.call import Call, NotBegunError, ProcessDiedError
 from conductor.calling.execute import execute
 from conductor.calling.process_pool import ProcessPool
 from conductor.errors import ConfigurationError
-from conductor.task_result import Finished, Outcome
+from conductor.task_result import CallOutcome, PreparedResult
 from conductor.worker import Worker
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Caller(Protocol):
     @property
     def fate_of_hung_function(self) -> str: ...
 
-    def call(self, call: C, begin: Callable[[C], bool]) -> Outcome | Finished:
+    def call(self, call: C, begin: Callable[[C], bool]) -> CallOutcome | PreparedResult:
         """Block until the function has ended. ``begin`` is asked just before it begins whether it may.
 
         NotBegunError: it has not begun. KilledError: it was killed by ``close``.
@@ -62,7 +62,7 @@ class OnThisThread:
         self._function = worker.execute
         self._stopping = stopping
 
-    def call(self, call: C, begin: Callable[[C], bool]) -> Outcome:
+    def call(self, call: C, begin: Callable[[C], bool]) -> CallOutcome:
         if not begin(call):
             raise NotBegunError
         return execute(self._function, call.task, self._stopping, call.lost)
@@ -84,14 +84,14 @@ class InProcess:
     fate_of_hung_function = "its process is killed"
 
     def __init__(self, worker: Worker, processes: Processes) -> None:
-        self._patience = worker.timeout
+        self._longest_wait = worker.timeout
         self._processes = processes
 
-    def call(self, call: C, begin: Callable[[C], bool]) -> Outcome | Finished:
+    def call(self, call: C, begin: Callable[[C], bool]) -> CallOutcome | PreparedResult:
         try:
-            return self._processes.call(call, partial(begin, call), self._patience)
+            return self._processes.call(call, partial(begin, call), self._longest_wait)
         except ProcessDiedError as error:
-            return Outcome(error=error)
+            return CallOutcome(error=error)
 
     def give_up(self, call: Call) -> None:
         self._processes.kill(call.task.task_id)

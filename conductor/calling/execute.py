@@ -1,4 +1,4 @@
-"""Calling the user's function: whatever happens in there, an Outcome comes out. Knows no HTTP and decides no status."""
+"""Calls the user's function. Every call ends with a CallOutcome. This module knows no HTTP and decides no status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conductor._flag import Flag
 from conductor.calling.context import TaskContext, current
 from conductor.errors import NonRetryableError
 from conductor.models import Task
-from conductor.task_result import Outcome
+from conductor.task_result import CallOutcome
 from conductor.worker import Execute
 
 LONGEST_PATH = 150
@@ -22,7 +22,7 @@ class PayloadElsewhereError(NonRetryableError):
     """A task came without its input, or without the output that it was put back with: the server has moved it."""
 
 
-def execute(function: Execute, task: Task, stopping: Flag, lost: Flag) -> Outcome:
+def execute(function: Execute, task: Task, stopping: Flag, lost: Flag) -> CallOutcome:
     """Call the function on this thread, with a copy: its changes do not reach the task whose end is told."""
     context = TaskContext(task, stopping, lost)
     token = current.set(context)
@@ -39,7 +39,7 @@ def execute(function: Execute, task: Task, stopping: Flag, lost: Flag) -> Outcom
             raise SystemExit
 
 
-async def execute_async(function: Execute, task: Task, stopping: Flag, lost: Flag) -> Outcome:
+async def execute_async(function: Execute, task: Task, stopping: Flag, lost: Flag) -> CallOutcome:
     """Await the function in this coroutine, with a copy as well."""
     context = TaskContext(task, stopping, lost)
     current.set(context)  # of this coroutine alone, and for good
@@ -69,5 +69,7 @@ def _check_payloads(task: Task) -> None:
             )
 
 
-def _outcome(context: TaskContext, started: float, *, value: Any = None, error: BaseException | None = None) -> Outcome:
-    return Outcome(value, error, tuple(context.logs), time.perf_counter() - started)
+def _outcome(
+    context: TaskContext, started: float, *, value: Any = None, error: BaseException | None = None
+) -> CallOutcome:
+    return CallOutcome(value, error, tuple(context.logs), time.perf_counter() - started)

@@ -33,7 +33,7 @@ from conductor._flag import Flag
 from conductor.calling.execute import execute
 from conductor.calling.process_log import RecordSender, set_levels
 from conductor.models import Task
-from conductor.task_result import finish
+from conductor.task_result import prepare_result
 from conductor.transport import Decoder
 from conductor.worker import Execute
 
@@ -149,7 +149,7 @@ def _result(function: Execute, message: bytes, parent: _Parent, worker_id: str) 
     outcome = execute(function, task, parent.stopping, lost)
     if os.getpid() != process_id:  # the function has forked and comes back twice: only the original answers
         os._exit(0)
-    return msgspec.json.encode(finish(task, outcome, worker_id))
+    return msgspec.json.encode(prepare_result(task, outcome, worker_id))
 
 
 def _leave_to_original(*pipes: Connection) -> None:

@@ -15,10 +15,10 @@ from conductor.calling.process_keeper import Keeper
 from conductor.calling.process_main import Duties, find
 from conductor.calling.process_pool import ProcessPool
 from conductor.errors import ConfigurationError
-from conductor.task_result import Finished, whole_seconds
+from conductor.task_result import PreparedResult, whole_seconds
 from conductor.worker import Execute
 
-_results = msgspec.json.Decoder(Finished)
+_results = msgspec.json.Decoder(PreparedResult)
 
 
 class Processes:
@@ -49,7 +49,7 @@ class Processes:
             )
         stopping.listen(self._keeper.tell_stopping)
 
-    def call(self, call: Call, begin: Callable[[], bool], patience: float | None = None) -> Finished:
+    def call(self, call: Call, begin: Callable[[], bool], patience: float | None = None) -> PreparedResult:
         """Run the function with the task. Blocks until a process is free, and then until the function has ended.
 
         begin is called just before the function begins, and returns whether it may.
@@ -81,7 +81,7 @@ class Processes:
         self._stopping.unlisten(self._keeper.tell_stopping)
         self._keeper.close()
 
-    def _run(self, process: Process, call: Call) -> Finished:
+    def _run(self, process: Process, call: Call) -> PreparedResult:
         content = msgspec.json.encode(call.task)
         try:
             process.send(content, is_stopping=bool(self._stopping))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from conductor._clock import Clock
 from conductor._schedule import Schedule
 from conductor.delivery.lease import LeaseKeeper
-from conductor.delivery.outgoing import Outgoing
+from conductor.delivery.sender_threads import SenderThreads
 from conductor.delivery.update_v2 import UpdateV2
 from conductor.errors import ConductorError
 from conductor.task_client import TaskClient
@@ -24,29 +24,29 @@ OnResultLost = Callable[[TaskResult, ConductorError], object]
 
 @dataclass
 class DeliveryContext:
-    """left_behind: set when a result is lost, or waits in the outbox."""
+    """work_was_left: set when a result is lost, or waits in the outbox."""
 
     client: TaskClient
     worker_id: str
     clock: Clock
-    left_behind: threading.Event
+    work_was_left: threading.Event
     outbox: Outbox | None
     on_result_lost: OnResultLost | None
     schedule: Schedule = field(init=False)
     update_v2: UpdateV2 = field(init=False)
     leases: LeaseKeeper = field(init=False)
-    outgoing: Outgoing = field(init=False)
+    sender_threads: SenderThreads = field(init=False)
 
     def __post_init__(self) -> None:
         self.schedule = Schedule("conductor-timers", self.clock)
         self.update_v2 = UpdateV2(self.clock)
         self.leases = LeaseKeeper(self.client, self.worker_id, self.clock, self.schedule)
-        self.outgoing = Outgoing(self.schedule)
+        self.sender_threads = SenderThreads(self.schedule)
 
     def close(self) -> None:
         """The last worker has ended. What is sent after that finds the outbox closed, and stays in it."""
         self.schedule.close()
         self.leases.close()
-        self.outgoing.close()
+        self.sender_threads.close()
         if self.outbox is not None:
             self.outbox.close()

@@ -11,7 +11,7 @@ from conductor.delivery.pending_result import PendingResult
 from conductor.delivery.result_sender import ResultSender
 
 if TYPE_CHECKING:
-    from conductor.delivery.outbox import Kept, Outbox
+    from conductor.delivery.outbox import Outbox, StoredResult
 
 logger = logger_of(__name__)
 
@@ -36,18 +36,18 @@ class OutboxSender:
     def close(self) -> None:
         """What the server has not taken by now stays for the next start, and counts as left behind; returns at once."""
         if not self._done.is_set() and not self._closed.is_set():
-            self._context.left_behind.set()
+            self._context.work_was_left.set()
             logger.warning("outbox %r: not all that earlier processes left could be sent", self._outbox.path)
         self._closed.set()
 
-    def _run(self, kept: Kept | None) -> None:
-        if kept is not None:
+    def _run(self, stored: StoredResult | None) -> None:
+        if stored is not None:
             logger.info("outbox %r: sending results that earlier processes left", self._outbox.path)
-        while kept is not None and not self._closed.is_set():
-            sender = ResultSender(self._context, kept.task_name, stopping=self._closed, abandoned=self._closed)
+        while stored is not None and not self._closed.is_set():
+            sender = ResultSender(self._context, stored.task_name, stopping=self._closed, abandoned=self._closed)
             sender.send(
                 PendingResult(
-                    kept.result,
+                    stored.result,
                     self._context.clock.now(),
                     NEXT_AFTER,
                     is_from_function=True,
@@ -55,6 +55,6 @@ class OutboxSender:
                     waits_for_connection=True,  # and then all wait; one that the server refuses holds up no other
                 )
             )
-            kept = self._outbox.next_left(kept.number)
-        if kept is None and not self._outbox.unreadable:
+            stored = self._outbox.next_left(stored.number)
+        if stored is None and not self._outbox.unreadable:
             self._done.set()

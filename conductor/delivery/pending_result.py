@@ -13,17 +13,18 @@ from conductor.models import TaskResultStatus
 from conductor.task_client import Delivery
 from conductor.task_result import TaskResult
 
-KEEP_AT_LEAST = 15 * 60.0
+RETRY_AT_LEAST = 15 * 60.0
 """Seconds after its poll that a result is sent again, even when the task's own response timeout is shorter."""
 
-NOTHING = Delivery([], [])
+NO_TASKS = Delivery([], [])
 
 
 @dataclass(eq=False, slots=True)
 class PendingResult:
     """Given by the worker that sends it; the clock is the runner's.
 
-    kept_from, keep: it is sent again until so many seconds after that moment, or after its lease was last extended.
+    retry_from, retry_for: it is sent again until so many seconds after that moment, or after the last extension of
+        its lease.
     lease: extended while it waits, if there is one.
     answer_timeout: seconds that the answer may take; it doubles with each pause up to longest_answer_timeout, for it
         may be the server that is slow.
@@ -41,8 +42,8 @@ class PendingResult:
     """
 
     result: TaskResult
-    kept_from: float
-    keep: float = KEEP_AT_LEAST
+    retry_from: float
+    retry_for: float = RETRY_AT_LEAST
     lease: Lease | None = None
     answer_timeout: float = math.inf
     longest_answer_timeout: float = math.inf
@@ -52,7 +53,7 @@ class PendingResult:
     is_from_function: bool = False
     waits_for_connection: bool = False
 
-    answer: Delivery = NOTHING
+    answer: Delivery = NO_TASKS
     error: ConductorError | None = None
     due: float = 0.0
     is_stored: bool = False
@@ -67,7 +68,7 @@ class PendingResult:
 
     @property
     def retry_deadline(self) -> float:
-        return (self.kept_from if self.lease is None else self.lease.renewed_at) + self.keep
+        return (self.retry_from if self.lease is None else self.lease.renewed_at) + self.retry_for
 
     def about(self, task_name: str) -> dict[str, object]:
         """For ``extra=`` of a log record."""

@@ -50,15 +50,15 @@ class ResultSender:
 
     def send(self, pending: PendingResult) -> Delivery:
         """Block until the result is accepted, refused for good, discarded or given up."""
-        is_done = self.begin(pending)
+        is_done = self.first_attempt(pending)
         while not is_done:
             event = self._abandoned if pending.in_drain else self._stopping
             self._context.clock.wait(event, max(0.0, pending.due - self._context.clock.now()))
-            is_done = self.go_on(pending)
+            is_done = self.next_attempt(pending)
         return pending.answer
 
-    def begin(self, pending: PendingResult) -> bool:
-        """The first attempt. Returns whether the result is out of hand now; else call ``go_on`` at ``pending.due``."""
+    def first_attempt(self, pending: PendingResult) -> bool:
+        """Returns whether the result is out of hand now. If it is not, call ``next_attempt`` at ``pending.due``."""
         try:
             self._in_hand.add(pending)
         except Exception as bug:
@@ -67,8 +67,8 @@ class ResultSender:
             return self._refused(pending, CannotBeSentError(f"{type(bug).__name__} while it was kept"))
         return self._attempt(pending)
 
-    def go_on(self, pending: PendingResult) -> bool:
-        """One more attempt, after its pause. Returns the same."""
+    def next_attempt(self, pending: PendingResult) -> bool:
+        """One more attempt, after the pause. Returns the same."""
         if self._abandoned.is_set():
             self._in_hand.give_up(pending)
             return True
@@ -94,21 +94,21 @@ class ResultSender:
                 # A kept connection may have ended just then. If the result has arrived, the server ignores the second.
                 pending.error = error
                 return self._attempt(pending)
-            return self._put_off(pending, error)
+            return self._plan_retry(pending, error)
         if pending.error is not None or self._in_hand.is_only(pending):
             self._failures.recovered()
         pending.answer = answer
         self._in_hand.accepted(pending)
         return True
 
-    def _put_off(self, pending: PendingResult, error: ConductorError) -> bool:
+    def _plan_retry(self, pending: PendingResult, error: ConductorError) -> bool:
         """Plan the next attempt. Returns True if there is none: then the result is given up."""
         now = self._context.clock.now()
         if pending.error is not None:
             self._failures.failed(error)
         pending.error = error
         if pending.waits_for_connection and isinstance(error, TransportError):
-            pending.kept_from = now
+            pending.retry_from = now
         pending.answer_timeout = min(2 * pending.answer_timeout, pending.longest_answer_timeout)
         if self._stopping.is_set() and not pending.in_drain:
             pending.in_drain = True
@@ -133,7 +133,7 @@ class ResultSender:
                 pending.loss = None  # it was told at the end of the drain
             return self._send_replacement(pending, error)
         if not is_gone:
-            self._context.left_behind.set()
+            self._context.work_was_left.set()
         self._in_hand.lost(pending, "discarded" if is_gone else "refused", error)
         return True
 
@@ -152,4 +152,4 @@ class ResultSender:
         pending.result = failed(refused.task_id, refused.workflow_instance_id, reason, terminal)
         pending.result.worker_id = refused.worker_id
         pending.is_from_function = pending.is_stored = pending.may_poll = False
-        return self.begin(pending)
+        return self.first_attempt(pending)

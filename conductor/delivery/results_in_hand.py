@@ -14,12 +14,12 @@ from conductor.errors import ConductorError
 logger = logger_of(__name__)
 
 
-_is_telling: ContextVar[bool] = ContextVar("conductor_on_result_lost", default=False)
+_is_reporting: ContextVar[bool] = ContextVar("conductor_on_result_lost", default=False)
 
 
 def inside_on_result_lost() -> bool:
     """Whether this thread is in a call of on_result_lost."""
-    return _is_telling.get()
+    return _is_reporting.get()
 
 
 class ResultsInHand:
@@ -44,13 +44,13 @@ class ResultsInHand:
         """The server has it."""
         if self._remove(pending):
             self._delete(pending)
-            self._tell_loss(pending)
+            self._report_loss(pending)
 
     def lost(self, pending: PendingResult, how: str, error: ConductorError) -> None:
         """Nothing takes its place."""
         if self.name_lost(pending, how, error):
             self._delete(pending)
-            self._tell_loss(pending)
+            self._report_loss(pending)
 
     def name_lost(self, pending: PendingResult, how: str, error: ConductorError) -> bool:
         """Remove it and name it in the log. Returns False if its end was told before."""
@@ -65,18 +65,18 @@ class ResultsInHand:
     def give_up(self, pending: PendingResult) -> None:
         """No more attempt is made: it stays in the outbox, or is lost."""
         if self._name_given_up(pending):
-            self._tell_loss(pending)
+            self._report_loss(pending)
 
     def give_up_all(self) -> set[str]:
         """Returns the ids of their tasks."""
         results = self._results.copy()
         named = [pending for pending in results if self._name_given_up(pending)]
         for pending in named:  # when all have been named: on_result_lost may take its time
-            self._tell_loss(pending)
+            self._report_loss(pending)
         return {pending.result.task_id for pending in results}
 
     def _name_given_up(self, pending: PendingResult) -> bool:
-        self._context.left_behind.set()
+        self._context.work_was_left.set()
         error = pending.error or ConductorError("no answer before the end of the drain")
         outbox = self._context.outbox
         if not (pending.is_stored and outbox is not None and outbox.holds(pending.result)):
@@ -99,17 +99,17 @@ class ResultsInHand:
         if pending.is_stored and self._context.outbox is not None:
             self._context.outbox.delete(pending.result)
 
-    def _tell_loss(self, pending: PendingResult) -> None:
+    def _report_loss(self, pending: PendingResult) -> None:
         on_result_lost = self._context.on_result_lost
         if pending.loss is None or on_result_lost is None:
             return
-        token = _is_telling.set(True)
+        token = _is_reporting.set(True)
         try:
             on_result_lost(*pending.loss)
         except BaseException:
             logger.exception("on_result_lost failed", extra=pending.about(self._task_name))
         finally:
-            _is_telling.reset(token)
+            _is_reporting.reset(token)
 
     def _log(self, level: int, pending: PendingResult, fate: str, error: ConductorError) -> None:
         line, extra = "%s: the %s result %s: %s", pending.about(self._task_name)

@@ -7,7 +7,7 @@ import time
 from conductor import _recording
 from conductor._log import logger_of, printable
 from conductor.delivery.context import DeliveryContext
-from conductor.delivery.pending_result import NOTHING, PendingResult
+from conductor.delivery.pending_result import NO_TASKS, PendingResult
 from conductor.delivery.verdict import CannotBeSentError, TaskHasEndedError, Verdict, verdict_of
 from conductor.errors import ConductorError
 from conductor.models import TaskStatus
@@ -24,7 +24,7 @@ def send_once(context: DeliveryContext, task_name: str, pending: PendingResult) 
     """
     is_repeat = pending.error is not None
     if is_repeat and not pending.is_terminal and not _is_as_delivered(context, pending):
-        return NOTHING
+        return NO_TASKS
     if pending.lease is not None and pending.is_terminal:
         context.leases.extend_held(pending.lease, is_repeat)
     started = time.perf_counter()
@@ -69,4 +69,4 @@ def _request(context: DeliveryContext, pending: PendingResult) -> Delivery:
             update_v2.answered()
             return answer
     client.update(pending.result, pending.answer_timeout)
-    return NOTHING
+    return NO_TASKS

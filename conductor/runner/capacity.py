@@ -27,7 +27,7 @@ class Capacity:
         self._paused = False
         self._has_told_end = False
         self.closed = closed
-        self.news = threading.Event()
+        self.wait_changed = threading.Event()
         """Set when a wait between two polls must be looked at again: by ``close``, and by another interval."""
 
     @property
@@ -60,7 +60,7 @@ class Capacity:
 
     def give_back(self, count: int = 1) -> None:
         """Give back slots that hold no task any more."""
-        self._leave(slots=count)
+        self._release(slots=count)
 
     def may_begin(self) -> bool:
         """Whether a polled task, which has its slot, may begin: not while closed or paused."""
@@ -85,8 +85,8 @@ class Capacity:
     def close(self) -> None:
         """Give out no more slots, for good."""
         self.closed.set()
-        self.news.set()
-        self._leave()
+        self.wait_changed.set()
+        self._release()
 
     def request_started(self) -> None:
         """The worker does not end before ``request_done``."""
@@ -94,7 +94,7 @@ class Capacity:
             self._requests += 1
 
     def request_done(self) -> None:
-        self._leave(requests=1)
+        self._release(requests=1)
 
     def wait_for_requests(self, seconds: float, owes_answers: Callable[[], bool]) -> bool:
         """Block until no request is under way, or so long. Returns whether that came first.
@@ -107,7 +107,7 @@ class Capacity:
     def _may_take(self) -> bool:
         return self.closed.is_set() or (self._taken < self._limit and not self._paused)
 
-    def _leave(self, slots: int = 0, requests: int = 0) -> None:
+    def _release(self, slots: int = 0, requests: int = 0) -> None:
         """Tell the end, once and without the lock, when this was the last."""
         with self._changed:
             self._taken -= slots

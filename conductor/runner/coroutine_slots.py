@@ -21,9 +21,9 @@ from conductor.runner.capacity import Capacity
 from conductor.runner.intake import Intake
 from conductor.runner.resources import Resources
 from conductor.runner.run import Phase, Run
-from conductor.runner.steps import Steps
+from conductor.runner.steps import TaskSteps
 from conductor.task_client import Delivery
-from conductor.task_result import Finished, Outcome
+from conductor.task_result import CallOutcome, PreparedResult
 from conductor.worker import Worker
 
 
@@ -36,12 +36,12 @@ class CoroutineSlots:
         resources: Resources,
         capacity: Capacity,
         intake: Intake,
-        steps: Steps,
+        steps: TaskSteps,
         sender: ResultSender,
     ) -> None:
         self._function = worker.execute
         self._event_loop = resources.event_loop
-        self._outgoing = resources.outgoing
+        self._sender_threads = resources.sender_threads
         self._stopping: Flag = capacity.closed
         self._capacity = capacity
         self._intake = intake
@@ -50,8 +50,8 @@ class CoroutineSlots:
 
     def start(self, run: Run) -> None:
         """Begin a line of work with this task. RuntimeError: the system has no thread left for the loop."""
-        self._steps.limit_time(run, self._wait_was_too_long)  # a loop that is blocked is no excuse
-        self._event_loop.start(self._call(run), partial(self._leave, run))
+        self._steps.start_time_limit(run, self._wait_was_too_long)  # a loop that is blocked is no excuse
+        self._event_loop.start(self._call(run), partial(self._call_ended, run))
 
     def abandon(self) -> None:
         """Nothing is left to do: the runner ends its loop by itself."""
@@ -64,24 +64,24 @@ class CoroutineSlots:
         if not self._steps.begin(run, self._time_limit_is_over):
             return
         outcome = await execute_async(self._function, run.task, self._stopping, run.lost)
-        if self._steps.ended(run):
-            self._outgoing.run(partial(self._report, run, outcome))
+        if self._steps.end(run):
+            self._sender_threads.run(partial(self._report, run, outcome))
 
-    def _leave(self, run: Run, _: asyncio.Task[None]) -> None:
+    def _call_ended(self, run: Run, _: asyncio.Task[None]) -> None:
         """After ``_call``: if its function has not begun, its slot has nothing to do any more."""
         if run.phase in (Phase.WAITING, Phase.WITHDRAWN):
-            self._intake.put_back(run)
+            self._intake.hand_back(run)
             self._capacity.give_back()
 
-    def _report(self, run: Run, ended: Outcome | Finished) -> None:
+    def _report(self, run: Run, ended: CallOutcome | PreparedResult) -> None:
         try:
-            self._outgoing.send(self._sender, self._steps.ready(run, ended), partial(self._go_on, run))
+            self._sender_threads.send(self._sender, self._steps.prepare(run, ended), partial(self._continue, run))
         except Exception as bug:  # noqa: BLE001 - it is logged
-            self._steps.failed(run, bug)
+            self._steps.not_reported(run, bug)
             self._capacity.give_back()
 
-    def _go_on(self, run: Run, answer: Delivery) -> None:
-        following = self._steps.next_run(run, answer)
+    def _continue(self, run: Run, answer: Delivery) -> None:
+        following = self._steps.finish(run, answer)
         if following is not None:
             try:
                 self.start(following)
@@ -93,15 +93,15 @@ class CoroutineSlots:
 
     def _wait_was_too_long(self, run: Run) -> None:
         """The loop is blocked: hand the task back, unless its function has begun just now."""
-        self._intake.put_back(run)
+        self._intake.hand_back(run)
 
     def _time_limit_is_over(self, run: Run) -> None:
         """On the schedule's thread, which must not wait for a request."""
-        self._outgoing.run(partial(self._take_over, run))
+        self._sender_threads.run(partial(self._take_over, run))
 
     def _take_over(self, run: Run) -> None:
         """Fail the task and go on with its slot, unless its function has ended just now."""
-        if not self._steps.ended(run):
+        if not self._steps.end(run):
             return
         if run.coroutine is not None:
             self._event_loop.cancel(run.coroutine)

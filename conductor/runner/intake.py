@@ -11,7 +11,7 @@ from conductor.models import Task
 from conductor.runner.capacity import Capacity
 from conductor.runner.resources import Resources
 from conductor.runner.run import NEVER_LOST, Phase, Run
-from conductor.runner.side_results import SideResults
+from conductor.runner.unstarted_tasks import UnstartedTasks
 from conductor.task_client import Delivery
 from conductor.worker import Worker
 
@@ -21,22 +21,22 @@ logger = logger_of(__name__)
 class Intake:
     """Of one worker. Thread-safe.
 
-    A task that was taken in is let go of by ``forget`` when its result is out of hand, or by ``put_back`` when it does
+    A task that was taken in is let go of by ``forget`` when its result is out of hand, or by ``hand_back`` when it does
     not run. abandoned: set when nothing may begin any more.
     """
 
     def __init__(
-        self, worker: Worker, resources: Resources, capacity: Capacity, side_results: SideResults, abandoned: Flag
+        self, worker: Worker, resources: Resources, capacity: Capacity, unstarted_tasks: UnstartedTasks, abandoned: Flag
     ) -> None:
         self.task_name = worker.task_name
         self._worker = worker
         self._resources = resources
         self._capacity = capacity
-        self._side_results = side_results
+        self._unstarted_tasks = unstarted_tasks
         self._abandoned = abandoned
         self._can_be_lost = worker.lease_extension or worker.timeout is not None
         self._runs: dict[str, Run] = {}  # by task id; its operations are atomic
-        self._put_off: set[Run] = set()  # their IN_PROGRESS is sent: they may be delivered again; also atomic
+        self._redeliverable: set[Run] = set()  # their IN_PROGRESS is sent: they may be delivered again; also atomic
         self._killed = 0
 
     @property
@@ -53,7 +53,7 @@ class Intake:
     def owes_answers(self) -> bool:
         """Whether a result is on its way, or a task waits to begin or to be put back."""
         runs = self._runs.copy().values()
-        return bool(self._put_off) or any(run.phase in (Phase.WAITING, Phase.REPORTING) for run in runs)
+        return bool(self._redeliverable) or any(run.phase in (Phase.WAITING, Phase.REPORTING) for run in runs)
 
     def take_in(self, task: Task, refuse: bool) -> Run | None:
         """Register a delivered task. None: it is not for this worker to run, or not now.
@@ -70,7 +70,7 @@ class Intake:
             logger.error(said, self.task_name, of_type, extra=self._about(task))
             refuse = True
         if refuse:
-            self._side_results.hand_back(task, self._resources.clock.now())
+            self._unstarted_tasks.hand_back(task, self._resources.clock.now())
             return None
         run = self._new_run(task)
         if self._runs.setdefault(task.task_id, run) is not run:  # the other copy came on another thread just now
@@ -79,7 +79,7 @@ class Intake:
         if run.lease is not None:
             self._resources.leases.keep(run.lease)
         if self._abandoned:  # since the caller's look: this thread hands it back, if ``abandon`` has not
-            self.put_back(run)
+            self.hand_back(run)
             self.forget(run)
             return None
         if task.external_input_payload_storage_path:
@@ -89,38 +89,38 @@ class Intake:
     def next_run(self, delivery: Delivery) -> Run | None:
         """The task that the answer to an update brought, for the slot that sent it."""
         for result in delivery.unreadable:
-            self._side_results.send_failure(result)
+            self._unstarted_tasks.fail(result)
         if not delivery.tasks:
             return None
         return self.take_in(delivery.tasks[0], refuse=not self._capacity.may_continue())
 
     def forget(self, run: Run) -> None:
         """Its result is out of hand: no extension of its lease follows."""
-        self._put_off.discard(run)
+        self._redeliverable.discard(run)
         if self._runs.get(run.task.task_id) is run:  # and not its next delivery
             del self._runs[run.task.task_id]
         if run.lease is not None:
             self._resources.leases.end(run.lease)
 
-    def put_off(self, run: Run) -> None:
+    def allow_redelivery(self, run: Run) -> None:
         """Its IN_PROGRESS is sent next: it may be delivered here again before the answer is here."""
-        self._put_off.add(run)
+        self._redeliverable.add(run)
         del self._runs[run.task.task_id]
 
-    def put_back(self, run: Run) -> bool:
+    def hand_back(self, run: Run) -> bool:
         """Hand back a task whose function has not begun. Returns whether that was so; its slot stays the caller's."""
         if not run.move(Phase.WAITING, Phase.WITHDRAWN):
             return False
         self._resources.schedule.cancel(run.time_limit)
-        self._side_results.hand_back(run.task, run.received, run.lease)
+        self._unstarted_tasks.hand_back(run.task, run.received, run.lease)
         self.forget(run)
         return True
 
     def killed(self, run: Run) -> None:
-        """Its process was killed at the end of the drain. It comes back by its lease, unless its time limit was first."""
+        """Its process was killed at the end of the drain, and its lease brings it back, unless its time limit was first."""
         if not run.move(Phase.EXECUTING, Phase.WITHDRAWN):
             return
-        self._resources.left_behind.set()
+        self._resources.work_was_left.set()
         self._killed += 1
         self.forget(run)
 
@@ -128,7 +128,7 @@ class Intake:
         """The drain is over: hand back the tasks that have not begun, and name those that are left to their leases."""
         said = "%s: left behind at the end of the drain"
         for run in self._runs.copy().values():
-            if not self.put_back(run) and run.phase is Phase.EXECUTING:
+            if not self.hand_back(run) and run.phase is Phase.EXECUTING:
                 logger.error(said, self.task_name, extra=self._about(run.task))
 
     def name_lost_results(self, sender: ResultSender) -> None:

@@ -37,17 +37,17 @@ MOST_TASKS = 100
 """A poll may bring twice what it asked for, or so many: what is surplus goes back in a request each."""
 
 
-class Reception(Protocol):
+class TaskReceiver(Protocol):
     """A RunningWorker, for the tasks that a poll brings."""
 
-    def deliver(self, task: Task, has_slot: bool) -> bool:
+    def receive(self, task: Task, has_slot: bool) -> bool:
         """Returns whether it took the slot."""
         ...
 
     def report_unreadable(self, result: TaskResult) -> None: ...
 
 
-class Source(Protocol):
+class TaskSource(Protocol):
     """A runner's Resources, as far as polls need them."""
 
     @property
@@ -59,24 +59,24 @@ class Source(Protocol):
 class Poller:
     """``run`` is the body of a worker's poll thread. It returns when the capacity is closed."""
 
-    def __init__(self, worker: Worker, source: Source, capacity: Capacity, reception: Reception) -> None:
+    def __init__(self, worker: Worker, source: TaskSource, capacity: Capacity, receiver: TaskReceiver) -> None:
         self._worker = worker
         self._source = source
         self._clock = source.clock
         self._capacity = capacity
-        self._reception = reception
+        self._receiver = receiver
         self._idle = True
-        self._most = sys.maxsize  # tasks per answer, so that it does not grow too large
+        self._most_tasks = sys.maxsize  # tasks per answer, so that it does not grow too large
         self._pace = QUICKEST_PACE
         self._unreadable: set[str] = set()  # ids in the last answer of which no task could be used
-        self._rests_for_want_of_tasks = False  # and not because polls fail
+        self._waits_for_tasks = False  # and not because polls fail
         self._backoff = Backoff()
         self._failures = FailureLog(
             worker.task_name, "polls fail, and go on with growing pauses", "polls succeed again"
         )
 
     def run(self) -> None:
-        while asked := self._capacity.take(at_most=1 if self._idle else self._most):
+        while asked := self._capacity.take(at_most=1 if self._idle else self._most_tasks):
             self._capacity.request_started()
             try:
                 wait = self._poll(asked)
@@ -85,16 +85,16 @@ class Poller:
                 _recording.uncaught.count_error(error)
                 logger.exception("%s: a poll ended in a bug; polling goes on", self._worker.task_name)
             self._capacity.request_done()
-            self._rest(wait)
+            self._wait(wait)
 
-    def _rest(self, wait: float) -> None:
+    def _wait(self, wait: float) -> None:
         """Wait so long, or until the slots are closed. Another interval counts from the beginning of the wait."""
         began, left = self._clock.now(), wait
-        while self._clock.wait(self._capacity.news, left):
-            self._capacity.news.clear()  # before the looks, so that nothing is missed
+        while self._clock.wait(self._capacity.wait_changed, left):
+            self._capacity.wait_changed.clear()  # before the looks, so that nothing is missed
             if self._capacity.closed.is_set():
                 return
-            if self._rests_for_want_of_tasks:
+            if self._waits_for_tasks:
                 wait = self._worker.poll_interval or 0.0
             left = max(0.0, began + wait - self._clock.now())
 
@@ -102,17 +102,17 @@ class Poller:
         """One poll and what follows from it. Returns how many seconds to wait before the next."""
         used = 0
         started = self._clock.now()
-        self._rests_for_want_of_tasks = False
+        self._waits_for_tasks = False
         try:
             delivery = self._timed_poll(asked)
             for task in self._distinct(delivery.tasks):
-                used += self._reception.deliver(task, used < asked)
+                used += self._receiver.receive(task, used < asked)
             for result in delivery.unreadable:
-                self._reception.report_unreadable(result)
+                self._receiver.report_unreadable(result)
         except ConductorError as error:
             self._failures.failed(error)
             if isinstance(error, AnswerTooLargeError):
-                self._most = max(1, asked // 2)
+                self._most_tasks = max(1, asked // 2)
                 if asked > 1:
                     return 0.0
             return self._backoff.next(error.retry_after if isinstance(error, ApiError) else None)
@@ -124,7 +124,7 @@ class Poller:
         self._backoff.reset()
         self._failures.recovered()
         if received:
-            self._most = min(2 * self._most, delivery.fits)
+            self._most_tasks = min(2 * self._most_tasks, delivery.fits)
         return self._wait_after(received, asked, self._clock.now() - started)
 
     def _wait_after_none_used(self, delivery: Delivery) -> float:
@@ -170,7 +170,7 @@ class Poller:
         if received:
             self._pace = QUICKEST_PACE
             return 0.0
-        self._rests_for_want_of_tasks = True
+        self._waits_for_tasks = True
         if self._worker.poll_interval is not None:
             return self._worker.poll_interval
         if not was_idle:

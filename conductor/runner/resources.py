@@ -57,10 +57,10 @@ class Setup:
     clock: Clock
     log: RunnerLog
 
-    def opened(self, left_behind: threading.Event, on_end: Callable[[], None]) -> Resources:
+    def open_resources(self, work_was_left: threading.Event, on_end: Callable[[], None]) -> Resources:
         """What the workers share. ConfigurationError: the outbox cannot be used."""
         outbox = None if self.outbox_path is None else open_outbox(self.outbox_path, self.client)
-        mine = self.client, self.worker_id, self.clock, left_behind, outbox, self.on_result_lost
+        mine = self.client, self.worker_id, self.clock, work_was_left, outbox, self.on_result_lost
         return Resources(*mine, log=self.log, on_end=on_end)
 
 

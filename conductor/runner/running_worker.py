@@ -17,9 +17,9 @@ from conductor.runner.intake import Intake
 from conductor.runner.poll import Poller
 from conductor.runner.resources import Resources
 from conductor.runner.run import Run
-from conductor.runner.side_results import SideResults
-from conductor.runner.steps import Steps
+from conductor.runner.steps import TaskSteps
 from conductor.runner.thread_slots import ThreadSlots
+from conductor.runner.unstarted_tasks import UnstartedTasks
 from conductor.task_result import TaskResult
 from conductor.worker import Worker
 
@@ -48,11 +48,11 @@ class RunningWorker:
         self._resources = resources
         self._abandoned = Flag()
         self._sender = ResultSender(resources, worker.task_name, self.capacity.closed, self._abandoned)
-        self._side_results = SideResults(worker.task_name, resources, self.capacity, self._sender)
-        self._intake = Intake(worker, resources, self.capacity, self._side_results, self._abandoned)
-        self._steps = Steps(worker, resources, self.capacity, self._intake)
+        self._unstarted_tasks = UnstartedTasks(worker.task_name, resources, self.capacity, self._sender)
+        self._intake = Intake(worker, resources, self.capacity, self._unstarted_tasks, self._abandoned)
+        self._steps = TaskSteps(worker, resources, self.capacity, self._intake)
         self._slots = self._make_slots(caller)
-        self._polls_no_more = threading.Event()
+        self._polling_has_ended = threading.Event()
         _recording.executing.add(self._intake)
         threading.Thread(target=self._poll, name=f"conductor-poll-{worker.task_name}", daemon=True).start()
 
@@ -76,9 +76,9 @@ class RunningWorker:
     def set_poll_interval(self, poll_interval: float | None) -> None:
         """Seconds, or None: the runner chooses. It also counts for the wait that is running."""
         self.worker.poll_interval = poll_interval
-        self.capacity.news.set()
+        self.capacity.wait_changed.set()
 
-    def deliver(self, task: Task, has_slot: bool) -> bool:
+    def receive(self, task: Task, has_slot: bool) -> bool:
         """Start a polled task, or hand it back. Returns whether it took a slot."""
         run = self._intake.take_in(task, refuse=not (has_slot and self.capacity.may_begin()))
         if run is None:
@@ -92,7 +92,7 @@ class RunningWorker:
 
     def report_unreadable(self, result: TaskResult) -> None:
         """Send the FAILED result of a polled task that could not be read."""
-        self._side_results.send_failure(result)
+        self._unstarted_tasks.fail(result)
 
     def shutdown(self, drain_until: float) -> None:
         """Poll no more; returns at once. Repeating it changes nothing. drain_until: on the runner's clock.
@@ -106,9 +106,9 @@ class RunningWorker:
             return
         self.drain_until = drain_until
         self.capacity.close()
-        self._resources.outgoing.hurry()
+        self._resources.sender_threads.end_pauses()
         _stopping.begin(self, (self._resources.worker_id, *self.worker.key))
-        if self._polls_no_more.is_set():  # and the poll thread may have told its end before
+        if self._polling_has_ended.is_set():  # and the poll thread may have told its end before
             _stopping.end(self)
 
     def abandon(self) -> bool:
@@ -125,7 +125,7 @@ class RunningWorker:
         _stopping.end(self)
         self._intake.abandon()
         self._slots.abandon()
-        self._resources.outgoing.hurry()
+        self._resources.sender_threads.end_pauses()
         return True
 
     def wait_for_last_answers(self, seconds: float) -> threading.Event:
@@ -149,7 +149,7 @@ class RunningWorker:
 
     def _poll(self) -> None:
         Poller(self.worker, self._resources, self.capacity, self).run()
-        self._polls_no_more.set()
+        self._polling_has_ended.set()
         _stopping.end(self)
 
     def _end(self) -> None:

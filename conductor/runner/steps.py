@@ -8,7 +8,7 @@ from functools import partial
 
 from conductor import _recording
 from conductor._log import about, logger_of
-from conductor.delivery.pending_result import KEEP_AT_LEAST, PendingResult
+from conductor.delivery.pending_result import RETRY_AT_LEAST, PendingResult
 from conductor.models import TaskResultStatus
 from conductor.runner import task_log
 from conductor.runner.capacity import Capacity
@@ -16,7 +16,7 @@ from conductor.runner.intake import Intake
 from conductor.runner.resources import Resources
 from conductor.runner.run import Phase, Run
 from conductor.task_client import Delivery
-from conductor.task_result import Finished, Outcome, failed, finish
+from conductor.task_result import CallOutcome, PreparedResult, failed, prepare_result
 from conductor.worker import Worker
 
 logger = logger_of(__name__)
@@ -29,7 +29,7 @@ LARGE_OUTPUT = 1 << 20
 """Bytes of JSON from which on an output is worth a warning: gateways refuse it (nginx by default, with 413)."""
 
 
-class Steps:
+class TaskSteps:
     """Those of one worker's tasks. Thread-safe."""
 
     def __init__(self, worker: Worker, resources: Resources, capacity: Capacity, intake: Intake) -> None:
@@ -39,15 +39,15 @@ class Steps:
         self._intake = intake
 
     def begin(self, run: Run, time_out: Callable[[Run], object]) -> bool:
-        """Whether the function may run; it does then. time_out: see ``limit_time``."""
+        """Whether the function may run; it does then. time_out: see ``start_time_limit``."""
         if not run.move(Phase.WAITING, Phase.EXECUTING):
             return False
         run.is_logged = task_log.begun(self._worker.task_name, run.task)
-        self.limit_time(run, time_out)
+        self.start_time_limit(run, time_out)
         _recording.execution_started(self._worker.task_name)
         return True
 
-    def limit_time(self, run: Run, time_out: Callable[[Run], object]) -> None:
+    def start_time_limit(self, run: Run, time_out: Callable[[Run], object]) -> None:
         """Let the worker's time limit, if it has one, count from now.
 
         time_out: called on the schedule's thread when it has passed.
@@ -57,13 +57,13 @@ class Steps:
             schedule.cancel(run.time_limit)
             run.time_limit = schedule.at(self._resources.clock.now() + self._worker.timeout, partial(time_out, run))
 
-    def ended(self, run: Run) -> bool:
+    def end(self, run: Run) -> bool:
         """The function has ended. Returns False if its time limit was first, and the run is no longer the caller's."""
         if self._worker.timeout is not None:
             self._resources.schedule.cancel(run.time_limit)
         return run.move(Phase.EXECUTING, Phase.REPORTING)
 
-    def timed_out(self, run: Run, fate: str) -> Finished:
+    def timed_out(self, run: Run, fate: str) -> PreparedResult:
         """The result in place of the function's. fate: of the function, for the log."""
         run.lost.set()
         limit = self._worker.timeout or 0.0
@@ -71,44 +71,44 @@ class Steps:
         reason = f"TimeoutError: not finished after {limit:g} s, the worker's time limit"
         result = failed(run.task.task_id, run.task.workflow_instance_id, reason)
         result.worker_id = self._resources.worker_id
-        return Finished(result, 2, limit, TimeoutError.__name__)
+        return PreparedResult(result, 2, limit, TimeoutError.__name__)
 
-    def ready(self, run: Run, ended: Outcome | Finished) -> PendingResult:
+    def prepare(self, run: Run, ended: CallOutcome | PreparedResult) -> PendingResult:
         """Make the result ready to be sent."""
         error = None
-        if isinstance(ended, Outcome):
+        if isinstance(ended, CallOutcome):
             error = ended.error
-            ended = finish(run.task, ended, self._resources.worker_id)
+            ended = prepare_result(run.task, ended, self._resources.worker_id)
         self._record(run, ended)
         task_log.ended(self._worker.task_name, run.task, ended, error, run.is_logged)
         if ended.result.status == TaskResultStatus.IN_PROGRESS:
-            self._intake.put_off(run)
+            self._intake.allow_redelivery(run)
         return self._pending(run, ended)
 
-    def next_run(self, run: Run, answer: Delivery) -> Run | None:
+    def finish(self, run: Run, answer: Delivery) -> Run | None:
         """Its result is out of hand. Returns the task that the answer brought for its slot, if it did."""
         self._intake.forget(run)
         return self._intake.next_run(answer)
 
-    def failed(self, run: Run, bug: Exception) -> None:
+    def not_reported(self, run: Run, bug: Exception) -> None:
         """A bug of this package keeps the task from being reported: it comes back by its lease."""
         _recording.uncaught.count_error(bug)
-        self._resources.left_behind.set()
+        self._resources.work_was_left.set()
         logger.error("a bug kept a result from being sent", exc_info=bug, extra=self._about(run))
         self._intake.forget(run)
 
     def not_started(self, run: Run, error: Exception) -> None:
         """The system has no thread left for a task, say: hand it back."""
         logger.error("handed back a task that could not be started: %s", error, extra=self._about(run))
-        self._intake.put_back(run)
+        self._intake.hand_back(run)
 
-    def _pending(self, run: Run, finished: Finished) -> PendingResult:
+    def _pending(self, run: Run, prepared: PreparedResult) -> PendingResult:
         lease = run.task.response_timeout_seconds
-        upload = finished.size / SLOWEST_UPLOAD
+        upload = prepared.size / SLOWEST_UPLOAD
         return PendingResult(
-            finished.result,
+            prepared.result,
             run.received,
-            max(lease, KEEP_AT_LEAST),
+            max(lease, RETRY_AT_LEAST),
             run.lease,
             # A connection that is dead must not hold up the result, and the extensions of its lease, until that ends.
             max(SHORTEST_ANSWER, lease / 3) + upload if lease else math.inf,
@@ -119,12 +119,12 @@ class Steps:
             is_from_function=True,
         )
 
-    def _record(self, run: Run, finished: Finished) -> None:
+    def _record(self, run: Run, prepared: PreparedResult) -> None:
         name = self._worker.task_name
-        _recording.execution_finished(name, finished.seconds, finished.error)
-        _recording.result_size.observe(finished.size, name)
-        if finished.size > LARGE_OUTPUT:
-            logger.warning("%s: an output of %d bytes of JSON", name, finished.size, extra=self._about(run))
+        _recording.execution_finished(name, prepared.seconds, prepared.error)
+        _recording.result_size.observe(prepared.size, name)
+        if prepared.size > LARGE_OUTPUT:
+            logger.warning("%s: an output of %d bytes of JSON", name, prepared.size, extra=self._about(run))
         lease = run.task.response_timeout_seconds
         if 0 < lease < self._resources.clock.now() - run.leased_at:
             _recording.late.count(name)

@@ -6,7 +6,7 @@ import logging
 
 from conductor._log import about, logger_of
 from conductor.models import Task, TaskResultStatus
-from conductor.task_result import Finished, TaskResult
+from conductor.task_result import PreparedResult, TaskResult
 
 logger = logger_of(__name__)
 
@@ -35,20 +35,20 @@ def unreadable(task_name: str, result: TaskResult) -> None:
     logger.warning("%s: %s; the server may retry it", task_name, result.reason_for_incompletion, extra=extra)
 
 
-def ended(task_name: str, task: Task, finished: Finished, error: BaseException | None, is_wanted: bool) -> None:
+def ended(task_name: str, task: Task, prepared: PreparedResult, error: BaseException | None, is_wanted: bool) -> None:
     """A failure is a WARNING if the server may retry the task, and else an ERROR; any other end is said at DEBUG.
 
     error: what the function raised. is_wanted: what ``begun`` returned.
     """
-    status = finished.result.status
+    status = prepared.result.status
     if status not in _FATES:
         if is_wanted:
             extra = about(task_name, task, task.retry_count)
-            logger.debug("%s: %s after %.3f s", task_name, status, finished.seconds, extra=extra)
+            logger.debug("%s: %s after %.3f s", task_name, status, prepared.seconds, extra=extra)
         return
     level, fate = _FATES[status]
-    if finished.error == MemoryError.__name__:
+    if prepared.error == MemoryError.__name__:
         level = logging.CRITICAL
-    reason = finished.result.reason_for_incompletion or "no reason given"
+    reason = prepared.result.reason_for_incompletion or "no reason given"
     extra = about(task_name, task, task.retry_count)
     logger.log(level, "%s failed, %s: %s", task_name, fate, reason, exc_info=error, extra=extra)

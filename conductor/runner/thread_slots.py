@@ -11,8 +11,8 @@ from conductor.delivery.result_sender import ResultSender
 from conductor.runner.capacity import Capacity
 from conductor.runner.intake import Intake
 from conductor.runner.run import Phase, Run
-from conductor.runner.steps import Steps
-from conductor.task_result import Finished, Outcome
+from conductor.runner.steps import TaskSteps
+from conductor.task_result import CallOutcome, PreparedResult
 
 
 class ThreadSlots:
@@ -23,7 +23,7 @@ class ThreadSlots:
     """
 
     def __init__(  # noqa: PLR0917 - made in one place
-        self, task_name: str, caller: Caller, capacity: Capacity, intake: Intake, steps: Steps, sender: ResultSender
+        self, task_name: str, caller: Caller, capacity: Capacity, intake: Intake, steps: TaskSteps, sender: ResultSender
     ) -> None:
         self._caller = caller
         self._capacity = capacity
@@ -52,36 +52,36 @@ class ThreadSlots:
             ended = self._call(run)
             if run.phase is Phase.WITHDRAWN:  # the function has not begun, or was killed
                 break
-            if ended is None or not self._steps.ended(run):  # its time limit was first, and another thread has the slot
+            if ended is None or not self._steps.end(run):  # its time limit was first, and another thread has the slot
                 return
             run = self._report(run, ended)
             del ended  # which may be large, and the next task long
         self._capacity.give_back()
 
-    def _call(self, run: Run) -> Outcome | Finished | None:
+    def _call(self, run: Run) -> CallOutcome | PreparedResult | None:
         """None: the run is withdrawn, or its time limit was first."""
         try:
             return self._caller.call(run, self._begin)
         except NotBegunError:
             run.move(Phase.EXECUTING, Phase.WAITING)  # its process had died, and could not begin what it was to begin
-            self._intake.put_back(run)  # unless that was done already, and so it could not begin
+            self._intake.hand_back(run)  # unless that was done already, and so it could not begin
         except KilledError:
             self._intake.killed(run)
         except Exception as error:  # noqa: BLE001 - a bug
             if run.phase is not Phase.WAITING:
-                return Outcome(error=error)
+                return CallOutcome(error=error)
             self._steps.not_started(run, error)
         return None
 
     def _begin(self, run: Run) -> bool:
         return self._steps.begin(run, self._time_limit_is_over)
 
-    def _report(self, run: Run, ended: Outcome | Finished) -> Run | None:
+    def _report(self, run: Run, ended: CallOutcome | PreparedResult) -> Run | None:
         """Returns the next task for this slot, if the answer brought one."""
         try:
-            return self._steps.next_run(run, self._sender.send(self._steps.ready(run, ended)))
+            return self._steps.finish(run, self._sender.send(self._steps.prepare(run, ended)))
         except Exception as bug:  # noqa: BLE001 - it is logged
-            self._steps.failed(run, bug)
+            self._steps.not_reported(run, bug)
             return None
 
     def _time_limit_is_over(self, run: Run) -> None:
@@ -90,7 +90,7 @@ class ThreadSlots:
 
     def _take_over(self, run: Run) -> None:
         """Fail the task and go on with its slot, unless its function has ended just now."""
-        if not self._steps.ended(run):
+        if not self._steps.end(run):
             return
         self._caller.give_up(run)
         following = self._report(run, self._steps.timed_out(run, self._caller.fate_of_hung_function))

@@ -15,7 +15,7 @@ from conductor.errors import ConductorError, ConfigurationError
 from conductor.runner.leaks import Leaks
 from conductor.runner.resources import Resources, Setup
 from conductor.runner.running_worker import RunningWorker
-from conductor.runner.signals import LOOK_AGAIN, Waits, heeded_by, next_event, signals_into, tell_all_runners
+from conductor.runner.signals import WAKE_UP, Waiters, next_event, pass_to_all_runners, signal_listeners, signals_into
 from conductor.worker import WorkerKey
 
 logger = logger_of(__name__)
@@ -31,10 +31,10 @@ class Workers:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self.left_behind = threading.Event()
+        self.work_was_left = threading.Event()
         """Set when a result is lost, or waits in the outbox, since the first worker started."""
         self._process_id = os.getpid()
-        self._waits = Waits()
+        self._waiters = Waiters()
         # Guards everything below. A user's signal handler may call shutdown while its thread holds it.
         self._state = threading.RLock()
         self._resources: Resources | None = None  # while workers run
@@ -48,7 +48,7 @@ class Workers:
         """ConfigurationError: a worker of this key is running already."""
         with self._locked():
             if self._leaks is None:  # an end that was told while functions hung: they may have ended since
-                self._alive_or_closed()
+                self._alive_or_close()
             previous = self._workers.get(key)
             if previous is not None and not previous.is_stopping:
                 raise ConfigurationError(f"a worker for task_name {key[0]!r} {_of(key[1])} is running already")
@@ -56,7 +56,7 @@ class Workers:
                 self._replaced = [other for other in (*self._replaced, previous) if not other.capacity.has_ended]
             self._workers[key] = make(self._opened())
             self._setup.log.started(self._workers[key].worker)
-        self._waits.tell()
+        self._waiters.wake_up()
 
     def find(self, task_name: str, domain: str | None) -> RunningWorker | None:
         """None: there is none, or it is stopping."""
@@ -95,12 +95,12 @@ class Workers:
         self._setup.log.draining(in_hand, self._setup.shutdown_timeout, task_name)
         for running in ending:
             running.shutdown(drain_until)
-        self._waits.tell()
+        self._waiters.wake_up()
 
     def wait(self, deadline: float, handle_signals: bool) -> bool:
         """Block until all workers have ended: see TaskRunner.wait_workers. deadline: on the monotonic clock."""
-        with self._waits.another() as news, signals_into(news, handle_signals):
-            while alive := self._alive_or_closed():
+        with self._waiters.events() as events, signals_into(events, handle_signals):
+            while alive := self._alive_or_close():
                 self._setup.log.polling()
                 if self._signals > 1:
                     return self._abandon(alive)
@@ -109,14 +109,14 @@ class Workers:
                 drain_until = max(running.drain_until for running in alive)
                 drained = time.monotonic() + drain_until - self._setup.clock.now()
                 try:
-                    event = next_event(news, min(deadline, drained))
+                    event = next_event(events, min(deadline, drained))
                 except queue.Empty:
                     return self._abandon(alive) if drained <= deadline else False
-                if event != LOOK_AGAIN:
-                    tell_all_runners(event)
-        return not self.left_behind.is_set()
+                if event != WAKE_UP:
+                    pass_to_all_runners(event)
+        return not self.work_was_left.is_set()
 
-    def _heed_signal(self, number: int) -> None:
+    def _on_signal(self, number: int) -> None:
         """The first drains, also when nobody waits for these workers yet; the second is for the thread that does."""
         if os.getpid() == self._process_id:
             self._setup.log.signalled(number)
@@ -133,9 +133,9 @@ class Workers:
     def _opened(self) -> Resources:
         """What the workers share; made with the first one."""
         if self._resources is None:
-            self.left_behind.clear()
+            self.work_was_left.clear()
             self._signals = 0
-            resources = self._setup.opened(self.left_behind, self._waits.tell)
+            resources = self._setup.open_resources(self.work_was_left, self._waiters.wake_up)
             try:
                 self._outbox_sender = None if resources.outbox is None else OutboxSender(resources.outbox, resources)
             except RuntimeError:  # the system has no thread left
@@ -143,11 +143,11 @@ class Workers:
                 raise
             self._leaks = Leaks()
             atexit.register(self._warn_at_exit)
-            heeded_by.add(self._heed_signal)
+            signal_listeners.add(self._on_signal)
             self._resources = resources
         return self._resources
 
-    def _alive_or_closed(self) -> list[RunningWorker]:
+    def _alive_or_close(self) -> list[RunningWorker]:
         """The workers that have not ended; when there is none, what the runner made has been closed."""
         with self._locked():  # so that no worker starts between the look and the closing
             alive = [each for each in (*self._workers.values(), *self._replaced) if not each.capacity.has_ended]
@@ -156,9 +156,9 @@ class Workers:
                 if self._outbox_sender is not None:
                     self._outbox_sender.close()  # while it can still tell whether it had come to its end
                 resources.close()
-                heeded_by.discard(self._heed_signal)
+                signal_listeners.discard(self._on_signal)
                 self._warn_of_leaks()
-                self._setup.log.stopped(0, not self.left_behind.is_set())
+                self._setup.log.stopped(0, not self.work_was_left.is_set())
             if not alive and self._setup.own_client is not None:
                 self._setup.own_client.close()
         return alive

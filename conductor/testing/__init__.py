@@ -11,6 +11,6 @@ Nothing here is used in production, and nothing is installed into pytest unless 
 
 from conductor.testing.clock import FakeClock
 from conductor.testing.dev_server import DevServer, TaskFailed
-from conductor.testing.kit import FakeTaskClient, arun_worker, run_worker
+from conductor.testing.fakes import FakeTaskClient, arun_worker, run_worker
 
 __all__ = ["DevServer", "FakeClock", "FakeTaskClient", "TaskFailed", "arun_worker", "run_worker"]

@@ -11,12 +11,12 @@ import heapq
 from conductor import _stopping
 from conductor.testing.clock import Clock
 from conductor.testing.model import Refusal
-from conductor.testing.views import Views
+from conductor.testing.read_models import ReadModels
 
 __all__ = ["Engine", "Refusal"]
 
 
-class Engine(Views):
+class Engine(ReadModels):
     """A Conductor server's state and rules. Thread-safe; every call is one transaction.
 
     clock: what time it is; after a jump of a FakeClock everything that became due has been done when ``advance``

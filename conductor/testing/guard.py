@@ -13,8 +13,8 @@ import socket
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-from conductor.testing.answers import error
 from conductor.testing.http_wire import Request, Response
+from conductor.testing.responses import error
 from conductor.testing.routes import DOCUMENT, HEALTH_CHECK, PAGE, TOKEN
 from conductor.testing.tokens import Tokens
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from conductor.testing.answers import JSON, as_json_or_204, error
 from conductor.testing.binding import Binder, body_binder, parse_json
 from conductor.testing.engine import Engine, Refusal
 from conductor.testing.faults import Faults
 from conductor.testing.http_wire import Request, Response
 from conductor.testing.parameters import integer, text
+from conductor.testing.responses import JSON, as_json_or_204, error
 from conductor.testing.routes import BATCH_POLL, POLL, ROUTES, UPDATE_V2, Route
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from conductor.testing import page
-from conductor.testing.answers import as_html, as_json, as_json_or_204, as_no_content, as_nothing, as_text
 from conductor.testing.binding import document
 from conductor.testing.engine import Engine, Refusal
 from conductor.testing.http_wire import Response
@@ -22,6 +21,7 @@ from conductor.testing.parameters import (
     integer,
     text,
 )
+from conductor.testing.responses import as_html, as_json, as_json_or_204, as_no_content, as_nothing, as_text
 
 VERSION = "3.32.3"  # of the server that is imitated
 HEALTH = {"healthResults": [], "suppressedHealthResults": [], "healthy": True}

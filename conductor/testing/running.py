@@ -8,13 +8,13 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from conductor.testing.answers import error
 from conductor.testing.clock import Clock
 from conductor.testing.engine import Engine
 from conductor.testing.faults import NOTHING, Faults, Plan
 from conductor.testing.guard import Guard
 from conductor.testing.http_server import HttpServer
 from conductor.testing.http_wire import Request, Response
+from conductor.testing.responses import error
 from conductor.testing.router import Found, Router
 from conductor.testing.tokens import Tokens
 

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
-from conductor.testing.answers import as_json, error
 from conductor.testing.http_wire import Response
+from conductor.testing.responses import as_json, error
 
 FORGET_AFTER = 1_000  # tokens; what is forgotten is refused as unknown instead of as expired
 

@@ -7,7 +7,7 @@ import pytest
 from conductor import TaskResult, TaskResultStatus, TaskRunner, task_context
 from conductor.delivery.outbox import Outbox
 from conductor.task_client import HttpTaskClient
-from conductor.task_result import hand_back
+from conductor.task_result import hand_back_result
 from support.waiting import eventually
 
 
@@ -120,7 +120,7 @@ def test_a_hand_back_does_not_wipe_an_output_that_the_server_keeps_elsewhere(a_w
     client.update(large, 10)
     stored = client.batch_poll(name, "w", None, 1, 1.0).tasks[0]
     assert stored.external_output_payload_storage_path
-    client.update(hand_back(stored), 10)
+    client.update(hand_back_result(stored), 10)
     again = client.batch_poll(name, "w", None, 1, 1.0).tasks[0]
     assert again.external_output_payload_storage_path == stored.external_output_payload_storage_path
     workflows.terminate(workflow_id)

@@ -83,7 +83,7 @@ def test_w4_the_lease_of_a_function_that_is_killed_at_the_end_of_the_drain_is_le
     assert not runner.wait_workers()
     clock.run_until(lambda: server.task(task_id)["status"] == "TIMED_OUT")
     assert not server.extensions
-    eventually(lambda: not runner._workers._alive_or_closed())
+    eventually(lambda: not runner._workers._alive_or_close())
 
 
 def test_l18_a_task_whose_process_is_killed_counts_as_left_behind(server, api_client, tmp_path, caplog):

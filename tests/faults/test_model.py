@@ -240,7 +240,7 @@ class ModelServer:
                 self.produced.add(task_id)
         told.set_result((status, callback))
 
-    def rests(self, poller, capacity, outgoing, timers):
+    def rests(self, poller, capacity, sender_threads, timers):
         """Whether the runner has nothing to do before something happens.
 
         Each slot that is taken, and each request outside of a slot, is then a function that runs, a poll that waits at
@@ -252,12 +252,12 @@ class ModelServer:
             waiting = self.clock.waiting()
             if not timers() <= waiting:
                 return False
-            put_off = sum(runs(thread, ResultSender.send) for thread in waiting)
-            put_off += sum(
+            waiting_results = sum(runs(thread, ResultSender.send) for thread in waiting)
+            waiting_results += sum(
                 each.pending.due > self.clock.now() and not each.sender.is_pause_over(each.pending)
-                for each in outgoing._waiting.copy()
+                for each in sender_threads._waiting.copy()
             )
-            settled = len(self.running) + put_off + self.held + bool(self.held)
+            settled = len(self.running) + waiting_results + self.held + bool(self.held)
             with capacity._changed:
                 takes = runs(poller.ident, Capacity.take) and not capacity._may_take()
                 still = self.held or takes or poller.ident in waiting or not poller.is_alive()
@@ -297,7 +297,7 @@ class RunnerAgainstAModel(RuleBasedStateMachine):
         self.runner.start_worker("t", function, batch_size=size, lease_extension=extends)
         self.threads = lambda: [thread for thread in threading.enumerate() if thread not in before]
         worker = self.runner._workers._workers["t", None]
-        self.capacity, self.outgoing = worker.capacity, worker._resources.outgoing
+        self.capacity, self.sender_threads = worker.capacity, worker._resources.sender_threads
         (self.poller,) = (thread for thread in self.threads() if thread.name == "conductor-poll-t")
         self.settle()
 
@@ -315,7 +315,7 @@ class RunnerAgainstAModel(RuleBasedStateMachine):
 
     def settle(self):
         deadline = time.monotonic() + 20
-        while not self.model.rests(self.poller, self.capacity, self.outgoing, self.timers):
+        while not self.model.rests(self.poller, self.capacity, self.sender_threads, self.timers):
             assert time.monotonic() < deadline, "the runner does not come to rest"
             time.sleep(0.001)
 

@@ -150,7 +150,7 @@ def test_that_not_all_was_delivered_is_said_though_all_has_ended(said):
     client.add_task("t")
     runner = TaskRunner(client)
     runner.start_worker("t", puts_off, poll_timeout=0.02)
-    eventually(runner._workers.left_behind.is_set)
+    eventually(runner._workers.work_was_left.is_set)
     runner.shutdown()
     assert not runner.wait_workers()
     assert said()[-1] == ("WARNING", "stopped: not all was delivered or ended in time, see above")

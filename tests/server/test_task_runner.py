@@ -545,7 +545,7 @@ def test_a_task_that_the_system_has_no_thread_for_is_handed_back(stub, runner, m
 
 
 def test_a_bug_in_the_runner_is_logged_costs_no_slot_and_counts_as_work_left_behind(stub, runner, monkeypatch, caplog):
-    monkeypatch.setattr("conductor.runner.steps.finish", lambda *args: 1 / 0)
+    monkeypatch.setattr("conductor.runner.steps.prepare_result", lambda *args: 1 / 0)
     stub.add_task("t")
     runner.start_worker("t", lambda task: None)
     eventually(lambda: "a bug kept a result from being sent (task_id='t1'" in caplog.text)
@@ -681,14 +681,14 @@ def test_a_signal_that_comes_too_late_for_the_wait_goes_to_the_handler_from_befo
     seen = []
     previous = signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
     try:
-        look = runner._workers._alive_or_closed
+        look = runner._workers._alive_or_close
 
         def look_and_be_signalled():
             signal.raise_signal(signal.SIGTERM)
             return look()
 
         with monkeypatch.context() as patch:
-            patch.setattr(runner._workers, "_alive_or_closed", look_and_be_signalled)
+            patch.setattr(runner._workers, "_alive_or_close", look_and_be_signalled)
             assert runner.wait_workers()
     finally:
         signal.signal(signal.SIGTERM, previous)

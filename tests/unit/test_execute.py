@@ -5,7 +5,7 @@ from contextvars import copy_context
 
 from conductor._flag import Flag
 from conductor.calling.execute import execute, execute_async
-from conductor.testing.kit import make_task
+from conductor.testing.fakes import make_task
 
 
 def test_a_coroutine_that_is_thrown_away_elsewhere_raises_nothing():

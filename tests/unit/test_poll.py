@@ -56,7 +56,7 @@ class Script:
         count, *fits = answer if isinstance(answer, tuple) else (answer,)
         return Delivery([Task(f"t{number}", "w") for number in range(count)], [], 0, *fits)
 
-    def deliver(self, task, has_slot):
+    def receive(self, task, has_slot):
         """The tasks are done at once: their slots are free again before the next poll."""
         assert has_slot
         if self.takes:

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from conductor import NonRetryableError, Task, TaskExecLog, TaskResult, TaskResultStatus, models
-from conductor.task_result import Outcome, finish, hand_back, log_entry
+from conductor.task_result import CallOutcome, hand_back_result, log_entry, prepare_result
 
 TASK = Task("t", "w", worker_id="an earlier poller", output_data={"old": 1})
 
 
 def sent(outcome):
     """What the server would get."""
-    result = finish(TASK, outcome, "worker-1").result
+    result = prepare_result(TASK, outcome, "worker-1").result
     return msgspec.json.decode(msgspec.json.encode(result))
 
 
@@ -28,11 +28,16 @@ def raised(error):
     try:
         function()
     except BaseException as caught:
-        return Outcome(error=caught)
+        return CallOutcome(error=caught)
 
 
 def test_status_and_worker_id_always_go_out():
-    assert sent(Outcome()) == {"taskId": "t", "workflowInstanceId": "w", "status": "COMPLETED", "workerId": "worker-1"}
+    assert sent(CallOutcome()) == {
+        "taskId": "t",
+        "workflowInstanceId": "w",
+        "status": "COMPLETED",
+        "workerId": "worker-1",
+    }
     assert msgspec.json.decode(msgspec.json.encode(TaskResult("t", "w"))) == {
         "taskId": "t",
         "workflowInstanceId": "w",
@@ -48,8 +53,8 @@ def test_from_task_takes_the_ids():
 
 
 def test_the_size_is_that_of_the_outputs_json():
-    assert finish(TASK, Outcome({"a": "ä"}), "w").size == len('{"a":"ä"}'.encode())
-    assert finish(TASK, Outcome(None), "w").size == 2
+    assert prepare_result(TASK, CallOutcome({"a": "ä"}), "w").size == len('{"a":"ä"}'.encode())
+    assert prepare_result(TASK, CallOutcome(None), "w").size == 2
 
 
 def test_a_returned_result_is_sent_as_it_is_but_for_the_ids():
@@ -62,7 +67,7 @@ def test_a_returned_result_is_sent_as_it_is_but_for_the_ids():
         reason_for_incompletion="waiting",
     )
     result.add_log("line")
-    assert sent(Outcome(result)) | {"logs": None} == {
+    assert sent(CallOutcome(result)) | {"logs": None} == {
         "taskId": "t",
         "workflowInstanceId": "w",
         "workerId": "worker-1",
@@ -77,7 +82,7 @@ def test_a_returned_result_is_sent_as_it_is_but_for_the_ids():
 
 def test_a_callback_is_rounded_up_to_whole_seconds():
     result = TaskResult("t", "w", TaskResultStatus.IN_PROGRESS, callback_after_seconds=1.2)
-    assert sent(Outcome(result))["callbackAfterSeconds"] == 2
+    assert sent(CallOutcome(result))["callbackAfterSeconds"] == 2
 
 
 @pytest.mark.parametrize(
@@ -93,13 +98,13 @@ def test_a_callback_is_rounded_up_to_whole_seconds():
     ],
 )
 def test_a_returned_result_that_cannot_be_sent_fails_for_good(bad):
-    result = sent(Outcome(msgspec.structs.replace(TaskResult("t", "w"), **bad)))
+    result = sent(CallOutcome(msgspec.structs.replace(TaskResult("t", "w"), **bad)))
     assert result["status"] == "FAILED_WITH_TERMINAL_ERROR"
     assert result["reasonForIncompletion"].startswith("the result cannot be sent: ")
 
 
 def test_a_plain_string_is_a_status_too():
-    assert sent(Outcome(TaskResult("t", "w", "FAILED")))["status"] == "FAILED"
+    assert sent(CallOutcome(TaskResult("t", "w", "FAILED")))["status"] == "FAILED"
 
 
 def test_an_exception_gives_type_message_and_traceback_from_the_users_frame_on():
@@ -137,7 +142,7 @@ def test_an_exception_whose_traceback_cannot_be_made_is_reported_all_the_same():
     result = sent(raised(SyntaxError("bad", ("file", "line", "column", 3))))  # as no compiler would make it
     assert (result["status"], result["reasonForIncompletion"]) == ("FAILED", "SyntaxError: bad (file)")
     assert result["logs"][0]["log"].startswith("its traceback could not be made: AttributeError: ")
-    result = sent(Outcome(error=Unreadable("no")))
+    result = sent(CallOutcome(error=Unreadable("no")))
     assert result["status"] == "FAILED_WITH_TERMINAL_ERROR"
     assert result["reasonForIncompletion"] == "Unreadable: no"
     assert result["logs"][0]["log"] == "its traceback could not be made: SystemExit"
@@ -158,7 +163,7 @@ def test_an_exception_with_a_text_of_its_own_kind_is_reported_all_the_same():
 
 
 def test_text_that_is_not_unicode_is_sent_with_question_marks():
-    result = sent(Outcome(error=ValueError("bad \ud800"), logs=[log_entry("t", "log \udfff")]))
+    result = sent(CallOutcome(error=ValueError("bad \ud800"), logs=[log_entry("t", "log \udfff")]))
     assert result["reasonForIncompletion"] == "ValueError: bad ?"
     assert result["logs"][0]["log"] == "log ?"
 
@@ -174,7 +179,7 @@ def test_a_huge_traceback_keeps_its_end():
     try:
         deep(500)
     except ValueError as error:
-        (entry,) = sent(Outcome(error=error))["logs"]
+        (entry,) = sent(CallOutcome(error=error))["logs"]
     assert len(entry["log"]) <= 16_000
     assert entry["log"].endswith("ValueError: the end\n")
 
@@ -193,32 +198,32 @@ def test_a_non_retryable_error_counts_as_a_cause_but_not_as_a_mere_context():
         try:
             chained(explicit)
         except OSError as error:
-            statuses.append(sent(Outcome(error=error))["status"])
+            statuses.append(sent(CallOutcome(error=error))["status"])
     assert statuses == ["FAILED_WITH_TERMINAL_ERROR", "FAILED"]
 
 
 def test_a_non_retryable_error_counts_in_a_group():
     group = ExceptionGroup("of a TaskGroup", [ValueError("a"), NonRetryableError("b")])
-    assert sent(Outcome(error=group))["status"] == "FAILED_WITH_TERMINAL_ERROR"
+    assert sent(CallOutcome(error=group))["status"] == "FAILED_WITH_TERMINAL_ERROR"
 
 
 def test_a_coroutine_that_nobody_awaits_is_a_clear_failure():
     async def function():
         pass
 
-    result = sent(Outcome(function()))
+    result = sent(CallOutcome(function()))
     assert result["status"] == "FAILED_WITH_TERMINAL_ERROR"
     assert "returned a coroutine" in result["reasonForIncompletion"]
 
 
 def test_a_returned_result_is_never_a_mere_lease_extension():
-    assert "extendLease" not in sent(Outcome(TaskResult("t", "w", extend_lease=True)))
+    assert "extendLease" not in sent(CallOutcome(TaskResult("t", "w", extend_lease=True)))
 
 
 def test_a_circle_of_causes_ends():
     first, second = ValueError("a"), ValueError("b")
     first.__cause__, second.__cause__ = second, first
-    assert sent(Outcome(error=first))["status"] == "FAILED"
+    assert sent(CallOutcome(error=first))["status"] == "FAILED"
 
 
 def test_a_non_retryable_error_counts_at_the_end_of_a_long_chain():
@@ -227,7 +232,7 @@ def test_a_non_retryable_error_counts_at_the_end_of_a_long_chain():
         following = ValueError(number)
         following.__cause__ = error
         error = following
-    result = sent(Outcome(error=error))
+    result = sent(CallOutcome(error=error))
     assert result["status"] == "FAILED_WITH_TERMINAL_ERROR"
     assert result["reasonForIncompletion"] == "ValueError: 2999"
     assert result["logs"][0]["log"].endswith("ValueError: 2999\n")
@@ -242,14 +247,14 @@ def test_a_non_retryable_error_counts_however_the_errors_on_the_way_to_it_compar
     kind = type("Comparing", (Exception,), {"__eq__": compares, "__hash__": None})
     outer, inner = kind("outer"), kind("inner")
     outer.__cause__, inner.__cause__ = inner, NonRetryableError("no")
-    assert sent(Outcome(error=inner.__cause__))["status"] == "FAILED_WITH_TERMINAL_ERROR"
-    result = sent(Outcome(error=outer))
+    assert sent(CallOutcome(error=inner.__cause__))["status"] == "FAILED_WITH_TERMINAL_ERROR"
+    result = sent(CallOutcome(error=outer))
     assert (result["status"], result["reasonForIncompletion"]) == ("FAILED_WITH_TERMINAL_ERROR", "Comparing: outer")
 
 
 def test_logs_of_the_context_come_before_the_results_and_the_traceback_last():
     lines = [log_entry("t", f"line {number}") for number in range(14)]
-    logs = sent(Outcome(error=raised(OSError("x")).error, logs=lines))["logs"]
+    logs = sent(CallOutcome(error=raised(OSError("x")).error, logs=lines))["logs"]
     assert len(logs) == 10
     assert logs[0]["log"] == "\n".join(f"line {number}" for number in range(6))
     assert [entry["log"] for entry in logs[1:9]] == [f"line {number}" for number in range(6, 14)]
@@ -263,13 +268,13 @@ def test_a_log_entry_carries_milliseconds():
 
 
 def test_a_hand_back_keeps_the_tasks_output():
-    result = hand_back(TASK)
+    result = hand_back_result(TASK)
     assert (result.status, result.output_data, result.callback_after_seconds) == ("IN_PROGRESS", {"old": 1}, 0)
 
 
 @given(st.recursive(st.none() | st.floats() | st.text() | st.binary() | st.builds(object), st.lists))
 def test_any_value_becomes_a_result_that_can_be_sent(value):
-    assert sent(Outcome(value))["status"] in ("COMPLETED", "FAILED_WITH_TERMINAL_ERROR")
+    assert sent(CallOutcome(value))["status"] in ("COMPLETED", "FAILED_WITH_TERMINAL_ERROR")
 
 
 def test_a_result_of_the_generated_class_is_a_result_too():
@@ -282,15 +287,15 @@ def test_a_result_of_the_generated_class_is_a_result_too():
         "reasonForIncompletion": "broken",
         "logs": [{"log": "said"}],
     }
-    assert sent(Outcome(given)) == {"taskId": "t", "workflowInstanceId": "w", "workerId": "worker-1", **expected}
+    assert sent(CallOutcome(given)) == {"taskId": "t", "workflowInstanceId": "w", "workerId": "worker-1", **expected}
 
 
 @pytest.mark.parametrize("logs", ["half done", ["half done"], 5, {"log": "half done"}])
 def test_logs_of_another_type_are_named(logs):
-    result = finish(TASK, Outcome(TaskResult("t", "w", logs=logs)), "me").result
+    result = prepare_result(TASK, CallOutcome(TaskResult("t", "w", logs=logs)), "me").result
     assert result.status == "FAILED_WITH_TERMINAL_ERROR"
     assert result.reason_for_incompletion == f"the result cannot be sent: logs must be TaskExecLogs, not {logs!r}"
 
 
 def test_no_list_of_logs_is_an_empty_one():
-    assert finish(TASK, Outcome(TaskResult("t", "w", logs=None)), "me").result.status == "COMPLETED"
+    assert prepare_result(TASK, CallOutcome(TaskResult("t", "w", logs=None)), "me").result.status == "COMPLETED"

@@ -20,7 +20,7 @@ _CLAUSE = re.compile(  # without a way back, since a query is a user's text: wha
 )
 
 
-class Views(Lifecycle):
+class ReadModels(Lifecycle):
     """Queues, polls, searches."""
 
     # Queues

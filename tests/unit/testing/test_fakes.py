@@ -24,7 +24,7 @@ from conductor import (
 )
 from conductor._stopping import is_stopping
 from conductor.testing.clock import FakeClock
-from conductor.testing.kit import FakeTaskClient, arun_worker, run_worker
+from conductor.testing.fakes import FakeTaskClient, arun_worker, run_worker
 from support.waiting import eventually
 
 

@@ -19,7 +19,7 @@ from conductor.calling.execute import execute as call, execute_async
 from conductor.errors import ConductorError, ConfigurationError, NotFoundError
 from conductor.models import Task, TaskResultStatus, TaskStatus
 from conductor.task_client import Delivery
-from conductor.task_result import TaskResult, finish
+from conductor.task_result import TaskResult, prepare_result
 from conductor.worker import Worker
 
 WORKER_ID = "test-worker"
@@ -49,7 +49,7 @@ def run_worker(execute: Callable[[Task], Any], input_data: Any = None, **members
     """
     worker, task = Worker.checked("test", execute), make_task(input_data, **members)
     if not worker.is_async:
-        return finish(task, call(execute, task, Flag(), Flag()), WORKER_ID).result
+        return prepare_result(task, call(execute, task, Flag(), Flag()), WORKER_ID).result
     if _loop_runs():
         raise ConfigurationError("an event loop runs on this thread: `await arun_worker(...)` instead of run_worker")
     return asyncio.run(_awaited(execute, task))
@@ -61,11 +61,11 @@ async def arun_worker(execute: Callable[[Task], Any], input_data: Any = None, **
     if worker.is_async:
         return await asyncio.create_task(_awaited(execute, task))  # a task has a context of its own
     outcome = await asyncio.to_thread(call, execute, task, Flag(), Flag())
-    return finish(task, outcome, WORKER_ID).result
+    return prepare_result(task, outcome, WORKER_ID).result
 
 
 async def _awaited(execute: Callable[[Task], Any], task: Task) -> TaskResult:
-    return finish(task, await execute_async(execute, task, Flag(), Flag()), WORKER_ID).result
+    return prepare_result(task, await execute_async(execute, task, Flag(), Flag()), WORKER_ID).result
 
 
 def _loop_runs() -> bool:

@@ -20,8 +20,8 @@ MOST_THREADS = 30
 class Sender(Protocol):
     """A ResultSender, attempt by attempt."""
 
-    def begin(self, pending: PendingResult) -> bool: ...
-    def go_on(self, pending: PendingResult) -> bool: ...
+    def first_attempt(self, pending: PendingResult) -> bool: ...
+    def next_attempt(self, pending: PendingResult) -> bool: ...
     def is_pause_over(self, pending: PendingResult) -> bool: ...
 
 
@@ -33,7 +33,7 @@ class _Waiting:
     timer: object = None
 
 
-class Outgoing:
+class SenderThreads:
     """Thread-safe. A result that has to be sent again occupies no thread until then."""
 
     def __init__(self, schedule: Schedule) -> None:
@@ -54,32 +54,34 @@ class Outgoing:
 
         It is called on this thread, or on another one after more attempts.
         """
-        self._after(sender.begin(pending), _Waiting(sender, pending, done))
+        self._after(sender.first_attempt(pending), _Waiting(sender, pending, done))
 
-    def hurry(self) -> None:
+    def end_pauses(self) -> None:
         """A worker has begun to stop, or has given up: its results wait no longer."""
         with self._lock:
-            hurried = [waiting for waiting in self._waiting if waiting.sender.is_pause_over(waiting.pending)]
-        for waiting in hurried:
+            over = [waiting for waiting in self._waiting if waiting.sender.is_pause_over(waiting.pending)]
+        for waiting in over:
             if self._schedule.cancel(waiting.timer):
-                self.run(partial(self._go_on, waiting))
+                self.run(partial(self._continue, waiting))
 
     def close(self) -> None:
         self._threads.close()
 
-    def _go_on(self, waiting: _Waiting) -> None:
+    def _continue(self, waiting: _Waiting) -> None:
         with self._lock:
             self._waiting.discard(waiting)
-        self._after(waiting.sender.go_on(waiting.pending), waiting)
+        self._after(waiting.sender.next_attempt(waiting.pending), waiting)
 
     def _after(self, is_done: bool, waiting: _Waiting) -> None:
         if is_done:
             waiting.done(waiting.pending.answer)
             return
         waiting.timer = self._schedule.at(
-            waiting.pending.due, partial(self._threads.run, partial(self._go_on, waiting))
+            waiting.pending.due, partial(self._threads.run, partial(self._continue, waiting))
         )
         with self._lock:
             self._waiting.add(waiting)
-        if waiting.sender.is_pause_over(waiting.pending):  # since the look at it in ``begin`` or ``go_on``
-            self.hurry()
+        if waiting.sender.is_pause_over(
+            waiting.pending
+        ):  # since the look at it in ``first_attempt`` or ``next_attempt``
+            self.end_pauses()

@@ -5,13 +5,13 @@ import threading
 import pytest
 
 from conductor._schedule import Schedule
-from conductor.delivery.outgoing import MOST_THREADS, Outgoing
+from conductor.delivery.sender_threads import MOST_THREADS, SenderThreads
 from conductor.task_client import Delivery
 from conductor.testing import FakeClock
 from support.waiting import eventually
 
 
-class Parcel:
+class Pending:
     """In the place of a PendingResult."""
 
     due = 10.0
@@ -25,11 +25,11 @@ class Attempts:
         self.made = 0
         self.hurries = False
 
-    def begin(self, pending):
+    def first_attempt(self, pending):
         self.made += 1
         return False
 
-    def go_on(self, pending):
+    def next_attempt(self, pending):
         self.made += 1
         return True
 
@@ -43,12 +43,12 @@ def clock():
 
 
 @pytest.fixture
-def outgoing(clock):
+def sender_threads(clock):
     schedule = Schedule("test-schedule", clock)
-    outgoing = Outgoing(schedule)
-    yield outgoing
+    sender_threads = SenderThreads(schedule)
+    yield sender_threads
     schedule.close()
-    outgoing.close()
+    sender_threads.close()
     eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("conductor-send")])
 
 
@@ -56,10 +56,10 @@ def senders():
     return [each for each in threading.enumerate() if each.name.startswith("conductor-send")]
 
 
-def test_results_that_wait_for_another_attempt_occupy_no_thread_and_are_sent_when_it_is_due(clock, outgoing):
+def test_results_that_wait_for_another_attempt_occupy_no_thread_and_are_sent_when_it_is_due(clock, sender_threads):
     attempts, done = [Attempts() for _ in range(200)], []
     for each in attempts:
-        outgoing.send(each, Parcel(), done.append)
+        sender_threads.send(each, Pending(), done.append)
     assert senders() == []
     clock.advance(9)
     assert done == []
@@ -68,26 +68,26 @@ def test_results_that_wait_for_another_attempt_occupy_no_thread_and_are_sent_whe
     assert len(senders()) <= MOST_THREADS
 
 
-def test_a_hurry_sends_at_once_those_whose_pause_is_over_and_no_others(clock, outgoing):
-    hurried, patient, done = Attempts(), Attempts(), []
-    for each in (hurried, patient):
-        outgoing.send(each, Parcel(), lambda answer, each=each: done.append(each))
-    hurried.hurries = True
-    outgoing.hurry()
-    eventually(lambda: done == [hurried])
-    outgoing.hurry()
-    assert (hurried.made, patient.made) == (2, 1)
+def test_a_hurry_sends_at_once_those_whose_pause_is_over_and_no_others(clock, sender_threads):
+    over, patient, done = Attempts(), Attempts(), []
+    for each in (over, patient):
+        sender_threads.send(each, Pending(), lambda answer, each=each: done.append(each))
+    over.hurries = True
+    sender_threads.end_pauses()
+    eventually(lambda: done == [over])
+    sender_threads.end_pauses()
+    assert (over.made, patient.made) == (2, 1)
 
 
-def test_a_pause_that_was_over_before_anyone_waited_is_not_waited_for(clock, outgoing):
+def test_a_pause_that_was_over_before_anyone_waited_is_not_waited_for(clock, sender_threads):
     attempts, done = Attempts(), []
     attempts.hurries = True
-    outgoing.send(attempts, Parcel(), done.append)
+    sender_threads.send(attempts, Pending(), done.append)
     eventually(lambda: done)
     assert attempts.made == 2
 
 
-def test_no_more_jobs_than_thirty_run_at_once_and_the_others_follow(outgoing):
+def test_no_more_jobs_than_thirty_run_at_once_and_the_others_follow(sender_threads):
     gate, begun, ended = threading.Event(), threading.Semaphore(0), []
 
     def job():
@@ -96,7 +96,7 @@ def test_no_more_jobs_than_thirty_run_at_once_and_the_others_follow(outgoing):
         ended.append(1)
 
     for _ in range(100):
-        outgoing.run(job)
+        sender_threads.run(job)
     for _ in range(MOST_THREADS):
         assert begun.acquire(timeout=5)
     assert len(senders()) == MOST_THREADS == 30
@@ -105,11 +105,11 @@ def test_no_more_jobs_than_thirty_run_at_once_and_the_others_follow(outgoing):
     eventually(lambda: len(ended) == 100)
 
 
-def test_a_job_for_which_the_system_has_no_thread_runs_on_the_thread_that_asks(outgoing, monkeypatch):
+def test_a_job_for_which_the_system_has_no_thread_runs_on_the_thread_that_asks(sender_threads, monkeypatch):
     def refuse(thread):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     ran = []
-    outgoing.run(lambda: ran.append(threading.current_thread()))
+    sender_threads.run(lambda: ran.append(threading.current_thread()))
     assert ran == [threading.current_thread()]

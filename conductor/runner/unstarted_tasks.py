@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from conductor import _recording
 from conductor.delivery.lease import Lease
-from conductor.delivery.pending_result import KEEP_AT_LEAST, PendingResult
+from conductor.delivery.pending_result import RETRY_AT_LEAST, PendingResult
 from conductor.delivery.result_sender import ResultSender
 from conductor.models import Task
 from conductor.runner import task_log
 from conductor.runner.capacity import Capacity
 from conductor.runner.resources import Resources
 from conductor.task_client import Delivery
-from conductor.task_result import TaskResult, hand_back
+from conductor.task_result import TaskResult, hand_back_result
 
 
-class SideResults:
+class UnstartedTasks:
     """Those of one worker. Thread-safe; no method blocks for a request. The worker does not end before the answers."""
 
     def __init__(self, task_name: str, resources: Resources, capacity: Capacity, sender: ResultSender) -> None:
@@ -27,20 +27,20 @@ class SideResults:
         """Put a task back into its queue. It is tried again until the task's lease ends, which puts it back as well."""
         _recording.handed_back.count(self._task_name)
         seconds = task.response_timeout_seconds
-        keep = seconds if seconds > 0 else KEEP_AT_LEAST
-        polls, retries = task.poll_count or 0, task.retry_count
-        self._send(PendingResult(hand_back(task), received, keep, lease, poll_count=polls, retry_count=retries))
+        retry_for = seconds if seconds > 0 else RETRY_AT_LEAST
+        result, polls, retries = hand_back_result(task), task.poll_count or 0, task.retry_count
+        self._send(PendingResult(result, received, retry_for, lease, poll_count=polls, retry_count=retries))
 
-    def send_failure(self, result: TaskResult) -> None:
+    def fail(self, result: TaskResult) -> None:
         """Send the FAILED result of a task that could not be read."""
         task_log.unreadable(self._task_name, result)
         self._send(PendingResult(result, self._resources.clock.now()))
 
     def _send(self, pending: PendingResult) -> None:
         pending.result.worker_id = self._resources.worker_id
-        outgoing = self._resources.outgoing
+        threads = self._resources.sender_threads
         self._capacity.request_started()
-        outgoing.run(lambda: outgoing.send(self._sender, pending, self._done))
+        threads.run(lambda: threads.send(self._sender, pending, self._done))
 
     def _done(self, _: Delivery) -> None:
         self._capacity.request_done()
