@@ -117,7 +117,7 @@ class Intake:
         return True
 
     def killed(self, run: Run) -> None:
-        """Its process was killed at the end of the drain, and its lease brings it back, unless its time limit was first."""
+        """Its process was killed at the end of the drain. Its lease brings it back."""
         if not run.move(Phase.EXECUTING, Phase.WITHDRAWN):
             return
         self._resources.work_was_left.set()

@@ -72,13 +72,13 @@ def test_a_bug_after_a_functions_begin_fails_the_task_and_its_time_limit_counts_
 def test_a_coroutine_that_begins_just_when_its_wait_grew_too_long_has_its_whole_time(monkeypatch):
     """The loop was blocked for as long as the time limit, until its task was about to be handed back."""
     client, unblocked, late, begun = FakeTaskClient(), threading.Event(), queue.Queue(), queue.Queue()
-    put_back = Intake.put_back
+    hand_back = Intake.hand_back
 
-    def put_back_late(self, run):
+    def hand_back_late(self, run):
         goes_on = threading.Event()
         late.put(goes_on)
         assert goes_on.wait(5)
-        return put_back(self, run)
+        return hand_back(self, run)
 
     async def function(task):
         if not begun.qsize():
@@ -93,7 +93,7 @@ def test_a_coroutine_that_begins_just_when_its_wait_grew_too_long_has_its_whole_
         runner.start_worker("t", function, 2, timeout=1, poll_timeout=0.01)
         first = client.add_task("t")
         eventually(begun.qsize)
-        monkeypatch.setattr(Intake, "put_back", put_back_late)
+        monkeypatch.setattr(Intake, "hand_back", hand_back_late)
         second = client.add_task("t")
         goes_on = late.get(timeout=5)
         unblocked.set()
