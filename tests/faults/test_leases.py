@@ -145,6 +145,13 @@ def test_l13_in_real_time_a_result_whose_updates_get_no_answer_keeps_its_lease(s
     assert (updates.hits, server.expiries) == (4, {})
 
 
+def test_an_extension_carries_the_id_of_the_runner(server, clock, start):
+    start()
+    clock.advance(T / 2)
+    (extension,) = eventually(lambda: server.of("extend"))
+    assert extension.json()["workerId"] == "worker-1"
+
+
 def test_l14_five_hundred_leases_are_extended_in_time_by_a_slow_server(server, api_client, clock, start):
     ends = []
     api_client.http_settings.read_timeout = 30.0

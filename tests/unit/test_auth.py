@@ -202,6 +202,50 @@ def test_a_renewed_token_that_was_accepted_is_replaced_at_once_when_it_has_ended
         cache.accepted(token)
 
 
+def seconds_until_another_call(server, clock, attempt):
+    """How much time passes until the attempt, made again and again, asks the server for a token."""
+    calls, began = server.calls, clock.now
+    while server.calls == calls:
+        clock.now += 0.05
+        attempt()
+    return clock.now - began
+
+
+def test_after_a_success_the_pauses_between_failed_fetches_begin_anew(cache, server, clock):
+    def attempt():
+        with pytest.raises(TransportError):
+            cache.renew(refused="token-1")
+
+    server.token = "token-1"
+    cache.token()
+    server.token, server.error = None, TransportError("down")
+    assert [seconds_until_another_call(server, clock, attempt) for _ in range(6)][-1] > 3
+    clock.now, server.error = clock.now + 60, None
+    token = cache.renew(refused="token-1")
+    server.error = TransportError("down")
+    clock.now += 30  # before, it would be too early to replace a renewed one
+    with pytest.raises(TransportError):
+        cache.renew(refused=token)
+
+    def again():
+        with pytest.raises(TransportError):
+            cache.renew(refused=token)
+
+    assert seconds_until_another_call(server, clock, again) <= 0.6
+
+
+def test_once_a_renewed_token_has_worked_the_pauses_between_renewals_begin_anew(cache, server, clock):
+    def refuse():
+        cache.renew(refused=cache.token())
+
+    cache.token()
+    assert [seconds_until_another_call(server, clock, refuse) for _ in range(6)][-1] > 3
+    cache.accepted(cache.token())
+    clock.now += 60
+    refuse()  # at once
+    assert seconds_until_another_call(server, clock, refuse) <= 0.6
+
+
 def test_where_some_calls_refuse_what_others_accept_renewals_have_a_pace_too(cache, server, clock):
     for tenth in range(600):
         clock.now = tenth / 10
