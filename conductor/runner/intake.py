@@ -112,8 +112,8 @@ class Intake:
         if not run.move(Phase.WAITING, Phase.WITHDRAWN):
             return False
         self._resources.schedule.cancel(run.time_limit)
+        self.forget(run)  # first, for it may be delivered here again before the answer is here
         self._unstarted_tasks.hand_back(run.task, run.received, run.lease)
-        self.forget(run)
         return True
 
     def killed(self, run: Run) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from conductor import TaskRunner
 from conductor.calling.call import KilledError, NotBegunError
+from conductor.delivery.sender_threads import SenderThreads
 from conductor.runner.intake import Intake
 from conductor.testing import FakeTaskClient
 from support.waiting import eventually
@@ -108,3 +109,31 @@ def test_a_coroutine_that_begins_just_when_its_wait_grew_too_long_has_its_whole_
         loop.call_soon_threadsafe(ended.set)
         status = {result.task_id: result.status for result in client.results(2)}
     assert status == {first: "FAILED", second: "COMPLETED"}
+
+
+def test_a_task_that_is_handed_back_can_be_delivered_again_before_its_answer_is_here(monkeypatch):
+    """The answer to its hand-back is held until it has run after all: its second delivery is no copy of the first."""
+    has_run, unblocked, begun = threading.Event(), threading.Event(), threading.Event()
+
+    class HoldsTheAnswer(FakeTaskClient):
+        def update(self, result, timeout):
+            super().update(result, timeout)
+            if result.status == "IN_PROGRESS":
+                unblocked.set()
+                assert has_run.wait(5)
+
+    async def function(task):
+        if task.input_data == {"blocks": True}:
+            begun.set()
+            unblocked.wait(5)
+        else:
+            has_run.set()
+
+    monkeypatch.setattr(SenderThreads, "run", lambda self, job: job())  # as where the system has no thread left
+    client = HoldsTheAnswer()
+    with TaskRunner(client) as runner:
+        runner.start_worker("t", function, 3, timeout=0.2, poll_timeout=0.01)
+        client.add_task("t", {"blocks": True})
+        assert begun.wait(5)
+        client.add_task("t")
+        assert has_run.wait(5)
