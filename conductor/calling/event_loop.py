@@ -98,8 +98,15 @@ class EventLoop:
 
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=self._serve, args=(loop,), name=self._name, daemon=True)
-        thread.start()
-        threading.Thread(target=self._watch, args=(loop, thread), name=f"{self._name}-watch", daemon=True).start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no thread left
+            loop.close()
+            raise
+        try:
+            threading.Thread(target=self._watch, args=(loop, thread), name=f"{self._name}-watch", daemon=True).start()
+        except RuntimeError as error:
+            logger.warning("an async function that blocks the event loop will not be named: %s", error)
         return loop
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -1,6 +1,7 @@
 """The event loop of async worker functions, and who looks after it."""
 
 import asyncio
+import contextlib
 import logging
 import sys
 import threading
@@ -143,3 +144,33 @@ def test_a_coroutine_can_be_cancelled():
     assert tasks[0].cancelled()
     event_loop.close()
     event_loop.cancel(tasks[0])
+
+
+@pytest.mark.parametrize("refused", ["test-loop", "test-loop-watch"])
+def test_no_thread_and_no_open_loop_is_left_where_the_system_has_too_few_threads(monkeypatch, refused):
+    start, loops = threading.Thread.start, []
+    new_event_loop = asyncio.new_event_loop
+
+    def start_others(thread):
+        if thread.name == refused:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def remember():
+        loops.append(new_event_loop())
+        return loops[-1]
+
+    monkeypatch.setattr(threading.Thread, "start", start_others)
+    monkeypatch.setattr(asyncio, "new_event_loop", remember)
+    event_loop, done = EventLoop("test-loop"), threading.Event()
+
+    async def ends():
+        done.set()
+
+    for _ in range(2):
+        with contextlib.suppress(RuntimeError):
+            run(event_loop, ends())
+    assert done.wait(5) == (refused == "test-loop-watch")  # that one is needed for a line in the log alone
+    event_loop.close()
+    eventually(lambda: all(loop.is_closed() for loop in loops), timeout=5)
+    eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("test-loop")], timeout=5)
