@@ -102,11 +102,12 @@ class LeaseKeeper:
         self._threads.close()
 
     def _plan(self, lease: Lease) -> None:
+        self._schedule.cancel(lease.timer)  # of one that was kept anew while its extension waited for a thread
         lease.timer = self._schedule.at(lease.due, partial(self._threads.run, partial(self._extend_kept, lease)))
 
     def _extend_kept(self, lease: Lease) -> None:
         with self._answered:
-            if not lease.is_kept:
+            if not lease.is_kept or lease.is_being_extended:
                 return
             lease.is_being_extended = True
         lease.due = self._extend(lease)

@@ -438,3 +438,22 @@ def test_on_threads_every_lease_of_many_is_extended_again_and_again_until_its_en
     clock.advance(100)
     run_what_is_due(schedule, clock)
     assert client.accepted.empty()
+
+
+def test_an_extension_that_had_to_wait_for_a_thread_does_not_begin_a_second_series():
+    """Meanwhile an attempt to send the result has held the lease, and has failed."""
+    held, late = Held(60), []
+    held.keeper.end(held.lease)
+    held.keeper._threads.run = late.append
+    held.keeper.keep(held.lease)
+    del held.keeper._threads.run
+    held.run(1 / 2)
+    held.keeper.hold(held.lease)
+    held.keeper.keep(held.lease)
+    (job,) = late
+    job()
+    before = len(held.sent)
+    held.run(10)
+    assert len(held.sent) - before <= 30
+    held.keeper.end(held.lease)
+    assert not held.agenda.jobs
