@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-from conductor import _recording, models
+from conductor import models
 from conductor._arguments import (
     Duration,
-    one_of,
     optional_text,
     path_segment,
     require_instance,
@@ -25,8 +24,9 @@ from conductor._arguments import (
     whole_number,
 )
 from conductor._output import output_data
+from conductor._start_request import counted, optional_version, start_request
 from conductor.definitions import Readable, wire_definitions
-from conductor.errors import ApiError, ConductorError, ConfigurationError, DecodeError
+from conductor.errors import ApiError, ConfigurationError, DecodeError
 from conductor.executor import BaseExecutor, search_arguments
 from conductor.models import (
     IdempotencyStrategy,
@@ -38,14 +38,12 @@ from conductor.models import (
     WorkflowStatus,
 )
 from conductor.transport import checked_id, metadata, workflows
-from conductor.worker import checked_name, checked_task_to_domain
+from conductor.worker import checked_name
 
 LONGEST_WAIT = 20
 """Seconds that the server is asked to wait for a workflow's end: it answers 500 after 30 (3.32.3)."""
 LOOK_PACE = 0.5
 """Seconds from one look at a workflow to the next, after that."""
-
-T = TypeVar("T")
 
 _UNENDED = (WorkflowStatus.RUNNING, WorkflowStatus.PAUSED)
 _OPEN = (TaskStatus.SCHEDULED, TaskStatus.IN_PROGRESS)
@@ -77,7 +75,7 @@ class WorkflowExecutor(BaseExecutor):
 
     def get_workflow_def(self, name: str, version: int | None = None) -> WorkflowDef:
         """By default the latest version. NotFoundError when there is none."""
-        workflow, wanted = path_segment("name", name), _optional_version(version)
+        workflow, wanted = path_segment("name", name), optional_version(version)
         return self._api.call(metadata.get_workflow_def.sync, workflow, version=wanted)
 
     def get_workflow_defs(self, latest_versions: bool = False) -> list[WorkflowDef]:
@@ -109,7 +107,7 @@ class WorkflowExecutor(BaseExecutor):
         idempotency_key: where an earlier workflow had the same, the strategy decides: FAIL, RETURN_EXISTING (its id is
             returned) or FAIL_ON_RUNNING. Both are for Orkes servers: conductor-oss 3.32.3 starts another all the same.
         """
-        request = _start_request(
+        request = start_request(
             checked_name("name", name),
             input,
             version=version,
@@ -120,7 +118,7 @@ class WorkflowExecutor(BaseExecutor):
             idempotency_strategy=idempotency_strategy,
         )
         start = workflows.start_workflow
-        return _counted(request, lambda: checked_id(start.TEMPLATE, self._api.call(start.sync, request)))
+        return counted(request, lambda: checked_id(start.TEMPLATE, self._api.call(start.sync, request)))
 
     def execute_workflow(
         self,
@@ -146,7 +144,7 @@ class WorkflowExecutor(BaseExecutor):
         """
         wait = seconds("timeout", timeout)
         until = None if wait_until_task_ref is None else checked_name("wait_until_task_ref", wait_until_task_ref)
-        request = _start_request(
+        request = start_request(
             path_segment("name", name),
             input,
             version=version,
@@ -172,7 +170,7 @@ class WorkflowExecutor(BaseExecutor):
         read_timeout = server_wait + self._api.http_settings.read_timeout
         execute = partial(operation.sync, wait_for_seconds=server_wait, wait_until_task_ref=until)
         called = partial(self._api.call_within, read_timeout, execute, request.name, request.version or 0, request)
-        workflow_id = _counted(request, called).target_workflow_id
+        workflow_id = counted(request, called).target_workflow_id
         if not workflow_id:
             raise DecodeError(f"{operation.TEMPLATE} answered with no workflow's id")
         return workflow_id
@@ -275,50 +273,8 @@ class WorkflowExecutor(BaseExecutor):
         return self._api.call(workflows.search_workflows.sync, **search_arguments(query, free_text, start, size, sort))
 
 
-def _start_request(
-    name: str,
-    given: Any,
-    *,
-    version: int | None,
-    correlation_id: str | None,
-    task_to_domain: Mapping[str, str] | None,
-    priority: int,
-    idempotency_key: str | None,
-    idempotency_strategy: str | None,
-) -> StartWorkflowRequest:
-    data, size = output_data(given, "input")
-    request = StartWorkflowRequest(
-        name=name,
-        version=_optional_version(version),
-        correlation_id=optional_text("correlation_id", correlation_id),
-        input=data,
-        task_to_domain=checked_task_to_domain(task_to_domain),
-        priority=whole_number("priority", priority, 0, 99),
-        idempotency_key=None if idempotency_key is None else checked_name("idempotency_key", idempotency_key),
-    )
-    if idempotency_strategy is not None:
-        if request.idempotency_key is None:
-            raise ConfigurationError("idempotency_key must be given with an idempotency_strategy")
-        strategy = one_of("idempotency_strategy", idempotency_strategy, tuple(IdempotencyStrategy))
-        request.idempotency_strategy = IdempotencyStrategy(strategy)
-    _recording.input_size.observe(size, request.name, "" if version is None else str(request.version))
-    return request
-
-
-def _optional_version(version: int | None) -> int | None:
-    return None if version is None else whole_number("version", version, 0)
-
-
 def _settled(workflow: Workflow, refs: Collection[str]) -> bool:
     """Whether the workflow has ended, or one of its tasks that were named."""
     if workflow.status not in _UNENDED:
         return True
     return any(task.reference_task_name in refs and task.status not in _OPEN for task in workflow.tasks)
-
-
-def _counted(request: StartWorkflowRequest, start: Callable[[], T]) -> T:
-    try:
-        return start()
-    except ConductorError as error:
-        _recording.start_errors.count_error(error, request.name)
-        raise
