@@ -1,4 +1,4 @@
-"""What all results of a runner are sent with."""
+"""The objects that all senders of one runner share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OnResultLost = Callable[[TaskResult, ConductorError], object]
 
 @dataclass
 class DeliveryContext:
-    """work_was_left: set when a result is lost, or waits in the outbox."""
+    """work_was_left: set when a result is lost or stays in the outbox."""
 
     client: TaskClient
     worker_id: str
@@ -44,7 +44,7 @@ class DeliveryContext:
         self.sender_threads = SenderThreads(self.schedule)
 
     def close(self) -> None:
-        """The last worker has ended. What is sent after that finds the outbox closed, and stays in it."""
+        """Called after the last worker. Results that are sent later stay in the closed outbox."""
         self.schedule.close()
         self.leases.close()
         self.sender_threads.close()

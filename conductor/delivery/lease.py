@@ -1,13 +1,12 @@
-"""Keeping the leases of running tasks: extended in time until the result is accepted, and never after that.
+"""Extends the leases of running tasks in time, until their results are accepted, and never after that.
 
-A task's lease lasts T seconds, the responseTimeoutSeconds of its definition. It begins when the server hands the task
-out, and anew with each extension. Extensions are due between a third and a half of T, spread so that the tasks of one
-batch do not come all at once. A failed one is repeated every tenth of T for as long as the task runs: of a task that
-has ended the server ignores it (server 3.32.3).
+A task's lease lasts T seconds, the responseTimeoutSeconds of its definition. It begins when the server delivers the
+task, and begins again with each extension. Extensions are due between a third and a half of T. They are spread, so that
+the tasks of one batch are not extended all at once. A failed one is repeated every tenth of T while the task runs.
+The server ignores an extension of a task that has ended (server 3.32.3).
 
-While a function runs, or its result waits for another attempt, the keeper extends its lease. An attempt to send the
-result holds the lease: an extension that the server works on together with a result could write the task's old state
-back.
+The keeper extends a lease while the function runs, and while the result waits for another attempt. During an attempt
+the lease is held, because an extension that the server handles at the same time could restore the task's old state.
 """
 
 from __future__ import annotations
@@ -29,19 +28,19 @@ from conductor.task_client import TaskClient, says_task_is_gone
 logger = logger_of(__name__)
 
 EARLIEST, LATEST = 1 / 3, 5 / 12
-"""When an extension is due, in parts of T; it is sent, or has failed and is repeated, before the half."""
+"""The time at which an extension is due, as a fraction of T. It is sent, or fails and is repeated, before T / 2."""
 REPEATED, ANSWERED_WITHIN = 1 / 10, 1 / 6
-"""How long after a failed extension the next one follows, and how long one may take, in parts of T."""
+"""The time from a failed extension to the next one, and the longest time of one, as fractions of T."""
 SHORTEST_ANSWER = 0.5
-"""Seconds; a busy server needs so much, whatever T is."""
+"""Seconds that a busy server needs for an answer, even if T is short."""
 MOST_THREADS = 50
-"""Threads that send extensions at once: where a server is slow, those of a large batch must not wait for each other."""
+"""Extensions under way at once. On a slow server, the extensions of a large batch must not wait for each other."""
 
 
 class Lease:
-    """One task's lease: when it began and when its next extension is due, on the runner's clock.
+    """One task's lease: its begin and the time of its next extension, on the runner's clock.
 
-    task_name: the worker's. lost: set when the server does not know the task any more.
+    task_name: of the worker. lost: set when the server does not know the task any more.
     """
 
     def __init__(self, task_name: str, task: Task, received: float, lost: Flag) -> None:
@@ -58,7 +57,7 @@ class Lease:
 
 
 class LeaseKeeper:
-    """Extends the leases that it keeps, on a few threads of its own. Thread-safe."""
+    """Extends the leases that it keeps, on its own threads. Thread-safe."""
 
     def __init__(self, client: TaskClient, worker_id: str, clock: Clock, schedule: Schedule) -> None:
         self._client = client
@@ -69,28 +68,28 @@ class LeaseKeeper:
         self._answered = threading.Condition()  # guards timer, is_kept and is_being_extended of each lease
 
     def keep(self, lease: Lease) -> None:
-        """Extend it whenever it is due, from now on."""
+        """Extend the lease from now on, whenever an extension is due."""
         with self._answered:
             if not lease.lost:
                 lease.is_kept = True
                 self._plan(lease)
 
     def end(self, lease: Lease) -> None:
-        """Extend it no more; an extension that is under way is not waited for. Repeating it changes nothing."""
+        """Do not extend the lease any more. An extension under way is not awaited. Repeating it changes nothing."""
         with self._answered:
             lease.is_kept = False
             self._schedule.cancel(lease.timer)
 
     def hold(self, lease: Lease) -> None:
-        """``end``, and block until an extension that is under way has its answer."""
+        """Call ``end``, and block until an extension under way has its answer."""
         self.end(lease)
         with self._answered:
             self._answered.wait_for(lambda: not lease.is_being_extended)
 
     def extend_held(self, lease: Lease, is_repeat: bool) -> None:
-        """Send an extension on this thread before a result, if it is due, or if the result is sent again.
+        """Send an extension on this thread before a result, if it is due.
 
-        Attempts that get no answer may take long, each of them.
+        is_repeat: the result is sent again. The extension is then due earlier, because each attempt may take long.
         """
         now = self._clock.now()
         due = min(lease.due, lease.renewed_at + lease.seconds * REPEATED) if is_repeat else lease.due
@@ -98,7 +97,7 @@ class LeaseKeeper:
             lease.due = self._extend(lease)
 
     def close(self) -> None:
-        """End the threads. The leases have been ended, or their tasks are left to them."""
+        """End the threads. No lease is extended any more."""
         self._threads.close()
 
     def _plan(self, lease: Lease) -> None:
@@ -118,7 +117,7 @@ class LeaseKeeper:
             self._answered.notify_all()
 
     def _extend(self, lease: Lease) -> float:
-        """Returns when the next one is due."""
+        """Send an extension. Returns the time at which the next one is due."""
         started = self._clock.now()
         try:
             within = max(SHORTEST_ANSWER, lease.seconds * ANSWERED_WITHIN)
@@ -141,7 +140,7 @@ class LeaseKeeper:
             lease.lost.set()
             logger.warning("the server does not know a running task any more: %s", error, extra=_about(lease))
         elif not lease.is_failing:
-            lease.is_failing = True  # said once per change of state
+            lease.is_failing = True  # logged once per change of state
             logger.warning("extensions of a lease fail and are repeated: %s", error, extra=_about(lease))
 
 

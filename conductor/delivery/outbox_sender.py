@@ -1,4 +1,4 @@
-"""Sending the results that earlier processes left in the outbox."""
+"""Sends the results that earlier processes left in the outbox."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 logger = logger_of(__name__)
 
 NEXT_AFTER = 60.0
-"""Seconds after which a result that the server does not take stays for the next start."""
+"""Seconds until a result that the server does not accept is left for the next start."""
 
 
 class OutboxSender:
-    """Sends them oldest first, on a thread of its own, from construction on until there are no more, or ``close``."""
+    """Sends the results oldest first, on its own thread, from construction until there are no more or ``close``."""
 
     def __init__(self, outbox: Outbox, context: DeliveryContext) -> None:
         self._outbox = outbox
@@ -34,7 +34,7 @@ class OutboxSender:
             threading.Thread(target=self._run, args=(first,), name="conductor-outbox", daemon=True).start()
 
     def close(self) -> None:
-        """What the server has not taken by now stays for the next start, and counts as left behind; returns at once."""
+        """Leave the remaining results for the next start. They count as work left behind. Returns at once."""
         if not self._done.is_set() and not self._closed.is_set():
             self._context.work_was_left.set()
             logger.warning("outbox %r: not all that earlier processes left could be sent", self._outbox.path)
@@ -52,7 +52,7 @@ class OutboxSender:
                     NEXT_AFTER,
                     is_from_function=True,
                     is_stored=True,
-                    waits_for_connection=True,  # and then all wait; one that the server refuses holds up no other
+                    waits_for_connection=True,  # an outage holds up all results; an error of the server only one
                 )
             )
             stored = self._outbox.next_left(stored.number)

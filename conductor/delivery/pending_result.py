@@ -1,4 +1,4 @@
-"""A result on its way to the server, and the facts that its sending goes by."""
+"""A result that is being sent, with the data for its attempts."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from conductor.task_client import Delivery
 from conductor.task_result import TaskResult
 
 RETRY_AT_LEAST = 15 * 60.0
-"""Seconds after its poll that a result is sent again, even when the task's own response timeout is shorter."""
+"""Seconds that a result is sent again after the poll of its task, even if the task's lease is shorter."""
 
 NO_TASKS = Delivery([], [])
 
 
 @dataclass(eq=False, slots=True)
 class PendingResult:
-    """Given by the worker that sends it; the clock is the runner's.
+    """Times are on the runner's clock. The first group of fields is given by the worker that sends the result.
 
-    retry_from, retry_for: it is sent again until so many seconds after that moment, or after the last extension of
-        its lease.
-    lease: extended while it waits, if there is one.
-    answer_timeout: seconds that the answer may take; it doubles with each pause up to longest_answer_timeout, for it
-        may be the server that is slow.
-    may_poll: whether the answer to the first attempt may bring the next task. A repeat never asks, for each lost answer
-        could hold one.
-    poll_count: of the task as it was delivered; IN_PROGRESS needs it. retry_count: for the log; None: not known.
-    is_from_function: so it is replaced when it is refused, and named when it is lost.
-    waits_for_connection: while the server cannot be reached, its time does not run.
+    retry_from, retry_for: attempts continue for retry_for seconds after retry_from, or after the last extension of the
+        lease.
+    lease: it is extended while the result waits. None: it is not extended.
+    answer_timeout: the seconds that the answer may take. It doubles at each pause, up to longest_answer_timeout,
+        because the server may be slow.
+    may_poll: whether the answer to the first attempt may bring the next task. Further attempts never ask for one,
+        because each lost answer could contain a task.
+    poll_count: of the delivered task; needed for IN_PROGRESS. retry_count: for the log; None if it is not known.
+    is_from_function: if True, a refused result is replaced, and a lost one is reported.
+    waits_for_connection: if True, time without a connection does not count.
 
-    Kept by its sender:
+    The second group belongs to the sender.
 
-    answer: after a success. error: of the last attempt. due: when the next one is.
-    is_stored: it is in the outbox. in_drain: it has failed since the worker began to stop.
-    loss: the refused result in whose place it is sent, and why, until on_result_lost has been told.
+    answer: set after a success. error: of the last attempt. due: the time of the next attempt.
+    is_stored: the result is in the outbox. in_drain: an attempt has failed since the worker began to stop.
+    loss: the refused result that this one replaces, and the error, for on_result_lost.
     """
 
     result: TaskResult
@@ -63,7 +63,7 @@ class PendingResult:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether it may be sent twice: of an ended task the server ignores it (3.32.3)."""
+        """Whether it may be sent twice. The server ignores a result of an ended task (3.32.3)."""
         return self.result.status != TaskResultStatus.IN_PROGRESS
 
     @property

@@ -1,8 +1,7 @@
-"""Sending a result until the server has it: again with growing pauses, for as long as the result can matter.
+"""Sends a result until the server accepts it, with growing pauses, as long as the result can be of use.
 
-``verdict`` tells what an error means. This module acts on it. A result that was refused is replaced by a small
-FAILED_WITH_TERMINAL_ERROR that gives the reason. Every result that is lost is named in the log, in a counter and to
-on_result_lost.
+``verdict`` decides the meaning of an error. This module acts on it. A refused result is replaced by a small
+FAILED_WITH_TERMINAL_ERROR with the reason. Every lost result is logged, counted and passed to on_result_lost.
 """
 
 from __future__ import annotations
@@ -27,14 +26,13 @@ from conductor.task_result import failed
 logger = logger_of(__name__)
 
 LONGEST_PAUSE_IN_DRAIN = 5.0
-"""Seconds, whatever Retry-After says: the server may be back for the last of the drain."""
+"""Seconds, also if Retry-After asks for more, because the server may be back before the drain ends."""
 
 
 class ResultSender:
     """Sends the results of one worker. Thread-safe.
 
-    stopping: once it is set, a result that waits is tried again at once. abandoned: once it is set, a result that waits
-    is given up.
+    stopping: when it is set, waiting results are sent again at once. abandoned: when it is set, they are given up.
     """
 
     def __init__(
@@ -79,7 +77,7 @@ class ResultSender:
         return self._abandoned.is_set() or (self._stopping.is_set() and not pending.in_drain)
 
     def give_up(self) -> set[str]:
-        """Name each result in hand as lost, without waiting for its answer. Returns the ids of their tasks."""
+        """Give up each result in hand without waiting for its answer. Returns the ids of the tasks."""
         return self._in_hand.give_up_all()
 
     def _attempt(self, pending: PendingResult) -> bool:
@@ -91,7 +89,7 @@ class ResultSender:
             if verdict_of(error) is not Verdict.LATER:
                 return self._refused(pending, error)
             if pending.error is None and pending.is_terminal and isinstance(error, TransportError):
-                # A kept connection may have ended just then. If the result has arrived, the server ignores the second.
+                # A kept connection may have just ended. If the result has arrived, the server ignores the second one.
                 pending.error = error
                 return self._attempt(pending)
             return self._plan_retry(pending, error)
@@ -102,7 +100,7 @@ class ResultSender:
         return True
 
     def _plan_retry(self, pending: PendingResult, error: ConductorError) -> bool:
-        """Plan the next attempt. Returns True if there is none: then the result is given up."""
+        """Plan the next attempt. Returns True if the result is given up instead."""
         now = self._context.clock.now()
         if pending.error is not None:
             self._failures.failed(error)
@@ -112,7 +110,7 @@ class ResultSender:
         pending.answer_timeout = min(2 * pending.answer_timeout, pending.longest_answer_timeout)
         if self._stopping.is_set() and not pending.in_drain:
             pending.in_drain = True
-            pending.backoff.reset()  # there is less time left than its pauses would take
+            pending.backoff.reset()  # the remaining time is shorter than the grown pauses
         left = pending.retry_deadline - now
         if left <= 0 or self._abandoned.is_set():
             self._in_hand.give_up(pending)
@@ -124,13 +122,13 @@ class ResultSender:
         return False
 
     def _refused(self, pending: PendingResult, error: ConductorError) -> bool:
-        """Returns whether the result is out of hand: its replacement is sent at once, and may have to wait."""
+        """Replace a refused result, or let it go. Returns whether the result, or its replacement, is out of hand."""
         is_gone = verdict_of(error) is Verdict.GONE
-        # After a bug it is unknown whether IN_PROGRESS has arrived: the task may run elsewhere by now.
+        # After a bug, IN_PROGRESS may have arrived or not, so the task may run elsewhere by now.
         is_unknown = isinstance(error, CannotBeSentError) and not pending.is_terminal
         if pending.is_from_function and not is_gone and not is_unknown:
             if not self._in_hand.name_lost(pending, "refused", error):
-                pending.loss = None  # it was told at the end of the drain
+                pending.loss = None  # it was reported at the end of the drain
             return self._send_replacement(pending, error)
         if not is_gone:
             self._context.work_was_left.set()
@@ -138,9 +136,9 @@ class ResultSender:
         return True
 
     def _send_replacement(self, pending: PendingResult, error: ConductorError) -> bool:
-        """Put a failure that can be sent into the place of a result that was refused.
+        """Send a small failure in place of a refused result.
 
-        It polls nothing: the next task would have to wait for on_result_lost.
+        Its answer must not bring a task, because the task would have to wait for on_result_lost.
         """
         refused = pending.result
         if isinstance(error, CannotBeSentError):

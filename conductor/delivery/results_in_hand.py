@@ -1,4 +1,4 @@
-"""The results that a worker has in hand. The end of each is told once: accepted, in the outbox, or lost."""
+"""The results that a worker has in hand. Each one leaves once: accepted, kept in the outbox, or lost."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def inside_on_result_lost() -> bool:
 
 
 class ResultsInHand:
-    """Those of one worker. Thread-safe."""
+    """The results in hand of one worker. Thread-safe."""
 
     def __init__(self, context: DeliveryContext, task_name: str) -> None:
         self._context = context
         self._task_name = task_name
-        self._results: set[PendingResult] = set()  # its operations are atomic: a result's end is told by its remover
+        self._results: set[PendingResult] = set()  # its operations are atomic, so one caller removes and reports
 
     def add(self, pending: PendingResult) -> None:
-        """Also commits it to the outbox, if there is one and the result is a final one."""
+        """Add a result. A final result is also committed to the outbox, if there is one."""
         self._results.add(pending)
         outbox = self._context.outbox
         if outbox is not None and pending.is_terminal and not pending.is_stored:
@@ -41,19 +41,19 @@ class ResultsInHand:
         return self._results == {pending}
 
     def accepted(self, pending: PendingResult) -> None:
-        """The server has it."""
+        """Remove a result that the server has accepted."""
         if self._remove(pending):
             self._delete(pending)
             self._report_loss(pending)
 
     def lost(self, pending: PendingResult, how: str, error: ConductorError) -> None:
-        """Nothing takes its place."""
+        """Remove and report a lost result that is not replaced."""
         if self.name_lost(pending, how, error):
             self._delete(pending)
             self._report_loss(pending)
 
     def name_lost(self, pending: PendingResult, how: str, error: ConductorError) -> bool:
-        """Remove it and name it in the log. Returns False if its end was told before."""
+        """Remove a lost result and log it. Returns False if it was removed before."""
         if not self._remove(pending):
             return False
         self._log(logging.WARNING if how == "discarded" else logging.ERROR, pending, f"was {how}", error)
@@ -63,15 +63,15 @@ class ResultsInHand:
         return True
 
     def give_up(self, pending: PendingResult) -> None:
-        """No more attempt is made: it stays in the outbox, or is lost."""
+        """Remove a result after its last attempt. It stays in the outbox, or is lost."""
         if self._name_given_up(pending):
             self._report_loss(pending)
 
     def give_up_all(self) -> set[str]:
-        """Returns the ids of their tasks."""
+        """Give up all results. Returns the ids of their tasks."""
         results = self._results.copy()
         named = [pending for pending in results if self._name_given_up(pending)]
-        for pending in named:  # when all have been named: on_result_lost may take its time
+        for pending in named:  # after all are logged, because on_result_lost may take long
             self._report_loss(pending)
         return {pending.result.task_id for pending in results}
 
@@ -87,12 +87,12 @@ class ResultsInHand:
         return is_mine
 
     def _remove(self, pending: PendingResult) -> bool:
-        """Whether the end of this result is the caller's to tell."""
+        """Returns True for the one caller that removes the result, and so must report its end."""
         try:
             self._results.remove(pending)
         except KeyError:
             return False
-        pending.error = None  # its frames hold the result: they would keep each other, and a connection, alive
+        pending.error = None  # its frames refer to the result: the cycle would keep a connection alive
         return True
 
     def _delete(self, pending: PendingResult) -> None:

@@ -1,4 +1,4 @@
-"""Results that no slot's thread waits for, sent on a few threads: those of coroutines, and of tasks that do not run."""
+"""A few threads that send results of coroutines and of tasks that do not run, because no thread waits for those."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conductor.delivery.pending_result import PendingResult
 from conductor.task_client import Delivery
 
 MOST_THREADS = 30
-"""Requests that are under way at once, per runner. A thousand coroutines must not need a thousand threads."""
+"""Requests under way at once, per runner. A thousand coroutines must not need a thousand threads."""
 
 
 class Sender(Protocol):
@@ -34,7 +34,7 @@ class _Waiting:
 
 
 class SenderThreads:
-    """Thread-safe. A result that has to be sent again occupies no thread until then."""
+    """The sender threads of one runner. Thread-safe. A result that waits for its next attempt occupies no thread."""
 
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
@@ -43,21 +43,21 @@ class SenderThreads:
         self._waiting: set[_Waiting] = set()
 
     def run(self, job: Callable[[], object]) -> None:
-        """Do it on one of the threads, or on this one if the system has none left. The job must not raise."""
+        """Run the job on one of the threads, or on this one if the system has none left. The job must not raise."""
         try:
             self._threads.run(job)
         except RuntimeError:
             job()
 
     def send(self, sender: Sender, pending: PendingResult, done: Callable[[Delivery], object]) -> None:
-        """Block for the first attempt alone. ``done`` is called with the answer when the result is out of hand.
+        """Send a result. Blocks for the first attempt only.
 
-        It is called on this thread, or on another one after more attempts.
+        done: called with the answer when the result is out of hand, on this thread or on another one.
         """
         self._after(sender.first_attempt(pending), _Waiting(sender, pending, done))
 
     def end_pauses(self) -> None:
-        """A worker has begun to stop, or has given up: its results wait no longer."""
+        """Send results whose pause is over, because their worker has begun to stop or has given up."""
         with self._lock:
             over = [waiting for waiting in self._waiting if waiting.sender.is_pause_over(waiting.pending)]
         for waiting in over:
@@ -81,7 +81,5 @@ class SenderThreads:
         )
         with self._lock:
             self._waiting.add(waiting)
-        if waiting.sender.is_pause_over(
-            waiting.pending
-        ):  # since the look at it in ``first_attempt`` or ``next_attempt``
+        if waiting.sender.is_pause_over(waiting.pending):  # it may have ended during the attempt
             self.end_pauses()

@@ -1,4 +1,4 @@
-"""One request that brings a result to the server: by update-v2 where the next task may be in its answer."""
+"""One attempt to send a result: by update-v2 if the answer may bring the next task, or else by the plain update."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ logger = logger_of(__name__)
 
 
 def send_once(context: DeliveryContext, task_name: str, pending: PendingResult) -> Delivery:
-    """Block for the answer. Raises ConductorError, whatever has failed.
+    """Send the result once. Blocks for the answer. Every failure is raised as a ConductorError.
 
-    IN_PROGRESS is sent again only if it has not arrived and still can: while the task runs and has not been delivered
-    again. Otherwise this returns as if it had been accepted, or raises TaskHasEndedError.
+    A repeated IN_PROGRESS is sent only if the server still shows the same delivery of the task as running. If the task
+    is in its queue or was delivered again, this returns as after a success. If it has ended: TaskHasEndedError.
     """
     is_repeat = pending.error is not None
     if is_repeat and not pending.is_terminal and not _is_as_delivered(context, pending):

@@ -1,4 +1,4 @@
-"""Whether results may go out by update-v2, whose answer brings the next task."""
+"""Decides whether results go out by update-v2. Its answer brings the next task."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TRIED_AGAIN_AFTER = 5 * 60.0
 
 
 class UpdateV2:
-    """Whether the server has update-v2 and its answers arrive, as far as a runner knows. Thread-safe."""
+    """The state of update-v2, as far as a runner knows it. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -22,8 +22,8 @@ class UpdateV2:
         self._backoff = Backoff()
 
     def may_be_tried(self) -> bool:
-        """While it does not work, one caller may try it now and then."""
-        if self._again_at is None:  # nearly always, and so without the lock
+        """True while update-v2 works. Otherwise True for one caller from time to time."""
+        if self._again_at is None:  # the usual case needs no lock
             return True
         with self._lock:
             now = self._clock.now()
@@ -33,19 +33,19 @@ class UpdateV2:
             return True
 
     def found_missing(self) -> bool:
-        """The server does not have it. Returns whether that is news."""
+        """The server does not have update-v2. Returns True the first time."""
         with self._lock:
             is_news, self._is_missing = not self._is_missing, True
             self._again_at = self._clock.now() + TRIED_AGAIN_AFTER
             return is_news
 
     def unanswered(self) -> None:
-        """An answer is lost, and a task may have been in it: until update-v2 works again, plain updates lose fewer."""
+        """An answer is lost, and perhaps a task in it. Use plain updates for a while, so that fewer tasks are lost."""
         with self._lock:
             self._again_at = self._clock.now() + self._backoff.next()
 
     def answered(self) -> None:
-        """It works."""
+        """Update-v2 works."""
         if self._again_at is None:
             return
         with self._lock:

@@ -1,4 +1,4 @@
-"""The meaning of an error for the result that was sent. This is the one place where it is decided.
+"""Decides the meaning of an error for the result that was sent. No other module does.
 
 ===========================================  ==========================================================
 the server's answer to a result              verdict
@@ -7,7 +7,7 @@ none, 5xx, 429, 401, 403, and 3xx, other     LATER: the same result can still be
 4xx or 200 from a proxy in between
 500 "JSON parse error", 400, 413, 422, and   REFUSED: this result is never accepted
 other 4xx in Conductor's own JSON
-404 "No such task (workflow) found", 409;    GONE: nobody waits for a result of this task any more
+404 "No such task (workflow) found", 409;    GONE: a result of this task is not needed any more
 the task has ended meanwhile
 ===========================================  ==========================================================
 
@@ -22,7 +22,7 @@ from conductor.errors import ApiError, AuthenticationError, ConductorError, Conf
 from conductor.task_client import says_task_is_gone
 
 ABOUT_THE_RESULT = (400, 413, 422)
-"""Statuses that are about the result itself, whoever sends them."""
+"""Statuses that concern the result itself, also if a proxy sends them."""
 
 
 class Verdict(enum.Enum):
@@ -42,7 +42,7 @@ class TaskHasEndedError(ConductorError):
 
 
 def verdict_of(error: ConductorError) -> Verdict:
-    """Pure: depends on the error alone."""
+    """The verdict depends on the error alone."""
     if isinstance(error, CannotBeSentError):
         return Verdict.REFUSED
     if says_task_is_gone(error) or isinstance(error, ConflictError | TaskHasEndedError):

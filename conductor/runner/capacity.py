@@ -1,4 +1,4 @@
-"""How many tasks of one worker may run at once, and whether more may be taken."""
+"""Counts the slots of one worker: how many tasks may run at once, and whether the worker may take more."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from conductor._flag import Flag
 
 
 class Capacity:
-    """The slots of one worker. Thread-safe.
+    """The number of slots, and how many are taken. Thread-safe.
 
-    A slot is taken before a task is polled and given back when its result is out of hand. The worker has ended when it
-    is closed, every slot is given back and no request is under way; ``on_end`` is called then, once, on whichever
-    thread gets there. closed: set once no more slots are given out.
+    A slot is taken before a task is polled and given back when its result is out of hand. The worker has ended when
+    the capacity is closed, every slot is given back and no request is under way. ``on_end`` is then called once, on
+    the thread that made the last change.
+
+    closed: set once no more slots are given out.
     """
 
     def __init__(self, task_name: str, limit: int, closed: Flag, on_end: Callable[[], None]) -> None:
@@ -23,31 +25,31 @@ class Capacity:
         self._changed = threading.Condition()  # guards everything below
         self._limit = limit
         self._taken = 0
-        self._requests = 0  # under way outside of a slot: a poll, the return of a task that does not run
+        self._requests = 0  # those outside of a slot: a poll, or the result of a task that does not run
         self._paused = False
         self._has_told_end = False
         self.closed = closed
         self.wait_changed = threading.Event()
-        """Set when a wait between two polls must be looked at again: by ``close``, and by another interval."""
+        """Set when the wait between two polls must end or change: by ``close``, or by a new poll interval."""
 
     @property
     def limit(self) -> int:
         return self._limit
 
     def change_limit(self, to: int | None = None, by: int = 0) -> None:
-        """Set the limit, or add to it; it stops at 0. Tasks that run above a lowered one go on."""
+        """Set the limit, or add to it. It is never below 0. Running tasks above a lowered limit continue."""
         with self._changed:
             self._limit = max(0, (self._limit if to is None else to) + by)
             self._changed.notify_all()
 
     @property
     def has_ended(self) -> bool:
-        """Closed, every slot given back, and no request under way."""
+        """Whether it is closed, every slot is given back, and no request is under way."""
         with self._changed:
             return self.closed.is_set() and self._taken == 0 and self._requests == 0
 
     def take(self, at_most: int) -> int:
-        """Block until a slot is free, then take as many as are free, or at most so many. 0: closed."""
+        """Block until a slot is free, then take all free slots, but not more than ``at_most``. Returns 0 if closed."""
         with self._changed:
             if not self._may_take():
                 (_recording.paused if self._paused else _recording.queue_full).count(self._task_name)
@@ -59,17 +61,17 @@ class Capacity:
             return taken
 
     def give_back(self, count: int = 1) -> None:
-        """Give back slots that hold no task any more."""
+        """Give back slots that hold no task now."""
         self._release(slots=count)
 
     def may_begin(self) -> bool:
-        """Whether a polled task, which has its slot, may begin: not while closed or paused."""
+        """Whether a polled task that has a slot may begin. False while closed or paused."""
         return not (self.closed.is_set() or self._paused)
 
     def may_continue(self) -> bool:
-        """Whether a slot in use may go on with another task: not while closed, paused or over a lowered limit.
+        """Whether a slot in use may go on with another task. False while closed, paused or above a lowered limit.
 
-        It takes no lock: the answer may be old in the next moment anyway.
+        No lock is needed, because the answer can be out of date at once anyway.
         """
         return self._taken <= self._limit and not (self._paused or self.closed.is_set())
 
@@ -83,7 +85,7 @@ class Capacity:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Give out no more slots, for good."""
+        """Give out no more slots. This is final."""
         self.closed.set()
         self.wait_changed.set()
         self._release()
@@ -97,9 +99,9 @@ class Capacity:
         self._release(requests=1)
 
     def wait_for_requests(self, seconds: float, owes_answers: Callable[[], bool]) -> bool:
-        """Block until no request is under way, or so long. Returns whether that came first.
+        """Block until no request is under way, at most ``seconds``. Returns False if that time has passed.
 
-        owes_answers: whether a slot still has one under way. It is looked at whenever a slot is given back.
+        owes_answers: returns whether a slot has a request under way. It is called when a slot is given back.
         """
         with self._changed:
             return self._changed.wait_for(lambda: not (self._requests or owes_answers()), seconds)
@@ -108,7 +110,7 @@ class Capacity:
         return self.closed.is_set() or (self._taken < self._limit and not self._paused)
 
     def _release(self, slots: int = 0, requests: int = 0) -> None:
-        """Tell the end, once and without the lock, when this was the last."""
+        """Call ``on_end`` after the last slot and request, once and without the lock."""
         with self._changed:
             self._taken -= slots
             self._requests -= requests

@@ -1,12 +1,12 @@
-"""A slot of an ``async def`` function is a coroutine on the runner's loop, whose requests go out on a few threads.
+"""The slots of an ``async def`` function are coroutines on the runner's loop. A few threads send their requests.
 
 ::
 
     on the loop            _call: the function begins and ends
-    on a sender's thread   _report: the result is made ready and sent; its answer may bring the next task → start
-    on a sender's thread   _take_over, when its time limit has passed; then as above
+    on a sender thread     _report: the result is prepared and sent; the answer may bring the next task → start
+    on a sender thread     _take_over, when the time limit has passed; then as above
 
-So a loop that a function blocks stops no request, and a cancellation that a function leaves behind strikes no other.
+A function that blocks the loop therefore stops no request. A pending cancellation of one task reaches no other task.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ class CoroutineSlots:
         self._sender = sender
 
     def start(self, run: Run) -> None:
-        """Begin a line of work with this task. RuntimeError: the system has no thread left for the loop."""
-        self._steps.start_time_limit(run, self._wait_was_too_long)  # a loop that is blocked is no excuse
+        """Start a slot with its first task. RuntimeError: the system has no thread left for the loop."""
+        self._steps.start_time_limit(run, self._wait_was_too_long)  # counts from here, because the loop may be blocked
         self._event_loop.start(self._call(run), partial(self._call_ended, run))
 
     def abandon(self) -> None:
-        """Nothing is left to do: the runner ends its loop by itself."""
+        """Does nothing, because the runner stops the loop."""
 
     def close(self) -> None:
-        """Nothing is left to do."""
+        """Does nothing, because the runner closes the loop."""
 
     async def _call(self, run: Run) -> None:
         run.coroutine = asyncio.current_task()
@@ -68,7 +68,7 @@ class CoroutineSlots:
             self._sender_threads.run(partial(self._report, run, outcome))
 
     def _call_ended(self, run: Run, _: asyncio.Task[None]) -> None:
-        """After ``_call``: if its function has not begun, its slot has nothing to do any more."""
+        """Called after ``_call``. Give the slot back if the function has not begun."""
         if run.phase in (Phase.WAITING, Phase.WITHDRAWN):
             self._intake.hand_back(run)
             self._capacity.give_back()
@@ -96,7 +96,7 @@ class CoroutineSlots:
         self._intake.hand_back(run)
 
     def _time_limit_is_over(self, run: Run) -> None:
-        """On the schedule's thread, which must not wait for a request."""
+        """Called on the schedule's thread, which must not block."""
         self._sender_threads.run(partial(self._take_over, run))
 
     def _take_over(self, run: Run) -> None:

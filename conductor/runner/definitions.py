@@ -1,4 +1,4 @@
-"""A look at the task definitions of what is polled: a missing one gives tasks a lease that few people want."""
+"""Warns about missing task definitions, because a task without one has a lease that few people want."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from conductor.worker import Worker
 logger = logger_of(__name__)
 
 AN_HOUR = 3600
-"""Seconds: responseTimeoutSeconds where none is given, or where there is no definition (server 3.32.3)."""
+"""Seconds: the default of responseTimeoutSeconds, also without a definition (server 3.32.3)."""
 
 _MISSING = (
     "no task definition is named %s: is the name right? Without a definition, a task whose worker dies comes back after"
@@ -26,9 +26,9 @@ _LONG = (
 
 
 class Definitions:
-    """Asks for the definition of each task type once, one after another, on a thread of its own. Thread-safe.
+    """Requests the definition of each task type once, one after another, on its own thread. Thread-safe.
 
-    Only the log tells of it. A server that does not answer, or does not let a worker read definitions, changes nothing.
+    The result is only logged. If the request fails or is not allowed, nothing changes.
     """
 
     def __init__(self, api_client: ApiClient) -> None:
@@ -39,7 +39,7 @@ class Definitions:
         self._is_running = False  # the thread
 
     def look_at(self, worker: Worker) -> None:
-        """Returns at once."""
+        """Request the definition of the worker's task type, if it is new. Returns at once."""
         with self._lock:
             if worker.task_name in self._seen:
                 return
@@ -50,12 +50,12 @@ class Definitions:
             self._is_running = True
         try:
             threading.Thread(target=self._run, name="conductor-definitions", daemon=True).start()
-        except RuntimeError:  # the system has no thread left, and this is the least of what needs one
+        except RuntimeError:  # the system has no thread left, and the check is not important
             with self._lock:
                 self._is_running = False
 
     def close(self) -> None:
-        """Ask no more; a question that is under way is not waited for."""
+        """Make no more requests. A request under way is not awaited."""
         with self._lock:
             self._waiting.clear()
 

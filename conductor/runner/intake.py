@@ -1,4 +1,4 @@
-"""Where tasks come in and go out: taken in, ignored, handed back. The only registry of a worker's tasks in hand."""
+"""Takes tasks in, ignores copies, and hands tasks back. It holds the only registry of a worker's tasks in hand."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ logger = logger_of(__name__)
 
 
 class Intake:
-    """Of one worker. Thread-safe.
+    """The tasks in hand of one worker. Thread-safe.
 
-    A task that was taken in is let go of by ``forget`` when its result is out of hand, or by ``hand_back`` when it does
-    not run. abandoned: set when nothing may begin any more.
+    ``take_in`` registers a task. ``forget`` removes it when its result is out of hand, and ``hand_back`` when it does
+    not run. abandoned: set when no task may begin any more.
     """
 
     def __init__(
@@ -36,31 +36,31 @@ class Intake:
         self._abandoned = abandoned
         self._can_be_lost = worker.lease_extension or worker.timeout is not None
         self._runs: dict[str, Run] = {}  # by task id; its operations are atomic
-        self._redeliverable: set[Run] = set()  # their IN_PROGRESS is sent: they may be delivered again; also atomic
+        self._redeliverable: set[Run] = set()  # see ``allow_redelivery``; its operations are atomic
         self._killed = 0
 
     @property
     def executing(self) -> int:
-        """How many functions run now."""
+        """The number of functions that run now."""
         return sum(run.phase is Phase.EXECUTING for run in self._runs.copy().values())
 
     @property
     def in_hand(self) -> int:
-        """Tasks that run, or whose result is on its way, and those that were killed."""
+        """The number of tasks that wait, run or report, and of killed tasks."""
         return len(self._runs) + self._killed
 
     @property
     def owes_answers(self) -> bool:
-        """Whether a result is on its way, or a task waits to begin or to be put back."""
+        """Whether a result is being sent, or a task waits to begin or to be handed back."""
         runs = self._runs.copy().values()
         return bool(self._redeliverable) or any(run.phase in (Phase.WAITING, Phase.REPORTING) for run in runs)
 
     def take_in(self, task: Task, refuse: bool) -> Run | None:
-        """Register a delivered task. None: it is not for this worker to run, or not now.
+        """Register a delivered task. Returns None if it does not run here, or not now.
 
-        refuse: hand it back.
+        refuse: hand the task back.
         """
-        if task.task_id in self._runs:  # handed back, the copy would take the task elsewhere
+        if task.task_id in self._runs:  # a hand-back of the copy would give the task to another worker
             self._ignore(task)
             return None
         names = task.task_type, task.task_def_name
@@ -73,12 +73,12 @@ class Intake:
             self._unstarted_tasks.hand_back(task, self._resources.clock.now())
             return None
         run = self._new_run(task)
-        if self._runs.setdefault(task.task_id, run) is not run:  # the other copy came on another thread just now
+        if self._runs.setdefault(task.task_id, run) is not run:  # another thread has just taken in the other copy
             self._ignore(task)
             return None
         if run.lease is not None:
             self._resources.leases.keep(run.lease)
-        if self._abandoned:  # since the caller's look: this thread hands it back, if ``abandon`` has not
+        if self._abandoned:  # set since the caller's check: hand it back, unless ``abandon`` has done so
             self.hand_back(run)
             self.forget(run)
             return None
@@ -87,7 +87,7 @@ class Intake:
         return run
 
     def next_run(self, delivery: Delivery) -> Run | None:
-        """The task that the answer to an update brought, for the slot that sent it."""
+        """Take in the task that the answer to an update brought, for the slot that sent the update."""
         for result in delivery.unreadable:
             self._unstarted_tasks.fail(result)
         if not delivery.tasks:
@@ -95,20 +95,20 @@ class Intake:
         return self.take_in(delivery.tasks[0], refuse=not self._capacity.may_continue())
 
     def forget(self, run: Run) -> None:
-        """Its result is out of hand: no extension of its lease follows."""
+        """Remove a task whose result is out of hand. No extension of its lease follows."""
         self._redeliverable.discard(run)
-        if self._runs.get(run.task.task_id) is run:  # and not its next delivery
+        if self._runs.get(run.task.task_id) is run:  # and not a later delivery of the same task
             del self._runs[run.task.task_id]
         if run.lease is not None:
             self._resources.leases.end(run.lease)
 
     def allow_redelivery(self, run: Run) -> None:
-        """Its IN_PROGRESS is sent next: it may be delivered here again before the answer is here."""
+        """Accept the task again from now on. Its IN_PROGRESS is sent next, and the task may come before the answer."""
         self._redeliverable.add(run)
         del self._runs[run.task.task_id]
 
     def hand_back(self, run: Run) -> bool:
-        """Hand back a task whose function has not begun. Returns whether that was so; its slot stays the caller's."""
+        """Hand back a task if its function has not begun. Returns whether that was so. The caller keeps its slot."""
         if not run.move(Phase.WAITING, Phase.WITHDRAWN):
             return False
         self._resources.schedule.cancel(run.time_limit)
@@ -117,7 +117,7 @@ class Intake:
         return True
 
     def killed(self, run: Run) -> None:
-        """Its process was killed at the end of the drain. Its lease brings it back."""
+        """Remove a task whose process was killed at the end of the drain. It is delivered again after its lease."""
         if not run.move(Phase.EXECUTING, Phase.WITHDRAWN):
             return
         self._resources.work_was_left.set()
@@ -125,14 +125,14 @@ class Intake:
         self.forget(run)
 
     def abandon(self) -> None:
-        """The drain is over: hand back the tasks that have not begun, and name those that are left to their leases."""
+        """The drain is over. Hand back the tasks that have not begun, and log the tasks that run."""
         said = "%s: left behind at the end of the drain"
         for run in self._runs.copy().values():
             if not self.hand_back(run) and run.phase is Phase.EXECUTING:
                 logger.error(said, self.task_name, extra=self._about(run.task))
 
     def name_lost_results(self, sender: ResultSender) -> None:
-        """After ``abandon``: the results that have no answer yet, and those that are not even ready to be sent."""
+        """After ``abandon``: log the results that have no answer, and the tasks whose result is not prepared yet."""
         said = "%s: its result is not ready at the end of the drain, and lost"
         named = sender.give_up()
         for task_id, run in self._runs.copy().items():
@@ -146,7 +146,7 @@ class Intake:
         return Run(task, received, lost, Lease(self.task_name, task, received, lost) if is_extended else None)
 
     def _ignore(self, task: Task) -> None:
-        """A copy of a task that is running here: delivery is at least once."""
+        """Ignore a copy of a task that runs here. The server may deliver a task more than once."""
         _recording.duplicates.count(self.task_name)
         logger.warning("ignored a task that is running already", extra=self._about(task))
 

@@ -1,4 +1,4 @@
-"""What worker functions have started and not ended, and what the interpreter would wait for when the process ends."""
+"""Finds threads and child processes that worker functions have started, and that keep the process from ending."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 logger = logger_of(__name__)
 
 EXECUTORS = "concurrent.futures.thread"
-"""The module whose code is in the stack of each thread of a ThreadPoolExecutor."""
+"""This module's code is in the stack of each thread of a ThreadPoolExecutor."""
 
 OWN_PROCESS = "conductor-process"
-"""The name of the processes of a ``process_pool``, which end by themselves."""
+"""The name of a ``process_pool``'s processes. They end by themselves."""
 
 
 class Leaks:
-    """Knows the threads and child processes that were there when it was made."""
+    """Remembers the threads and child processes that exist at construction."""
 
     def __init__(self) -> None:
         self._before = {*threading.enumerate(), *_children()}
 
     def warn(self) -> None:
-        """Name those since then that hold up the end."""
-        new = {*threading.enumerate()} - self._before - {threading.current_thread()}  # which waits for the workers
+        """Log the newer ones that keep the process from ending."""
+        new = {*threading.enumerate()} - self._before - {threading.current_thread()}  # this one waits for the workers
         threads = [f"thread {each.name}" for each in new if _holds_up(each)]
         others = {each for each in _children() if each.name != OWN_PROCESS} - self._before
         children = [f"process {each.name}" for each in others if not each.daemon]
@@ -37,14 +37,14 @@ class Leaks:
 
 
 def _holds_up(thread: threading.Thread) -> bool:
-    """Threads of an executor are joined when the interpreter ends, daemons too. They end when they have no work."""
+    """The interpreter joins an executor's threads at its end, daemons too. Such a thread ends if it has no work."""
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - there is no other way to ask
     modules = []
     while frame is not None:
         modules.append(frame.f_globals.get("__name__"))
         frame = frame.f_back
     if EXECUTORS in modules:
-        return modules[0] != EXECUTORS  # there, it waits for work
+        return modules[0] != EXECUTORS  # its own code is on top while it waits for work
     return not thread.daemon
 
 

@@ -1,8 +1,8 @@
-"""The poll loop of one worker: slot first, then poll, so that nothing polled waits for a slot while its lease runs.
+"""The poll loop of one worker. It takes a slot before it polls, so that no polled task waits while its lease runs.
 
-Idle, it waits at the server for one task. When an answer is full there is a backlog: the next poll asks for as many as
-there are free slots and does not wait. (SQL-backed servers hold a batch poll until ``count`` tasks are there, and go on
-popping tasks into the poll of a client that died: server 3.32.3.)
+An idle worker waits at the server for one task. If an answer is full, more tasks are waiting: the next poll asks for as
+many tasks as there are free slots, and does not wait. (A server with an SQL database holds a batch poll until ``count``
+tasks are there, and still assigns tasks to the open poll of a client that has died: server 3.32.3.)
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ from conductor.worker import Worker
 logger = logger_of(__name__)
 
 IDLE_POLL_TIMEOUT = 1.0
-"""Seconds an idle worker waits at the server, unless told otherwise: a stop waits for it."""
+"""Seconds that an idle worker waits at the server by default. A stop waits for the end of that poll."""
 
 QUICKEST_PACE, SLOWEST_PACE = 0.1, 1.0
-"""Seconds from one empty idle poll to the next where the server answers at once, unless told otherwise; also after
-polls that brought nothing but what cannot be read."""
+"""Seconds between empty idle polls of a server that does not wait, by default. The pace also holds after polls that
+brought only unreadable tasks."""
 
 MOST_TASKS = 100
-"""A poll may bring twice what it asked for, or so many: what is surplus goes back in a request each."""
+"""A poll may bring this many tasks, or twice as many as it asked for. Each surplus task is handed back."""
 
 
 class TaskReceiver(Protocol):
-    """A RunningWorker, for the tasks that a poll brings."""
+    """A RunningWorker, as the receiver of polled tasks."""
 
     def receive(self, task: Task, has_slot: bool) -> bool:
-        """Returns whether it took the slot."""
+        """Returns whether the task has taken the slot."""
         ...
 
     def report_unreadable(self, result: TaskResult) -> None: ...
 
 
 class TaskSource(Protocol):
-    """A runner's Resources, as far as polls need them."""
+    """A runner's Resources, as the source of tasks."""
 
     @property
     def clock(self) -> Clock: ...
@@ -57,7 +57,7 @@ class TaskSource(Protocol):
 
 
 class Poller:
-    """``run`` is the body of a worker's poll thread. It returns when the capacity is closed."""
+    """The poll loop. ``run`` returns when the capacity is closed."""
 
     def __init__(self, worker: Worker, source: TaskSource, capacity: Capacity, receiver: TaskReceiver) -> None:
         self._worker = worker
@@ -68,8 +68,8 @@ class Poller:
         self._idle = True
         self._most_tasks = sys.maxsize  # tasks per answer, so that it does not grow too large
         self._pace = QUICKEST_PACE
-        self._unreadable: set[str] = set()  # ids in the last answer of which no task could be used
-        self._waits_for_tasks = False  # and not because polls fail
+        self._unreadable: set[str] = set()  # ids of the last answer that had no usable task
+        self._waits_for_tasks = False  # False: it waits because polls fail
         self._backoff = Backoff()
         self._failures = FailureLog(
             worker.task_name, "polls fail, and go on with growing pauses", "polls succeed again"
@@ -88,10 +88,10 @@ class Poller:
             self._wait(wait)
 
     def _wait(self, wait: float) -> None:
-        """Wait so long, or until the slots are closed. Another interval counts from the beginning of the wait."""
+        """Wait, or return early when the capacity is closed. A new interval counts from the beginning of the wait."""
         began, left = self._clock.now(), wait
         while self._clock.wait(self._capacity.wait_changed, left):
-            self._capacity.wait_changed.clear()  # before the looks, so that nothing is missed
+            self._capacity.wait_changed.clear()  # before the checks, so that no change is missed
             if self._capacity.closed.is_set():
                 return
             if self._waits_for_tasks:
@@ -99,7 +99,7 @@ class Poller:
             left = max(0.0, began + wait - self._clock.now())
 
     def _poll(self, asked: int) -> float:
-        """One poll and what follows from it. Returns how many seconds to wait before the next."""
+        """Poll once and pass the tasks on. Returns the seconds to wait before the next poll."""
         used = 0
         started = self._clock.now()
         self._waits_for_tasks = False
@@ -128,8 +128,9 @@ class Poller:
         return self._wait_after(received, asked, self._clock.now() - started)
 
     def _wait_after_none_used(self, delivery: Delivery) -> float:
-        """A server that repeats itself must not be hurried. But a task that cannot be read is no trouble of polls: it
-        has its answer, and those behind it shall not wait.
+        """The wait after an answer without a usable task. It grows if the server repeats itself.
+
+        A new unreadable task is no failure of polls. It has its result, and the tasks behind it must not wait.
         """
         before, self._unreadable = self._unreadable, {result.task_id for result in delivery.unreadable}
         if delivery.tasks:  # duplicates, or tasks of another type
@@ -139,7 +140,7 @@ class Poller:
         return self._next_pace()
 
     def _distinct(self, tasks: list[Task]) -> Iterable[Task]:
-        """Each task once: of two copies that find no slot both would be handed back, one after it runs elsewhere."""
+        """Each task once. Two copies without a slot would both be handed back, the second one too late."""
         distinct: dict[str, Task] = {}
         for task in tasks:
             if distinct.setdefault(task.task_id, task) is not task:

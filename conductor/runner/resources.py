@@ -1,4 +1,4 @@
-"""What one runner has once, for all of its workers."""
+"""The objects that all workers of one runner share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Resources(DeliveryContext):
-    """on_end: called by a worker that has ended."""
+    """The shared objects, while workers run. on_end: called by each worker when it has ended."""
 
     log: RunnerLog
     on_end: Callable[[], None]
@@ -46,7 +46,7 @@ class Resources(DeliveryContext):
 
 @dataclass
 class Setup:
-    """What a runner was made with. own_client: closed when no worker is left; None if it is the user's."""
+    """The arguments of a runner. own_client: the client that the runner made itself, and therefore closes."""
 
     client: TaskClient
     own_client: ApiClient | None
@@ -58,14 +58,14 @@ class Setup:
     log: RunnerLog
 
     def open_resources(self, work_was_left: threading.Event, on_end: Callable[[], None]) -> Resources:
-        """What the workers share. ConfigurationError: the outbox cannot be used."""
+        """Open the shared objects. ConfigurationError: the outbox cannot be used."""
         outbox = None if self.outbox_path is None else open_outbox(self.outbox_path, self.client)
         mine = self.client, self.worker_id, self.clock, work_was_left, outbox, self.on_result_lost
         return Resources(*mine, log=self.log, on_end=on_end)
 
 
 def open_outbox(path: str | os.PathLike[str], client: TaskClient) -> Outbox:
-    """For results that go to the client's server."""
+    """Open the outbox for results that go to the client's server."""
     from conductor.delivery.outbox import Outbox  # noqa: PLC0415 - not every worker needs SQLite
 
     return Outbox(path, client.server)

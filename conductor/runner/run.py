@@ -1,10 +1,10 @@
-"""A task on its way through one worker: its facts, and how far it has come.
+"""One delivery of a task to a worker: its facts and its phase.
 
 ::
 
               begin               function ended, or time limit
     WAITING ─────────► EXECUTING ───────────────────────────────► REPORTING
-       │ put back          │ killed at the end of the drain
+       │ handed back       │ killed at the end of the drain
        └───────────────────┴──────► WITHDRAWN
 """
 
@@ -23,28 +23,31 @@ if TYPE_CHECKING:
 
 
 class Phase(enum.Enum):
-    """Each move is made once, by the party that asked first."""
+    """The phases of a run. ``Run.move`` makes each change once, for the first caller that asks."""
 
     WAITING = enum.auto()
-    """Its function has not begun: it can be handed back."""
+    """The function has not begun. The task can be handed back."""
     EXECUTING = enum.auto()
-    """Its function runs: at the end of a drain it is named, and left to its lease."""
+    """The function runs. At the end of a drain the log names the task, and its lease ends."""
     REPORTING = enum.auto()
-    """Its result is made ready or sent."""
+    """The result is prepared or sent."""
     WITHDRAWN = enum.auto()
-    """It has no result: its function has not begun, or was killed."""
+    """There is no result, because the function has not begun or was killed."""
 
 
 NEVER_LOST = Flag()
-"""For tasks of which nobody would find out that they are lost; a Flag for each would be a tenth of their cost."""
+"""Shared by tasks that cannot be found to be lost. A Flag per task would be a tenth of a task's cost."""
 
 
 class Run:
-    """One delivery of a task. ``phase`` may be read from any thread and is written by ``move`` alone.
+    """A task that this worker has taken in. ``phase`` may be read from any thread. Only ``move`` writes it.
 
-    received: on the runner's clock. lost: set when nobody waits for its result any more. lease: None where it is not
-    extended. time_limit: the schedule's key, once its function has begun. coroutine: of an ``async def`` function.
-    is_logged: the log has a line of its begin, and gets one of its end.
+    received: the time of the delivery, on the runner's clock.
+    lost: set when the result is not needed any more.
+    lease: None if it is not extended.
+    time_limit: the schedule's key of the time limit, while one counts.
+    coroutine: set while an ``async def`` function runs.
+    is_logged: the log has a message about the begin, so it gets one about the end.
     """
 
     __slots__ = ("_moving", "coroutine", "is_logged", "lease", "lost", "phase", "received", "task", "time_limit")
@@ -61,7 +64,7 @@ class Run:
         self._moving = threading.Lock()  # guards phase
 
     def move(self, expected: Phase, to: Phase) -> bool:
-        """Compare and set: returns whether the phase was the expected one, and the move is the caller's."""
+        """Compare and set. Returns True if the phase was the expected one and is changed now."""
         with self._moving:
             if self.phase is not expected:
                 return False
@@ -70,5 +73,5 @@ class Run:
 
     @property
     def leased_at(self) -> float:
-        """When its lease began."""
+        """The time at which the current lease began."""
         return self.received if self.lease is None else self.lease.renewed_at

@@ -1,4 +1,4 @@
-"""What the log says of a runner as a whole, at INFO where all is well.
+"""The log messages about a runner as a whole. They are INFO if all is well.
 
 ``polling simple_task, ship (domain blue) at URL as HOST-PID``, ``SIGTERM: draining, 3 tasks run, up to 30 s``,
 ``stopped: nothing left behind``.
@@ -20,35 +20,38 @@ logger = logger_of(__name__)
 
 
 class RunnerLog:
-    """Thread-safe. server, worker_id: as the lines show them. api_client: definitions are looked at if it is one."""
+    """The messages of one runner. Thread-safe.
+
+    server, worker_id: for the text. api_client: an ApiClient is also used to check the task definitions.
+    """
 
     def __init__(self, server: str, worker_id: str, api_client: ApiClient | TaskClient) -> None:
         self._server = server
         self._worker_id = worker_id
         self._definitions = Definitions(api_client) if isinstance(api_client, ApiClient) else None
         self._lock = threading.Lock()  # guards everything below
-        self._unnamed: list[Worker] = []  # started, and in no line yet
+        self._unnamed: list[Worker] = []  # started, and not logged yet
         self._answered: set[WorkerKey] = set()
         self._signal: str | None = None  # the last one, since the first worker started
         self._runs = False
 
     def started(self, worker: Worker) -> None:
-        """The worker is named by the next ``polling``, so that workers that are started together share a line."""
+        """Leave the worker to the next ``polling``, so that workers that are started together share a message."""
         with self._lock:
             self._runs = True
             self._unnamed.append(worker)
             self._answered.discard(worker.key)
 
     def polling(self) -> None:
-        """Name the workers that no line has named yet."""
+        """Log the workers that are not logged yet."""
         with self._lock:
             unnamed, self._unnamed = self._unnamed, []
         if unnamed:
-            line = "polling " + ", ".join(["%s"] * len(unnamed)) + " at %s as %s"  # each text has a bound of its own
+            line = "polling " + ", ".join(["%s"] * len(unnamed)) + " at %s as %s"  # each text is cut by itself
             logger.info(line, *map(_name, unnamed), self._server, self._worker_id)
 
     def answered(self, worker: Worker) -> None:
-        """The server has answered a poll; the first answer is news."""
+        """Called at each answer to a poll. Only the first one changes something."""
         if worker.key in self._answered:
             return
         with self._lock:
@@ -58,7 +61,7 @@ class RunnerLog:
             self._definitions.look_at(worker)
 
     def signalled(self, number: int) -> None:
-        """What is said next is said of this signal."""
+        """Name this signal in the next message."""
         with self._lock:
             if not self._runs:
                 return
@@ -67,7 +70,7 @@ class RunnerLog:
             logger.warning("%s: the second signal, so the drain is over", self._signal)
 
     def draining(self, ending: Sequence[tuple[Worker, int]], seconds: float, task_name: str | None) -> None:
-        """ending: workers, and how many tasks each has in hand. task_name: None if it is the whole runner that ends."""
+        """ending: the workers, each with its number of tasks in hand. task_name: None if the whole runner ends."""
         if not ending:
             return
         self.polling()
@@ -79,9 +82,9 @@ class RunnerLog:
         )
 
     def stopped(self, left: int, is_clean: bool) -> None:
-        """Said once. left: tasks in hand. is_clean: all ended in time, and every result was delivered.
+        """Log the end once. left: the number of tasks in hand. is_clean: all work ended in time and was delivered.
 
-        The lines before name each task that is left and each result that was not delivered.
+        Earlier messages name each task that is left and each result that was not delivered.
         """
         with self._lock:
             ran, self._runs, self._signal = self._runs, False, None

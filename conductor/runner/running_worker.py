@@ -1,4 +1,4 @@
-"""One worker at work: its parts, and its end."""
+"""A running worker: its parts, and its stop."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ logger = logger_of(__name__)
 
 
 class Slots(Protocol):
-    """Lines of work: each begins with a polled task and gives its slot back at its end."""
+    """ThreadSlots or CoroutineSlots. Each slot begins with a polled task and is given back at its end."""
 
     def start(self, run: Run) -> None: ...
     def abandon(self) -> None: ...
@@ -35,15 +35,15 @@ class Slots(Protocol):
 
 
 class RunningWorker:
-    """Polls from construction on, until ``shutdown``. ``resources.on_end`` is called when its last task is done with.
+    """Polls from construction until ``shutdown``. Calls ``resources.on_end`` after its last task.
 
-    make_caller: see ``calling.callers``; None for an ``async def`` function.
+    caller: see ``calling.callers``; None for an ``async def`` function. closed: set by ``shutdown``.
     """
 
     def __init__(self, worker: Worker, resources: Resources, caller: Caller | None, closed: Flag) -> None:
         self.worker = worker
         self.drain_until = math.inf
-        """On the runner's clock, once it is stopping."""
+        """The end of the drain on the runner's clock; infinite until ``shutdown``."""
         self.capacity = Capacity(worker.task_name, worker.batch_size, closed, self._end)
         self._resources = resources
         self._abandoned = Flag()
@@ -70,16 +70,16 @@ class RunningWorker:
 
     @property
     def in_hand(self) -> int:
-        """Tasks that run, or whose result is on its way, and those that were killed."""
+        """The number of tasks that wait, run or report, and of killed tasks."""
         return self._intake.in_hand
 
     def set_poll_interval(self, poll_interval: float | None) -> None:
-        """Seconds, or None: the runner chooses. It also counts for the wait that is running."""
+        """Seconds; None lets the runner choose. It also changes a wait that has begun."""
         self.worker.poll_interval = poll_interval
         self.capacity.wait_changed.set()
 
     def receive(self, task: Task, has_slot: bool) -> bool:
-        """Start a polled task, or hand it back. Returns whether it took a slot."""
+        """Start a polled task, or hand it back. Returns whether it has taken a slot."""
         run = self._intake.take_in(task, refuse=not (has_slot and self.capacity.may_begin()))
         if run is None:
             return False
@@ -95,12 +95,12 @@ class RunningWorker:
         self._unstarted_tasks.fail(result)
 
     def shutdown(self, drain_until: float) -> None:
-        """Poll no more; returns at once. Repeating it changes nothing. drain_until: on the runner's clock.
+        """Poll no more. Returns at once. Repeating it changes nothing. drain_until: on the runner's clock.
 
-        1. No slot is given out any more: the poll thread ends after its poll, and hands back its tasks.
-        2. Tasks that run go on. Their leases are extended, and their results go out by the plain update.
-        3. Results that wait for another attempt are tried again at once, and at least every five seconds then.
-        4. The last slot that is given back is the worker's end.
+        1. No slot is given out any more. The poll thread ends after its poll, and hands back its tasks.
+        2. Running tasks continue. Their leases are extended, and their results go out by the plain update.
+        3. Results that wait for another attempt are sent again at once, and then at least every five seconds.
+        4. The worker ends when its last slot is given back.
         """
         if self.is_stopping:
             return
@@ -108,14 +108,14 @@ class RunningWorker:
         self.capacity.close()
         self._resources.sender_threads.end_pauses()
         _stopping.begin(self, (self._resources.worker_id, *self.worker.key))
-        if self._polling_has_ended.is_set():  # and the poll thread may have told its end before
+        if self._polling_has_ended.is_set():  # and the poll thread may have called this before ``begin``
             _stopping.end(self)
 
     def abandon(self) -> bool:
-        """The drain is over. Returns whether it was not so before; repeating it changes nothing.
+        """The drain is over. Returns False if this was called before.
 
-        1. Nothing begins any more; tasks that have not begun are handed back.
-        2. Tasks that run are named, and left to their leases. Processes are killed.
+        1. No task begins any more. Tasks that have not begun are handed back.
+        2. Running tasks are logged, and delivered again after their leases. Processes are killed.
         3. Results that wait for another attempt are given up.
         """
         if self._abandoned:
@@ -129,9 +129,9 @@ class RunningWorker:
         return True
 
     def wait_for_last_answers(self, seconds: float) -> threading.Event:
-        """After ``abandon``: wait so long for requests that are under way, then name the results that have no answer.
+        """After ``abandon``: wait up to ``seconds`` for requests under way, then report results without an answer.
 
-        They are named on another thread, since on_result_lost may take its time. The event is set after that.
+        Another thread reports them, because on_result_lost may take long. It sets the event at its end.
         """
         if not self.capacity.wait_for_requests(seconds, lambda: self._intake.owes_answers):
             logger.error("%s: requests have no answer: what a poll got comes back by its lease", self.worker.task_name)

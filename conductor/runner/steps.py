@@ -1,4 +1,4 @@
-"""The steps of every task, wherever its function runs: it begins, its result is made ready, and its slot goes on."""
+"""The steps of a task that are the same wherever its function runs: begin, end, prepare the result, finish."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from conductor.worker import Worker
 logger = logger_of(__name__)
 
 SHORTEST_ANSWER = 1.0
-"""Seconds that the server gets for its answer to a result, however short the lease is."""
+"""Seconds that the server gets for its answer to a result, even if the lease is shorter."""
 SLOWEST_UPLOAD = 1e6
-"""Bytes per second: the time that a large result gets on top."""
+"""Bytes per second. A large result gets the time of its upload in addition."""
 LARGE_OUTPUT = 1 << 20
-"""Bytes of JSON from which on an output is worth a warning: gateways refuse it (nginx by default, with 413)."""
+"""Bytes of JSON. A larger output is logged, because gateways refuse it (nginx by default, with 413)."""
 
 
 class TaskSteps:
-    """Those of one worker's tasks. Thread-safe."""
+    """The steps of one worker's tasks. Thread-safe."""
 
     def __init__(self, worker: Worker, resources: Resources, capacity: Capacity, intake: Intake) -> None:
         self._worker = worker
@@ -39,7 +39,7 @@ class TaskSteps:
         self._intake = intake
 
     def begin(self, run: Run, time_out: Callable[[Run], object]) -> bool:
-        """Whether the function may run; it does then. time_out: see ``start_time_limit``."""
+        """Called just before the function. Returns whether it may run. time_out: see ``start_time_limit``."""
         if not run.move(Phase.WAITING, Phase.EXECUTING):
             return False
         run.is_logged = task_log.begun(self._worker.task_name, run.task)
@@ -50,7 +50,7 @@ class TaskSteps:
     def start_time_limit(self, run: Run, time_out: Callable[[Run], object]) -> None:
         """Let the worker's time limit, if it has one, count from now.
 
-        time_out: called on the schedule's thread when it has passed.
+        time_out: called on the schedule's thread when the limit has passed.
         """
         if self._worker.timeout is not None:
             schedule = self._resources.schedule
@@ -58,13 +58,13 @@ class TaskSteps:
             run.time_limit = schedule.at(self._resources.clock.now() + self._worker.timeout, partial(time_out, run))
 
     def end(self, run: Run) -> bool:
-        """The function has ended. Returns False if its time limit was first, and the run is no longer the caller's."""
+        """Called after the function. Returns False if the time limit came first and has taken the run over."""
         if self._worker.timeout is not None:
             self._resources.schedule.cancel(run.time_limit)
         return run.move(Phase.EXECUTING, Phase.REPORTING)
 
     def timed_out(self, run: Run, fate: str) -> PreparedResult:
-        """The result in place of the function's. fate: of the function, for the log."""
+        """The result of a task whose time limit has passed. fate: of its function, for the log."""
         run.lost.set()
         limit = self._worker.timeout or 0.0
         task_log.timed_out(self._worker.task_name, run.task, limit, fate)
@@ -74,7 +74,7 @@ class TaskSteps:
         return PreparedResult(result, 2, limit, TimeoutError.__name__)
 
     def prepare(self, run: Run, ended: CallOutcome | PreparedResult) -> PendingResult:
-        """Make the result ready to be sent."""
+        """Prepare the result, record it and log the end of the task."""
         error = None
         if isinstance(ended, CallOutcome):
             error = ended.error
@@ -86,19 +86,19 @@ class TaskSteps:
         return self._pending(run, ended)
 
     def finish(self, run: Run, answer: Delivery) -> Run | None:
-        """Its result is out of hand. Returns the task that the answer brought for its slot, if it did."""
+        """Let go of a task whose result is out of hand. Returns the slot's next task, if the answer brought one."""
         self._intake.forget(run)
         return self._intake.next_run(answer)
 
     def not_reported(self, run: Run, bug: Exception) -> None:
-        """A bug of this package keeps the task from being reported: it comes back by its lease."""
+        """Let go of a task whose result a bug of this package has lost. It is delivered again after its lease."""
         _recording.uncaught.count_error(bug)
         self._resources.work_was_left.set()
         logger.error("a bug kept a result from being sent", exc_info=bug, extra=self._about(run))
         self._intake.forget(run)
 
     def not_started(self, run: Run, error: Exception) -> None:
-        """The system has no thread left for a task, say: hand it back."""
+        """Hand back a task that could not be started, for example because the system has no thread left."""
         logger.error("handed back a task that could not be started: %s", error, extra=self._about(run))
         self._intake.hand_back(run)
 
@@ -110,7 +110,7 @@ class TaskSteps:
             run.received,
             max(lease, RETRY_AT_LEAST),
             run.lease,
-            # A connection that is dead must not hold up the result, and the extensions of its lease, until that ends.
+            # A dead connection must not hold up the result and the extensions of its lease until the lease ends.
             max(SHORTEST_ANSWER, lease / 3) + upload if lease else math.inf,
             max(SHORTEST_ANSWER, lease * 2 / 3) + upload if run.lease else math.inf,
             self._capacity.may_continue(),

@@ -1,4 +1,4 @@
-"""What the log says of one execution."""
+"""The log messages about one execution."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FATES = {
 
 
 def begun(task_name: str, task: Task) -> bool:
-    """DEBUG. Returns whether the log takes such lines, so that the end does not have to ask."""
+    """Log at DEBUG. Returns whether DEBUG is enabled, so that the end does not have to ask."""
     is_wanted = logger.isEnabledFor(logging.DEBUG)
     if is_wanted:
         logger.debug("%s: begun", task_name, extra=about(task_name, task, task.retry_count))
@@ -30,15 +30,15 @@ def timed_out(task_name: str, task: Task, limit: float, fate: str) -> None:
 
 
 def unreadable(task_name: str, result: TaskResult) -> None:
-    """result: the FAILED one that goes out instead of the function's."""
+    """result: the FAILED result that is sent."""
     extra = about(task_name, result, None)
     logger.warning("%s: %s; the server may retry it", task_name, result.reason_for_incompletion, extra=extra)
 
 
 def ended(task_name: str, task: Task, prepared: PreparedResult, error: BaseException | None, is_wanted: bool) -> None:
-    """A failure is a WARNING if the server may retry the task, and else an ERROR; any other end is said at DEBUG.
+    """Log a failure as a WARNING if the server may retry the task, or else as an ERROR. Log any other end at DEBUG.
 
-    error: what the function raised. is_wanted: what ``begun`` returned.
+    error: the exception of the function. is_wanted: the return value of ``begun``.
     """
     status = prepared.result.status
     if status not in _FATES:

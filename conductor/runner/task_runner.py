@@ -1,4 +1,4 @@
-"""TaskRunner: the public face. It checks its arguments and hands them on to the workers."""
+"""TaskRunner: the public class. It checks the arguments and passes them on to the workers."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class TaskRunner:
     """Polls tasks from a Conductor server and runs worker functions for them. Thread-safe.
 
     api_client: None makes one from the environment, which the runner then also closes. (Tests may give a TaskClient.)
-    worker_id: what the server shows as the poller; None: this machine's host name and the process, as in ``host-4711``.
-    shutdown_timeout: how long running tasks may take to finish, counted from ``shutdown``; seconds or timedelta.
-    outbox: the path of a file that keeps each final result from before its first send until the server has it. What is
-        left there, after a ``kill -9`` for instance, goes out when the first worker starts, oldest first, to the server
-        it was meant for. Processes may share it. Without one, a result lives as long as its process.
-    on_result_lost: called with a TaskResult that will not be delivered, and with the last error: it was refused,
-        nobody waits for it any more, or it could not be sent in time. On a thread of the runner's.
+    worker_id: the name of the poller that the server shows. None: the host name and the process id (``host-4711``).
+    shutdown_timeout: the time that running tasks have to finish after ``shutdown``; seconds or timedelta.
+    outbox: the path of a file that keeps each final result from its first attempt until the server accepts it. Results
+        that are left there, for instance after ``kill -9``, are sent when the first worker starts, oldest first, if
+        they are for this server. Processes may share the file. Without one, a result is lost with its process.
+    on_result_lost: called with each TaskResult that will not be delivered, and with the last error. The result was
+        refused, is not needed any more, or could not be sent in time. The call is made on a thread of the runner.
 
-    A context manager: leaving it shuts all workers down and waits for them. Workers are known by their task name and
-    domain: where a method takes both, an unknown pair is a ConfigurationError, or 0 or None from a getter.
+    A context manager. Leaving it shuts all workers down and waits for them. A task name and a domain together name a
+    worker. If there is no such worker, a setter raises ConfigurationError, and a getter returns 0 or None.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class TaskRunner:
         client = HttpTaskClient(api_client) if isinstance(api_client, ApiClient) else api_client
         outbox_path = None
         if outbox is not None:
-            with closing(open_outbox(outbox, client)) as opened:  # to see whether it can be
+            with closing(open_outbox(outbox, client)) as opened:  # fails here if it cannot be used
                 outbox_path = opened.path
         log = RunnerLog(client.server, worker_id, api_client)
         self._setup = Setup(
@@ -94,22 +94,23 @@ class TaskRunner:
         timeout: Duration | None = None,
         executor: ProcessPool | None = None,
     ) -> None:
-        """Start polling for a task type; returns at once (with processes: when the first of them is there).
+        """Start polling for a task type. Returns at once; with processes, when the first one has started.
 
-        execute: called with the Task, on a thread of its own, or awaited on the runner's event loop if ``async def``.
-            What it returns or raises becomes the result: see TaskResult and NonRetryableError.
-        batch_size: how many tasks may run at once.
-        poll_interval: wait after an empty poll; poll_timeout: how long a poll waits at the server, 5 s at most; seconds
-            or timedelta. None lets the runner choose: it waits at the server, 1 s at a time.
-        lease_extension: keep a running task from timing out at the server (its definition's responseTimeoutSeconds),
-            for as long as it runs and its final result is not accepted.
-        timeout: what one execution may take, seconds or timedelta; then the task is reported as FAILED and its slot is
-            free. The function is asked to stop (``task_context().lost``; a coroutine is cancelled), but a thread that
-            hangs stays until the process ends; a process is killed, and replaced. A task that has not begun within
-            the time is handed back.
+        execute: called with the Task, on a thread of the worker, or awaited on the runner's event loop if it is an
+            ``async def`` function. The result is made from its return value or exception: see TaskResult and
+            NonRetryableError.
+        batch_size: the number of tasks that may run at once.
+        poll_interval: the wait after an empty poll, in seconds or as a timedelta. poll_timeout: the time that a poll
+            may wait at the server, at most 5 s. None lets the runner choose: each poll waits up to 1 s at the server.
+        lease_extension: keep a task from timing out at the server (the responseTimeoutSeconds of its definition) until
+            its final result is accepted.
+        timeout: the longest time of one execution, in seconds or as a timedelta. After that the task is FAILED, its
+            slot is free, and ``task_context().lost`` is set. A coroutine is cancelled. A process is killed and
+            replaced. A thread that hangs stays until the process ends. A task that has not begun within its limit is
+            handed back.
         executor: ``process_pool(…)`` runs a ``def`` function in processes instead of on the runner's threads.
 
-        The same task name and domain twice is a ConfigurationError, as is any argument that cannot work.
+        A worker of the same task name and domain, or an argument that cannot work, is a ConfigurationError.
         """
         worker = Worker.checked(
             task_name,
@@ -132,17 +133,17 @@ class TaskRunner:
             raise
 
     def set_batch_size(self, task_name: str, batch_size: int, domain: str | None = None) -> None:
-        """0 stops polling and keeps the worker; running tasks go on."""
+        """Set the number of tasks that may run at once. 0 stops polling; the worker and its running tasks stay."""
         limit = whole_number("batch_size", batch_size, 0)
         self._workers.known(task_name, domain).capacity.change_limit(to=limit)
 
     def increase_batch_size(self, task_name: str, batch_size: int, domain: str | None = None) -> None:
-        """By batch_size, 1 or more."""
+        """Add batch_size, which is at least 1."""
         change = whole_number("batch_size", batch_size, 1)
         self._workers.known(task_name, domain).capacity.change_limit(by=change)
 
     def decrease_batch_size(self, task_name: str, batch_size: int, domain: str | None = None) -> None:
-        """By batch_size, 1 or more, down to 0."""
+        """Subtract batch_size, which is at least 1. The result is never below 0."""
         change = whole_number("batch_size", batch_size, 1)
         self._workers.known(task_name, domain).capacity.change_limit(by=-change)
 
@@ -157,7 +158,7 @@ class TaskRunner:
     def set_poll_interval_for_task(
         self, task_name: str, poll_interval: Duration | None, domain: str | None = None
     ) -> None:
-        """Counts from the last empty poll on: a wait that is running ends when the new interval says so."""
+        """Set the wait after an empty poll. It also shortens or extends a wait that has begun."""
         interval = checked_poll_interval(poll_interval)
         self._workers.known(task_name, domain).set_poll_interval(interval)
 
@@ -169,7 +170,7 @@ class TaskRunner:
     def set_poll_timeout_for_task(
         self, task_name: str, poll_timeout: Duration | None, domain: str | None = None
     ) -> None:
-        """Counts from the next poll on."""
+        """Set the time that a poll may wait at the server, from the next poll on."""
         timeout = checked_poll_timeout(poll_timeout)
         self._workers.known(task_name, domain).worker.poll_timeout = timeout
 
@@ -179,7 +180,7 @@ class TaskRunner:
         return running.worker.poll_timeout if running else None
 
     def pause(self, task_name: str | None = None, domain: str | None = None) -> None:
-        """Poll no more until ``resume``; running tasks go on, those of a poll in flight are handed back.
+        """Poll no more until ``resume``. Running tasks continue. Tasks of a poll in flight are handed back.
 
         Without name and domain: all workers.
         """
@@ -187,28 +188,30 @@ class TaskRunner:
             running.capacity.pause()
 
     def resume(self, task_name: str | None = None, domain: str | None = None) -> None:
-        """Without name and domain: all workers."""
+        """Poll again. Without name and domain: all workers."""
         for running in self._workers.chosen(task_name, domain):
             running.capacity.resume()
 
     def shutdown(self, task_name: str | None = None, domain: str | None = None) -> None:
-        """End a worker, or without name and domain all; returns at once. Repeating it changes nothing.
+        """End a worker, or all workers without name and domain. Returns at once. Repeating it changes nothing.
 
-        It polls no more; running tasks get ``shutdown_timeout`` to finish; tasks of a poll in flight are handed back.
-        ``wait_workers`` waits for the end, and closes what the runner has opened.
+        Polling stops. Running tasks have ``shutdown_timeout`` to finish. Tasks of a poll in flight are handed back.
+        ``wait_workers`` waits for the end, and closes the runner's resources.
         """
         self._workers.shutdown(task_name, domain)
 
     def wait_workers(self, timeout: Duration | None = None, handle_signals: bool = True) -> bool:
-        """Block until all workers have ended, at once when there are none. A worker function must not call it.
+        """Block until all workers have ended. A worker function must not call it.
 
-        True: all ended, and nothing was left behind. False: the timeout passed (the workers go on), or work was left
-        behind, at the end of ``shutdown_timeout`` or by a second signal: those tasks are logged and come back when
-        their lease ends. A result that was given up since the first worker started counts as left behind
-        too. Scripts end with ``sys.exit(not runner.wait_workers())``.
+        Returns True if all workers have ended and no work was left behind, also if there are none. Returns False if
+        the timeout has passed (the workers continue), or if work was left behind at the end of ``shutdown_timeout`` or
+        at a second signal. The log names such tasks; they are delivered again when their leases end. A result that was
+        given up since the first worker started counts as left behind too. Scripts end with
+        ``sys.exit(not runner.wait_workers())``.
 
-        handle_signals: on the main thread, SIGINT and SIGTERM shut all workers down, a second one returns at once; the
-        handlers that were there before are put back. This process's other runners heed both too: wait for each.
+        handle_signals: on the main thread, SIGINT and SIGTERM shut all workers down, and a second signal makes this
+            method return at once. The previous handlers are restored. The signals reach all runners of the process, so
+            wait for each of them.
         """
         if current_task() is not None or inside_on_result_lost():
             raise ConductorError("a worker function, or on_result_lost, must not wait for the workers to end")

@@ -1,4 +1,4 @@
-"""A slot of a ``def`` function is a thread: it calls the function, sends the result, and goes on with the next task."""
+"""The slots of a ``def`` function are threads. Each calls the function, sends the result, and takes the next task."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from conductor.task_result import CallOutcome, PreparedResult
 class ThreadSlots:
     """The slots of one worker. Thread-safe.
 
-    The time limit of a function takes its slot over: the slot goes on with another thread, and the thread of the
-    function ends when the function does.
+    When a time limit passes, another thread takes the slot over. The thread of the function ends with the function.
     """
 
     def __init__(  # noqa: PLR0917 - made in one place
@@ -33,29 +32,29 @@ class ThreadSlots:
         self._threads = ThreadsOnDemand(f"conductor-work-{task_name}")
 
     def start(self, run: Run) -> None:
-        """Begin a line of work with this task. RuntimeError: the system has no thread left."""
+        """Start a slot with its first task. RuntimeError: the system has no thread left."""
         self._threads.run(partial(self._serve, run))
 
     def abandon(self) -> None:
-        """The drain is over: end functions that would keep this process from ending."""
+        """The drain is over. End functions that would keep this process from ending."""
         self._caller.close()
 
     def close(self) -> None:
-        """The last task is done with."""
+        """Called after the last task."""
         self._threads.close()
         self._caller.close()
 
     def _serve(self, first: Run) -> None:
-        """The whole life of a slot, from its first task to its last: each answer may bring the next one."""
+        """Run the first task, and then each task that an answer brings. Give the slot back at the end."""
         run: Run | None = first
         while run is not None:
             ended = self._call(run)
             if run.phase is Phase.WITHDRAWN:  # the function has not begun, or was killed
                 break
-            if ended is None or not self._steps.end(run):  # its time limit was first, and another thread has the slot
+            if ended is None or not self._steps.end(run):  # the time limit came first, and another thread has the slot
                 return
             run = self._report(run, ended)
-            del ended  # which may be large, and the next task long
+            del ended  # it may be large, and the next task may take long
         self._capacity.give_back()
 
     def _call(self, run: Run) -> CallOutcome | PreparedResult | None:
@@ -63,8 +62,8 @@ class ThreadSlots:
         try:
             return self._caller.call(run, self._begin)
         except NotBegunError:
-            run.move(Phase.EXECUTING, Phase.WAITING)  # its process had died, and could not begin what it was to begin
-            self._intake.hand_back(run)  # unless that was done already, and so it could not begin
+            run.move(Phase.EXECUTING, Phase.WAITING)  # its process died before the function began
+            self._intake.hand_back(run)  # does nothing if it was handed back already
         except KilledError:
             self._intake.killed(run)
         except Exception as error:  # noqa: BLE001 - a bug
@@ -77,7 +76,7 @@ class ThreadSlots:
         return self._steps.begin(run, self._time_limit_is_over)
 
     def _report(self, run: Run, ended: CallOutcome | PreparedResult) -> Run | None:
-        """Returns the next task for this slot, if the answer brought one."""
+        """Send the result. Returns the next task for this slot, if the answer brought one."""
         try:
             return self._steps.finish(run, self._sender.send(self._steps.prepare(run, ended)))
         except Exception as bug:  # noqa: BLE001 - it is logged
@@ -85,11 +84,11 @@ class ThreadSlots:
             return None
 
     def _time_limit_is_over(self, run: Run) -> None:
-        """On the schedule's thread, which must not wait for the report."""
+        """Called on the schedule's thread, which must not block."""
         self._threads.run(partial(self._take_over, run))
 
     def _take_over(self, run: Run) -> None:
-        """Fail the task and go on with its slot, unless its function has ended just now."""
+        """Fail the task and go on with its slot, unless its function has just ended."""
         if not self._steps.end(run):
             return
         self._caller.give_up(run)

@@ -1,4 +1,4 @@
-"""Results that no slot waits for: of tasks that are handed back, and of those that could not be read."""
+"""Sends the results of tasks that do not run here: tasks that are handed back, and tasks that cannot be read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from conductor.task_result import TaskResult, hand_back_result
 
 
 class UnstartedTasks:
-    """Those of one worker. Thread-safe; no method blocks for a request. The worker does not end before the answers."""
+    """The unstarted tasks of one worker. Thread-safe.
+
+    No method blocks for a request. The worker does not end before the answers.
+    """
 
     def __init__(self, task_name: str, resources: Resources, capacity: Capacity, sender: ResultSender) -> None:
         self._task_name = task_name
@@ -24,7 +27,7 @@ class UnstartedTasks:
         self._sender = sender
 
     def hand_back(self, task: Task, received: float, lease: Lease | None = None) -> None:
-        """Put a task back into its queue. It is tried again until the task's lease ends, which puts it back as well."""
+        """Return a task to its queue. The request is repeated until the lease ends, which returns the task as well."""
         _recording.handed_back.count(self._task_name)
         seconds = task.response_timeout_seconds
         retry_for = seconds if seconds > 0 else RETRY_AT_LEAST
@@ -32,7 +35,7 @@ class UnstartedTasks:
         self._send(PendingResult(result, received, retry_for, lease, poll_count=polls, retry_count=retries))
 
     def fail(self, result: TaskResult) -> None:
-        """Send the FAILED result of a task that could not be read."""
+        """Send the FAILED result of a task that cannot be read."""
         task_log.unreadable(self._task_name, result)
         self._send(PendingResult(result, self._resources.clock.now()))
 

@@ -1,4 +1,4 @@
-"""The workers of one runner: started, found, stopped and waited for. What they share is opened and closed with them."""
+"""The workers of one runner: start, find, stop and wait. The shared resources are opened and closed with them."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from conductor.worker import WorkerKey
 logger = logger_of(__name__)
 
 LAST_ANSWERS_WITHIN = 1.5
-"""Seconds that a runner which must end now waits for the answers to its last requests."""
+"""Seconds that ``_abandon`` waits for the answers to the last requests."""
 LOSSES_REPORTED_WITHIN = 0.3
-"""Seconds after that which on_result_lost may take."""
+"""Seconds that on_result_lost may take after that."""
 
 
 class Workers:
-    """Those of one runner, by their task name and domain. Thread-safe."""
+    """The workers of one runner, by task name and domain. Thread-safe."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self.work_was_left = threading.Event()
-        """Set when a result is lost, or waits in the outbox, since the first worker started."""
+        """Set when a result is lost or stays in the outbox. Cleared when the first worker starts."""
         self._process_id = os.getpid()
         self._waiters = Waiters()
         # Guards everything below. A user's signal handler may call shutdown while its thread holds it.
@@ -40,14 +40,14 @@ class Workers:
         self._resources: Resources | None = None  # while workers run
         self._outbox_sender: OutboxSender | None = None
         self._leaks: Leaks | None = None
-        self._workers: dict[WorkerKey, RunningWorker] = {}  # the last one started for each key, stopping ones included
-        self._replaced: list[RunningWorker] = []  # stopping ones whose key was started again
-        self._signals = 0  # since the first worker started, so that a second call waits for the second one
+        self._workers: dict[WorkerKey, RunningWorker] = {}  # the newest worker of each key; it may be stopping
+        self._replaced: list[RunningWorker] = []  # stopping workers; each key has a newer worker
+        self._signals = 0  # since the first worker started; it survives the end of a wait_workers call
 
     def start(self, key: WorkerKey, make: Callable[[Resources], RunningWorker]) -> None:
         """ConfigurationError: a worker of this key is running already."""
         with self._locked():
-            if self._leaks is None:  # an end that was told while functions hung: they may have ended since
+            if self._leaks is None:  # an earlier stop left functions hanging: they may have ended since
                 self._alive_or_close()
             previous = self._workers.get(key)
             if previous is not None and not previous.is_stopping:
@@ -59,13 +59,13 @@ class Workers:
         self._waiters.wake_up()
 
     def find(self, task_name: str, domain: str | None) -> RunningWorker | None:
-        """None: there is none, or it is stopping."""
+        """The worker; None if there is none or it is stopping."""
         with self._locked():
             running = self._workers.get((task_name, domain))
         return running if running and not running.is_stopping else None
 
     def known(self, task_name: str, domain: str | None) -> RunningWorker:
-        """ConfigurationError: there is none."""
+        """The worker. ConfigurationError if there is none."""
         running = self.find(task_name, domain)
         if running is None:
             raise ConfigurationError(f"no worker registered for task_name {task_name!r} {_of(domain)}")
@@ -80,7 +80,7 @@ class Workers:
         return self.active()
 
     def active(self) -> list[RunningWorker]:
-        """Those that are not stopping."""
+        """The workers that are not stopping."""
         with self._locked():
             return [running for running in self._workers.values() if not running.is_stopping]
 
@@ -88,7 +88,7 @@ class Workers:
         """See TaskRunner.shutdown. A worker that is stopping keeps the end of its drain."""
         drain_until = self._setup.clock.now() + self._setup.shutdown_timeout
         with self._locked():
-            known = None if task_name is None else self._workers.get((task_name, domain))  # a stopping one too
+            known = None if task_name is None else self._workers.get((task_name, domain))  # it may be stopping
         chosen = [known] if known else self.chosen(task_name, domain)
         ending = [running for running in chosen if not running.is_stopping]
         in_hand = [(running.worker, running.in_hand) for running in ending]
@@ -104,7 +104,7 @@ class Workers:
                 self._setup.log.polling()
                 if self._signals > 1:
                     return self._abandon(alive)
-                if self._signals and self.active():  # also those that were started since
+                if self._signals and self.active():  # workers may have started since
                     self.shutdown()
                 drain_until = max(running.drain_until for running in alive)
                 drained = time.monotonic() + drain_until - self._setup.clock.now()
@@ -117,7 +117,7 @@ class Workers:
         return not self.work_was_left.is_set()
 
     def _on_signal(self, number: int) -> None:
-        """The first drains, also when nobody waits for these workers yet; the second is for the thread that does."""
+        """The first signal drains, even before ``wait``. The second one is for the thread in ``wait``."""
         if os.getpid() == self._process_id:
             self._setup.log.signalled(number)
             with self._locked():
@@ -125,13 +125,13 @@ class Workers:
             self.shutdown()
 
     def _locked(self) -> threading.RLock:
-        """The lock. ConductorError in a forked child, which has neither the threads nor the sockets it would need."""
+        """The lock. ConductorError in a forked child, because its parent's threads do not run there."""
         if os.getpid() != self._process_id:
             raise ConductorError("a TaskRunner does not survive os.fork(): make one in the child process")
         return self._state
 
     def _opened(self) -> Resources:
-        """What the workers share; made with the first one."""
+        """The shared resources. The first worker opens them."""
         if self._resources is None:
             self.work_was_left.clear()
             self._signals = 0
@@ -148,13 +148,13 @@ class Workers:
         return self._resources
 
     def _alive_or_close(self) -> list[RunningWorker]:
-        """The workers that have not ended; when there is none, what the runner made has been closed."""
-        with self._locked():  # so that no worker starts between the look and the closing
+        """The workers that have not ended. If there is none, close the resources."""
+        with self._locked():  # so that no worker starts between the check and the closing
             alive = [each for each in (*self._workers.values(), *self._replaced) if not each.capacity.has_ended]
             if not alive and self._resources is not None:
                 resources, self._resources = self._resources, None
                 if self._outbox_sender is not None:
-                    self._outbox_sender.close()  # while it can still tell whether it had come to its end
+                    self._outbox_sender.close()  # before the outbox, to know whether results are left
                 resources.close()
                 signal_listeners.discard(self._on_signal)
                 self._warn_of_leaks()
@@ -164,14 +164,14 @@ class Workers:
         return alive
 
     def _abandon(self, workers: list[RunningWorker]) -> bool:
-        """The drain is over, or a second signal has come: end within two seconds, whatever the server does.
+        """The drain is over, or a second signal has come. End within two seconds, even if the server does not answer.
 
-        1. No more attempts: see RunningWorker.abandon.
-        2. Requests that are under way get a moment for their answers.
-        3. What is lost is named, to on_result_lost as well.
-        4. What keeps this process from ending is named.
+        1. No more attempts are made: see RunningWorker.abandon.
+        2. Requests under way get LAST_ANSWERS_WITHIN for their answers.
+        3. Lost results are logged, and passed to on_result_lost.
+        4. Threads and processes that keep this process from ending are logged.
         """
-        self._signals = 0  # the next one is for workers that are started now
+        self._signals = 0  # the next signal counts for workers that are started from now on
         until = time.monotonic() + LAST_ANSWERS_WITHIN
         abandoned_now = [running for running in workers if running.abandon()]
         if self._outbox_sender is not None:
@@ -183,7 +183,7 @@ class Workers:
         return False
 
     def _warn_of_leaks(self) -> None:
-        atexit.unregister(self._warn_at_exit)  # it is said already
+        atexit.unregister(self._warn_at_exit)  # it is logged here
         if self._leaks is not None:
             self._leaks.warn()
             self._leaks = None
