@@ -1,6 +1,7 @@
 """Results that no slot waits for: how many are sent at once, and what those that wait take up."""
 
 import threading
+import time
 
 import pytest
 
@@ -113,3 +114,24 @@ def test_a_job_for_which_the_system_has_no_thread_runs_on_the_thread_that_asks(s
     ran = []
     sender_threads.run(lambda: ran.append(threading.current_thread()))
     assert ran == [threading.current_thread()]
+
+
+class DueAtOnce(Schedule):
+    """Its thread is faster than the one that plans a job."""
+
+    def at(self, moment, job):
+        key = super().at(self._clock.now(), job)
+        time.sleep(0.05)
+        return key
+
+
+def test_a_result_that_is_due_in_the_moment_it_is_planned_is_not_kept_in_mind_after_its_end(clock):
+    schedule = DueAtOnce("test-schedule", clock)
+    outgoing, attempts, done = Outgoing(schedule), Attempts(), []
+    outgoing.send(attempts, Parcel(), done.append)
+    eventually(lambda: done)
+    attempts.is_pause_over = done.append  # a hurry would ask
+    outgoing.hurry()
+    assert len(done) == 1
+    schedule.close()
+    outgoing.close()
