@@ -200,7 +200,7 @@ def set_clock(runner: TaskRunner, clock: Any) -> None:
 
 
 def set_token_clock(client: ApiClient, clock: Any) -> None:
-    client._link.tokens._clock = clock.now  # noqa: SLF001 - as above
+    client._connected.tokens._clock = clock.now  # noqa: SLF001 - as above
 
 
 def _work(scenario: Scenario, lab: Lab, stack: ExitStack) -> bool:
