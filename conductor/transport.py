@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
@@ -17,7 +16,7 @@ from conductor_client.api import (
 from conductor_client.decoding import Decoder, parts
 from conductor_client.writing import whole
 
-from conductor import _recording, _tls
+from conductor import _forks, _recording, _tls
 from conductor._connections import Connections, Exchange, Head
 from conductor._exchange import LARGEST_BODY
 from conductor._failures import TOKEN_HAS_ENDED, Attempt, is_unanswered_read
@@ -66,7 +65,7 @@ class _ProcessConnections:
     def __init__(
         self, connections: Connections, tokens: TokenCache | None, parents: _ProcessConnections | None
     ) -> None:
-        self.pid = os.getpid()
+        self.forks = _forks.count()
         self.connections = connections
         self.tokens = tokens
         self.parents = parents
@@ -131,7 +130,7 @@ class ApiClient(Unpicklable):
     def _of_this_process(self) -> _ProcessConnections:
         """No lock: if two threads of a new process make connections, both sets work and one is kept."""
         own = self._connected
-        if own.pid != os.getpid():
+        if own.forks != _forks.count():
             own = self._connected = self._new_connections(parents=own)
         return own
 
