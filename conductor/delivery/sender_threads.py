@@ -76,16 +76,9 @@ class SenderThreads:
         if is_done:
             waiting.done(waiting.pending.answer)
             return
-<<<<<<< HEAD:conductor/delivery/sender_threads.py
-        waiting.timer = self._schedule.at(
-            waiting.pending.due, partial(self._threads.run, partial(self._continue, waiting))
-        )
-        with self._lock:
-=======
-        go_on = partial(self._threads.run, partial(self._go_on, waiting))
-        with self._lock:  # which ``_go_on`` needs too: it may be due at once
-            waiting.timer = self._schedule.at(waiting.pending.due, go_on)
->>>>>>> 7fefc07 (Keep no result in mind that is sent before its next attempt was noted):conductor/delivery/outgoing.py
+        next_attempt = partial(self._threads.run, partial(self._continue, waiting))
+        with self._lock:  # ``_continue`` needs it too, and may be due at once
+            waiting.timer = self._schedule.at(waiting.pending.due, next_attempt)
             self._waiting.add(waiting)
         if waiting.sender.is_pause_over(waiting.pending):  # it may have ended during the attempt
             self.end_pauses()

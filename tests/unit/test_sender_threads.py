@@ -127,11 +127,11 @@ class DueAtOnce(Schedule):
 
 def test_a_result_that_is_due_in_the_moment_it_is_planned_is_not_kept_in_mind_after_its_end(clock):
     schedule = DueAtOnce("test-schedule", clock)
-    outgoing, attempts, done = Outgoing(schedule), Attempts(), []
-    outgoing.send(attempts, Parcel(), done.append)
+    threads, attempts, done = SenderThreads(schedule), Attempts(), []
+    threads.send(attempts, Pending(), done.append)
     eventually(lambda: done)
-    attempts.is_pause_over = done.append  # a hurry would ask
-    outgoing.hurry()
+    attempts.is_pause_over = done.append  # the end of pauses would ask
+    threads.end_pauses()
     assert len(done) == 1
     schedule.close()
-    outgoing.close()
+    threads.close()
