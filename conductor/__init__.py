@@ -1,4 +1,4 @@
-"""Conductor workers in Python: write a function, and a TaskRunner polls tasks for it and delivers its results."""
+"""Conductor workers in Python. A TaskRunner polls tasks, calls your functions and delivers their results."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -117,7 +117,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What brings in prometheus_client or multiprocessing is loaded by its first use: half the time of this import."""
+    """Import a name at its first use if it needs prometheus_client or multiprocessing. This halves the import time."""
     if name in _LATER:
         return getattr(importlib.import_module(_LATER[name]), name)
     raise AttributeError(f"module 'conductor' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Checks of arguments. A ConfigurationError names the argument and what is wrong with it."""
+"""Checks of arguments. A ConfigurationError names the argument and the problem."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Duration = float | timedelta
 """Seconds, or a timedelta."""
 
 LONGEST = 1e9
-"""Seconds; what the system's timers take ends not far above."""
+"""Seconds. The system's timers do not take much more."""
 HUGE = 1e300
-"""An int that is much larger cannot even become a float."""
+"""A much larger int cannot become a float."""
 
 _KINDS = (iscoroutinefunction, isgeneratorfunction, isasyncgenfunction)
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -37,12 +37,12 @@ def seconds(name: str, value: Duration, *, minimum: float = 0.0, maximum: float 
 
 
 def _shown(value: object) -> str:
-    """For the text of an error: an int of more than 4,300 digits has no repr."""
+    """The value for the text of an error. An int of more than 4,300 digits has no repr."""
     return "a number too large to show" if isinstance(value, int) and abs(value) >= HUGE else repr(value)
 
 
 def whole_number(name: str, value: int, least: int, most: int = 2**31 - 1) -> int:
-    """The value; ConfigurationError, naming the argument, unless it is an int within the limits. The wire: 32 bits."""
+    """The value; ConfigurationError unless it is an int within the limits. The wire has 32 bits."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise ConfigurationError(f"{name} must be a whole number from {least} to {most}, not {_shown(value)}")
     return int(value)
@@ -56,12 +56,12 @@ def require_instance(name: str, value: T, kind: type | UnionType, description: s
 
 
 def is_async(function: object) -> bool:
-    """Whether it is an ``async def``, or an object whose ``__call__`` is one."""
+    """Whether it is an ``async def``, or an object with such a ``__call__``."""
     return is_of_kind(iscoroutinefunction, function) or is_of_kind(iscoroutinefunction, type(function).__call__)
 
 
 def is_of_kind(kind: Callable[[object], bool], function: object) -> bool:
-    """What one of _KINDS says. The mock of a function claims to be of all kinds, or makes them fail: it is of none."""
+    """Whether the function is of one of _KINDS. A mock claims to be of all kinds, and so counts as none."""
     try:
         return kind(function) and sum(each(function) for each in _KINDS) == 1
     except TypeError:
@@ -88,7 +88,7 @@ def one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
 
 
 def exact_str(value: str) -> str:
-    """The text itself of an instance of a subclass, e.g. of an Enum with str, whose ``str()`` is another."""
+    """The text itself of an instance of a subclass. An Enum with str, for example, has another ``str()``."""
     return str.__str__(value)
 
 
@@ -114,7 +114,7 @@ def is_name(value: object) -> bool:
 def path_segment(name: str, value: str) -> str:
     """The value; ConfigurationError, naming the argument, unless it can stand in a URL's path as one segment.
 
-    The server refuses %2F and %5C there (3.32.3), and ``.`` and ``..`` would make it another path.
+    The server refuses %2F and %5C there (3.32.3), and ``.`` and ``..`` would change the path.
     """
     if not is_name(value) or value in (".", "..") or "/" in value or "\\" in value:
         raise ConfigurationError(f"{name} must be a name without slashes and control characters, not {value!r}")

@@ -1,4 +1,4 @@
-"""How long to wait between attempts: exponential, jittered, from half a second to half a minute."""
+"""Growing pauses between attempts: exponential, with jitter, from half a second to half a minute."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import random
 FIRST = 0.5
 CAP = 30.0
 LONGEST_RETRY_AFTER = 60.0
-"""Seconds; a server that asks for more is asked again after so much."""
+"""Seconds. A longer Retry-After of a server is cut to this."""
 
 
 class Backoff:
-    """Seconds to wait after one failure after another. Not thread-safe: one per loop.
+    """The pauses after successive failures. Not thread-safe: use one per loop.
 
-    factor: by how much each wait is longer than the one before. With 1.5 the next attempt comes within about half the
-    time that an outage has lasted. The jitter takes at most a fifth away: never more than two attempts in a second.
+    factor: each pause is longer than the last one by this factor. With 1.5 the next attempt comes within about half the
+    time that an outage has lasted. The jitter shortens a pause by at most a fifth.
     """
 
     def __init__(self, factor: float = 1.5) -> None:
@@ -22,9 +22,9 @@ class Backoff:
         self._longest = FIRST
 
     def next(self, retry_after: float | None = None) -> float:
-        """Seconds to wait after one more failure. retry_after: what the server asked for instead, if it did."""
+        """The pause in seconds after one more failure. retry_after: the pause that the server has asked for, if any."""
         longest, self._longest = self._longest, min(CAP, self._factor * self._longest)
-        if retry_after is not None and retry_after >= FIRST:  # else it says nothing about how to wait
+        if retry_after is not None and retry_after >= FIRST:  # a shorter one gives no useful pause
             return min(retry_after, LONGEST_RETRY_AFTER)
         return longest * random.uniform(0.8, 1.0)  # noqa: S311 - spreads load, guards nothing
 

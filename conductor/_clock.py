@@ -1,4 +1,4 @@
-"""A runner's time: monotonic, so that a change of the machine's date moves no deadline, and replaceable in tests."""
+"""A runner's clock. It is monotonic, so a change of the machine's date moves no deadline. Tests replace it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Thread-safe."""
+    """A monotonic clock. Thread-safe."""
 
     def now(self) -> float:
-        """Seconds since some moment; never goes back."""
+        """Seconds since a fixed moment. The value never decreases."""
         ...
 
     def wait(self, event: threading.Event, seconds: float | None) -> bool:
-        """Block until the event is set, or so long; returns whether it is set. None: for as long as it takes."""
+        """Block until the event is set or the time has passed. Returns whether it is set. None: there is no limit."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The connections to a server: urllib3 resolves its name, connects and checks its certificate; here they are kept."""
+"""Keeps the connections to a server. urllib3 resolves the name, connects and checks the certificate."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_IDLE = 1_000
 
 
 class NotConnectedError(ExchangeError):
-    """There is no connection; the error of urllib3 or of the system is its cause."""
+    """There is no connection. The cause is the error of urllib3 or of the system."""
 
 
 class Head:
@@ -41,9 +41,9 @@ class Head:
 
 
 class Exchange:
-    """What the generated client needs to send requests: connections, headers and a time limit.
+    """Sends the requests of the generated client with connections, headers and a time limit.
 
-    timeout: seconds for sending the request, and again for the whole answer. anew: never on a kept connection.
+    timeout: seconds for sending the request, and again for the whole answer. anew: use a new connection.
     """
 
     __slots__ = ("_anew", "_connections", "_head", "_timeout")
@@ -55,11 +55,11 @@ class Exchange:
         self._anew = anew
 
     def anew(self) -> Exchange:
-        """The same on a new connection."""
+        """The same exchange on a new connection."""
         return Exchange(self._connections, self._head, self._timeout, anew=True)
 
     def __call__(self, method: str, target: str, body: bytes | None, /) -> Answer:
-        """Raises ExchangeError or OSError."""
+        """Send a request and return its answer. Raises ExchangeError or OSError."""
         of_body = b"" if body is None else b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
         start = f"{method} {self._connections.prefix}{target} HTTP/1.1\r\n".encode()
         lines = self._connections.head.lines, self._head.lines
@@ -96,15 +96,15 @@ class Connections:
         finalize(self, _close_all, self._idle)
 
     def take(self) -> Connection:
-        """The connection that was used last, if the server has not closed it; else a new one."""
+        """The kept connection that was used last, if the server has not closed it, or else a new one."""
         while (connection := _last_of(self._idle)) is not None:
-            if not connection.is_readable():  # it was closed, or brings something that nobody asked for
+            if not connection.is_readable():  # it was closed, or has data without a request
                 return connection
             connection.close()
         return self.new()
 
     def new(self) -> Connection:
-        """Blocks up to the connect timeout for each of the host's addresses. Raises NotConnectedError."""
+        """Open a connection. Blocks up to the connect timeout per address of the host. Raises NotConnectedError."""
         try:
             return self._connected()
         except TimeoutError:
@@ -113,14 +113,14 @@ class Connections:
             raise NotConnectedError from error
 
     def give_back(self, connection: Connection) -> None:
-        """After an answer: the connection is kept if it can be."""
+        """Keep a connection after its answer, if it can serve another request."""
         if connection.can_be_kept and len(self._idle) < MOST_IDLE:
             self._idle.append(connection)
         else:
             connection.close()
 
     def close_idle(self) -> None:
-        """Close the connections that no request is using."""
+        """Close the connections that no request uses."""
         _close_all(self._idle)
 
     def _connected(self) -> Connection:
@@ -142,7 +142,7 @@ class Connections:
         return connection
 
     def _through(self, proxy: Connection, is_tls: bool) -> Connection:
-        """A TLS connection to the server, in a tunnel that the proxy opens."""
+        """A TLS connection to the server, in a tunnel through the proxy."""
         deadline = time.monotonic() + self._connect_timeout
         host = f"{self._server.host}:{self._server.port or 443}"
         head = Head({"Host": host} | self._authorization)
@@ -160,7 +160,7 @@ class Connections:
 
 
 class _LimitedSocket:
-    """A socket whose timeout is for all operations until it is set anew: SSLTransport makes several of one."""
+    """A socket with one timeout for all operations until the next one is set, because SSLTransport makes several."""
 
     def __init__(self, opened: socket.socket, seconds: float) -> None:
         self._socket = opened
@@ -206,7 +206,7 @@ def _proxy_authorization(proxy: Url | None) -> dict[str, str]:
 
 
 def _parsed(url: str) -> Url:
-    """With the host's name in ASCII: for a name in other letters urllib3 needs a package that may not be there."""
+    """The URL with its host in ASCII, because urllib3 would need another package for other letters."""
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     name, colon, port = host.partition(":")  # of an IPv6 address the part before its first colon, which stays as it is

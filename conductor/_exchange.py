@@ -1,6 +1,6 @@
-"""One HTTP/1.1 exchange on an open connection: the request out, its whole answer in.
+"""One HTTP/1.1 exchange on an open connection: sends the request and reads the whole answer.
 
-``http.client`` and ``email.parser`` spend several times more time on it than everything else that a call needs.
+It exists because ``http.client`` and ``email.parser`` need several times the CPU time of the rest of a call.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from urllib3.util.ssltransport import SSLTransport
 LONGEST_HEAD = 2**17
 """Bytes of an answer before its body, interim answers included."""
 LARGEST_BODY = 32 * 2**20
-"""Bytes, after decompression: a body must be smaller."""
+"""Bytes after decompression. A body must be smaller."""
 BEGINNING = 2**16
-"""Bytes that are kept of a larger one."""
+"""Bytes of a larger body that are kept."""
 
 _PIECE = 2**16
 _TOO_LARGE = f"a body of {LARGEST_BODY // 2**20} MiB or more"
@@ -33,11 +33,11 @@ _WITH_LENGTH = {"content-length", "transfer-encoding"}
 
 
 class NoAnswerInTimeError(ExchangeError):
-    """The request was not sent, or the answer not there, within the timeout."""
+    """The request was not sent, or the answer not complete, within the timeout."""
 
 
 class KeptConnectionClosedError(ExchangeError):
-    """The server closed a connection that had brought an answer before, and nothing came on it to this request."""
+    """The server has closed a connection that was used before, without an answer to this request."""
 
 
 class Connection:

@@ -1,6 +1,6 @@
-"""A failed call in our own words: an error of the generated client, or of its exchange, becomes one of this package.
+"""Converts errors of the generated client, or of its exchange, into errors of this package.
 
-Nothing of the foreign errors is kept: the variables of their frames hold headers and bodies.
+Nothing of the foreign errors is kept, because the variables of their frames hold headers and bodies.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from conductor.settings import KEY_ID, KEY_SECRET, HttpSettings
 T = TypeVar("T")
 
 TOKEN_HAS_ENDED = ("EXPIRED_TOKEN", "INVALID_TOKEN")
-"""Error codes by which Orkes says so, with 401 or 403."""
+"""Error codes of Orkes for a token that has ended, with 401 or 403."""
 
 MOST_FINDINGS = 100  # of a validation
 LONGEST_FINDING = 1_000  # characters
@@ -43,9 +43,9 @@ _OWN_AUTHORIZATION = {"authorization", "x-authorization"}
 
 @dataclass(frozen=True)
 class Attempt:
-    """The facts about a call that the text of its error needs.
+    """The data about a call for the text of its error.
 
-    header_names: of the headers that the user gave. read_timeout: seconds. shown: makes a foreign text fit to be shown.
+    header_names: of the user's headers. read_timeout: seconds. shown: makes a foreign text safe to show.
     """
 
     settings: HttpSettings
@@ -55,7 +55,7 @@ class Attempt:
     shown: Shown
 
     def failed(self, error: CallError) -> ConductorError:
-        """The error to raise in place of that one."""
+        """The error to raise in place of the foreign one."""
         call = f"{error.method} {self.shown(error.path)}"
         if isinstance(error, UnexpectedStatus):
             return _api_error(error, self)
@@ -106,7 +106,7 @@ def _innermost(error: BaseException | None) -> BaseException | None:
 def is_unanswered_read(error: NoAnswer) -> bool:
     """Whether the server had closed the kept connection of this request, and the request may be repeated.
 
-    A poll may not: the tasks of an answer that was lost are gone until their leases end.
+    A poll may not be repeated, because the tasks of a lost answer are not delivered again before their leases end.
     """
     is_read = error.method == "GET" and error.template not in _POLLS
     return is_read and isinstance(error.__cause__, KeptConnectionClosedError)
@@ -115,7 +115,7 @@ def is_unanswered_read(error: NoAnswer) -> bool:
 class _ErrorBody:
     """Conductor's error JSON (SV common/…/validation/ErrorResponse.java); Orkes sends ``error`` and ``message``.
 
-    Each member is read by itself. An odd member counts as missing, and the others are read all the same.
+    Each member is read by itself. An unreadable member counts as missing.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -128,7 +128,7 @@ class _ErrorBody:
 
 
 def _read(content: bytes | msgspec.Raw | None, kind: type[T]) -> T | None:
-    """The value; None if it is missing, of another type, nested too deep, or no JSON at all."""
+    """The value; None if it is missing, of another type, nested too deep, or not JSON."""
     try:
         return None if content is None else msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -170,7 +170,7 @@ def _api_error(error: UnexpectedStatus, attempt: Attempt) -> ApiError:
 
 
 def _hint(error: UnexpectedStatus, code: str, is_no_route: bool, attempt: Attempt) -> str:
-    """is_no_route: the body is not Conductor's, or says that there is no such route."""
+    """is_no_route: the body is not Conductor's, or says that the route is missing."""
     no_api = f"no Conductor API at {attempt.settings.base_url}"
     variables = f"{KEY_ID} and {KEY_SECRET}"
     if error.status == 404:
@@ -187,7 +187,7 @@ def _hint(error: UnexpectedStatus, code: str, is_no_route: bool, attempt: Attemp
 
 
 def _seconds_until(retry_after: str) -> float | None:
-    """RFC 9110, section 10.2.3: a number of seconds or a date; None when it is missing or neither."""
+    """The seconds of a Retry-After header (RFC 9110, section 10.2.3), which may be a date. None if it is unusable."""
     if retry_after.isascii() and retry_after.isdecimal():
         return min(float(retry_after), LONGEST)
     try:

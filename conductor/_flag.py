@@ -1,4 +1,4 @@
-"""A condition that functions may look at, or wait for."""
+"""A condition that functions can check or wait for."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from conductor._arguments import Duration
 
 
 class Flag(threading.Event):
-    """An Event that is also true or false by itself. Thread-safe."""
+    """An Event with a truth value and listeners. Thread-safe."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._listening = threading.Lock()  # guards the next; not held while one is called
+        self._listening = threading.Lock()  # guards the next; not held while a listener is called
         self._listeners: list[Callable[[], None]] = []
 
     def __bool__(self) -> bool:
@@ -29,11 +29,11 @@ class Flag(threading.Event):
             listener()
 
     def wait(self, timeout: Duration | None = None) -> bool:
-        """Block until it is true, or so long (seconds or timedelta); returns whether it is."""
+        """Block until it is true or the timeout (seconds or timedelta) has passed. Returns whether it is true."""
         return super().wait(timeout.total_seconds() if isinstance(timeout, timedelta) else timeout)
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call the listener once, when the flag becomes true; at once if it is. It must neither block nor raise."""
+        """Call the listener once, when the flag becomes true, or now if it is. It must neither block nor raise."""
         with self._listening:
             if not self.is_set():
                 self._listeners.append(listener)
@@ -41,7 +41,7 @@ class Flag(threading.Event):
         listener()
 
     def unlisten(self, listener: Callable[[], None]) -> None:
-        """Call it no more. Repeating it changes nothing."""
+        """Do not call the listener any more. Repeating it changes nothing."""
         with self._listening:
             if listener in self._listeners:
                 self._listeners.remove(listener)

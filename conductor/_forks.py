@@ -1,20 +1,20 @@
-"""Whether a function has forked, and the child has come back into this package, which has no place for it."""
+"""Notices that a worker function has forked, because the child must not continue the work of this package."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-_forks = 0  # of this process, and of those that it descends from by fork
+_forks = 0  # forks between the first ancestor and this process
 
 
 def count() -> int:
-    """A number that another process has only if it is no fork of this one; cheaper than a look at the process id."""
+    """A number that is another one in each forked child. Cheaper than os.getpid()."""
     return _forks
 
 
 def _forked() -> None:
-    global _forks  # noqa: PLW0603 - it is the process's own
+    global _forks  # noqa: PLW0603 - one number per process
     _forks += 1
 
 

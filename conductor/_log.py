@@ -1,4 +1,4 @@
-"""Log lines that cannot break what they tell of: each is one line, of bounded length, and has the ids of its task.
+"""Loggers that cannot disturb a task. Each message is one line of limited length, and has the ids of its task.
 
 Texts in a line may come from a server or from a function. None of them can begin a new line, move the cursor, change
 the direction of writing or fill the disk: ``printable`` is applied to all.
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 LONGEST_TEXT = 1_000
-"""Characters that a log line shows of one text."""
+"""Characters of one text in a log message."""
 
 _IDS_IN_TEXT = " (task_id='%s' workflow_instance_id='%s')"
 
@@ -27,10 +27,9 @@ class HasIds(Protocol):
 
 
 def printable(text: str, longest: int = LONGEST_TEXT) -> str:
-    """The text as it is, but one line: what cannot be printed is escaped, and what is too long is cut.
+    """The text as one line. Characters that cannot be printed are escaped, and a long text is cut.
 
-    Escaped are control characters, line ends, the escape sequences of terminals, and what changes the direction of
-    writing.
+    Control characters, line ends, escape sequences of terminals and changes of the direction of writing are escaped.
     """
     if len(text) > longest:
         text = text[: longest - 1] + "…"
@@ -41,9 +40,9 @@ def printable(text: str, longest: int = LONGEST_TEXT) -> str:
 
 
 def about(task_name: str, ids: HasIds, retry_count: int | None) -> dict[str, object]:
-    """The attributes that every record about a task has, for ``extra=``. The line's text ends with the ids.
+    """The attributes of each record about a task, for ``extra=``. The text of the message ends with the ids.
 
-    retry_count: None where it is not known.
+    retry_count: None if it is not known.
     """
     return {
         "task_name": task_name,
@@ -57,7 +56,7 @@ class _Logger(logging.LoggerAdapter[logging.Logger]):
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         try:
             self._write(level, msg, args, {"stacklevel": 3} | kwargs)
-        except BaseException as error:  # of a user's handler or filter: its own affair
+        except BaseException as error:  # of a user's handler or filter
             if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():  # Ctrl-C
                 raise
 
@@ -73,19 +72,19 @@ class _Logger(logging.LoggerAdapter[logging.Logger]):
         except KeyError as error:
             if "overwrite" not in str(error):
                 raise
-            self.logger.log(level, msg, *args, **more)  # a user's record factory has set such attributes itself
+            self.logger.log(level, msg, *args, **more)  # a user's record factory sets these attributes
 
 
 def _shown(value: object) -> object:
-    """Numbers are formatted by the line; all else is text."""
+    """A number as it is, because the message formats it. Any other value as text."""
     if value is None or isinstance(value, int | float):
         return value
     try:
         return printable(str(value))
-    except Exception:  # noqa: BLE001 - an error of the user's, whose text cannot be made
+    except Exception:  # noqa: BLE001 - a user's __str__ may raise any error
         return type(value).__name__
 
 
 def logger_of(module: str) -> logging.LoggerAdapter[logging.Logger]:
-    """The logger of that name. No result is lost, and no thread ends, because a line could not be written."""
+    """The logger of a module. A failure to write a message loses no result and ends no thread."""
     return _Logger(logging.getLogger(module), {})

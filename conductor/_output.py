@@ -1,4 +1,4 @@
-"""What a worker function may return as output, and the JSON it becomes.
+"""Converts the output of a worker function to JSON.
 
 ========================================================  ======================================================
 value                                                     JSON
@@ -20,8 +20,9 @@ Refused, with the path of the value: NaN and infinity (also as keys), circular v
 whole request (or over what Python's recursion limit leaves room for: some 940 by default), keys that collide as text,
 None, bool, arrays and objects as keys, text that is not UTF-8, and every other type.
 
-Not seen: a dataclass's field whose value only its class holds (``field(init=False, default=…)``), and an attrs class's
-fields that begin with an underscore. Seen: what else was set on an attrs object, unless its class has slots.
+Fields that are left out: fields of a dataclass with a value in the class alone (``field(init=False, default=…)``), and
+fields of an attrs class that begin with an underscore. Other attributes of an attrs object are included, unless its
+class has slots.
 """
 
 from __future__ import annotations
@@ -49,13 +50,13 @@ _PYDANTICS = re.compile(r"pydantic(\.v1)?\.(types|networks)|pydantic_core\._pyda
 
 
 class UnsendableOutput(ConfigurationError):  # noqa: N818 - says what it is
-    """A value that JSON cannot hold; the text gives its path and why, not the value."""
+    """JSON cannot hold a value. The text gives its path and the reason, not the value."""
 
 
 def output_data(value: Any, name: str = "") -> tuple[dict[str, Any], int]:
-    """The output as plain JSON values, sharing nothing with the value, and its size in bytes of JSON.
+    """The output as a copy in plain JSON values, and its size in bytes of JSON.
 
-    UnsendableOutput when the table above does not cover the value; ``name`` is what its paths begin with.
+    UnsendableOutput if the table above does not cover the value. Paths in its text begin with ``name``.
     """
     if value is None:
         return {}, 2
@@ -63,7 +64,7 @@ def output_data(value: Any, name: str = "") -> tuple[dict[str, Any], int]:
         value = getattr(value, "_asdict", lambda: value)()
     try:
         encoded = _encoder.encode(value)
-        if b'"unknownMembers":' in encoded:  # those of a definition, which is written as servers are sent it
+        if b'"unknownMembers":' in encoded:  # members of a definition, which is written as it is sent to servers
             encoded = _encoder.encode(whole(value))
         if encoded[:1] != b"{":
             encoded = b'{"result":%b}' % encoded
@@ -84,7 +85,7 @@ def output_data(value: Any, name: str = "") -> tuple[dict[str, Any], int]:
 
 
 def _looks_wrong(encoded: bytes, data: dict[str, Any]) -> bool:
-    """Whether it is worth walking the value: each of these is cheap, and rare in outputs that are fine."""
+    """Whether the value must be searched for problems. Each check is cheap, and rarely true for a good output."""
     return (
         b"null" in encoded  # msgspec writes NaN and infinity so
         or (len(encoded) > _DIGITS and _TOO_LONG in encoded.translate(_DIGITS_TO_0))  # also in a text
@@ -165,7 +166,7 @@ class _Place:
         return "".join(place.step for place in reversed(self._way_up())).removeprefix(".") or "output"
 
     def first_repeat(self) -> _Place | None:
-        """The outermost place on the way here whose value stands on the way there already."""
+        """The outermost place on the path to this one with a value that occurs on the path twice."""
         seen: set[int] = set()
         for place in reversed(self._way_up()):
             if id(place.value) in seen:

@@ -1,8 +1,8 @@
 """The measurements of a worker process. Recording never raises into its caller.
 
-Each instrument below is declared once and called by its name: ``late.count("my_task")``. Nothing is recorded until
-somebody reads: before the first MetricsCollector is made, a recording is one comparison, and prometheus_client, a third
-of what importing this package would take, is not even loaded.
+Each instrument below is declared once and called by its name: ``late.count("my_task")``. Nothing is recorded before the
+first MetricsCollector is made. Until then, a recording is one comparison, and prometheus_client is not loaded: its
+import takes a third of the time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from conductor.errors import ApiError
 logger = logger_of(__name__)
 
 MOST_VALUES, LONGEST_VALUE, OTHER = 100, 100, "other"
-"""Classes of errors, and statuses, that an instrument tells apart for each task type; and characters of each."""
+"""The largest number of values of a bounded label per task type, their largest length, and the value of the rest."""
 TIME_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 SIZE_BUCKETS = (100, 1e3, 1e4, 1e5, 1e6, 1e7)
 
@@ -37,8 +37,8 @@ class Storage(Protocol):
 class Instrument:
     """A row of the catalogue.
 
-    is_bounded: others choose the values of the last label (the class of an error, the status of an answer). Each value
-    makes a series that Prometheus keeps, and this process too; so only the first hundred are told apart.
+    is_bounded: the values of the last label come from outside (the class of an error, the status of an answer). Each
+    value makes a series in this process and in Prometheus, so all values after the first hundred count as "other".
     """
 
     def __init__(self, name: str, text: str, *labels: str, is_bounded: bool = False) -> None:
@@ -47,17 +47,17 @@ class Instrument:
         self.labels = labels
         self.is_bounded = is_bounded
         self.series: _Series | None = None
-        """None until somebody reads."""
+        """None until the first MetricsCollector is made."""
         self._failure_is_logged = False
 
     def record_in(self, storage: Storage) -> None:
-        """Keep what is recorded from now on. Only the first call counts."""
+        """Record into this storage from now on. Only the first call counts."""
         with _lock:
             if self.series is None:
                 self.series = _Series(lambda labels: self._recorder(storage.labels(*labels)), self.is_bounded)
 
     def _recorder(self, child: Any) -> Callable[..., object]:
-        """The method of a storage's child that takes what is recorded."""
+        """The recording method of a storage's child."""
         raise NotImplementedError
 
     def _failed(self, error: Exception) -> None:
@@ -67,7 +67,7 @@ class Instrument:
 
 
 class _Series(dict[tuple[str, ...], Callable[..., object]]):
-    """How to record in each series of one instrument, by label values. A series is made when it is first needed."""
+    """The recording functions of one instrument, by label values. A series is made when it is first needed."""
 
     def __init__(self, make: Callable[[tuple[str, ...]], Callable[..., object]], is_bounded: bool) -> None:
         super().__init__()
@@ -180,11 +180,11 @@ class Source(Protocol):
     def task_name(self) -> str: ...
     @property
     def executing(self) -> int:
-        """How many tasks it executes now. Called on any thread."""
+        """The number of tasks that it executes now. Called on any thread."""
 
 
 class Executing:
-    """The tasks that execute now. They are counted when somebody reads, so they cost an execution nothing."""
+    """The tasks that execute now. They are counted at each scrape, so they cost an execution nothing."""
 
     def __init__(self) -> None:
         self._sources: WeakSet[Source] = WeakSet()
@@ -248,7 +248,7 @@ def execution_started(task_type: str) -> None:
 
 
 def execution_finished(task_type: str, seconds: float, error: str | None = None) -> None:
-    """error: the class of what the function raised."""
+    """error: the class of the function's exception."""
     if execute_time.series is None:
         return
     execute_time.observe(seconds, task_type, _outcome(error))

@@ -1,4 +1,4 @@
-"""Secrets, and how an error shows a text from outside: the server may repeat a secret that it was sent."""
+"""Hides secrets, also in texts of the server, because the server may repeat a secret that it was sent."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import msgspec
 
 LONGEST_MESSAGE = 200  # characters of a text that are shown
 LONGEST_READ = 10_000  # characters of it in which secrets are looked for
-SHORTEST_SECRET = 8  # characters of a header's word; what is shorter may be any word
+SHORTEST_SECRET = 8  # characters of a word in a header; a shorter one may be any word
 
 # Words by which errors are told apart; none of them is a secret.
 _TELLING = re.compile("error|found|json|method|not|parse|post|request|such|supported|task|workflow", re.IGNORECASE)
 
 
 class Secret(str):
-    """A text whose repr does not show it: tools print the variables of an error's frames. ``str()`` is the text."""
+    """A text with a repr that does not show it, because tools print the variables of frames. ``str()`` is the text."""
 
     __slots__ = ()
 
@@ -26,17 +26,17 @@ class Secret(str):
         return "'***'"
 
     def __getitem__(self, key: SupportsIndex | slice) -> Secret:
-        """A part of it is one too: some tools show the beginning of a long text."""
+        """A part is a Secret too, because some tools show the beginning of a long text."""
         return Secret(super().__getitem__(key))
 
 
 def kind_of(value: object) -> str:
-    """The name of its type; of a type, which stands in for a value that may be a secret, its own name."""
+    """The name of the value's type. A type may stand in for a value that may be a secret."""
     return (value if isinstance(value, type) else type(value)).__name__
 
 
 class SecretBytes(bytes):
-    """Bytes whose repr does not show them."""
+    """Bytes with a repr that does not show them."""
 
     def __repr__(self) -> str:
         return "b'***'"
@@ -47,7 +47,10 @@ class Shown(Protocol):
 
 
 def redactor(secrets: Iterable[str], header_values: Iterable[str]) -> Shown:
-    """A function: the beginning of a text as one line, without the secrets, also as JSON or a URL would write them."""
+    """Make a function that returns the beginning of a text as one line without the secrets.
+
+    Secrets are also found in the form that they have in JSON and in URLs.
+    """
     words = set(secrets)
     for value in header_values:
         parts = (value, *(word for word in value.split() if not word.isalpha()))

@@ -1,4 +1,4 @@
-"""Jobs that are due at a moment of a runner's clock: extensions of leases, time limits, repeated requests."""
+"""Runs jobs at moments of a runner's clock: extensions of leases, time limits, repeated requests."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from conductor._log import logger_of
 logger = logger_of(__name__)
 
 TRY_AGAIN_AFTER = 1.0
-"""Seconds after which a job is repeated for which the system had no thread."""
+"""Seconds until a job is repeated after the system had no thread for it."""
 
 
 class Schedule:
     """Runs jobs on one thread, which the first job starts. Thread-safe.
 
-    A job is short. It may raise RuntimeError, as the start of a thread does where the system has none left: then it is
-    repeated. A look at what is due goes through all jobs, of which there are a few per running task.
+    A job is short. If it raises RuntimeError, it is repeated, because the start of a thread raises that if the system
+    has no thread left. All jobs are searched for due ones; there are a few per running task.
     """
 
     def __init__(self, name: str, clock: Clock) -> None:
@@ -27,7 +27,7 @@ class Schedule:
         self._clock = clock
         self._lock = threading.Lock()  # guards everything below
         self._jobs: dict[object, tuple[float, Callable[[], object]]] = {}
-        self._changed: threading.Event | None = None  # of the thread that looks after the jobs, if there is one
+        self._changed: threading.Event | None = None  # wakes the thread that runs the jobs; None: there is no thread
         self._next_look = math.inf
 
     def at(self, moment: float, job: Callable[[], object]) -> object:
@@ -38,7 +38,7 @@ class Schedule:
             if self._changed is None:
                 self._start()
             elif moment < self._next_look:
-                self._next_look = moment  # so that others that are due later need not wake the thread
+                self._next_look = moment  # so that a job that is due later does not wake the thread
                 self._changed.set()
         return key
 

@@ -1,7 +1,7 @@
-"""The workers of this process that are stopping, and who wants to know.
+"""The workers of this process that are stopping, for a server in the same process.
 
-A poll that waits at a server must be awaited, since a task may be in its answer. A server in the same process, as tests
-have it, need not let it wait: it looks here. Nothing else in the package does.
+A runner must await its open poll, because a task may be in the answer. A server in the same process, as in tests, looks
+here and ends such a poll at once.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ _listeners: list[Callable[[], None]] = []
 
 
 def begin(worker: object, poller: Poller) -> None:
-    """Tell that a worker polls no more, but for a poll that may be under way."""
+    """A worker begins to stop. One poll of it may be under way."""
     _stopping[worker] = poller
     for listener in _listeners.copy():
         listener()
 
 
 def end(worker: object) -> None:
-    """Tell that no poll of its is under way. Repeating it changes nothing."""
+    """No poll of the worker is under way any more. Repeating it changes nothing."""
     _stopping.pop(worker, None)
 
 
 def is_stopping(poller: Poller) -> bool:
-    """Whether a worker that polls so is stopping; another one that polls the same way may go on."""
+    """Whether a worker with this poller is stopping. Another worker with the same poller may still run."""
     return poller in list(_stopping.values())
 
 
 def listen(listener: Callable[[], None]) -> None:
-    """Call the listener, without arguments, whenever a worker begins to stop, on that thread. It must not raise."""
+    """Call the listener when a worker begins to stop, on the thread that stops it. It must not raise."""
     _listeners.append(listener)
 
 
 def unlisten(listener: Callable[[], None]) -> None:
-    """Call it no more."""
+    """Do not call the listener any more."""
     _listeners.remove(listener)

@@ -12,9 +12,9 @@ from queue import SimpleQueue
 
 
 class ThreadsOnDemand:
-    """Runs jobs, each on an idle thread or a new one. Thread-safe.
+    """Runs each job on an idle thread or a new one. Thread-safe.
 
-    most: how many threads there may be. While all of them are busy, further jobs wait.
+    most: the largest number of threads. Further jobs wait while all of them are busy.
     """
 
     def __init__(self, name: str, most: int = sys.maxsize) -> None:
@@ -29,7 +29,7 @@ class ThreadsOnDemand:
     def run(self, job: Callable[[], object]) -> None:
         """Start the job, which must not raise, without waiting for it. After ``close`` its thread ends with it.
 
-        RuntimeError: the system has no thread left, and this object has none either.
+        RuntimeError: a new thread is needed, and the system has none left.
         """
         with self._lock:
             if self._idle > 0 or self._made >= self._most:
@@ -57,7 +57,7 @@ class ThreadsOnDemand:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
-            del job  # with what it holds: the next may be long in coming
+            del job  # frees its objects: the next job may come late
             with self._lock:
                 self._idle += 1
                 if self._closed and self._idle > 0:

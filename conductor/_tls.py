@@ -1,4 +1,4 @@
-"""What the settings say about certificates."""
+"""Makes the TLS context from the settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from conductor.settings import HttpSettings, is_pem
 
 
 def ssl_context(settings: HttpSettings) -> ssl.SSLContext:
-    """What the settings say about certificates. ConfigurationError if one of theirs cannot be used."""
+    """The TLS context of the settings. ConfigurationError if a certificate cannot be used."""
     context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if settings.verify else ssl.CERT_NONE)
     used = {"ca_file": settings.ca_file}
     try:
@@ -37,13 +37,13 @@ def _load_client_certificate(context: ssl.SSLContext, cert: str, key: str | None
     with ExitStack() as files:
         certificate = files.enter_context(_as_file(cert))
         its_key = None if key is None else files.enter_context(_as_file(key))
-        # Without a password, OpenSSL would ask for that of an encrypted key on the terminal.
+        # Without a password, OpenSSL would ask on the terminal for the password of an encrypted key.
         context.load_cert_chain(certificate, its_key, password="")
 
 
 @contextmanager
 def _as_file(path_or_text: str) -> Iterator[str]:
-    """The path; for a text that of a file which only this user can read, and which is gone afterwards."""
+    """The path, or the path of a temporary file with the text, which only this user can read."""
     if not is_pem(path_or_text):
         yield path_or_text
         return

@@ -1,4 +1,4 @@
-"""Whether a URL can work, and to whom it leads."""
+"""Checks URLs, and finds out where they lead."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOT_IN_A_URL = re.compile(r"[\s\x00-\x1f\x7f-\x9f<>\"\\^`{|}]")
 
 
 def check_url(name: str, url: str) -> None:
-    """ConfigurationError unless it can work. Its text shows the URL only when that cannot hold a password."""
+    """Raise ConfigurationError unless the URL can work. The text shows a URL only if it cannot hold a password."""
     if not isinstance(url, str):
         raise ConfigurationError(f"{name} must be a string, not {kind_of(url)}")
     shown = "" if "@" in url or "?" in url else f": {str(url)!r}"

@@ -1,4 +1,4 @@
-"""The token that goes out with every call: fetched once for all threads, kept until the server refuses it.
+"""Fetches one token for all threads, and keeps it until the server refuses it.
 
 =====================  ==============================================================================
 a call needs a token   what happens
@@ -34,7 +34,7 @@ from conductor.errors import ApiError, AuthenticationError, ConductorError, Deco
 logger = logger_of(__name__)
 
 MOST_RENEWALS, RENEWALS_WITHIN = 10, 10.0
-"""So many in so many seconds, however soon tokens end."""
+"""The largest number of renewals within a number of seconds."""
 
 _HEADER_TOKEN = re.compile(r"[\x21-\x7e]+")
 
@@ -62,20 +62,20 @@ class TokenCache:
         return "TokenCache(...)"
 
     def token(self) -> Secret:
-        """The cached token, or a new one. Blocks while one is fetched; raises what the fetch raised."""
+        """The cached token, or a new one. Blocks while one is fetched. Raises the error of the fetch."""
         token = self._token  # one reference: reading it needs no lock
         return token if token is not None else self._fetched(None)
 
     def accepted(self, token: Secret) -> None:
-        """A call with this token has worked: when it is refused, it has come to its end."""
+        """A call with this token has worked. A later refusal means that the token has ended."""
         if self._unproven and token == self._token:
             with self._lock:
                 self._unproven = 0
 
     def renew(self, refused: Secret) -> Secret | None:
-        """A token to replace the refused one; None when it is too early for another one.
+        """A token in place of the refused one. None if it is too early for another one.
 
-        Blocks while one is fetched; raises what the fetch raised.
+        Blocks while one is fetched. Raises the error of the fetch.
         """
         with self._lock:
             if refused == self._token and self._clock() < self._renewable_at():
@@ -95,7 +95,7 @@ class TokenCache:
                 if self._failure is not None and (wait := self._not_before - self._clock()) > 0:
                     failure = copy(self._failure)
                     if isinstance(failure, ApiError) and failure.retry_after is not None:
-                        failure.retry_after = wait  # what is left of it
+                        failure.retry_after = wait  # the rest of it
                     raise failure
                 self._fetching = Future()
             fetching = self._fetching
@@ -129,7 +129,7 @@ class TokenCache:
             fetching.set_result(token)
 
     def _keep(self, failure: ConductorError) -> None:
-        """For the calls to come, until the next fetch is due."""
+        """Keep the error for calls before the next fetch is due."""
         refused = isinstance(failure, AuthenticationError)
         with self._lock:
             news = refused and not self._key_was_refused

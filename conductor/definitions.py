@@ -1,7 +1,7 @@
-"""Definitions as people write them: structs, mappings as on the wire, JSON as text or in files.
+"""Reads definitions: structs, mappings as on the wire, JSON as text or in files.
 
-What is no struct is checked key by key before it is sent, since a server drops a key that it does not know and answers
-200 (3.32.3). It is then sent as it was given.
+A definition that is not a struct is checked key by key, because a server drops unknown keys and answers 200 (3.32.3).
+It is then sent unchanged.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ OF_OTHER_SERVERS = {
     TaskDef: ("overwriteTags", "tags"),  # Orkes
     WorkflowTask: ("callbackFromWorker",),  # Conductor 2
 }
-"""Keys that this version's server ignores, and others know."""
+"""Keys that other servers know, and that 3.32.3 ignores."""
 INLINE_DEFINITION = "workflowDefinition"
-"""A sub-workflow's own definition, or an expression that gives one: the document leaves its type open."""
+"""The definition of a sub-workflow, or an expression for one. The OpenAPI document leaves its type open."""
 MOST_PROBLEMS = 20  # in one error
-LONGEST_SHOWN = 200  # characters of what was taken for a path
+LONGEST_SHOWN = 200  # characters of a supposed path
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a value stands: at a path, which begins with an argument's name or lies in a file."""
+    """The place of a value: a path that begins with the name of an argument, or lies in a file."""
 
     path: str = ""
     file: str = ""
@@ -50,12 +50,12 @@ class _Place:
         return _Place(f"{self.path}[{index}]", self.file)
 
     def problem(self, path: str, problem: str) -> str:
-        """The text of an error about what lies at a path within."""
+        """The text of an error about the value at a path within this place."""
         return ": ".join(filter(None, (self.file, (self.path + path).removeprefix("."), problem)))
 
 
 def wire_definitions(name: str, given: Sequence[Any], kind: type[msgspec.Struct]) -> list[dict[str, Any]]:
-    """The definitions as plain JSON values. ConfigurationError for what is none, by its place."""
+    """The definitions as plain JSON values. ConfigurationError names the place of a value that is none."""
     found = [
         _checked(place, definition, kind)
         for index, argument in enumerate(given)
@@ -67,7 +67,7 @@ def wire_definitions(name: str, given: Sequence[Any], kind: type[msgspec.Struct]
 
 
 def wire_definition(name: str, given: Any, kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """The same for one definition, which stands in no list."""
+    """The same for one definition."""
     if isinstance(given, str | os.PathLike):
         return _checked(*_loaded(_Place(name), given), kind)
     if not isinstance(given, Mapping | kind):
@@ -77,7 +77,7 @@ def wire_definition(name: str, given: Any, kind: type[msgspec.Struct]) -> dict[s
 
 
 def read(kind: type[T], text_or_path: str | os.PathLike[str]) -> T:
-    """The definition in a text or a file, as a struct: what the structs' ``from_json`` does."""
+    """The definition in a text or a file, as a struct. This is the code of ``from_json``."""
     if not isinstance(text_or_path, str | os.PathLike):
         raise ConfigurationError(f"text_or_path must be JSON as a text or a path, not {type(text_or_path).__name__}")
     place, value = _loaded(_Place(), text_or_path)
@@ -89,7 +89,7 @@ base.read_definition = read  # given to the generated structs, which know no err
 
 
 def _definitions(name: str, place: _Place, argument: Any, kind: type[Any]) -> Iterator[tuple[_Place, Any]]:
-    """What one argument holds, each with its place."""
+    """The definitions in one argument, with their places."""
     for item_place, item in _items(place, argument):
         if isinstance(item, str | os.PathLike):
             yield from _items(*_loaded(item_place, item))
@@ -107,7 +107,7 @@ def _items(place: _Place, value: Any) -> list[tuple[_Place, Any]]:
 
 
 def _loaded(place: _Place, text_or_path: str | os.PathLike[str]) -> tuple[_Place, Any]:
-    """The JSON values of a text or a file, and their place."""
+    """The JSON value of a text or a file, and its place."""
     text = text_or_path.removeprefix("\ufeff") if isinstance(text_or_path, str) else ""
     if not text.lstrip().startswith(("{", "[")):
         path = os.fsdecode(text_or_path)
@@ -169,9 +169,9 @@ def _shape(kind: type[msgspec.Struct]) -> inspect.Type:
 
 
 def _misfits(definition: Any, kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
-    """Path and problem of each value that no definition has there.
+    """The path and the problem of each value that a definition cannot have.
 
-    Of a struct only what it holds in place of other structs is checked: its unknown keys are those of a server.
+    Only the members of a struct that hold other structs are checked, because its unknown keys came from a server.
     """
     waiting = [("", definition, _shape(kind))]
     while waiting:
@@ -201,7 +201,7 @@ def _misfits(definition: Any, kind: type[msgspec.Struct]) -> Iterator[tuple[str,
 
 
 def _in_place_of_structs(struct: Any, shape: inspect.StructType) -> list[tuple[str, Any, inspect.Type]]:
-    """By name on the wire, the members of a struct that hold structs, and their types."""
+    """The members of a struct that hold structs, by name on the wire, with their types."""
     members = shapes.members(shape).items()
     found = [(f".{name}", getattr(struct, each.attribute), each.shape) for name, each in members]
     return [each for each in found if each[1] is not None and shapes.holds_definitions(each[2], set())]
@@ -221,7 +221,7 @@ _NAMES |= {int: "a number", float: "a number"}
 
 
 def _misfit(value: Any, shape: inspect.Type) -> str | None:
-    """Why the value itself, whatever it holds, is not of that shape."""
+    """The problem of the value itself, without its members."""
     if isinstance(shape, inspect.EnumType):
         names = [str(member.value) for member in shape.cls]
         return None if value in names else f"must be one of {', '.join(names)}, not {value!r}"
@@ -240,7 +240,7 @@ def _members(shape: inspect.StructType) -> dict[str, inspect.Type]:
 
 
 def _wrong_keys(path: str, value: dict[str, Any], shape: inspect.StructType) -> Iterator[tuple[str, str]]:
-    """The unknown keys, and those that are missing: a definition inside another one needs no name (3.32.3)."""
+    """The unknown and the missing keys. A definition inside another one needs no name (3.32.3)."""
     known = {*_members(shape)}
     others = next((keys for kind, keys in OF_OTHER_SERVERS.items() if issubclass(shape.cls, kind)), ())
     for key in value:

@@ -1,4 +1,4 @@
-"""Every error that leaves this package: one tree, rooted in ConductorError.
+"""The errors of this package. Their base class is ConductorError.
 
 Texts name the method, the path and the status of a failed call, never a header, a secret or a payload.
 """
@@ -10,29 +10,29 @@ from typing import Any
 
 
 class ConductorError(Exception):
-    """The root: ``except ConductorError`` catches whatever this package raises on purpose."""
+    """The base class of all errors that this package raises on purpose."""
 
 
 class ConfigurationError(ConductorError, ValueError):
-    """An argument or an environment variable that cannot work; the text names it and its value."""
+    """An argument or an environment variable cannot work. The text names it and its value."""
 
 
 class NonRetryableError(ConductorError):
-    """Raised by a worker function: the task fails for good (FAILED_WITH_TERMINAL_ERROR), the server does not retry it.
+    """Raised by a worker function: the task is FAILED_WITH_TERMINAL_ERROR, and the server does not retry it.
 
-    It counts wherever it stands in the chain of causes, so ``raise MyError from NonRetryableError(...)`` is one too.
+    It may stand anywhere in the chain of causes, as in ``raise MyError from NonRetryableError(...)``.
     """
 
 
 class TransportError(ConductorError):
-    """No usable answer came: refused, reset, timed out, cut short, or the server's certificate was not accepted.
+    """No usable answer came: refused, reset, timed out, cut short, or a certificate that was not accepted.
 
-    Also when the function that gives the headers of HttpSettings gave none.
+    Also raised if the headers function of HttpSettings has failed.
     """
 
 
 class DecodeError(ConductorError):
-    """A success status with a body that is not what the server's document promises: a login page, broken JSON."""
+    """The answer has a success status, and a body that cannot be read, such as a login page or broken JSON."""
 
 
 class AnswerTooLargeError(DecodeError):
@@ -47,15 +47,15 @@ class ApiError(ConductorError):
     """The server answered with an error status.
 
     status: HTTP status code. method, path_template: the call, as in the OpenAPI document.
-    path: the path that was called, with its values, at most 200 characters; path_template where it is not known.
-    message: Conductor's own message with the findings of a validation, or the reason phrase where the body was not
+    path: the path with its values, at most 200 characters; path_template if it is not known.
+    message: Conductor's own message with the findings of a validation, or the reason phrase if the body was not
         Conductor's JSON; 200 characters. summary: the same without the findings.
-    retryable: Conductor's flag; it is true for nothing but its TransientException (server 3.32.3).
-    error_code: the body's ``error``, e.g. "EXPIRED_TOKEN"; "" where there is none. Orkes sends it.
+    retryable: Conductor's flag. It is true only for a TransientException of the server (3.32.3).
+    error_code: the body's ``error``, e.g. "EXPIRED_TOKEN"; "" if there is none. Orkes sends it.
     validation_errors: Conductor's list of ``{path, message, invalidValue}``, empty for most errors; 100 of them.
     conductor: whether the body was Conductor's error JSON, and not a gateway's page.
-    retry_after: seconds that the Retry-After header asked to wait, however many; None without a usable one.
-    hint: where to look for the mistake, in words of this package; "" for most errors.
+    retry_after: the seconds of the Retry-After header; None without a usable one.
+    hint: a likely cause, in words of this package; "" for most errors.
 
     ``str()`` has a line for each of validation_errors.
     """
@@ -105,7 +105,7 @@ def _line(finding: object) -> str:
 class AuthenticationError(ApiError):
     """401 or 403: the key, the token or the permission was refused.
 
-    Also any other 4xx (but 429) of the call that gets the token, whose path_template says so: no call without one.
+    Also any other 4xx, except 429, of the token call, because no call works without a token.
     """
 
 
@@ -129,7 +129,7 @@ _BY_STATUS = {404: NotFoundError, 409: ConflictError, 429: RateLimitedError}
 
 
 def api_error_class(status: int) -> type[ApiError]:
-    """The class for an error status: ServerError from 500 on, ApiError where there is no other."""
+    """The class for an error status: ServerError from 500 on, and ApiError if no other class fits."""
     if status in (401, 403):
         return AuthenticationError
     return ServerError if status >= 500 else _BY_STATUS.get(status, ApiError)

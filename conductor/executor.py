@@ -1,7 +1,7 @@
-"""TaskExecutor, and what it shares with WorkflowExecutor: the public face of the generated calls, outside of a worker.
+"""TaskExecutor: the calls of the server that concern tasks, for code outside of a worker.
 
-Every method is one blocking request and raises ApiError, TransportError or DecodeError; a bad argument is a
-ConfigurationError before anything is sent.
+Every method is one blocking request, and raises ApiError, TransportError or DecodeError. A bad argument raises
+ConfigurationError, and nothing is sent.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from conductor.transport import ApiClient, checked_id, metadata, tasks
 from conductor.worker import checked_domain
 
 _BY_REFERENCE = frozenset({"task_id", "workflow_instance_id", "status", "output_data", "worker_id"})
-"""Members of a TaskResult that an update by reference name takes from its arguments, or sends."""
+"""Members of a TaskResult that an update by reference name sends, or has as arguments."""
 PAYLOAD_TYPES = ("TASK_INPUT", "TASK_OUTPUT", "WORKFLOW_INPUT", "WORKFLOW_OUTPUT")
 
 T = TypeVar("T")
 
 
 class BaseExecutor:
-    """Thread-safe; a context manager. Without an api_client it makes one from the environment, and closes that."""
+    """Thread-safe; a context manager. Without an api_client it makes one from the environment, and closes it."""
 
     def __init__(self, api_client: ApiClient | None = None) -> None:
         if not isinstance(api_client, ApiClient | None):  # the value may be a secret, or hold one
@@ -83,11 +83,12 @@ class TaskExecutor(BaseExecutor):
         reason_for_incompletion: str | None = None,
         callback_after_seconds: Duration | None = None,
     ) -> str:
-        """Post a task's result; returns its id. For a task that has ended the server answers the same and ignores it.
+        """Send a task's result; returns the task's id. The server accepts and ignores it if the task has ended.
 
-        output: whatever a worker function may return. It replaces the task's output. Of a TaskResult all is taken but
-            its ids and status: its logs too, and what is not given here.
-        callback_after_seconds: with IN_PROGRESS, when the task is handed out again; seconds or timedelta, rounded up.
+        output: any value that a worker function may return. It replaces the task's output. The ids and the status of a
+            TaskResult are replaced, and its other members are sent unless an argument replaces them.
+        callback_after_seconds: with IN_PROGRESS, the time until the task is delivered again; seconds or timedelta,
+            rounded up.
         """
         result = _result_of(output)
         result.task_id = path_segment("task_id", task_id)
@@ -103,10 +104,10 @@ class TaskExecutor(BaseExecutor):
     def update_task_by_ref_name(
         self, task_ref_name: str, workflow_instance_id: str, status: TaskResultStatus | str, output: Any = None
     ) -> str:
-        """The same for a workflow's pending task of that reference name. NotFoundError when there is none.
+        """Update a workflow's pending task of that reference name. NotFoundError if there is none.
 
-        output is added to what the task has. A TaskResult that holds more than that is a ConfigurationError: this call
-        cannot carry it.
+        output: added to the task's output. A TaskResult with other members, such as logs or a reason, is a
+            ConfigurationError, because this call cannot send them.
         """
         operation = tasks.update_task_by_ref_name
         task_id = self._update_by_ref_name(operation.sync, task_ref_name, workflow_instance_id, status, output)
@@ -120,7 +121,7 @@ class TaskExecutor(BaseExecutor):
     def update_task_by_ref_name_sync(
         self, task_ref_name: str, workflow_instance_id: str, status: TaskResultStatus | str, output: Any = None
     ) -> Workflow:
-        """The same, and the workflow as it is after that (server >= 3.21.12)."""
+        """The same. Returns the workflow as it is after the update (server >= 3.21.12)."""
         update = tasks.update_task_by_ref_name_sync.sync
         return self._update_by_ref_name(update, task_ref_name, workflow_instance_id, status, output)
 
@@ -152,30 +153,30 @@ class TaskExecutor(BaseExecutor):
         return self._api.call(tasks.get_task_logs.sync, path_segment("task_id", task_id))
 
     def queue_size(self, task_name: str, domain: str | None = None) -> int:
-        """How many tasks wait to be polled, delayed ones included."""
+        """The number of tasks that wait to be polled, including delayed ones."""
         return self._api.call(
             tasks.get_queue_size.sync, task_type=path_segment("task_name", task_name), domain=checked_domain(domain)
         )
 
     def queue_sizes(self, *task_names: str) -> dict[str, int]:
-        """By queue: ``task_name``, or ``domain:task_name``. With names only these, 0 for an unknown one."""
+        """The numbers by queue, ``task_name`` or ``domain:task_name``. With names: only these, 0 for an unknown one."""
         if not task_names:
             return self._api.call(tasks.get_queue_sizes.sync)
         asked = [path_segment("task_names", task_name) for task_name in task_names]
         return self._api.call(tasks.get_queue_sizes_of_task_types.sync, task_type=asked)
 
     def queue_details(self) -> dict[str, dict[str, dict[str, int]]]:
-        """By queue, then shard: ``size`` and ``uacked``."""
+        """``size`` and ``uacked`` by queue and shard."""
         return self._api.call(tasks.get_queue_details.sync)
 
     def poll_data(self, task_name: str | None = None) -> list[models.PollData]:
-        """Who polled last, by queue and domain; without a name for all task types."""
+        """The last poller of each queue and domain, for one task type or for all."""
         if task_name is None:
             return self._api.call(tasks.get_all_poll_data.sync)
         return self._api.call(tasks.get_poll_data.sync, task_type=path_segment("task_name", task_name))
 
     def requeue(self, task_name: str) -> int:
-        """Put all open tasks of a type into the queue again, **those that run included**; returns how many."""
+        """Put all open tasks of a type into the queue again, **including running ones**. Returns their number."""
         count = self._api.call(tasks.requeue_pending_tasks.sync, path_segment("task_name", task_name))
         if not count.isdecimal():
             raise DecodeError(f"{tasks.requeue_pending_tasks.TEMPLATE} answered with a text that is no number")
@@ -204,7 +205,7 @@ class TaskExecutor(BaseExecutor):
         return self._api.call(metadata.get_task_defs.sync)
 
     def update_task_def(self, task_def: TaskDef | Readable) -> None:
-        """Replace a definition: what is left out falls back to its default. NotFoundError when there is none."""
+        """Replace a definition. Members that are left out get their defaults. NotFoundError if there is none."""
         given: Any = wire_definition("task_def", task_def, TaskDef)
         self._api.call(metadata.update_task_def.sync, given)
 
@@ -212,8 +213,9 @@ class TaskExecutor(BaseExecutor):
         self._api.call(metadata.delete_task_def.sync, path_segment("name", name))
 
     def external_storage_location(self, path: str, operation: str, payload_type: str) -> ExternalStorageLocation:
-        """Where a large payload lies: operation READ or WRITE; payload_type TASK_INPUT, TASK_OUTPUT, WORKFLOW_INPUT or
-        WORKFLOW_OUTPUT. ``uri`` is None on servers with the default storage, a directory of the server's own.
+        """The place of a large payload. ``uri`` is None on servers with the default storage, a directory of the server.
+
+        operation: READ or WRITE. payload_type: TASK_INPUT, TASK_OUTPUT, WORKFLOW_INPUT or WORKFLOW_OUTPUT.
         """
         return self._api.call(
             tasks.get_task_external_storage_location.sync,
@@ -234,7 +236,7 @@ def search_arguments(query: str, free_text: str, start: int, size: int, sort: st
 
 
 def _result_of(output: Any) -> models.TaskResult:
-    """One to send that has this output; of a TaskResult a copy."""
+    """A result with this output; a copy if the output is a TaskResult."""
     if not isinstance(output, models.TaskResult):
         return TaskResult("", "", output_data=output_data(output, "output")[0])
     if output.extend_lease:
@@ -247,7 +249,7 @@ def _result_of(output: Any) -> models.TaskResult:
 
 
 def _output(output: Any) -> dict[str, Any]:
-    """The same for a call that sends nothing but the output."""
+    """The output for a call that sends nothing else."""
     if not isinstance(output, models.TaskResult):
         return output_data(output, "output")[0]
     members = [field.name for field in msgspec.structs.fields(output) if field.name not in _BY_REFERENCE]
@@ -262,5 +264,5 @@ def _worker_id(output: Any) -> str:
 
 
 def _checked_status(status: TaskResultStatus | str) -> TaskResultStatus:
-    """Also a plain string of one; the server would answer another one with 500."""
+    """The status, which may be given as text. The server would answer 500 for an unknown one."""
     return TaskResultStatus(one_of("status", status, tuple(TaskResultStatus)))

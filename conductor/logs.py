@@ -1,4 +1,4 @@
-"""The ids of the task at hand on your own log records."""
+"""Adds the ids of the current task to your own log records."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from conductor._log import printable
 from conductor.calling.context import current_task
 
 TASK_ATTRIBUTES = ("task_id", "workflow_instance_id", "task_name", "retry_count")
-"""What records about a task have, and what a TaskFilter adds to all others."""
+"""The attributes of records about a task. A TaskFilter adds them to all other records."""
 
 
 class TaskFilter(logging.Filter):
@@ -16,11 +16,11 @@ class TaskFilter(logging.Filter):
 
     A record then has ``task_id``, ``workflow_instance_id``, ``task_name`` and ``retry_count``, so that a format string
     may name them: ``"%(levelname)s [%(task_id)s] %(message)s"``. Outside of a task the three texts are empty, and
-    ``retry_count`` is None. What a record has already stays as it is.
+    ``retry_count`` is None. An attribute that a record has already is not changed.
 
-    Add it to a handler, where it sees the records of every logger; with a QueueHandler, to that one, which runs in the
-    task's thread. A thread that a function starts is outside of its task, unless it runs in a copy of the context, as
-    ``asyncio.to_thread`` does. In a process pool, a handler and its filter belong into the process that logs.
+    Add it to a handler, because a handler sees the records of every logger. With a QueueHandler, add it to that one,
+    because it runs in the thread of the task. A thread that a function starts is outside of the task, unless it runs in
+    a copy of the context, as ``asyncio.to_thread`` does. Records of a process pool have the attributes already.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

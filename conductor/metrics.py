@@ -1,4 +1,4 @@
-"""Where Prometheus reads what ``_recording`` records.
+"""Serves the recordings of ``_recording`` to Prometheus.
 
 One recording feeds two sets of names: the canonical catalogue of the Conductor SDKs (conductor-oss/go-sdk
 docs/metrics.md) and the rows of the Go SDK's worker guide, which have neither ``_total`` nor units.
@@ -33,7 +33,7 @@ ACTIVE_WORKERS = ("active_workers", "Tasks that are executing now")
 
 
 def _storage_of(instrument: _recording.Instrument) -> Counter | Histogram:
-    """The numbers of an instrument, in no registry of their own."""
+    """The prometheus_client object of an instrument, without a registry."""
     given = instrument.name, instrument.text, instrument.labels
     if isinstance(instrument, _recording.Histogram):
         return Histogram(*given, buckets=instrument.buckets, registry=None)
@@ -47,7 +47,7 @@ _CANONICAL = [storage for instrument, storage in _STORAGE.items() if instrument 
 class MetricsCollector(Collector):
     """All metrics of this process, for a registry of your own: ``REGISTRY.register(MetricsCollector())``.
 
-    Making the first one switches recording on. All collectors show the same numbers.
+    The first one switches recording on. All collectors show the same numbers.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class MetricsCollector(Collector):
             instrument.record_in(storage)
 
     def describe(self) -> Iterator[Metric]:
-        """Every name, for a registry's check that no two collectors give the same.
+        """Every name, so that a registry can check for duplicates.
 
         Each once, or the registry could not take the collector out again: a counter ``x_total`` claims ``x`` too.
         """
@@ -128,7 +128,7 @@ class MetricsServer:
         except (OSError, TypeError) as error:  # the latter for a host that is no name in IDNA
             raise ConfigurationError(f"metrics cannot be served on {settings.host}:{settings.port}: {error}") from error
         self.port: int = self._server.server_port
-        """The port in use, also where the settings said 0."""
+        """The port in use, also if the settings have port 0."""
         self._thread = threading.Thread(target=self._server.serve_forever, name="conductor-metrics", daemon=True)
         self._thread.start()
 
@@ -139,7 +139,7 @@ class MetricsServer:
         self.close()
 
     def close(self) -> None:
-        """Stop serving and free the port; returns when that is done. Repeating it changes nothing."""
+        """Stop serving and free the port. Blocks until that is done. Repeating it changes nothing."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -190,8 +190,8 @@ def provide_metrics(
 ) -> MetricsServer:
     """Serve this process's metrics on a thread, by default at http://127.0.0.1:2112/metrics.
 
-    registry: your own, which then gets the MetricsCollector, unless it has one, and is served as a whole.
-    ConfigurationError when the port is in use, or when the registry has other metrics under the same names.
+    registry: a registry of your own. It gets a MetricsCollector, unless it has one, and is served as a whole.
+    ConfigurationError if the port is in use, or if the registry has other metrics of the same names.
     """
     require_instance("settings", settings, MetricsSettings | None, "a MetricsSettings")
     require_instance("registry", registry, CollectorRegistry | None, "a CollectorRegistry")

@@ -1,4 +1,4 @@
-"""What a user can set about connection and metrics, checked at construction. The only reader of ``os.environ``."""
+"""The settings of connection and metrics, checked at construction. No other module reads ``os.environ``."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _OUR_HEADERS = {
     name.lower(): name
     for name in ("Accept", "Accept-Encoding", "Content-Type", "Host", "User-Agent", "X-Authorization")
 }
-"""As they are written here, so that one of the user's and ours do not both go out."""
+"""Headers of this package, by name in lower case. A user's header of such a name replaces it."""
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 def is_pem(path_or_text: str) -> bool:
-    """Whether it is what a PEM file holds, and not the path of one."""
+    """Whether it is the text of a PEM file, and not a path."""
     return "-----BEGIN" in path_or_text
 
 
@@ -66,10 +66,10 @@ class Unpicklable:
 
 @dataclass(frozen=True, init=False)
 class AuthenticationSettings(Unpicklable):
-    """An application's access key, exchanged for a token at the server. Two empty strings: no authentication.
+    """An application's access key. The server exchanges it for a token. Two empty strings: no authentication.
 
-    White space at the start or end of either is refused: it is a newline of a file more often than a part of a key.
-    Cannot be pickled, nor can HttpSettings and ApiClient: a child process reads its environment again.
+    White space at the start or end is refused, because it is usually the newline of a file. AuthenticationSettings,
+    HttpSettings and ApiClient cannot be pickled. A child process reads its environment again.
     """
 
     key_id: str = field(repr=False)
@@ -82,14 +82,14 @@ class AuthenticationSettings(Unpicklable):
 
     @classmethod
     def from_environment(cls) -> AuthenticationSettings:
-        """CONDUCTOR_AUTH_KEY and CONDUCTOR_AUTH_SECRET; one without the other is a ConfigurationError."""
+        """Read CONDUCTOR_AUTH_KEY and CONDUCTOR_AUTH_SECRET. One without the other is a ConfigurationError."""
         key = {name: Secret(os.environ.get(name, "")) for name in (KEY_ID, KEY_SECRET)}
         _check_key(key)
         return cls(*key.values())
 
 
 def _check_key(key: Mapping[str, Any]) -> None:
-    """key: id and secret, by the names of the arguments or variables that gave them."""
+    """key: id and secret, by the names of their arguments or variables."""
     for name, value in key.items():
         if not isinstance(value, str):
             raise ConfigurationError(f"{name} must be a string")
@@ -102,20 +102,21 @@ def _check_key(key: Mapping[str, Any]) -> None:
 
 @dataclass(init=False)
 class HttpSettings(Unpicklable):
-    """Where the server is and how to reach it. After construction every attribute holds the value in force.
+    """The server's address and the options of the connection. Every attribute holds the value in force.
 
-    base_url: with or without ``/api`` or a slash at the end; None: CONDUCTOR_SERVER_URL, else http://localhost:8080/api.
-    headers: sent with every request. Or a function that gives them, e.g. with a token that changes: it is called before
-        each request, also one for a token or a repeated one, on the thread that sends it, so by several threads at
-        once; the request waits for it. If it raises, or gives headers that cannot be sent, the request fails with a
-        TransportError. That tells the class of the error, never its text. The values are treated as secrets.
+    base_url: with or without ``/api`` or a final slash. None: CONDUCTOR_SERVER_URL, else http://localhost:8080/api.
+    headers: sent with every request; or a function that returns them, for example with a token that changes. The
+        function is called before each request, also before a token request or a repetition, on the thread that sends
+        it, so several threads may call it at once. If it raises, or returns headers that cannot be sent, the request
+        fails with a TransportError, which names the class of the error and never its text. The values are treated as
+        secrets.
     connect_timeout, read_timeout: seconds or timedelta. read_timeout None: CONDUCTOR_CLIENT_HTTP_TIMEOUT, else 30 s.
-        Within the read timeout the request must be sent, and after that the whole answer must be there, its last byte
-        too. A poll's own deadline is its poll_timeout + min(read_timeout, 10 s).
+        The request must be sent within the read timeout. The whole answer must then arrive within another read timeout.
+        The deadline of a poll is its poll_timeout + min(read_timeout, 10 s).
     ca_file: PEM file of the accepted authorities.
-    client_cert, client_key: PEM files, or the text of such; one may hold both.
-    proxy_url: None: HTTP_PROXY or HTTPS_PROXY, whichever the server's scheme asks for, unless NO_PROXY names its host
-        or that is this machine itself (localhost, 127.0.0.0/8, ::1).
+    client_cert, client_key: PEM files, or their texts. One may hold both.
+    proxy_url: None: HTTP_PROXY or HTTPS_PROXY, by the server's scheme, unless NO_PROXY names the host, or the host is
+        this machine (localhost, 127.0.0.0/8, ::1).
     verify: False accepts any certificate.
     """
 
@@ -166,19 +167,19 @@ class HttpSettings(Unpicklable):
 
     @property
     def route(self) -> str:
-        """The server and the proxy on the way to it, as texts name them: with the variables that say so."""
+        """The server and its proxy, for texts, with the variables that name them."""
         if self.proxy_url is None:
             return self.base_url + self._url_note
         return f"{self.base_url}{self._url_note} through {self._proxy_note} {without_user(self.proxy_url)}"
 
     @property
     def is_private(self) -> bool:
-        """Whether nobody can read a request on its way to the server."""
+        """Whether requests are encrypted or stay on this machine."""
         parts = urlsplit(self.base_url)
         return parts.scheme == "https" or (self.proxy_url is None and is_loopback(parts.hostname or ""))
 
     def headers_now(self) -> dict[str, str]:
-        """Those of the next request. TransportError if there is a function for them, and it gives none."""
+        """The headers of the next request. TransportError if the function for them fails."""
         if isinstance(self.headers, dict):
             return self.headers
         try:
@@ -197,7 +198,7 @@ class HttpSettings(Unpicklable):
 
 @dataclass(frozen=True)
 class MetricsSettings:
-    """Where ``provide_metrics`` serves: port 0 takes a free one; host "0.0.0.0" lets other machines scrape."""
+    """The address of ``provide_metrics``. Port 0 takes a free port. Host "0.0.0.0" lets other machines scrape."""
 
     port: int = 2112
     endpoint: str = "/metrics"
@@ -213,7 +214,7 @@ class MetricsSettings:
 
 
 def _server_url(base_url: str | None) -> tuple[str, str]:
-    """The URL, and a note on its origin for texts."""
+    """The URL, and a note on its origin, for texts."""
     name, note = "base_url", ""
     if base_url is None:
         base_url = _hidden(os.environ.get(SERVER_URL))
@@ -248,7 +249,7 @@ def _checked_pem(name: str, path_or_text: str | os.PathLike[str] | None) -> str 
 
 
 def _proxy_for(server_url: str) -> tuple[Secret | None, str]:
-    """The proxy that the environment wants for that server, and the variable that names it."""
+    """The proxy that the environment names for the server, and the name of the variable."""
     parts = urlsplit(server_url)
     proxies = getproxies_environment()
     proxy, host = proxies.get(parts.scheme), parts.hostname or ""
@@ -281,7 +282,7 @@ def _checked_headers_or_function(headers: Headers | Callable[[], Headers]) -> di
 
 
 def _checked_headers(headers: Headers) -> dict[str, str]:
-    """A copy; an error names the header, never its value."""
+    """A checked copy. An error names the header, never its value."""
     if not isinstance(headers, Mapping):
         raise ConfigurationError(f"headers must be a mapping, not {type(headers).__name__}")
     for name, value in headers.items():

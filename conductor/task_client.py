@@ -1,4 +1,4 @@
-"""What a runner asks of a server, as a Protocol, and its HTTP form. No retries, no threads: one call is one request."""
+"""The requests of a runner, as a Protocol and over HTTP. Each call is one request, without retries and threads."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ logger = logger_of(__name__)
 
 
 class Delivery(NamedTuple):
-    """Tasks that now belong to the caller, FAILED results, ready to be sent, of those that could not be read, and the
-    number of those that had no usable ids. fits: how many tasks like the largest of them one answer can hold.
+    """The tasks of one answer. They belong to the caller now.
+
+    unreadable: FAILED results, ready to be sent, for tasks that could not be read. skipped: the number of tasks without
+    usable ids. fits: the number of tasks of the largest size that fit into one answer.
     """
 
     tasks: list[Task]
@@ -33,35 +35,36 @@ class Delivery(NamedTuple):
 class TaskClient(Protocol):
     """Thread-safe. Each call blocks for one request and raises ApiError, TransportError or DecodeError.
 
-    server: tells this server from others, e.g. its base URL.
+    server: identifies the server, for example its base URL.
     """
 
     @property
     def server(self) -> str: ...
 
     def batch_poll(self, task_name: str, worker_id: str, domain: str | None, count: int, timeout: float) -> Delivery:
-        """Up to ``count`` tasks, waiting up to ``timeout`` seconds at the server. It may give more than asked for."""
+        """Poll for up to ``count`` tasks. The server may wait ``timeout`` seconds. It may send more tasks."""
         ...
 
     def update(self, result: TaskResult, timeout: float) -> None:
-        """Post a result, within ``timeout`` seconds or the client's own limit. Returning means that it was accepted, or
-        that the task had ended before (server 3.32.3).
+        """Send a result, within ``timeout`` seconds or the client's own limit.
+
+        Returns if the server has accepted it, or if the task had ended before (server 3.32.3).
         """
         ...
 
     def update_and_poll(self, result: TaskResult, timeout: float) -> Delivery:
-        """``update`` and, in the same request, poll for one task of the same type and domain."""
+        """Send a result as ``update`` does, and poll for one task of the same type and domain in the same request."""
         ...
 
     def extend_lease(self, task: Task, worker_id: str, timeout: float) -> None:
-        """Let the task's lease begin anew, within ``timeout`` seconds. Of an ended task the server ignores it."""
+        """Let the task's lease begin again, within ``timeout`` seconds. The server ignores this for an ended task."""
         ...
 
     def get_task(self, task_id: str) -> Task: ...
 
 
 def says_task_is_gone(error: ConductorError) -> bool:
-    """Whether it is Conductor's own word that it has no such task or workflow, and not a missing route."""
+    """Whether Conductor says that it has no such task or workflow. A missing route is something else."""
     return (
         isinstance(error, NotFoundError)
         and error.conductor
@@ -70,7 +73,7 @@ def says_task_is_gone(error: ConductorError) -> bool:
 
 
 def says_update_and_poll_is_missing(error: ConductorError) -> bool:
-    """Servers before 3.21.12: 500 until 3.32.0 mapped it to 405; other routers answer 404."""
+    """Whether the server, of a version before 3.21.12, has no update-v2. It answers 500, 405 or 404."""
     if not isinstance(error, ApiError) or error.path_template != tasks.update_task_v2.TEMPLATE:
         return False
     if error.status == 404:

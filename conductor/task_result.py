@@ -1,4 +1,4 @@
-"""From what a worker function did to the TaskResult that is sent: total (whatever came out) and pure (no I/O)."""
+"""Makes the TaskResult from the outcome of a call. It never fails, and does no I/O."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ R = TypeVar("R", bound=models.TaskResult)
 
 
 class _TaskResult(models.TaskResult):
-    # A factory that is no plain container makes msgspec write the member even when it holds its default: the server
-    # needs a status, and takes a missing workerId for "none".
+    # With a function as its factory, msgspec writes the member even if it holds its default. The server needs a status,
+    # and takes a missing workerId for "none".
     status: TaskResultStatus = msgspec.field(default_factory=lambda: TaskResultStatus.COMPLETED)
     output_data: Any = msgspec.field(default_factory=dict)
 
 
 class TaskResult(_TaskResult, kw_only=True):
-    """What a worker function may return to say more than an output, and what is sent to the server.
+    """The result of a task, as it is sent. A worker function returns one to set more than the output.
 
-    Fields as on the wire, in snake_case. ``output_data`` may hold anything that a worker function may return (the table
-    in conductor/_output.py). ``callback_after_seconds`` (seconds or timedelta, rounded up) counts with IN_PROGRESS: the
-    server hands the task out again that much later, to any worker. What a function returns is copied, and the copy's
-    ``task_id``, ``workflow_instance_id`` and ``worker_id`` are the runner's.
+    The fields are those of the wire in snake_case. ``output_data`` may hold any value that a worker function may return
+    (the table in conductor/_output.py). ``callback_after_seconds`` (seconds or timedelta, rounded up) counts with
+    IN_PROGRESS: the server delivers the task again after that time, to any worker. The runner copies a returned result,
+    and sets the copy's ``task_id``, ``workflow_instance_id`` and ``worker_id``.
     """
 
     worker_id: str = msgspec.field(default_factory=lambda: "")
@@ -52,12 +52,12 @@ class TaskResult(_TaskResult, kw_only=True):
         return cls(task.task_id, task.workflow_instance_id, worker_id=task.worker_id or "")
 
     def add_log(self, text: str) -> None:
-        """Append a line to the task's log, stamped with this machine's time; the server keeps ten entries a result."""
+        """Append a line to the task's log, with this machine's time. The server keeps ten entries per result."""
         self.logs.append(log_entry(self.task_id, text))
 
 
 class CallOutcome(NamedTuple):
-    """What one execution came to: what the function returned or raised, the lines it logged, and how long it took."""
+    """The outcome of a call: the return value or the exception, the logged lines, and the duration in seconds."""
 
     value: Any = None
     error: BaseException | None = None
@@ -66,8 +66,10 @@ class CallOutcome(NamedTuple):
 
 
 class PreparedResult(NamedTuple):
-    """A result that is ready to be sent, the size of its output in bytes of JSON, how long the function took, and the
-    class of what it raised, or of what is wrong with what it returned.
+    """A result that is ready to be sent.
+
+    size: of the output, in bytes of JSON. seconds: the duration of the call. error: the class of the exception, or of
+    the problem with the return value.
     """
 
     result: TaskResult
@@ -89,11 +91,11 @@ def log_entry(task_id: str, text: str) -> TaskExecLog:
 
 
 def prepare_result(task: Task, outcome: CallOutcome, worker_id: str) -> PreparedResult:
-    """What is sent for an outcome. Never raises."""
+    """Make the result of an outcome. Never raises."""
     error_class = None if outcome.error is None else type(outcome.error).__name__
     try:
         result, size = (_returned if outcome.error is None else _raised)(task, outcome)
-    except BaseException as error:  # noqa: BLE001 - what the function returned may do anything when it is read
+    except BaseException as error:  # noqa: BLE001 - reading a returned value may run any code of the user
         problem = str(error) if isinstance(error, ConfigurationError) else _describe(error)
         reason = f"the result cannot be sent: {problem}"
         terminal = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR
@@ -124,14 +126,14 @@ def _returned(task: Task, outcome: CallOutcome) -> tuple[TaskResult, int]:
         output_data=data,
         extend_lease=None,  # with it the server would take the rest for a mere heartbeat
     )
-    msgspec.json.encode(result)  # what the function put into the other fields can be sent too
+    msgspec.json.encode(result)  # raises if one of the other fields cannot be sent
     return result, size
 
 
 def copy_to_send(result: R, **members: Any) -> R:
-    """A copy with other members, and those as the wire has them in which a user may put what it has not.
+    """A copy with these members. Members with values of the user are converted to their form on the wire.
 
-    ConfigurationError, naming the member, for what cannot be made so.
+    ConfigurationError names a member that cannot be converted.
     """
     logs = require_instances("logs", result.logs or [], TaskExecLog)
     return msgspec.structs.replace(
@@ -152,14 +154,14 @@ def _sized(value: Any) -> tuple[dict[str, Any], int]:
 
 def _raised(task: Task, outcome: CallOutcome) -> tuple[TaskResult, int]:
     error = outcome.error
-    assert error is not None  # noqa: S101 - for the type checker: the caller asked
+    assert error is not None  # noqa: S101 - for the type checker; the caller has checked it
     result = failed(task.task_id, task.workflow_instance_id, _describe(error))
     try:
         if any(isinstance(cause, NonRetryableError) for cause in _causes(error)):
             result.status = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR
-        # The first frame is the runner's own call.
+        # The first frame is the call in this package.
         lines = traceback.format_exception(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
-    except BaseException as problem:  # noqa: BLE001 - the user's own class may do anything when it is read
+    except BaseException as problem:  # noqa: BLE001 - reading the error may run any code of the user
         lines = [f"its traceback could not be made: {_describe(problem)}"]
     result.add_log("".join(lines)[-LONGEST_TRACEBACK:])
     return result, 2
@@ -168,14 +170,15 @@ def _raised(task: Task, outcome: CallOutcome) -> tuple[TaskResult, int]:
 def failed(
     task_id: str, workflow_instance_id: str, reason: str, status: TaskResultStatus = TaskResultStatus.FAILED
 ) -> TaskResult:
-    """A result without output that says why."""
+    """A failed result with a reason, and without output."""
     return TaskResult(task_id, workflow_instance_id, status, reason_for_incompletion=sendable_reason(reason))
 
 
 def hand_back_result(task: Task) -> TaskResult:
-    """Puts a task that was not started back into its queue at once. It replaces the output, so it sends the old one.
+    """The result that returns an unstarted task to its queue at once.
 
-    Of an output in its external storage an older server forgets the place, unless the update names it.
+    It contains the task's old output, because a result replaces the output. It names the place of an output in external
+    storage, because an older server would forget it.
     """
     result = TaskResult.from_task(task)
     result.status = TaskResultStatus.IN_PROGRESS
@@ -185,11 +188,11 @@ def hand_back_result(task: Task) -> TaskResult:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, the members of a group, and what they were explicitly raised from, as far as that goes."""
+    """The error, the members of a group, and all errors that these were explicitly raised from."""
     seen, waiting = set(), [error]
     while waiting:
         yield (cause := waiting.pop())
-        seen.add(id(cause))  # not by ==, which is the user's own
+        seen.add(id(cause))  # not by ==, which a user's class may define
         following = (*(cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()), cause.__cause__)
         waiting += [each for each in following if each is not None and id(each) not in seen]
 
@@ -198,7 +201,7 @@ def _describe(error: BaseException) -> str:
     try:
         text = str(error)
         return f"{type(error).__name__}: {text}" if text else type(error).__name__
-    except BaseException:  # noqa: BLE001 - the user's own __str__ may raise anything, or return what does
+    except BaseException:  # noqa: BLE001 - a user's __str__ may raise any error
         return f"{type(error).__name__}: <its text could not be made>"
 
 
@@ -207,17 +210,17 @@ def sendable_reason(text: str | None) -> str | None:
 
 
 def as_valid_unicode(text: Any) -> str:
-    """The text without what UTF-8 cannot hold: lone surrogates become question marks."""
+    """The text in valid Unicode. Lone surrogates become question marks."""
     return (text if isinstance(text, str) else str(text)).encode("utf-8", "replace").decode("utf-8")
 
 
 def whole_seconds(duration: Duration) -> int:
-    """For callback_after_seconds: the wire takes whole seconds; none is lost."""
+    """The duration of callback_after_seconds in whole seconds, rounded up."""
     return math.ceil(seconds("callback_after_seconds", duration))
 
 
 def at_most_ten(logs: list[TaskExecLog]) -> list[TaskExecLog]:
-    """The last nine entries as they are, since a traceback comes last, after all others merged into one."""
+    """Merge all but the last nine entries into one. A traceback comes last, and so stays whole."""
     surplus = len(logs) - MOST_LOGS
     if surplus <= 0:
         return logs

@@ -1,4 +1,4 @@
-"""The one door to the generated client: the connection pool, the token, and foreign errors turned into our own."""
+"""ApiClient: calls the generated client with connections, headers and a token, and converts its errors."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LONGEST_ID = 256
-"""Characters; what is longer is no id, and would end up in every log line."""
+"""Characters. A longer text is not an id, and would be in every log message."""
 _HEADERS = {
     "Accept": "application/json, text/plain",
     "Accept-Encoding": "identity",
     "User-Agent": f"conductor-worker/{__version__}",
 }
 _OF_THE_EXCHANGE = ("connection", "content-length", "content-type", "transfer-encoding")
-"""Headers that follow from the request itself: the user's do not count."""
+"""Headers that the request itself determines. The user's headers of these names are not sent."""
 SHORT_TIMEOUT = 10.0
-"""Seconds, at most, for the answer to a small request, whatever the read timeout."""
+"""The longest read timeout, in seconds, of small requests."""
 
 
 class _ProcessConnections:
     """The connections and the token of one process.
 
-    parents: those of the parent process, if this one is forked. They are kept and not used: letting go of them would
-    take locks that another thread of the parent may have held just then.
+    parents: the connections of the parent process, if this process is forked. They are kept and not used, because their
+    removal would need locks that another thread of the parent may have held at the fork.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class _ProcessConnections:
         self._headers: tuple[Mapping[str, str], Secret | None, Head] | None = None
 
     def exchange(self, given: Mapping[str, str], token: Secret | None, timeout: float) -> Exchange:
-        """given: headers of the user's. They are encoded anew only when one of them, or the token, has changed."""
+        """given: headers of the user. The headers are encoded again only if these or the token have changed."""
         last = self._headers
         if last is None or last[0] is not given or last[1] is not token:
             headers = {"Host": self.connections.host, **_HEADERS, **given}
@@ -84,11 +84,11 @@ class _ProcessConnections:
 
 
 class ApiClient(Unpicklable):
-    """A connection to one Conductor server, for any number of runners and executors. Making one calls nobody.
+    """A client of one Conductor server, for any number of runners and executors. The constructor sends no request.
 
-    What is not given comes from the environment: see AuthenticationSettings.from_environment and HttpSettings.
-    Thread-safe. A context manager; ``close()`` drops the idle connections. A forked process may go on using it: its
-    calls have connections and a token of their own there.
+    Settings that are not given come from the environment: see AuthenticationSettings.from_environment and HttpSettings.
+    Thread-safe. A context manager; ``close()`` drops the idle connections. A forked process may go on using it, with
+    its own connections and its own token.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class ApiClient(Unpicklable):
         self.close()
 
     def close(self) -> None:
-        """Close the connections that no call is using. Safe at any time; a later call opens new ones."""
+        """Close the connections that no call uses. Safe at any time; a later call opens new ones."""
         self._of_this_process().connections.close_idle()
 
     def _new_connections(self, parents: _ProcessConnections | None = None) -> _ProcessConnections:
@@ -128,7 +128,7 @@ class ApiClient(Unpicklable):
         return _ProcessConnections(Connections(self.http_settings, self._ssl_context), tokens, parents)
 
     def _of_this_process(self) -> _ProcessConnections:
-        """No lock: if two threads of a new process make connections, both sets work and one is kept."""
+        """Needs no lock, because it does no harm if two threads of a new process make connections: one set is kept."""
         own = self._connected
         if own.forks != _forks.count():
             own = self._connected = self._new_connections(parents=own)
@@ -137,17 +137,17 @@ class ApiClient(Unpicklable):
     def call(self, operation: Callable[Concatenate[Client, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a generated operation's function with this connection.
 
-        Blocks up to connect_timeout for each of the host's addresses + read_timeout, and longer only for the time that
-        sending a large body takes. A 401, or a 403 that says that the token has ended, gets a new token and one more
-        attempt; so does a read, but a poll, whose kept connection the server had closed. Raises ApiError,
-        TransportError or DecodeError.
+        Blocks up to connect_timeout per address of the host + read_timeout; a large body may take longer to send. After
+        a 401, or a 403 that says that the token has ended, the call is repeated once with a new token. A GET request
+        other than a poll is repeated once if the server had closed its kept connection. Raises ApiError, TransportError
+        or DecodeError.
         """
         return self.call_within(self.http_settings.read_timeout, operation, *args, **kwargs)
 
     def call_within(
         self, read_timeout: float, operation: Callable[Concatenate[Client, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """``call`` with a read timeout of its own, in seconds."""
+        """``call`` with another read timeout, in seconds."""
         own = self._of_this_process()
         tokens = own.tokens
         if tokens is None:
@@ -156,7 +156,7 @@ class ApiClient(Unpicklable):
         try:
             return self._attempt(own, token, read_timeout, operation, *args, **kwargs)
         except AuthenticationError as error:
-            if error.status != 401 and error.error_code not in TOKEN_HAS_ENDED:  # it is the permission that is missing
+            if error.status != 401 and error.error_code not in TOKEN_HAS_ENDED:  # the permission is missing
                 raise
             renewed = tokens.renew(refused=token)
             if renewed is None:
@@ -214,7 +214,7 @@ class ApiClient(Unpicklable):
 
 
 def checked_id(template: str, answer: str) -> str:
-    """The id that a success brought as text; DecodeError for what a gateway says instead, whatever its Content-Type."""
+    """The id in the text of a success. DecodeError for another text, such as a gateway's page."""
     if not 0 < len(answer) <= LONGEST_ID or answer.removeprefix("\ufeff").lstrip().startswith(("<", "{", "[")):
         raise DecodeError(f"POST {template} answered with a success, but not with an id")
     return answer

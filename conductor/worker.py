@@ -1,4 +1,4 @@
-"""One worker as the user described it: which task, which function, how often and how many; checked once."""
+"""The checked description of a worker: its task, its function and its options."""
 
 from __future__ import annotations
 
@@ -27,19 +27,21 @@ from conductor.models import Task
 
 Execute = Callable[[Task], Any]
 WorkerKey = tuple[str, str | None]
-"""(task_name, domain): what tells one running worker from another."""
+"""(task_name, domain). Each running worker of a runner has another key."""
 
 LONGEST_POLL_TIMEOUT = 5.0
-"""Seconds; a server of version 3.32.3 refuses a longer one with 400."""
+"""Seconds. The server answers 400 for a longer timeout (3.32.3)."""
 
 _GENERATORS = (inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 
 
 def checked_domain(domain: str | None) -> str | None:
-    """The domain; one whose queue nobody feeds is refused: an empty one, and the word for having none."""
+    """The domain. ConfigurationError for an empty one and for NO_DOMAIN, because their queues stay empty."""
     if domain is None:
         return None
-    if checked_name("domain", domain).strip().upper() == "NO_DOMAIN":  # the server's spelling is any (3.32.3)
+    if (
+        checked_name("domain", domain).strip().upper() == "NO_DOMAIN"
+    ):  # the server ignores upper and lower case (3.32.3)
         raise ConfigurationError(
             f"domain must be a name, not {domain!r}, which has a meaning in task_to_domain alone: leave the domain out"
         )
@@ -54,7 +56,7 @@ def checked_name(name: str, value: str) -> str:
 
 
 def checked_task_to_domain(given: Mapping[str, str] | None) -> dict[str, str]:
-    """A copy; a domain may be a list with commas, and end in NO_DOMAIN."""
+    """A copy. A domain may be a list with commas, and end with NO_DOMAIN."""
     domains = {} if given is None else given
     if not isinstance(domains, Mapping) or not all(is_name(text) for pair in domains.items() for text in pair):
         raise ConfigurationError(f"task_to_domain must map task names to domains, not {given!r}")
@@ -62,7 +64,7 @@ def checked_task_to_domain(given: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def check_function(execute: Execute) -> None:
-    """ConfigurationError unless the worker function can be called with a Task, and asks for nothing else."""
+    """Raise ConfigurationError unless the worker function can be called with a Task alone."""
     if not callable(execute):
         raise ConfigurationError(f"execute must be callable, not {execute!r}")
     if isinstance(execute, type):
@@ -77,20 +79,20 @@ def check_function(execute: Execute) -> None:
 
 
 def _flaw_of_parameters(execute: Execute) -> str:
-    """Empty: there is none, or none is known, as with some functions that are written in C."""
-    # A decorator may turn the Task into other arguments: what counts is the function that will be called.
+    """The problem with the function's parameters. Empty also if they are unknown, as with some functions in C."""
+    # The outer function counts, because a decorator may turn the Task into other arguments.
     ask = partial(inspect.signature, execute, follow_wrapped=False)
     try:
         signature = ask()
-    except Exception:  # noqa: BLE001 - what is no function may say anything of itself
+    except Exception:  # noqa: BLE001 - the object may be no function, and raise any error
         return ""
     try:
         signature.bind(None)
     except TypeError as error:
         return f"cannot be called with one argument: {error}"
-    if inspect.unwrap(execute) is not execute:  # its annotations are those of the function that it wraps
+    if inspect.unwrap(execute) is not execute:  # the annotations belong to the wrapped function
         return ""
-    with suppress(Exception):  # an annotation may be any text, and fail in any way
+    with suppress(Exception):  # an annotation may be any text
         signature = ask(eval_str=True)
     first = next(iter(signature.parameters.values()))
     if first.kind is inspect.Parameter.VAR_POSITIONAL:
@@ -102,7 +104,7 @@ def _flaw_of_parameters(execute: Execute) -> str:
 
 
 def _may_be_task(annotation: Any) -> bool:
-    """Only what is certainly no Task is refused; None is unknown."""
+    """Whether a parameter with this annotation may take a Task. True also if that is unknown."""
     if isinstance(annotation, TypeVar):
         return any(map(_may_be_task, annotation.__constraints__ or [annotation.__bound__]))
     if get_origin(annotation) in (Union, UnionType):
@@ -129,15 +131,16 @@ def checked_poll_timeout(poll_timeout: Duration | None) -> float | None:
 
 
 def checked_timeout(timeout: Duration | None) -> float | None:
-    """Seconds, or None: a function may take as long as it likes."""
+    """Seconds, or None: there is no limit."""
     return None if timeout is None else seconds("timeout", timeout, minimum=0.001)
 
 
 @dataclass
 class Worker:
-    """batch_size is what it starts with; poll_interval and poll_timeout, in seconds, may change while it runs.
+    """The description of a worker. Durations are in seconds.
 
-    timeout: seconds that one execution may take. executor: checked where the worker is started.
+    batch_size: at the start. poll_interval, poll_timeout: may change while the worker runs. timeout: of one execution.
+    executor: checked when the worker is started.
     """
 
     task_name: str
@@ -152,7 +155,7 @@ class Worker:
 
     @classmethod
     def checked(cls, *given: Any, **more: Any) -> Worker:
-        """The worker, whose durations may be timedeltas; ConfigurationError naming an argument that cannot work."""
+        """The checked worker. Durations may be timedeltas. ConfigurationError names an argument that cannot work."""
         worker = cls(*given, **more)
         check_function(worker.execute)
         worker.task_name = path_segment("task_name", worker.task_name)

@@ -1,7 +1,7 @@
-"""WorkflowExecutor: the public face of the generated calls that are about workflows as a whole.
+"""WorkflowExecutor: the calls of the server that concern workflows and their definitions.
 
-Every method but ``execute_workflow`` is one blocking request, and all raise ApiError, TransportError or DecodeError; a
-bad argument is a ConfigurationError before anything is sent.
+Every method except ``execute_workflow`` is one blocking request. All raise ApiError, TransportError or DecodeError. A
+bad argument raises ConfigurationError, and nothing is sent.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ from conductor.transport import checked_id, metadata, workflows
 from conductor.worker import checked_name
 
 LONGEST_WAIT = 20
-"""Seconds that the server is asked to wait for a workflow's end: it answers 500 after 30 (3.32.3)."""
+"""Seconds that the server may wait for a workflow's end. It answers 500 after 30 s (3.32.3)."""
 LOOK_PACE = 0.5
-"""Seconds from one look at a workflow to the next, after that."""
+"""Seconds between requests for the state of a workflow after that."""
 
 _UNENDED = (WorkflowStatus.RUNNING, WorkflowStatus.PAUSED)
 _OPEN = (TaskStatus.SCHEDULED, TaskStatus.IN_PROGRESS)
@@ -51,7 +51,7 @@ _FLAG = "True or False"
 
 
 class WorkflowExecutor(BaseExecutor):
-    """Registers, starts and steers workflows."""
+    """Registers, starts and controls workflows."""
 
     def register_workflow(
         self, *workflow_defs: WorkflowDef | Readable | Sequence[WorkflowDef | Readable], overwrite: bool = True
@@ -59,9 +59,9 @@ class WorkflowExecutor(BaseExecutor):
         """Create the definitions, or replace those of the same name and version.
 
         workflow_defs: structs, mappings as on the wire, paths of JSON files (each with one definition or a list of
-            them), JSON as a text that begins with ``{`` or ``[``, and lists of these. What is no struct goes out as it
-            is; before that each unknown key in it, however deep, is a ConfigurationError that names the nearest known.
-        overwrite=False: ConflictError if one exists; they are created one by one, so those before it stay.
+            them), JSON as a text that begins with ``{`` or ``[``, and lists of these. JSON is sent unchanged, after a
+            check: an unknown key at any depth is a ConfigurationError that names the nearest known key.
+        overwrite=False: ConflictError if a definition exists. They are created one by one, so earlier ones stay.
         """
         given: Any = wire_definitions("workflow_defs", workflow_defs, WorkflowDef)
         if not require_instance("overwrite", overwrite, bool, _FLAG):
@@ -74,18 +74,18 @@ class WorkflowExecutor(BaseExecutor):
             raise ApiError(400, operation.METHOD, operation.TEMPLATE, f"{name}: {message}")
 
     def get_workflow_def(self, name: str, version: int | None = None) -> WorkflowDef:
-        """By default the latest version. NotFoundError when there is none."""
+        """Read a definition, by default its latest version. NotFoundError if there is none."""
         workflow, wanted = path_segment("name", name), optional_version(version)
         return self._api.call(metadata.get_workflow_def.sync, workflow, version=wanted)
 
     def get_workflow_defs(self, latest_versions: bool = False) -> list[WorkflowDef]:
-        """All versions of every definition; with latest_versions its latest alone."""
+        """All versions of every definition, or only the latest ones."""
         only_latest = require_instance("latest_versions", latest_versions, bool, _FLAG)
         operation = metadata.get_latest_workflow_defs if only_latest else metadata.get_workflow_defs
         return self._api.call(operation.sync)
 
     def delete_workflow_def(self, name: str, version: int) -> None:
-        """Workflows that have been started keep theirs. ServerError for an unknown one (3.32.3)."""
+        """Delete a definition. Started workflows keep it. ServerError for an unknown definition (3.32.3)."""
         workflow, unwanted = path_segment("name", name), whole_number("version", version, 0)
         self._api.call(metadata.delete_workflow_def.sync, workflow, unwanted)
 
@@ -103,9 +103,9 @@ class WorkflowExecutor(BaseExecutor):
     ) -> str:
         """Start a workflow, by default its latest version; returns its id. NotFoundError: no such definition.
 
-        input: whatever a worker function may return as output. priority: 0 to 99.
-        idempotency_key: where an earlier workflow had the same, the strategy decides: FAIL, RETURN_EXISTING (its id is
-            returned) or FAIL_ON_RUNNING. Both are for Orkes servers: conductor-oss 3.32.3 starts another all the same.
+        input: any value that a worker function may return. priority: 0 to 99.
+        idempotency_key: if an earlier workflow had the same key, the strategy decides: FAIL, RETURN_EXISTING (its id is
+            returned) or FAIL_ON_RUNNING. Both are for Orkes servers; conductor-oss 3.32.3 ignores them.
         """
         request = start_request(
             checked_name("name", name),
@@ -134,13 +134,12 @@ class WorkflowExecutor(BaseExecutor):
         idempotency_key: str | None = None,
         idempotency_strategy: IdempotencyStrategy | str | None = None,
     ) -> Workflow:
-        """Start a workflow and wait; returns it when it has ended or the timeout has passed, whatever its status then.
+        """Start a workflow and wait. Returns it when it has ended or the timeout has passed, in any status.
 
-        timeout: seconds or timedelta; it waits for a second at least.
-        wait_until_task_ref: return also when a task of that reference name has ended, whatever its status; with several
-            names, separated by commas, when one of them has. Tasks in loops are called ``name__1``; those of a
-            sub-workflow do not count.
-        The rest is as for ``start_workflow``. After a TransportError the workflow may have been started all the same.
+        timeout: seconds or timedelta; the wait takes at least a second.
+        wait_until_task_ref: return also when a task of this reference name has ended, in any status. Several names are
+            separated by commas. Tasks in loops are called ``name__1``. Tasks of a sub-workflow do not count.
+        The other arguments are those of ``start_workflow``. After a TransportError the workflow may have been started.
         """
         wait = seconds("timeout", timeout)
         until = None if wait_until_task_ref is None else checked_name("wait_until_task_ref", wait_until_task_ref)
@@ -158,13 +157,15 @@ class WorkflowExecutor(BaseExecutor):
         workflow_id = self._execute(request, wait, until)
         workflow = self.get_workflow(workflow_id)
         refs = [] if until is None else [ref.strip() for ref in until.split(",")]
-        while not _settled(workflow, refs) and (left := end - time.monotonic()) > 0:  # it answers at a WAIT task, too
+        while (
+            not _settled(workflow, refs) and (left := end - time.monotonic()) > 0
+        ):  # the server answers early at a WAIT task
             threading.Event().wait(min(left, LOOK_PACE))
             workflow = self.get_workflow(workflow_id)
         return workflow
 
     def _execute(self, request: StartWorkflowRequest, wait: float, until: str | None) -> str:
-        """Start a workflow and let the server wait, for as much of that time as it can; the id."""
+        """Start a workflow and let the server wait, at most LONGEST_WAIT. Returns the id."""
         operation = workflows.execute_workflow
         server_wait = min(max(1, math.ceil(wait)), LONGEST_WAIT)  # whole seconds, of which 0 would mean 10
         read_timeout = server_wait + self._api.http_settings.read_timeout
@@ -183,9 +184,9 @@ class WorkflowExecutor(BaseExecutor):
     def get_by_correlation_ids(
         self, name: str, *correlation_ids: str, include_closed: bool = False, include_tasks: bool = False
     ) -> dict[str, list[Workflow]]:
-        """The workflows of a name that were started with these ids, by id: an empty list where there is none.
+        """The workflows of a name by correlation id. The list of an id is empty if no workflow has it.
 
-        include_closed: those that have ended, too.
+        include_closed: include workflows that have ended.
         """
         if not correlation_ids:
             raise ConfigurationError("correlation_ids must be one at least")
@@ -198,11 +199,11 @@ class WorkflowExecutor(BaseExecutor):
         )
 
     def get_workflow_status(self, workflow_id: str) -> models.WorkflowStatusSummary:
-        """Without tasks, input and output (server >= 3.31.2)."""
+        """The status of a workflow, without tasks, input and output (server >= 3.31.2)."""
         return self._api.call(workflows.get_workflow_status.sync, path_segment("workflow_id", workflow_id))
 
     def pause(self, workflow_id: str) -> None:
-        """Schedule no more tasks; those that are queued stay so."""
+        """Schedule no more tasks. Queued tasks stay in their queues."""
         self._api.call(workflows.pause_workflow.sync, path_segment("workflow_id", workflow_id))
 
     def resume(self, workflow_id: str) -> None:
@@ -211,8 +212,8 @@ class WorkflowExecutor(BaseExecutor):
     def restart(self, workflow_id: str, use_latest_definitions: bool = False) -> None:
         """Run an ended workflow from its start. ConflictError while it runs.
 
-        use_latest_definitions: with the latest version of its definition, instead of the one it was started with.
-            NotFoundError when there is none any more.
+        use_latest_definitions: use the latest version of the definition instead of the first one. NotFoundError if
+            there is none any more.
         """
         workflow = path_segment("workflow_id", workflow_id)
         latest = require_instance("use_latest_definitions", use_latest_definitions, bool, _FLAG)
@@ -227,9 +228,9 @@ class WorkflowExecutor(BaseExecutor):
         workflow_input: Any = None,
         correlation_id: str | None = None,
     ) -> str:
-        """Run an ended workflow again, wholly or from one of its tasks on; returns its id, which stays the same.
+        """Run an ended workflow again, from its start or from one of its tasks. Returns its id, which stays the same.
 
-        task_input, workflow_input: in place of what that task, or the workflow, had. ConflictError while it runs.
+        task_input, workflow_input: the new inputs of the task and the workflow. ConflictError while it runs.
         """
         request = RerunWorkflowRequest(
             re_run_from_task_id=optional_text("task_id", task_id),
@@ -241,19 +242,19 @@ class WorkflowExecutor(BaseExecutor):
         return checked_id(rerun.TEMPLATE, self._api.call(rerun.sync, path_segment("workflow_id", workflow_id), request))
 
     def retry(self, workflow_id: str, resume_subworkflow_tasks: bool = False) -> None:
-        """Run a failed workflow on from its last failed task.
+        """Continue a failed workflow from its last failed task.
 
         ConflictError if it has not failed, NotFoundError while it runs (3.32.3).
 
-        resume_subworkflow_tasks: where that task is a sub-workflow, run this on from its own last failed task, at
-            whatever depth, instead of starting it anew.
+        resume_subworkflow_tasks: if that task is a sub-workflow, continue it from its own last failed task, at any
+            depth, instead of starting it again.
         """
         workflow = path_segment("workflow_id", workflow_id)
         resume = require_instance("resume_subworkflow_tasks", resume_subworkflow_tasks, bool, _FLAG)
         self._api.call(workflows.retry_workflow.sync, workflow, resume_subworkflow_tasks=resume)
 
     def decide(self, workflow_id: str) -> None:
-        """Look for timeouts and due retries now instead of when the server's sweeper comes by."""
+        """Let the server check for timeouts and due retries now instead of at its next sweep."""
         self._api.call(workflows.decide_workflow.sync, path_segment("workflow_id", workflow_id))
 
     def terminate(self, workflow_id: str, reason: str | None = None) -> None:
@@ -274,7 +275,7 @@ class WorkflowExecutor(BaseExecutor):
 
 
 def _settled(workflow: Workflow, refs: Collection[str]) -> bool:
-    """Whether the workflow has ended, or one of its tasks that were named."""
+    """Whether the workflow, or one of the named tasks, has ended."""
     if workflow.status not in _UNENDED:
         return True
     return any(task.reference_task_name in refs and task.status not in _OPEN for task in workflow.tasks)

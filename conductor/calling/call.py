@@ -1,4 +1,4 @@
-"""One call of a worker's function, and the ways in which it may have no outcome."""
+"""One call of a worker's function, and the errors of calls that have no outcome."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from conductor.models import Task
 
 
 class Call(Protocol):
-    """task: is passed to the function. lost: set when nobody waits for its result any more."""
+    """task: passed to the function. lost: set when the result is not needed any more."""
 
     @property
     def task(self) -> Task: ...
@@ -18,7 +18,7 @@ class Call(Protocol):
 
 
 class NotBegunError(Exception):
-    """The function has not begun: its task can be handed back."""
+    """The function has not begun. Its task can be handed back."""
 
 
 class ProcessDiedError(Exception):

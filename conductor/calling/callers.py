@@ -1,4 +1,4 @@
-"""The ways in which a slot's thread has its function called.
+"""Calls a worker's function for the thread of a slot.
 
 ==========================  =======================================  ====================================
 the worker                  its function runs                        meanwhile its slot is
@@ -31,29 +31,32 @@ C = TypeVar("C", bound=Call)
 
 
 class Caller(Protocol):
-    """Thread-safe. fate_of_hung_function: in the log, of a function whose time limit has passed."""
+    """Calls a worker's function. Thread-safe.
+
+    fate_of_hung_function: a text for the log when a time limit has passed.
+    """
 
     @property
     def fate_of_hung_function(self) -> str: ...
 
     def call(self, call: C, begin: Callable[[C], bool]) -> CallOutcome | PreparedResult:
-        """Block until the function has ended. ``begin`` is asked just before it begins whether it may.
+        """Block until the function has ended. ``begin`` is called just before it, and returns whether it may run.
 
-        NotBegunError: it has not begun. KilledError: it was killed by ``close``.
+        NotBegunError: the function has not begun. KilledError: ``close`` has killed it.
         """
         ...
 
     def give_up(self, call: Call) -> None:
-        """Its time limit has passed, and nobody waits for its end any more."""
+        """The time limit has passed. The end of the function is not needed any more."""
         ...
 
     def close(self) -> None:
-        """Call no more functions. Those that run go on, unless they would keep this process from ending."""
+        """Call no more functions. Running functions continue, unless they would keep this process from ending."""
         ...
 
 
 class OnThisThread:
-    """Calls the function on the thread that asks."""
+    """Calls the function on the caller's thread."""
 
     fate_of_hung_function = "its thread is lost"
 
@@ -68,17 +71,17 @@ class OnThisThread:
         return execute(self._function, call.task, self._stopping, call.lost)
 
     def give_up(self, call: Call) -> None:  # noqa: ARG002 - the protocol's
-        """A thread cannot be ended from outside."""
+        """Count the thread as lost, because a thread cannot be ended."""
         _recording.threads_lost.count(self._task_name)
 
     def close(self) -> None:
-        """Nothing is left to do: its threads are the slots'."""
+        """Does nothing, because the threads belong to the slots."""
 
 
 class InProcess:
     """Calls the function in one of the worker's processes.
 
-    A task that has waited for a free one for as long as its function may take has not begun.
+    A task that waits for a free process longer than the worker's time limit is handed back.
     """
 
     fate_of_hung_function = "its process is killed"
@@ -101,10 +104,10 @@ class InProcess:
 
 
 def make_caller(worker: Worker, worker_id: str, stopping: Flag) -> Caller | None:
-    """For a worker; None for an ``async def`` function, which the runner's event loop runs.
+    """Make the caller of a worker. None for an ``async def`` function, because the event loop runs it.
 
-    stopping: becomes true when the worker is to stop. ConfigurationError for an ``executor`` that cannot work. With
-    processes this blocks until one has found the function.
+    stopping: set when the worker begins to stop. ConfigurationError: the ``executor`` cannot work. With processes this
+    blocks until one of them has found the function.
     """
     if worker.executor is None:
         return None if worker.is_async else OnThisThread(worker, stopping)

@@ -1,4 +1,4 @@
-"""``task_context()``: a worker function's view of the task that it executes, and of its runner."""
+"""``task_context()``: information for a worker function about its task and its runner."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conductor.task_result import log_entry
 
 
 class TaskContext:
-    """What a worker function can ask of the task it is executing, and of its runner."""
+    """Information for a worker function about its task and its runner."""
 
     def __init__(self, task: Task, stopping: Flag, lost: Flag) -> None:
         self.logs: list[TaskExecLog] = []
@@ -19,10 +19,10 @@ class TaskContext:
         self.task = task
         """The task as it was polled."""
         self.stopping = stopping
-        """True once the worker is asked to stop: finish soon. ``stopping.wait(seconds)`` sleeps until then."""
+        """True when the worker begins to stop: finish soon. ``stopping.wait(seconds)`` blocks until then."""
         self.lost = lost
-        """True once nobody waits for this task's result any more: the server knows the task no longer (as its lease
-        extension found), or its time limit has passed. Also waitable."""
+        """True when the result is not needed any more: a lease extension has found that the server does not know the
+        task, or the time limit has passed. It has ``wait(seconds)`` too."""
 
     @property
     def task_id(self) -> str:
@@ -38,7 +38,7 @@ class TaskContext:
 
     @property
     def retry_count(self) -> int:
-        """How many tasks of this step were tried before this one."""
+        """The number of earlier tries of this step."""
         return self.task.retry_count or 0
 
     @property
@@ -47,21 +47,21 @@ class TaskContext:
         return self.task.poll_count or 0
 
     def log(self, text: str) -> None:
-        """Add a line to the task's log. It goes out with the result; of more than ten the first are merged."""
+        """Add a line to the task's log, which is sent with the result. Of more than ten lines the first are merged."""
         self.logs.append(log_entry(self.task.task_id, text))
 
 
 current: ContextVar[TaskContext | None] = ContextVar("conductor_task_context", default=None)
-"""Set by ``execute``, for the time of a call."""
+"""Set by ``execute`` during a call."""
 
 
 def current_task() -> TaskContext | None:
-    """The context of the task that this thread or coroutine is executing; None outside of one."""
+    """The context of the task that this thread or coroutine executes. None outside of a task."""
     return current.get()
 
 
 def task_context() -> TaskContext:
-    """``current_task()`` for code that runs only inside a worker function: elsewhere it raises ConductorError."""
+    """``current_task()`` for code that runs only inside a worker function. Elsewhere it raises ConductorError."""
     context = current.get()
     if context is None:
         raise ConductorError("task_context() has a meaning only inside a worker function")

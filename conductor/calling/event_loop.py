@@ -26,13 +26,13 @@ Ended = Callable[["asyncio.Task[None]"], object]
 BLOCKED_AFTER = 1.0
 """Seconds without a turn after which an event loop counts as blocked."""
 LOOP_RESTART_DELAY = 0.1
-"""Seconds until a loop that broke runs on."""
+"""Seconds until a loop that was stopped continues."""
 
 
 class EventLoop:
     """One event loop on one thread. The first use starts it, and loads asyncio, which not every worker needs.
 
-    While coroutines run, another thread looks whether a function blocks the loop, and says where. Thread-safe.
+    While coroutines run, another thread checks whether a function blocks the loop, and logs the place. Thread-safe.
     """
 
     def __init__(self, name: str) -> None:
@@ -42,12 +42,12 @@ class EventLoop:
         self._closed = threading.Event()
         self._starting: deque[tuple[Coroutine[Any, Any, None], Ended]] = deque()  # its operations are atomic
         self._is_woken = False  # the loop is about to start them
-        self._tasks: set[asyncio.Task[None]] = set()  # on the loop's thread alone, which else holds them weakly
+        self._tasks: set[asyncio.Task[None]] = set()  # for the loop's thread alone; asyncio holds them weakly
 
     def start(self, coroutine: Coroutine[Any, Any, None], ended: Ended) -> None:
         """Start the coroutine, which must not raise, without waiting for it.
 
-        ended: called on the loop's thread when it has ended, also if it was cancelled before it began.
+        ended: called on the loop's thread after the coroutine, also if it was cancelled before it began.
         RuntimeError: the system has no thread left, or a function has closed the loop.
         """
         starting = coroutine, ended
@@ -57,7 +57,7 @@ class EventLoop:
                     self._loop = self._new_loop()
                 loop = self._loop
             self._starting.append(starting)
-            if not self._is_woken:  # else those that start together wake the loop once
+            if not self._is_woken:  # coroutines that start together wake the loop once
                 self._is_woken = True
                 loop.call_soon_threadsafe(self._create_tasks, loop)
         except BaseException:
@@ -68,7 +68,7 @@ class EventLoop:
             raise
 
     def cancel(self, task: asyncio.Task[None]) -> None:
-        """Ask a coroutine to end. Nothing happens once the loop is closed."""
+        """Cancel a coroutine. Does nothing after ``close``."""
         with self._lock:
             loop = self._loop
         if loop is not None:
@@ -111,14 +111,14 @@ class EventLoop:
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         forks = _forks.count()
-        while not self._closed.is_set():  # else a function's task has called sys.exit(), or has stopped the loop
+        while not self._closed.is_set():  # otherwise a function has called sys.exit() or stopped the loop
             try:
                 loop.run_forever()
             except BaseException:
-                if _forks.count() != forks:  # a function has forked, and the child, whose only thread this is, ends:
-                    return  # it shares the loop's epoll with its parent, which a close() would cut off
+                if _forks.count() != forks:  # this is a child that a function has forked, and its only thread ends
+                    return  # no close(), because it would disturb the epoll that the child shares with its parent
                 logger.exception("a task that an async function started wanted to end the event loop, which goes on")
-                self._closed.wait(LOOP_RESTART_DELAY)  # what is broken for good must not be met in a tight loop
+                self._closed.wait(LOOP_RESTART_DELAY)  # a loop that stays broken must not be run in a tight loop
         loop.close()
 
     def _watch(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
@@ -129,16 +129,16 @@ class EventLoop:
             with suppress(RuntimeError):  # a function has closed it
                 loop.call_soon_threadsafe(answered.set)
             place = ""
-            if not answered.wait(BLOCKED_AFTER / 2):  # later it may just have ended
+            if not answered.wait(BLOCKED_AFTER / 2):  # later it may have just ended
                 place = _place(sys._current_frames().get(thread.ident or 0))  # noqa: SLF001 - there is no other way to ask
             if not answered.wait(BLOCKED_AFTER / 2) and not self._closed.is_set():
                 logger.warning("an async function blocks the event loop, which holds up all of them%s", place)
                 while not (answered.wait(BLOCKED_AFTER) or self._closed.is_set()):
-                    pass  # it is said once, however long it lasts
+                    pass  # logged once per block
 
 
 def _place(frame: FrameType | None) -> str:
-    """Where in the worker function; empty if the thread is not in one any more, or in a task that one has started."""
+    """The place in the worker function. Empty if the thread is not in one, or is in a task that one has started."""
     while frame is not None and (caller := frame.f_back) is not None:
         if caller.f_globals.get("__name__", "").startswith("conductor."):
             is_function = caller.f_code.co_name == "execute_async"

@@ -15,15 +15,15 @@ from conductor.task_result import CallOutcome
 from conductor.worker import Execute
 
 LONGEST_PATH = 150
-"""Characters of a storage path that are shown: the reason has 500 in all."""
+"""Characters of a storage path in the reason, which has 500 in all."""
 
 
 class PayloadElsewhereError(NonRetryableError):
-    """A task came without its input, or without the output that it was put back with: the server has moved it."""
+    """The server has moved the input of a task, or its previous output, to an external storage."""
 
 
 def execute(function: Execute, task: Task, stopping: Flag, lost: Flag) -> CallOutcome:
-    """Call the function on this thread, with a copy: its changes do not reach the task whose end is told."""
+    """Call the function on this thread with a copy of the task, so that the original stays as it was polled."""
     context = TaskContext(task, stopping, lost)
     token = current.set(context)
     started, forks = time.perf_counter(), _forks.count()
@@ -31,24 +31,24 @@ def execute(function: Execute, task: Task, stopping: Flag, lost: Flag) -> CallOu
         _check_payloads(task)
         context.task = copy(task)
         return _outcome(context, started, value=function(context.task))
-    except BaseException as error:  # noqa: BLE001 - sys.exit() in a function is its failure, not the process's end
+    except BaseException as error:  # noqa: BLE001 - sys.exit() in a function fails only its task
         return _outcome(context, started, error=error)
     finally:
         current.reset(token)
-        if _forks.count() != forks:  # the function has forked, and this is the child: its only thread ends here
+        if _forks.count() != forks:  # this is a child that the function has forked: its only thread ends here
             raise SystemExit
 
 
 async def execute_async(function: Execute, task: Task, stopping: Flag, lost: Flag) -> CallOutcome:
-    """Await the function in this coroutine, with a copy as well."""
+    """Await the function in this coroutine, with a copy of the task."""
     context = TaskContext(task, stopping, lost)
-    current.set(context)  # of this coroutine alone, and for good
+    current.set(context)  # for this coroutine alone; it is never reset
     started, forks = time.perf_counter(), _forks.count()
     try:
         _check_payloads(task)
         context.task = copy(task)
         return _outcome(context, started, value=await function(context.task))
-    except BaseException as error:  # noqa: BLE001 - as above, and a CancelledError of the function's own making
+    except BaseException as error:  # noqa: BLE001 - as above; the function may also raise CancelledError
         return _outcome(context, started, error=error)
     finally:
         if _forks.count() != forks:
@@ -56,7 +56,7 @@ async def execute_async(function: Execute, task: Task, stopping: Flag, lost: Fla
 
 
 def _check_payloads(task: Task) -> None:
-    """A function must not run on an input that is not there, as if it were empty."""
+    """Raise if a payload is missing, because the function would take it for an empty one."""
     if not (task.external_input_payload_storage_path or task.external_output_payload_storage_path):
         return
     paths = {"Input": task.external_input_payload_storage_path, "Output": task.external_output_payload_storage_path}

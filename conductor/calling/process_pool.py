@@ -1,4 +1,4 @@
-"""What ``start_worker(executor=…)`` takes: how many processes a worker's function runs in, and how they begin."""
+"""``process_pool``: a description of the processes in which a worker's function runs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from conductor._arguments import whole_number
 from conductor.errors import ConfigurationError
 
 MOST_PROCESSES = 30 if sys.platform == "win32" else 2**31 - 1
-"""Windows waits for at most 63 things at once: here for processes, and for those that replace them."""
+"""Windows waits for at most 63 objects at once: here for processes and their replacements."""
 
 
 @dataclass(frozen=True)
 class ProcessPool:
-    """A description, made by ``process_pool``. It may be given to any number of workers: each has its own processes."""
+    """The result of ``process_pool``. Each worker that it is given to has its own processes."""
 
     size: int
     initializer: Callable[..., object] | None
