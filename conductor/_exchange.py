@@ -160,7 +160,7 @@ class _IncomingAnswer:
                 raise ExchangeError("the answer is 101, an upgrade that was not asked for") from None
             if not self.is_complete:
                 raise ExchangeError(f"the answer is no HTTP: {error}") from None
-            self.keeps_connection = False  # it is what follows the answer that cannot be read
+            self.keeps_connection = False  # the data after the answer cannot be read
         if not self._has_head and self.received > LONGEST_HEAD:
             raise ExchangeError(f"the answer's head is longer than {LONGEST_HEAD // 1024} KiB")
         if self._size >= LARGEST_BODY:
@@ -186,7 +186,7 @@ class _IncomingAnswer:
             self.keeps_connection = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._has_head:  # later ones are trailers, or of what follows the answer
+        if not self._has_head:  # later headers are trailers, or belong to data after the answer
             key, text = name.decode("latin-1").lower(), value.decode("latin-1")
             self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
@@ -217,9 +217,9 @@ class _IncomingAnswer:
 
 
 def _decoded(encoding: str, pieces: Iterable[bytes]) -> tuple[bytes, str]:
-    """The body without its encoding; or nothing, of a large one its beginning, and what is wrong with it."""
+    """The decoded body, and the problem with it. A body that is too large is cut to its beginning."""
     encoding = encoding.strip().lower()
-    if "," in encoding:  # what comes between the steps has no limit
+    if "," in encoding:  # the size between the steps has no limit
         return b"", "a body that is encoded more than once"
     if encoding in ("gzip", "x-gzip", "deflate"):
         pieces = _inflated(pieces, encoding)

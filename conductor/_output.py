@@ -102,7 +102,7 @@ def _within_lists(value: Any, levels: int) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Convert a value of a type that msgspec does not know to one that it knows."""
+    """Convert a value to a type that msgspec knows."""
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, bool):  # as a key: JSON would say "true", msgspec "1"
@@ -197,7 +197,7 @@ def _find_problem(root: Any, name: str, levels: int = _LEVELS) -> str | None:
                 return f"{place.path()[:200]}: nested over {levels + 1} levels"
             if children is None:
                 _encoder.encode(place.value)
-        except BaseException as error:  # noqa: BLE001 - whatever the value's own code raises
+        except BaseException as error:  # noqa: BLE001 - the value's own code may raise any error
             return f"{place.path()}: {_reason(error, place.value)}"
         if isinstance(place.value, float) and not math.isfinite(place.value):
             return f"{place.path()}: NaN and infinity have no JSON form"

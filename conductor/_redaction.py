@@ -57,7 +57,7 @@ def redactor(secrets: Iterable[str], header_values: Iterable[str]) -> Shown:
         words.update(part for part in parts if len(part) >= SHORTEST_SECRET)
     words = {str(word) for word in words if not _TELLING.fullmatch(word)}
     forms = {form for word in words for form in (word, _in_json(word), quote(word, safe=""))} - {""}
-    # The longest first, since one may hold another; what is short may also be a part of any word.
+    # The longest first, because a secret may contain another. A short one may also be a part of any word.
     found = sorted(map(re.escape, forms), key=len, reverse=True)
     pattern = "|".join(each if len(each) >= SHORTEST_SECRET else rf"(?<!\w){each}(?!\w)" for each in found)
 

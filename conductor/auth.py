@@ -53,7 +53,7 @@ class TokenCache:
         self._fetching: Future[Secret] | None = None
         self._failure: ConductorError | None = None
         self._not_before = 0.0
-        self._unproven = 0  # renewed tokens, the present one included, since a call has worked with one
+        self._unproven = 0  # renewed tokens, with the present one, since a call worked
         self._renewed_at = deque([-math.inf] * MOST_RENEWALS, MOST_RENEWALS)
         self._key_was_refused = False  # and the log has said so
         self._backoff = Backoff(factor=2.0)
@@ -63,7 +63,7 @@ class TokenCache:
 
     def token(self) -> Secret:
         """The cached token, or a new one. Blocks while one is fetched. Raises the error of the fetch."""
-        token = self._token  # one reference: reading it needs no lock
+        token = self._token  # reading one reference needs no lock
         return token if token is not None else self._fetched(None)
 
     def accepted(self, token: Secret) -> None:

@@ -153,7 +153,7 @@ def _app_at(endpoint: str, registry: CollectorRegistry) -> WSGIApplication:
         if environ["PATH_INFO"] != path:
             start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
             return [f"metrics are at {endpoint}\n".encode()]
-        # OpenMetrics forbids what the guide's rows need: task_x beside task_x_total
+        # OpenMetrics forbids task_x beside task_x_total, and the guide's rows need both
         environ.pop("HTTP_ACCEPT", None)
         try:
             answer: Iterable[bytes] = app(environ, start_response)

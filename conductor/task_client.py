@@ -163,7 +163,7 @@ class _Ids(msgspec.Struct, rename="camel"):
 
 _task_decoder = Decoder(Task, needed=frozenset({"inputData"}), whole=False)
 _ids_decoder = msgspec.json.Decoder(_Ids)
-_AN_ID = re.compile(rb'\s*"(?:taskId|workflowInstanceId)"\s*:\s*"')  # any other member may be what cannot be read
+_AN_ID = re.compile(rb'\s*"(?:taskId|workflowInstanceId)"\s*:\s*"')  # any other member may be the unreadable one
 
 
 def _decoded(raw_tasks: Sequence[msgspec.Raw]) -> Delivery:

@@ -124,7 +124,7 @@ def _returned(task: Task, outcome: CallOutcome) -> tuple[TaskResult, int]:
         workflow_instance_id=task.workflow_instance_id,
         status=TaskResultStatus(value.status),
         output_data=data,
-        extend_lease=None,  # with it the server would take the rest for a mere heartbeat
+        extend_lease=None,  # if it is set, the server ignores the rest of the result
     )
     msgspec.json.encode(result)  # raises if one of the other fields cannot be sent
     return result, size

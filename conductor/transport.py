@@ -108,7 +108,7 @@ class ApiClient(Unpicklable):
         if self._key.key_id and not self.http_settings.is_private:
             logger.warning("the access key and its tokens go to %s without TLS", self.http_settings.route)
         if not self.http_settings.verify:
-            logger.warning("verify=False: whoever answers for %s is trusted", self.http_settings.base_url)
+            logger.warning("verify=False: the certificate of %s is not checked", self.http_settings.base_url)
 
     def __repr__(self) -> str:
         return f"ApiClient({self.http_settings.base_url!r})"

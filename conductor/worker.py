@@ -116,7 +116,7 @@ def _may_be_task(annotation: Any) -> bool:
         return True
     try:
         return issubclass(Task, kind) or issubclass(kind, Task)
-    except TypeError:  # a Protocol that cannot be asked
+    except TypeError:  # a Protocol that allows no check
         return True
 
 

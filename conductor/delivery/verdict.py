@@ -49,9 +49,9 @@ def verdict_of(error: ConductorError) -> Verdict:
         return Verdict.GONE
     if not isinstance(error, ApiError) or isinstance(error, RateLimitedError | AuthenticationError):
         return Verdict.LATER
-    if isinstance(error, ServerError):  # its database may be away, and it says retryable=false there too
+    if isinstance(error, ServerError):  # its database may be away; it says retryable=false in that case too
         is_refusal = error.message.startswith("JSON parse error")
-    elif error.status == 404:  # a proxy has no such route at the moment
+    elif error.status == 404:  # a proxy may have no route at the moment
         is_refusal = False
     else:
         is_refusal = error.conductor or error.status in ABOUT_THE_RESULT

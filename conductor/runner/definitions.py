@@ -36,7 +36,7 @@ class Definitions:
         self._lock = threading.Lock()  # guards everything below
         self._seen: set[str] = set()
         self._waiting: deque[Worker] = deque()
-        self._is_running = False  # the thread
+        self._is_running = False  # whether the thread runs
 
     def look_at(self, worker: Worker) -> None:
         """Request the definition of the worker's task type, if it is new. Returns at once."""

@@ -112,7 +112,7 @@ class Intake:
         if not run.move(Phase.WAITING, Phase.WITHDRAWN):
             return False
         self._resources.schedule.cancel(run.time_limit)
-        self.forget(run)  # first, for it may be delivered here again before the answer is here
+        self.forget(run)  # first, because the task may be delivered again before the answer
         self._unstarted_tasks.hand_back(run.task, run.received, run.lease)
         return True
 

@@ -49,5 +49,5 @@ def _holds_up(thread: threading.Thread) -> bool:
 
 
 def _children() -> list[BaseProcess]:
-    multiprocessing = sys.modules.get("multiprocessing")  # where it is not loaded, there are none
+    multiprocessing = sys.modules.get("multiprocessing")  # if it is not loaded, there are none
     return multiprocessing.active_children() if multiprocessing is not None else []

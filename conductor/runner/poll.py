@@ -66,7 +66,7 @@ class Poller:
         self._capacity = capacity
         self._receiver = receiver
         self._idle = True
-        self._most_tasks = sys.maxsize  # tasks per answer, so that it does not grow too large
+        self._most_tasks = sys.maxsize  # tasks per answer; limits the size of the answer
         self._pace = QUICKEST_PACE
         self._unreadable: set[str] = set()  # ids of the last answer that had no usable task
         self._waits_for_tasks = False  # False: it waits because polls fail

@@ -134,7 +134,10 @@ class RunningWorker:
         Another thread reports them, because on_result_lost may take long. It sets the event at its end.
         """
         if not self.capacity.wait_for_requests(seconds, lambda: self._intake.owes_answers):
-            logger.error("%s: requests have no answer: what a poll got comes back by its lease", self.worker.task_name)
+            logger.error(
+                "%s: requests have no answer; tasks of a lost poll are delivered again when their leases end",
+                self.worker.task_name,
+            )
         losses_reported = threading.Event()
 
         def name_lost_results() -> None:
