@@ -1,4 +1,4 @@
-"""Log records of a process on their way to its parent's handlers: as JSON, through a pipe of their own.
+"""Log records of a process on their way to its parent's handlers: as JSON, through a pipe.
 
 The level of a logger is the parent's. Handlers that a process's imports have set up are taken away there, because most
 of them are those of the parent: each record would be written twice.
@@ -18,6 +18,8 @@ from conductor._log import about
 from conductor.calling.context import current_task
 from conductor.task_result import as_valid_unicode
 
+RECORD = b"r"
+"""The first byte of a message that is a record."""
 LONGEST_TEXT = 65_536
 """Characters of each text of a record."""
 
@@ -37,19 +39,20 @@ def levels() -> dict[str, int]:
 
 
 class Levels:
-    """The levels of this process's loggers. Not thread-safe."""
+    """The levels of this process's loggers. Thread-safe: at worst, two threads look at once."""
 
     def __init__(self) -> None:
-        self.known = levels()
+        self._known = levels()
         self._next_look = 0.0  # on the monotonic clock
 
-    def have_changed(self) -> bool:
-        """Look again, but at most once a second."""
-        if time.monotonic() < self._next_look:
-            return False
-        self._next_look = time.monotonic() + LEVELS_LAST
-        before, self.known = self.known, levels()
-        return before != self.known
+    def look(self) -> dict[str, int]:
+        """At most a second old. The same object as before, unless they have changed."""
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LEVELS_LAST
+            found = levels()
+            if found != self._known:
+                self._known = found
+        return self._known
 
 
 class RecordSender(logging.Handler):
@@ -65,9 +68,17 @@ class RecordSender(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._pipe.send_bytes(msgspec.json.encode(self._members(record)))
+            self.tell(RECORD, msgspec.json.encode(self._members(record)))
         except Exception:  # noqa: BLE001 - a handler keeps its errors to itself, as logging asks
             self.handleError(record)
+
+    def tell(self, kind: bytes, content: bytes = b"") -> None:
+        """Send a message through the pipe, which records may be using on other threads."""
+        self.acquire()  # the lock that logging holds during emit; the thread may take it twice
+        try:
+            self._pipe.send_bytes(kind + content)
+        finally:
+            self.release()
 
     def handle_all(self, levels_of_parent: Mapping[str, int]) -> None:
         """Make this the only handler in this process."""
@@ -100,18 +111,13 @@ def set_levels(levels_of_parent: Mapping[str, int]) -> None:
         logging.getLogger(name).setLevel(level)
 
 
-def hand_on(pipe: Connection) -> None:
-    """Give the records of one process to the handlers of this one, in order, until the process has ended."""
-    while True:
-        try:
-            content = pipe.recv_bytes()
-        except (EOFError, OSError):  # the latter for a record that the process did not live to send as a whole
-            return
-        record = logging.makeLogRecord(_decoder.decode(content))
-        with suppress(BaseException):  # of a user's handler or filter: its own affair
-            logger = logging.getLogger(record.name)
-            if logger.isEnabledFor(record.levelno):
-                logger.handle(record)
+def hand_on(content: bytes) -> None:
+    """Give a record of a process to the handlers of this one."""
+    record = logging.makeLogRecord(_decoder.decode(content))
+    with suppress(BaseException):  # of a user's handler or filter: its own affair
+        logger = logging.getLogger(record.name)
+        if logger.isEnabledFor(record.levelno):
+            logger.handle(record)
 
 
 def _simple(value: object) -> object:

@@ -1,13 +1,13 @@
 """The life of a process that a worker's function runs in, as the process itself sees it.
 
-==========  =========  =================================================================================================
-pipe        direction  content
-==========  =========  =================================================================================================
-``tasks``   both ways  out: once, why the function cannot run here, or nothing; then one result for each task, as JSON.
-                       In: tasks, as JSON behind one byte; nothing is the end.
-``orders``  in         that the worker is stopping; that a task is lost; the levels of loggers. Its end is the parent's.
-``log``     out        log records, as JSON
-==========  =========  =================================================================================================
+============  =========  ===============================================================================================
+pipe          direction  content
+============  =========  ===============================================================================================
+``tasks``     both ways  in: tasks, as JSON behind GOES_ON or STOPPING; LEVELS before a task whenever they have changed.
+                         Out: one result for each task, as JSON.
+``orders``    in         STOPPING; LOST. Its end is the parent's.
+``messages``  out        READY or PROBLEM, once; RECORD
+============  =========  ===============================================================================================
 
 Nothing that a server sent is ever unpickled. Functions run on the main thread; a second thread reads the orders.
 """
@@ -38,9 +38,13 @@ from conductor.transport import Decoder
 from conductor.worker import Execute
 
 GOES_ON, STOPPING = b"-", b"s"
-"""The byte before a task: whether the worker is stopping."""
-LOST, LEVELS = b"l", b"v"
-"""The first byte of an order, as STOPPING is: before the number of a task, and before JSON."""
+"""Before a task: whether the worker is stopping. The latter is also an order."""
+LEVELS = b"v"
+"""Before the levels of loggers, as JSON."""
+LOST = b"l"
+"""Before the number of a task, of which nobody waits for the result any more."""
+READY, PROBLEM = b"k", b"p"
+"""It can run the function. The latter stands before the reason why not."""
 
 _tasks = Decoder(Task, whole=False)
 _levels = msgspec.json.Decoder(dict[str, int])
@@ -58,17 +62,18 @@ class Duties:
     initargs: tuple[Any, ...]
 
 
-def serve(tasks: Connection, orders: Connection, log: Connection, duties: Duties, levels: Mapping[str, int]) -> None:
-    """Run tasks until there are no more."""
+def serve(
+    tasks: Connection, orders: Connection, messages: Connection, duties: Duties, levels: Mapping[str, int]
+) -> None:
+    """The whole life of a process. It is killed at its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked until it could be ignored
         os.setpgid(0, 0)  # leads a group, in which is whatever its functions start
+        os.register_at_fork(after_in_child=lambda: _leave_to_original(tasks, orders, messages))
     parent = _Parent(orders)
     threading.Thread(target=parent.obey, name="conductor-orders", daemon=True).start()
-    sender = RecordSender(log, duties.task_name)
-    if sys.platform != "win32":
-        os.register_at_fork(after_in_child=lambda: _leave_to_original(tasks, orders, log))
+    sender = RecordSender(messages, duties.task_name)
     try:
         sender.handle_all(levels)
         function = find(duties.module, duties.function)
@@ -76,12 +81,16 @@ def serve(tasks: Connection, orders: Connection, log: Connection, duties: Duties
         if duties.initializer is not None:
             duties.initializer(*duties.initargs)
     except BaseException as error:  # noqa: BLE001 - whatever the user's code raises
-        tasks.send_bytes(f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
+        sender.tell(PROBLEM, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
         return
-    tasks.send_bytes(b"")
+    sender.tell(READY)
     with suppress(EOFError):  # the parent has ended
-        while message := tasks.recv_bytes():
-            tasks.send_bytes(_result(function, message, parent, duties.worker_id))
+        while True:
+            message = tasks.recv_bytes()
+            if message[:1] == LEVELS:
+                set_levels(_levels.decode(message[1:]))
+            else:
+                tasks.send_bytes(_result(function, message, parent, duties.worker_id))
 
 
 def find(module: str, function: str) -> Execute:
@@ -138,8 +147,6 @@ class _Parent:
                 lost, is_current = self._lost, self._lost_number == self._number
             if is_current:
                 lost.set()
-        elif kind == LEVELS:
-            set_levels(_levels.decode(content))
 
 
 def _result(function: Execute, message: bytes, parent: _Parent, worker_id: str) -> bytes:
@@ -149,7 +156,16 @@ def _result(function: Execute, message: bytes, parent: _Parent, worker_id: str) 
     outcome = execute(function, task, parent.stopping, lost)
     if os.getpid() != process_id:  # the function has forked and comes back twice: only the original answers
         os._exit(0)
+    _flush()
     return msgspec.json.encode(prepare_result(task, outcome, worker_id))
+
+
+def _flush() -> None:
+    """What the function has printed must not wait for the end of the process, which is killed."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError, ValueError):  # nobody reads it any more, or the function has closed it
+                stream.flush()
 
 
 def _leave_to_original(*pipes: Connection) -> None:

@@ -11,8 +11,10 @@ from conductor._arguments import is_async
 from conductor._flag import Flag
 from conductor.calling.call import Call, KilledError, NotBegunError, ProcessDiedError
 from conductor.calling.process import Process
-from conductor.calling.process_keeper import Keeper
+from conductor.calling.process_lending import Lending
+from conductor.calling.process_log import Levels
 from conductor.calling.process_main import Duties, find
+from conductor.calling.process_place import Place
 from conductor.calling.process_pool import ProcessPool
 from conductor.errors import ConfigurationError
 from conductor.task_result import PreparedResult, whole_seconds
@@ -35,10 +37,14 @@ class Processes:
         module, function = _place_of(execute)
         duties = Duties(module, function, task_name, worker_id, pool.initializer, pool.initargs)
         self._stopping = stopping
-        self._keeper = Keeper(duties, pool.size, pool.max_tasks_per_child)
+        self._levels = Levels()
+        self._lending = Lending(pool.max_tasks_per_child)
+        self._places: list[Place] = []
         try:
-            problem = self._keeper.wait_for_first()
-        except BaseException:  # Ctrl-C
+            for _ in range(pool.size):
+                self._places.append(Place(duties, self._lending, self._levels))
+            problem = self._lending.wait_for_first()
+        except BaseException:  # Ctrl-C, or the system has no thread left
             self.close()
             raise
         if problem:
@@ -47,7 +53,7 @@ class Processes:
                 f"{module}.{function} cannot run in a process: {problem}"
                 ' (a script starts its workers under `if __name__ == "__main__":`)'
             )
-        stopping.listen(self._keeper.tell_stopping)
+        stopping.listen(self._lending.tell_stopping)
 
     def call(self, call: Call, begin: Callable[[], bool], patience: float | None = None) -> PreparedResult:
         """Run the function with the task. Blocks until a process is free, and then until the function has ended.
@@ -55,11 +61,11 @@ class Processes:
         begin is called just before the function begins, and returns whether it may.
 
         Raises NotBegunError: no process was free for patience seconds, begin returned False, ``close`` was called
-            meanwhile, or the process died just as it was given the task (then after begin).
+            meanwhile, or the process ended before it had read the task (then after begin).
         Raises ProcessDiedError: the process ended by itself, or by ``kill``.
         Raises KilledError: ``close`` killed the process.
         """
-        process = self._keeper.lend(call.task.task_id, patience)
+        process = self._lending.lend(call.task.task_id, patience)
         if process is None:
             raise NotBegunError
         try:
@@ -67,32 +73,26 @@ class Processes:
                 raise NotBegunError
             return self._run(process, call)
         finally:
-            self._keeper.take_back(process)
+            self._lending.take_back(process)
 
     def kill(self, task_id: str) -> None:
         """Kill the process that the task runs in, and start another in its place. Does not block."""
-        self._keeper.kill(task_id)
+        self._lending.kill(task_id)
 
     def close(self) -> None:
-        """Kill processes that run a task, wake up tasks that wait for one, and let idle processes end.
-
-        Does not block: idle processes are killed if they have not ended within a second. Repeating changes nothing.
-        """
-        self._stopping.unlisten(self._keeper.tell_stopping)
-        self._keeper.close()
+        """Kill all processes, and wake up tasks that wait for one. Does not block; repeating it changes nothing."""
+        self._stopping.unlisten(self._lending.tell_stopping)
+        for place in self._places:
+            place.close()
 
     def _run(self, process: Process, call: Call) -> PreparedResult:
-        content = msgspec.json.encode(call.task)
-        try:
-            process.send(content, is_stopping=bool(self._stopping))
-        except OSError:
-            raise NotBegunError from None
+        process.send(msgspec.json.encode(call.task), self._levels.look(), is_stopping=bool(self._stopping))
         tell_lost = partial(process.tell_lost, process.number_of_tasks)
         call.lost.listen(tell_lost)
         try:
             finished = _results.decode(process.result())
         except ProcessDiedError:
-            if self._keeper.is_closed:
+            if self._lending.closed.is_set():
                 raise KilledError from None
             raise
         finally:

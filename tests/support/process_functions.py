@@ -1,6 +1,5 @@
 """Worker functions for processes: each must stand at the top of a module that a new process can import."""
 
-import atexit
 import itertools
 import logging
 import os
@@ -128,8 +127,8 @@ def leave_copy_and_die(task, value):
     os._exit(1)
 
 
-def at_exit(task, path):
-    atexit.register(Path(path).touch)
+def say(task, text):
+    sys.stdout.write(text)
 
 
 def refuse(text):
@@ -162,6 +161,6 @@ DEEDS = {
         log_for_ever,
         log_and_die,
         leave_copy_and_die,
-        at_exit,
+        say,
     )
 }

@@ -84,7 +84,7 @@ def make(stopping):
     yield make
     for processes in made:
         processes.close()
-    eventually(lambda: not [t for t in set(threading.enumerate()) - before if t.name.startswith("conductor-process")])
+    eventually(lambda: not [t for t in set(threading.enumerate()) - before if t.name == "conductor-process"])
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_the_function_does_not_begin_if_it_may_not(whole):
 def test_a_task_waits_for_a_process_no_longer_than_its_patience(make, tmp_path):
     processes = make()
     running = start(processes, "wait_for", str(tmp_path / "go on"))
-    eventually(lambda: processes._keeper._busy)
+    eventually(lambda: processes._lending._lent)
     begun = []
     with pytest.raises(NotBegunError):
         processes.call(call_of("echo", task_id="t2"), lambda: begun.append(1) or True, 0.05)
@@ -180,7 +180,7 @@ def test_a_task_waits_for_a_process_no_longer_than_its_patience(make, tmp_path):
 def test_a_process_that_dies_costs_only_its_own_task(make, tmp_path, how, said):
     processes = make(2)
     beside = start(processes, "wait_for", str(tmp_path / "go on"), "beside")
-    eventually(lambda: processes._keeper._busy)
+    eventually(lambda: processes._lending._lent)
     with pytest.raises(ProcessDiedError) as caught:
         run(processes, "die", how)
     assert str(caught.value) == f"its process ended, with exit {said}"
@@ -211,7 +211,7 @@ def test_a_task_that_is_killed_costs_only_its_own_process_which_is_replaced(make
     processes = make(2)
     hangs = start(processes, "wait_for", str(tmp_path / "never"), "hangs")
     beside = start(processes, "wait_for", str(tmp_path / "go on"), "beside")
-    eventually(lambda: len(processes._keeper._busy) == 2)
+    eventually(lambda: len(processes._lending._lent) == 2)
     waiting = start(processes, "echo", task_id="waits")
     processes.kill("hangs")
     processes.kill("nobody")
@@ -231,7 +231,7 @@ def test_a_process_is_replaced_after_its_last_task(make):
 def test_at_the_end_running_tasks_are_killed_and_waiting_tasks_have_not_begun(make, tmp_path):
     processes = make()
     running = start(processes, "wait_for", str(tmp_path / "never"))
-    eventually(lambda: processes._keeper._busy)
+    eventually(lambda: processes._lending._lent)
     waiting = start(processes, "echo", task_id="t2")
     processes.close()
     processes.close()
@@ -334,8 +334,20 @@ def test_the_copy_that_a_function_forks_neither_answers_nor_hides_the_end_of_the
         run(processes, "leave_copy_and_die")
 
 
-def test_an_idle_process_ends_by_itself_with_its_exit_handlers(make, tmp_path):
+def test_a_task_that_its_process_did_not_live_to_read_has_not_begun(make):
+    """Its process is stopped, so that it is killed after the task was sent and before it could read it."""
     processes = make()
-    run(processes, "at_exit", str(tmp_path / "ended"))
-    processes.close()
-    eventually((tmp_path / "ended").exists)
+    os.kill(process_of(processes), signal.SIGSTOP)
+    ended = start(processes, "echo")
+    eventually(lambda: processes._lending._lent)
+    (process,) = processes._lending._lent
+    eventually(lambda: process.number_of_tasks == 2)
+    process.kill()
+    assert isinstance(ended.get(timeout=20), NotBegunError)
+    assert run(processes, "echo").result.status == COMPLETED
+
+
+def test_what_a_function_printed_is_written_by_the_end_of_its_task(make, capfd):
+    processes = make()
+    run(processes, "say", "hello")
+    assert capfd.readouterr().out == "hello"
