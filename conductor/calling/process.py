@@ -37,6 +37,8 @@ class Process:
         self._levels = levels
         self.number_of_tasks = 0
         self.has_ended_task = False
+        self.has_ended = False
+        """Somebody has noticed that."""
         self.is_killed = False
         arguments = (its_tasks, its_orders, its_messages, duties, levels)
         self._process = _spawn.Process(target=serve, args=arguments, name="conductor-process", daemon=False)
@@ -63,6 +65,7 @@ class Process:
                 self._tasks.send_bytes(LEVELS + msgspec.json.encode(levels))
             self._tasks.send_bytes((STOPPING if is_stopping else GOES_ON) + task)
         except OSError:
+            self.has_ended = True
             raise NotBegunError from None
 
     def result(self) -> bytes:
@@ -74,8 +77,10 @@ class Process:
         try:
             result = self._tasks.recv_bytes()
         except ConnectionResetError:
+            self.has_ended = True
             raise NotBegunError from None
         except (EOFError, OSError):
+            self.has_ended = True
             raise ProcessDiedError(self.ending()) from None
         self.has_ended_task = True
         return result

@@ -46,19 +46,20 @@ class Lending:
     def remove(self, process: Process) -> bool:
         """It has ended. Returns whether it was free."""
         with self._changed:
+            process.has_ended = True
             was_free = process in self._free
             if was_free:
                 self._free.remove(process)
+                self._changed.notify()
             return was_free
 
     def lend(self, task_id: str, patience: float | None) -> Process | None:
         """A process for the task, once one is free; None: not within patience seconds, or the pool is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self.closed.is_set() or self._next() is not None, patience)
-            process = None if self.closed.is_set() else self._next()
-            if process is not None:
-                self._free.remove(process)
-                self._lent[process] = task_id
+            if not self._changed.wait_for(self._can_lend, patience) or self.closed.is_set():
+                return None
+            process = self._free.pop()
+            self._lent[process] = task_id
         return process
 
     def take_back(self, process: Process) -> None:
@@ -67,7 +68,7 @@ class Lending:
             del self._lent[process]
             if self._most_tasks is not None and process.number_of_tasks >= self._most_tasks:
                 process.kill()
-            elif process.is_alive():
+            elif not (process.has_ended or process.is_killed):
                 self._free.append(process)
                 self._changed.notify()
 
@@ -89,6 +90,6 @@ class Lending:
             self.closed.set()
             self._changed.notify_all()
 
-    def _next(self) -> Process | None:
-        """The one that was busy last. One that has just ended is removed by its place soon."""
-        return next((each for each in reversed(self._free) if each.is_alive()), None)
+    def _can_lend(self) -> bool:
+        """A process that has just ended is in the way until its place removes it, which is at once."""
+        return self.closed.is_set() or (bool(self._free) and self._free[-1].is_alive())

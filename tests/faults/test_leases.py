@@ -10,7 +10,8 @@ import threading
 
 import pytest
 
-from conductor import task_context
+from conductor import process_pool, task_context
+from support import process_functions
 from support.raw_faults import Delay, HalfOpen, answer_soundly, conductor_error
 from support.waiting import eventually
 
@@ -119,6 +120,25 @@ def test_l13_an_extension_that_fails_is_repeated_each_tenth_of_the_lease(server,
             server.clear_faults()
         clock.advance(T / 10)
     eventually(lambda: server.extensions == {"t1": 1})
+    assert not server.expiries
+
+
+def test_l13_the_first_deadline_counts_from_the_receipt_of_a_task_that_waits_for_its_process(
+    server, runner, clock, counted, tmp_path
+):
+    deed = {"do": "wait_for", "with": str(tmp_path / "go on")}
+    ids = server.add_tasks("t", 2, responseTimeoutSeconds=int(T), inputData=deed)
+    runner.start_worker("t", process_functions.work, batch_size=2, lease_extension=True, executor=process_pool(1))
+    eventually(lambda: counted("task_execution_queue_full_total", taskType="t"))
+    eventually(lambda: counted("task_execution_started_total", taskType="t") == 1)
+    settle(clock)
+    for times in (1, 2, 3):
+        clock.advance(T / 2)
+        eventually(lambda: server.extensions == dict.fromkeys(ids, times))  # noqa: B023 - it is asked at once
+        settle(clock)
+    assert counted("task_execution_started_total", taskType="t") == 1
+    (tmp_path / "go on").touch()
+    eventually(lambda: server.accepted == dict.fromkeys(ids, "COMPLETED"))
     assert not server.expiries
 
 

@@ -6,84 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, field
+import time
 from pathlib import Path
 
 import pytest
 
-from conductor import ConfigurationError, Task, TaskResultStatus, process_pool
-from conductor._flag import Flag
-from conductor.calling.processes import Processes
+from conductor import ConfigurationError, process_pool
 from support import process_functions
-from support.programs import Programs, waits_for_signals
+from support.programs import Programs, children_of, is_alive, waits_for_signals
 from support.waiting import eventually
-
-COMPLETED, FAILED = TaskResultStatus.COMPLETED, TaskResultStatus.FAILED
-
-
-@dataclass
-class Call:
-    task: Task
-    lost: Flag = field(default_factory=Flag)
-
-
-def run(processes, do, argument=None):
-    task = Task("t1", "w1", input_data={"do": do, "with": argument}, task_type="typed")
-    return processes.call(Call(task), lambda: True, 20)
-
-
-@pytest.fixture(scope="module")
-def processes():
-    """For what leaves them whole."""
-    processes = Processes(process_pool(1), process_functions.work, "t", "me", Flag())
-    yield processes
-    processes.close()
-
-
-def test_an_output_comes_back_as_it_would_from_a_thread(processes):
-    value = {"text": "ä\U0001f600", "many": [1, 2.5, None, True, 2**70], "deep": {"": {}}}
-    finished = run(processes, "echo", value)
-    assert finished.result.output_data == {
-        "value": value,
-        "process": finished.result.output_data["process"],
-        "type": "typed",
-    }
-    assert finished.result.output_data["process"] != os.getpid()
-    assert (finished.result.status, finished.result.worker_id, finished.error) == (COMPLETED, "me", None)
-    assert finished.size > 0
-    assert finished.seconds > 0
-
-
-def test_a_failure_comes_back_with_its_logs_and_its_traceback(processes):
-    finished = run(processes, "fail", "boom")
-    said, traceback = finished.result.logs
-    assert said.log == "before it failed"
-    assert "process_functions.py" in traceback.log
-    assert traceback.log.endswith("ValueError: boom\n")
-    assert (finished.result.reason_for_incompletion, finished.error) == ("ValueError: boom", "ValueError")
-
-
-@pytest.mark.parametrize(
-    ("do", "argument", "status", "reason"),
-    [
-        ("fail_for_good", "never", "FAILED_WITH_TERMINAL_ERROR", "NonRetryableError: never"),
-        ("leave", 3, "FAILED", "SystemExit: 3"),
-        (
-            "unsendable",
-            None,
-            "FAILED_WITH_TERMINAL_ERROR",
-            "the result cannot be sent: here[0]: object has no JSON form",
-        ),
-    ],
-)
-def test_what_goes_wrong_in_a_process_has_the_same_end_as_in_a_thread(processes, do, argument, status, reason):
-    result = run(processes, do, argument).result
-    assert (result.status, result.reason_for_incompletion) == (status, reason)
-
-
-def test_a_callback_keeps_its_whole_seconds(processes):
-    result = run(processes, "answer_later", 1.5).result
-    assert (result.status, repr(result.callback_after_seconds)) == (TaskResultStatus.IN_PROGRESS, "2")
 
 
 def test_w17_a_process_that_dies_fails_its_own_task_alone_with_a_reason_that_says_how(server, runner, tmp_path):
@@ -191,20 +122,6 @@ def start_script(tmp_path, server):
         process.communicate()
 
 
-def children_of(process):
-    """The ids of the processes that it started, the one that looks after its semaphores included."""
-    return [
-        int(pid) for file in Path(f"/proc/{process.pid}/task").glob("*/children") for pid in file.read_text().split()
-    ]
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):  # the latter where it ends between opening and reading
-        return False
-
-
 def test_w18_a_script_that_starts_its_workers_in_each_process_is_told_how_not_to(server, start_script):
     process = start_script(SCRIPT.replace('if __name__ == "__main__":', "if True:"), 5, "never")
     _, errors = process.communicate(timeout=20)
@@ -233,8 +150,8 @@ def test_l7_an_interrupt_of_the_process_group_drains_and_the_processes_finish_th
 
 def test_l7_an_interrupt_while_the_processes_start_costs_no_task(server, start_script, tmp_path):
     process = start_script(SCRIPT, 30, tmp_path / "go on")
-    eventually(lambda: len(children_of(process)) == 3)  # two, and the one that looks after the semaphores
-    for child in children_of(process):
+    eventually(lambda: len(children_of(process.pid)) == 3)  # two, and the one that looks after the semaphores
+    for child in children_of(process.pid):
         os.kill(child, signal.SIGINT)
     ids = server.add_tasks("t", 2)
     assert [process.stdout.readline() for _ in ids] == ["begun\n"] * 2
@@ -250,10 +167,29 @@ def test_l8_processes_end_when_their_parent_is_killed(server, start_script):
     server.add_task("t", inputData={"busy": True})
     process = start_script(SCRIPT, 30, "never")
     assert [process.stdout.readline() for _ in range(2)] == ["begun\n"] * 2
-    children = children_of(process)
+    children = children_of(process.pid)
     assert len(children) == 3
     process.kill()
     eventually(lambda: not any(map(is_alive, children)))
+
+
+def test_l6_a_second_signal_hands_back_what_waits_for_a_process_and_names_what_runs(server, start_script):
+    running = server.add_task("t")
+    process = start_script(SCRIPT.replace("process_pool(2)", "process_pool(1)"), 60, "never")
+    assert process.stdout.readline() == "begun\n"
+    waiting = server.add_task("t")
+    eventually(lambda: server.deliveries[waiting])
+    waits_for_signals(process).send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == "stopping\n"
+    process.send_signal(signal.SIGTERM)
+    second = time.monotonic()
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert time.monotonic() - second < 2.5  # two, and the end of the interpreter
+    assert f"task_id='{running}'" in errors
+    assert f"task_id='{waiting}'" not in errors
+    assert server.requeues == {waiting: 1}
+    assert server.accepted == {}
 
 
 @pytest.mark.parametrize("signals", [1, 2])
@@ -262,7 +198,7 @@ def test_l8_processes_that_hang_end_with_the_drain(server, start_script, signals
     server.add_task("t", inputData={"busy": True})
     process = start_script(SCRIPT, 0.5 if signals == 1 else 60, "never")
     assert [process.stdout.readline() for _ in range(2)] == ["begun\n"] * 2
-    children = children_of(process)
+    children = children_of(process.pid)
     waits_for_signals(process).send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "stopping\n"  # two signals in one moment would be one
     if signals == 2:
@@ -330,7 +266,7 @@ sys.path.insert(0, sys.argv[1])
 from types import SimpleNamespace
 from conductor import Task, process_pool
 from conductor._flag import Flag
-from conductor.calling.call import KilledError
+from conductor.calling.call import KilledError, NotBegunError
 from conductor.calling.processes import Processes
 from support import process_functions
 
@@ -343,14 +279,14 @@ if __name__ == "__main__":
     processes = Processes(process_pool(2), process_functions.work, "t", "me", Flag())
     def process():
         return processes.call(call_of("echo"), lambda: True, None).result.output_data["process"]
-    before = process()
+    before = {child.pid for child in multiprocessing.active_children()}
     child = multiprocessing.get_context("fork").Process(target=int)
     child.start()
     child.join()
-    print(process() == before)
+    print(process() in before)
     begun = threading.Event()
     def hang():
-        with suppress(KilledError):
+        with suppress(KilledError, NotBegunError):  # the latter: it has not even read the task
             processes.call(call_of("wait_for", "never"), lambda: begun.set() or True, None)
     threading.Thread(target=hang, daemon=True).start()
     begun.wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sqlite3
 import threading
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from conductor import ApiClient, HttpSettings, TaskRunner
+from conductor import ApiClient, HttpSettings, TaskRunner, process_pool
 from conductor.delivery.outbox import Outbox
 from conductor.testing import FakeClock
-from support.programs import waits_for_signals
+from support import process_functions
+from support.programs import children_of, waits_for_signals
 from support.raw_faults import Answer, Delay, HalfOpen, Status, answer_soundly, conductor_error
 from support.raw_server import RawServer
 from support.waiting import eventually
@@ -302,6 +304,28 @@ def test_a_hundred_starts_and_stops_with_all_there_is_leave_neither_threads_nor_
     api_client.close()
     eventually(lambda: not server.open_connections)
     eventually(lambda: threading.active_count() <= threads)
+    eventually(lambda: open_files() <= files)
+
+
+def test_starts_and_stops_with_processes_leave_neither_threads_nor_files_nor_processes(server, api_client):
+    def start_and_stop():
+        ids = [server.add_task("t", inputData={"do": do, "with": 1}) for do in ("die", "echo")]
+        with TaskRunner(api_client) as runner:
+            runner.start_worker("t", process_functions.work, batch_size=2, poll_timeout=0, executor=process_pool(1))
+            eventually(lambda: all(task_id in server.accepted for task_id in ids))
+
+    def is_quiet():
+        return len(children_of(os.getpid())) <= others and threading.active_count() <= threads
+
+    threads = threading.active_count()
+    others = len(children_of(os.getpid())) + 1  # the process that looks after the semaphores is started once
+    start_and_stop()
+    eventually(is_quiet)
+    files = open_files()
+    for _ in range(20):
+        start_and_stop()
+    api_client.close()
+    eventually(is_quiet)
     eventually(lambda: open_files() <= files)
 
 

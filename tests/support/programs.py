@@ -48,3 +48,15 @@ def waits_for_signals(process):
 
     eventually(has_handler)
     return process
+
+
+def children_of(pid):
+    """The ids of the processes that a process started, and of those that it has not reaped."""
+    return [int(child) for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):  # the latter where it ends between opening and reading
+        return False

@@ -18,6 +18,7 @@ from conductor._flag import Flag
 from conductor.calling.call import KilledError, NotBegunError, ProcessDiedError
 from conductor.calling.processes import Processes
 from support import process_functions
+from support.programs import is_alive
 from support.waiting import eventually
 
 COMPLETED, FAILED = TaskResultStatus.COMPLETED, TaskResultStatus.FAILED
@@ -53,13 +54,6 @@ def start(processes, do, argument=None, task_id="t1", patience=None):
 
 def process_of(processes):
     return run(processes, "echo").result.output_data["process"]
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def end(pid):
@@ -158,6 +152,52 @@ def test_the_function_does_not_begin_if_it_may_not(whole):
     with pytest.raises(NotBegunError):
         whole.call(call_of("die", 3), lambda: False, None)
     assert run(whole, "echo").result.status == COMPLETED
+
+
+def test_an_output_comes_back_as_it_would_from_a_thread(whole):
+    value = {"text": "ä\U0001f600", "many": [1, 2.5, None, True, 2**70], "deep": {"": {}}}
+    finished = run(whole, "echo", value)
+    assert finished.result.output_data == {
+        "value": value,
+        "process": finished.result.output_data["process"],
+        "type": "typed",
+    }
+    assert finished.result.output_data["process"] != os.getpid()
+    assert (finished.result.status, finished.result.worker_id, finished.error) == (COMPLETED, "me", None)
+    assert finished.size > 0
+    assert finished.seconds > 0
+
+
+def test_a_failure_comes_back_with_its_logs_and_its_traceback(whole):
+    finished = run(whole, "fail", "boom")
+    said, traceback = finished.result.logs
+    assert said.log == "before it failed"
+    assert "process_functions.py" in traceback.log
+    assert traceback.log.endswith("ValueError: boom\n")
+    assert (finished.result.reason_for_incompletion, finished.error) == ("ValueError: boom", "ValueError")
+
+
+@pytest.mark.parametrize(
+    ("do", "argument", "status", "reason"),
+    [
+        ("fail_for_good", "never", "FAILED_WITH_TERMINAL_ERROR", "NonRetryableError: never"),
+        ("leave", 3, "FAILED", "SystemExit: 3"),
+        (
+            "unsendable",
+            None,
+            "FAILED_WITH_TERMINAL_ERROR",
+            "the result cannot be sent: here[0]: object has no JSON form",
+        ),
+    ],
+)
+def test_what_goes_wrong_in_a_process_has_the_same_end_as_in_a_thread(whole, do, argument, status, reason):
+    result = run(whole, do, argument).result
+    assert (result.status, result.reason_for_incompletion) == (status, reason)
+
+
+def test_a_callback_keeps_its_whole_seconds(whole):
+    result = run(whole, "answer_later", 1.5).result
+    assert (result.status, repr(result.callback_after_seconds)) == (TaskResultStatus.IN_PROGRESS, "2")
 
 
 def test_a_task_waits_for_a_process_no_longer_than_its_patience(make, tmp_path):
