@@ -108,7 +108,8 @@ class TaskRunner:
             slot is free, and ``task_context().lost`` is set. A coroutine is cancelled. A process is killed and
             replaced. A thread that hangs stays until the process ends. A task that has not begun within its limit is
             handed back.
-        executor: ``process_pool(…)`` runs a ``def`` function in processes instead of on the runner's threads.
+        executor: ``process_pool(4)`` runs a ``def`` function in four processes. Nothing else is accepted. None runs it
+            on threads, as many as batch_size.
 
         A worker of the same task name and domain, or an argument that cannot work, is a ConfigurationError.
         """
