@@ -94,7 +94,8 @@ class InProcess:
         try:
             return self._processes.call(call, partial(begin, call), self._longest_wait)
         except ProcessDiedError as error:
-            return CallOutcome(error=error)
+            # Without its frames: they tell nothing of the function, and a log record would keep the process's pipes.
+            return CallOutcome(error=error.with_traceback(None))
 
     def give_up(self, call: Call) -> None:
         self._processes.kill(call.task.task_id)

@@ -26,7 +26,7 @@ class Process:
     """Making one starts it, and raises what multiprocessing raises if that is impossible.
 
     One thread reads ``messages``. One thread at a time uses ``send`` and ``result``. All other methods may be called by
-    any thread. The pipes are closed with the last reference to this object: until then a thread may still read them.
+    any thread.
     """
 
     def __init__(self, duties: Duties, levels: Mapping[str, int]) -> None:
@@ -48,7 +48,7 @@ class Process:
 
     def messages(self) -> Iterator[tuple[bytes, bytes]]:
         """The kind and the content of each: see process_main. Blocks for the next one; the last one is its end."""
-        with suppress(EOFError, OSError):  # the latter for a message that it did not live to send as a whole
+        with self._messages, suppress(EOFError, OSError):  # the latter for a message that it did not live to send whole
             while True:
                 message = self._messages.recv_bytes()
                 yield message[:1], message[1:]
@@ -74,16 +74,18 @@ class Process:
         NotBegunError: the process ended before it read the task. Linux alone tells that, by a reset of the connection;
         elsewhere it is a ProcessDiedError, and the task fails. An acknowledgement would cost each task a wake-up.
         """
+        died: Exception
         try:
             result = self._tasks.recv_bytes()
         except ConnectionResetError:
-            self.has_ended = True
-            raise NotBegunError from None
+            died = NotBegunError()
         except (EOFError, OSError):
-            self.has_ended = True
-            raise ProcessDiedError(self.ending()) from None
-        self.has_ended_task = True
-        return result
+            died = ProcessDiedError(self.ending())
+        else:
+            self.has_ended_task = True
+            return result
+        self.has_ended = True
+        raise died  # here, so that nothing leads to the frames of the caught error, which refer to the pipes
 
     def tell_stopping(self) -> None:
         self._order(STOPPING)
@@ -112,10 +114,16 @@ class Process:
             return "its process ended"
         return f"its process ended, with exit code {code}{_name_of_signal(-code)}"
 
+    def close(self) -> None:
+        """Close the pipes into it, when no thread uses ``send`` or ``result`` any more. Repeating it changes nothing."""
+        self._tasks.close()
+        with self._ordering:
+            self._orders.close()
+
     def close_in_forked_copy(self) -> None:
         """A forked copy of the parent must not hold the pipes: the process ends with the original."""
         self._tasks.close()
-        self._orders.close()
+        self._orders.close()  # without the lock, which a thread of the original may have held
 
     def _order(self, order: bytes) -> None:
         with self._ordering, suppress(OSError):  # it has ended

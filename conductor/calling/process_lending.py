@@ -51,6 +51,8 @@ class Lending:
             if was_free:
                 self._free.remove(process)
                 self._changed.notify()
+            if process not in self._lent:
+                process.close()
             return was_free
 
     def lend(self, task_id: str, patience: float | None) -> Process | None:
@@ -71,6 +73,8 @@ class Lending:
             elif not (process.has_ended or process.is_killed):
                 self._free.append(process)
                 self._changed.notify()
+            if process.has_ended:
+                process.close()
 
     def kill(self, task_id: str) -> None:
         """Kill the process that is lent to the task, if one is."""

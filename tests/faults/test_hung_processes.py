@@ -107,7 +107,7 @@ def test_what_waits_for_a_process_is_handed_back_before_the_end_of_a_drain_is_to
         assert not runner.wait_workers()
         assert server.requeues == dict.fromkeys(waiting, 1)
         assert server.accepted == {}
-        eventually(lambda: not runner._workers._alive_or_closed())
+        eventually(lambda: not runner._workers._alive_or_close())
 
 
 UNSTOPPED = """

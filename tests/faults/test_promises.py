@@ -307,7 +307,7 @@ def test_a_hundred_starts_and_stops_with_all_there_is_leave_neither_threads_nor_
     eventually(lambda: open_files() <= files)
 
 
-def test_starts_and_stops_with_processes_leave_neither_threads_nor_processes(server, api_client):
+def test_starts_and_stops_with_processes_leave_neither_threads_nor_files_nor_processes(server, api_client):
     def start_and_stop():
         ids = [server.add_task("t", inputData={"do": do, "with": 1}) for do in ("die", "echo")]
         with TaskRunner(api_client) as runner:
@@ -321,10 +321,12 @@ def test_starts_and_stops_with_processes_leave_neither_threads_nor_processes(ser
     others = len(children_of(os.getpid())) + 1  # the process that looks after the semaphores is started once
     start_and_stop()
     eventually(is_quiet)
-    for _ in range(3):
+    files = open_files()
+    for _ in range(5):
         start_and_stop()
     api_client.close()
     eventually(is_quiet)
+    eventually(lambda: open_files() <= files)
 
 
 HANGS = """
