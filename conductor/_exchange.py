@@ -29,7 +29,9 @@ BEGINNING = 2**16
 _PIECE = 2**16
 _TOO_LARGE = f"a body of {LARGEST_BODY // 2**20} MiB or more"
 _NOTHING_CAME = "the connection was closed before an answer came"
-_WITH_LENGTH = {"content-length", "transfer-encoding"}
+_READ = ("content-encoding", "content-length", "content-type", "location", "retry-after", "transfer-encoding")
+_NAMES = {name.encode(): name for name in _READ}
+"""The headers of an answer that are read here, in the generated client, or for its errors. No others are kept."""
 
 
 class NoAnswerInTimeError(ExchangeError):
@@ -178,6 +180,8 @@ class _IncomingAnswer:
 
     def read(self) -> Answer:
         pieces, self._pieces = self._pieces, []  # a kept connection holds no body
+        if self._size < LARGEST_BODY and "content-encoding" not in self._headers:
+            return Answer(self._status, self._headers, b"".join(pieces))
         content, flaw = _decoded(self._headers.get("content-encoding", ""), pieces)
         return Answer(self._status, self._headers, content, flaw, flaw == _TOO_LARGE)
 
@@ -186,8 +190,9 @@ class _IncomingAnswer:
             self.keeps_connection = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._has_head:  # later headers are trailers, or belong to data after the answer
-            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        key = _NAMES.get(name.lower())
+        if key is not None and not self._has_head:  # later headers are trailers, or belong to data after the answer
+            text = value.decode("latin-1")
             self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 
     def on_headers_complete(self) -> None:
@@ -210,7 +215,8 @@ class _IncomingAnswer:
         if self.is_complete:
             return
         if self._has_head:
-            is_ambiguous = self._headers.keys() >= _WITH_LENGTH  # RFC 9112, section 6.3: where it ends is uncertain
+            # RFC 9112, section 6.3: with both it is uncertain where the answer ends.
+            is_ambiguous = "transfer-encoding" in self._headers and "content-length" in self._headers
             self.is_complete, self.keeps_connection = True, self._parser.should_keep_alive() and not is_ambiguous
         else:  # an interim answer (RFC 9110, section 15.2): the final one follows
             self._headers.clear()

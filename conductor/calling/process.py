@@ -115,7 +115,7 @@ class Process:
         return f"its process ended, with exit code {code}{_name_of_signal(-code)}"
 
     def close(self) -> None:
-        """Close the pipes into it, when no thread uses ``send`` or ``result`` any more. Repeating it changes nothing."""
+        """Close the pipes into it, once no thread uses ``send`` or ``result``. Repeating it changes nothing."""
         self._tasks.close()
         with self._ordering:
             self._orders.close()
