@@ -103,7 +103,8 @@ class HttpTaskClient:
             if count == 1:
                 _name_what_is_too_large(error, depth=2, task_name=task_name)
             raise
-        return _decoded(raw_tasks)
+        largest = max(map(len, raw_tasks), default=0)
+        return _decoded(raw_tasks, fits=max(1, (LARGEST_BODY - 2) // (largest + 1)))
 
     def update(self, result: TaskResult, timeout: float) -> None:
         answer = self._api.call_within(self._at_most(timeout), tasks.update_task.sync, result)
@@ -166,24 +167,23 @@ _ids_decoder = msgspec.json.Decoder(_Ids)
 _AN_ID = re.compile(rb'\s*"(?:taskId|workflowInstanceId)"\s*:\s*"')  # any other member may be the unreadable one
 
 
-def _decoded(raw_tasks: Sequence[msgspec.Raw]) -> Delivery:
+def _decoded(raw_tasks: Sequence[msgspec.Raw], fits: int = sys.maxsize) -> Delivery:
     """Each task by itself, so that a bad one costs the others nothing. Without its ids or its input none can be run."""
     found: list[Task] = []
     unreadable: list[TaskResult] = []
     for raw in raw_tasks:
         try:
             task = _task_decoder.decode(raw)
-            lengths = len(task.task_id), len(task.workflow_instance_id)
-            if not lengths[0] or max(lengths) > LONGEST_ID:
-                raise msgspec.ValidationError(f"ids of {lengths} characters")
+            of_task, of_workflow = len(task.task_id), len(task.workflow_instance_id)
+            if not 0 < of_task <= LONGEST_ID or of_workflow > LONGEST_ID:
+                raise msgspec.ValidationError(f"ids of {of_task, of_workflow} characters")
             found.append(task)
         except (msgspec.DecodeError, RecursionError) as error:
             _report_unreadable(raw, f"the worker cannot read this task: {str(error)[:200]}", unreadable)
     skipped = len(raw_tasks) - len(found) - len(unreadable)
     if skipped:
         logger.warning("skipped %d polled tasks without usable ids: they come back when their leases end", skipped)
-    largest = max(map(len, raw_tasks), default=0)
-    return Delivery(found, unreadable, skipped, max(1, (LARGEST_BODY - 2) // (largest + 1)))
+    return Delivery(found, unreadable, skipped, fits)
 
 
 def _report_unreadable(raw: msgspec.Raw, reason: str, results: list[TaskResult]) -> None:
