@@ -103,7 +103,8 @@ def prepare_result(task: Task, outcome: CallOutcome, worker_id: str) -> Prepared
         size = error.size if isinstance(error, OversizeOutput) else 2
         error_class = type(error).__name__
     result.worker_id = worker_id
-    result.logs = at_most_ten([*outcome.logs, *result.logs])
+    if outcome.logs or result.logs:
+        result.logs = at_most_ten([*outcome.logs, *result.logs])
     return PreparedResult(result, size, outcome.seconds, error_class)
 
 
