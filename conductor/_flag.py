@@ -14,7 +14,8 @@ class Flag(threading.Event):
 
     def __init__(self) -> None:
         super().__init__()
-        self._listening = threading.Lock()  # guards the next; not held while a listener is called
+        # Guards the next; not held while a listener is called. A user's signal handler may stop workers meanwhile.
+        self._listening = threading.RLock()
         self._listeners: list[Callable[[], None]] = []
 
     def __bool__(self) -> bool:

@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable
 
+from conductor import _recording
 from conductor._clock import Clock
 from conductor._log import logger_of
 
@@ -25,7 +26,8 @@ class Schedule:
     def __init__(self, name: str, clock: Clock) -> None:
         self._name = name
         self._clock = clock
-        self._lock = threading.Lock()  # guards everything below
+        # Guards everything below. A user's signal handler may stop workers while its thread holds it.
+        self._lock = threading.RLock()
         self._jobs: dict[object, tuple[float, Callable[[], object]]] = {}
         self._changed: threading.Event | None = None  # wakes the thread that runs the jobs; None: there is no thread
         self._next_look = math.inf
@@ -85,4 +87,7 @@ class Schedule:
             except RuntimeError as error:
                 logger.warning("a timer is late: %s", error)
                 self.at(now + TRY_AGAIN_AFTER, job)
+            except Exception as bug:
+                _recording.uncaught.count_error(bug)
+                logger.exception("a bug ended a timer")
         return wait

@@ -21,7 +21,8 @@ class ThreadsOnDemand:
         self._name = name
         self._most = most
         self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._lock = threading.Lock()  # guards everything below
+        # Guards everything below. A user's signal handler may stop workers while its thread holds it.
+        self._lock = threading.RLock()
         self._idle = 0  # threads that wait for a job, less the jobs that wait for a thread
         self._made = 0
         self._closed = False
@@ -62,5 +63,6 @@ class ThreadsOnDemand:
                 self._idle += 1
                 if self._closed and self._idle > 0:
                     self._idle -= 1
-                    self._made -= 1
-                    return
+                    break
+        with self._lock:
+            self._made -= 1

@@ -51,6 +51,7 @@ class Lease:
         self.renewed_at = received
         self.due = received + self.seconds * random.uniform(EARLIEST, LATEST)  # noqa: S311 - spreads load
         self.is_failing = False
+        self.is_gone = False
         self.timer: object = None
         self.is_kept = False
         self.is_being_extended = False
@@ -70,7 +71,7 @@ class LeaseKeeper:
     def keep(self, lease: Lease) -> None:
         """Extend the lease from now on, whenever an extension is due."""
         with self._answered:
-            if not lease.lost:
+            if not lease.is_gone:
                 lease.is_kept = True
                 self._plan(lease)
 
@@ -93,7 +94,7 @@ class LeaseKeeper:
         """
         now = self._clock.now()
         due = min(lease.due, lease.renewed_at + lease.seconds * REPEATED) if is_repeat else lease.due
-        if due <= now and not lease.lost:
+        if due <= now and not lease.is_gone:
             lease.due = self._extend(lease)
 
     def close(self) -> None:
@@ -112,7 +113,7 @@ class LeaseKeeper:
         lease.due = self._extend(lease)
         with self._answered:
             lease.is_being_extended = False
-            if lease.is_kept and not lease.lost:
+            if lease.is_kept and not lease.is_gone:
                 self._plan(lease)
             self._answered.notify_all()
 
@@ -137,6 +138,7 @@ class LeaseKeeper:
     def _failed(self, lease: Lease, error: ConductorError) -> None:
         _recording.lease_errors.count_error(error, lease.task_name)
         if says_task_is_gone(error):
+            lease.is_gone = True
             lease.lost.set()
             logger.warning("the server does not know a running task any more: %s", error, extra=_about(lease))
         elif not lease.is_failing:

@@ -76,9 +76,9 @@ class ResultSender:
         """Whether the worker has begun to stop, or has given up, since the last attempt."""
         return self._abandoned.is_set() or (self._stopping.is_set() and not pending.in_drain)
 
-    def give_up(self) -> set[str]:
-        """Give up each result in hand without waiting for its answer. Returns the ids of the tasks."""
-        return self._in_hand.give_up_all()
+    def give_up(self) -> None:
+        """Give up each result in hand without waiting for its answer."""
+        self._in_hand.give_up_all()
 
     def _attempt(self, pending: PendingResult) -> bool:
         if pending.lease is not None:

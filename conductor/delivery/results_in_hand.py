@@ -67,23 +67,21 @@ class ResultsInHand:
         if self._name_given_up(pending):
             self._report_loss(pending)
 
-    def give_up_all(self) -> set[str]:
-        """Give up all results. Returns the ids of their tasks."""
-        results = self._results.copy()
-        named = [pending for pending in results if self._name_given_up(pending)]
+    def give_up_all(self) -> None:
+        """Give up all results."""
+        named = [pending for pending in self._results.copy() if self._name_given_up(pending)]
         for pending in named:  # after all are logged, because on_result_lost may take long
             self._report_loss(pending)
-        return {pending.result.task_id for pending in results}
 
     def _name_given_up(self, pending: PendingResult) -> bool:
-        self._context.work_was_left.set()
         error = pending.error or ConductorError("no answer before the end of the drain")
         outbox = self._context.outbox
         if not (pending.is_stored and outbox is not None and outbox.holds(pending.result)):
-            return self.name_lost(pending, "given up", error)
-        is_mine = self._remove(pending)
-        if is_mine:
+            is_mine = self.name_lost(pending, "given up", error)
+        elif is_mine := self._remove(pending):
             self._log(logging.WARNING, pending, "stays in the outbox", error)
+        if is_mine:
+            self._context.work_was_left.set()
         return is_mine
 
     def _remove(self, pending: PendingResult) -> bool:

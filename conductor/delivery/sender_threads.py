@@ -39,8 +39,13 @@ class SenderThreads:
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
         self._threads = ThreadsOnDemand("conductor-send", MOST_THREADS)
-        self._lock = threading.Lock()  # guards the next, and the timer of each in it
+        # Guards the next, and the timer of each. A user's signal handler may stop workers while its thread holds it.
+        self._lock = threading.RLock()
         self._waiting: set[_Waiting] = set()
+
+    def start(self, job: Callable[[], object]) -> None:
+        """Run the job on one of the threads. RuntimeError: the system has none left. The job must not raise."""
+        self._threads.run(job)
 
     def run(self, job: Callable[[], object]) -> None:
         """Run the job on one of the threads, or on this one if the system has none left. The job must not raise."""

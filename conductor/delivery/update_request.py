@@ -23,20 +23,27 @@ def send_once(context: DeliveryContext, task_name: str, pending: PendingResult) 
     is in its queue or was delivered again, this returns as after a success. If it has ended: TaskHasEndedError.
     """
     is_repeat = pending.error is not None
-    if is_repeat and not pending.is_terminal and not _is_as_delivered(context, pending):
-        return NO_TASKS
-    if pending.lease is not None and pending.is_terminal:
-        context.leases.extend_held(pending.lease, is_repeat)
+    try:
+        if is_repeat and not pending.is_terminal and not _is_as_delivered(context, pending):
+            return NO_TASKS
+        if pending.lease is not None and pending.is_terminal:
+            context.leases.extend_held(pending.lease, is_repeat)
+        return _timed_request(context, task_name, pending)
+    except ConductorError:
+        raise
+    except Exception as bug:
+        _recording.uncaught.count_error(bug)
+        logger.exception("a bug kept a result from being sent", extra=pending.about(task_name))
+        raise CannotBeSentError(f"{type(bug).__name__} while it was sent") from None
+
+
+def _timed_request(context: DeliveryContext, task_name: str, pending: PendingResult) -> Delivery:
     started = time.perf_counter()
     try:
         answer = _request(context, pending)
     except ConductorError as error:
         _recording.update_finished(task_name, time.perf_counter() - started, error)
         raise
-    except Exception as bug:
-        _recording.uncaught.count_error(bug)
-        logger.exception("a bug kept a result from being sent", extra=pending.about(task_name))
-        raise CannotBeSentError(f"{type(bug).__name__} while it was sent") from None
     _recording.update_finished(task_name, time.perf_counter() - started)
     return answer
 

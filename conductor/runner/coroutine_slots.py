@@ -49,12 +49,12 @@ class CoroutineSlots:
         self._sender = sender
 
     def start(self, run: Run) -> None:
-        """Start a slot with its first task. RuntimeError: the system has no thread left for the loop."""
+        """Start a slot with its first task. RuntimeError or OSError: the system has no thread or file for the loop."""
         self._steps.start_time_limit(run, self._wait_was_too_long)  # counts from here, because the loop may be blocked
         self._event_loop.start(self._call(run), partial(self._call_ended, run))
 
     def abandon(self) -> None:
-        """Does nothing, because the runner stops the loop."""
+        """Does nothing: coroutines hold up no process, and the result of one that still ends is sent."""
 
     def close(self) -> None:
         """Does nothing, because the runner closes the loop."""
@@ -75,29 +75,35 @@ class CoroutineSlots:
 
     def _report(self, run: Run, ended: CallOutcome | PreparedResult) -> None:
         try:
-            self._sender_threads.send(self._sender, self._steps.prepare(run, ended), partial(self._continue, run))
+            pending = self._steps.prepare(run, ended)
         except Exception as bug:  # noqa: BLE001 - it is logged
             self._steps.not_reported(run, bug)
             self._capacity.give_back()
+        else:
+            self._sender_threads.send(self._sender, pending, partial(self._continue, run))
 
     def _continue(self, run: Run, answer: Delivery) -> None:
-        following = self._steps.finish(run, answer)
-        if following is not None:
-            try:
+        """Start the next task in this slot, if the answer brought one. Otherwise give the slot back."""
+        following = None
+        try:
+            following = self._steps.finish(run, answer)
+            if following is not None:
                 self.start(following)
-            except RuntimeError as error:
-                self._steps.not_started(following, error)
-            else:
                 return
+        except Exception as error:  # noqa: BLE001 - it is logged; the system may have no thread or file left
+            if following is None:
+                self._steps.not_reported(run, error)
+            else:
+                self._steps.not_started(following, error)
         self._capacity.give_back()
 
     def _wait_was_too_long(self, run: Run) -> None:
-        """The loop is blocked: hand the task back, unless its function has begun just now."""
-        self._intake.hand_back(run)
+        """Called on the schedule's thread. Hand the task back, unless its function has begun just now."""
+        self._sender_threads.start(partial(self._intake.hand_back, run))
 
     def _time_limit_is_over(self, run: Run) -> None:
         """Called on the schedule's thread, which must not block."""
-        self._sender_threads.run(partial(self._take_over, run))
+        self._sender_threads.start(partial(self._take_over, run))
 
     def _take_over(self, run: Run) -> None:
         """Fail the task and go on with its slot, unless its function has ended just now."""

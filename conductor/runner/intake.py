@@ -17,6 +17,8 @@ from conductor.worker import Worker
 
 logger = logger_of(__name__)
 
+_OWING = (Phase.WAITING, Phase.REPORTING, Phase.SENDING)
+
 
 class Intake:
     """The tasks in hand of one worker. Thread-safe.
@@ -37,7 +39,7 @@ class Intake:
         self._can_be_lost = worker.lease_extension or worker.timeout is not None
         self._runs: dict[str, Run] = {}  # by task id; its operations are atomic
         self._redeliverable: set[Run] = set()  # see ``allow_redelivery``; its operations are atomic
-        self._killed = 0
+        self._killed: set[Run] = set()  # with their processes, at the end of the drain; also atomic
 
     @property
     def executing(self) -> int:
@@ -47,13 +49,13 @@ class Intake:
     @property
     def in_hand(self) -> int:
         """The number of tasks that wait, run or report, and of killed tasks."""
-        return len(self._runs) + self._killed
+        return len(self._runs) + len(self._killed)
 
     @property
     def owes_answers(self) -> bool:
         """Whether a result is being sent, or a task waits to begin or to be handed back."""
         runs = self._runs.copy().values()
-        return bool(self._redeliverable) or any(run.phase in (Phase.WAITING, Phase.REPORTING) for run in runs)
+        return bool(self._redeliverable) or any(run.phase in _OWING for run in runs)
 
     def take_in(self, task: Task, refuse: bool) -> Run | None:
         """Register a delivered task. Returns None if it does not run here, or not now.
@@ -121,7 +123,7 @@ class Intake:
         if not run.move(Phase.EXECUTING, Phase.WITHDRAWN):
             return
         self._resources.work_was_left.set()
-        self._killed += 1
+        self._killed.add(run)
         self.forget(run)
 
     def abandon(self) -> None:
@@ -134,9 +136,9 @@ class Intake:
     def name_lost_results(self, sender: ResultSender) -> None:
         """After ``abandon``: log the results that have no answer, and the tasks whose result is not prepared yet."""
         said = "%s: its result is not ready at the end of the drain, and lost"
-        named = sender.give_up()
-        for task_id, run in self._runs.copy().items():
-            if run.phase is Phase.REPORTING and task_id not in named:
+        sender.give_up()
+        for run in self._runs.copy().values():
+            if run.phase is Phase.REPORTING:
                 logger.error(said, self.task_name, extra=self._about(run.task))
 
     def _new_run(self, task: Task) -> Run:

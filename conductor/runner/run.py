@@ -2,10 +2,12 @@
 
 ::
 
-              begin               function ended, or time limit
-    WAITING ─────────► EXECUTING ───────────────────────────────► REPORTING
+              begin               function ended, or time limit            prepared
+    WAITING ─────────► EXECUTING ───────────────────────────────► REPORTING ────────► SENDING
        │ handed back       │ killed at the end of the drain
        └───────────────────┴──────► WITHDRAWN
+
+A process that has died before its function began takes a run back from EXECUTING to WAITING.
 """
 
 from __future__ import annotations
@@ -28,9 +30,11 @@ class Phase(enum.Enum):
     WAITING = enum.auto()
     """The function has not begun. The task can be handed back."""
     EXECUTING = enum.auto()
-    """The function runs. At the end of a drain the log names the task, and its lease ends."""
+    """The function runs. At the end of a drain the log names the task, and no result is waited for."""
     REPORTING = enum.auto()
-    """The result is prepared or sent."""
+    """The result is prepared."""
+    SENDING = enum.auto()
+    """The result is sent, or waits for another attempt."""
     WITHDRAWN = enum.auto()
     """There is no result, because the function has not begun or was killed."""
 

@@ -29,7 +29,8 @@ class RunnerLog:
         self._server = server
         self._worker_id = worker_id
         self._definitions = Definitions(api_client) if isinstance(api_client, ApiClient) else None
-        self._lock = threading.Lock()  # guards everything below
+        # Guards everything below. A user's signal handler may stop workers while its thread holds it.
+        self._lock = threading.RLock()
         self._unnamed: list[Worker] = []  # started, and not logged yet
         self._answered: set[WorkerKey] = set()
         self._signal: str | None = None  # the last one, since the first worker started

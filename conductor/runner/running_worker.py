@@ -85,7 +85,7 @@ class RunningWorker:
             return False
         try:
             self._slots.start(run)
-        except RuntimeError as error:
+        except Exception as error:  # noqa: BLE001 - the system has no thread or no file descriptor left
             self._steps.not_started(run, error)
             return False
         return True
@@ -120,6 +120,7 @@ class RunningWorker:
         """
         if self._abandoned:
             return False
+        self.shutdown(-math.inf)
         self.drain_until = -math.inf
         self._abandoned.set()
         _stopping.end(self)

@@ -83,6 +83,7 @@ class TaskSteps:
         task_log.ended(self._worker.task_name, run.task, ended, error, run.is_logged)
         if ended.result.status == TaskResultStatus.IN_PROGRESS:
             self._intake.allow_redelivery(run)
+        run.move(Phase.REPORTING, Phase.SENDING)
         return self._pending(run, ended)
 
     def finish(self, run: Run, answer: Delivery) -> Run | None:

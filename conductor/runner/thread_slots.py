@@ -33,7 +33,7 @@ class ThreadSlots:
 
     def start(self, run: Run) -> None:
         """Start a slot with its first task. RuntimeError: the system has no thread left."""
-        self._threads.run(partial(self._serve, run))
+        self._threads.run(partial(self._serve, [run]))
 
     def abandon(self) -> None:
         """The drain is over. End functions that would keep this process from ending."""
@@ -44,9 +44,9 @@ class ThreadSlots:
         self._threads.close()
         self._caller.close()
 
-    def _serve(self, first: Run) -> None:
+    def _serve(self, first: list[Run]) -> None:
         """Run the first task, and then each task that an answer brings. Give the slot back at the end."""
-        run: Run | None = first
+        run: Run | None = first.pop()  # so that nothing holds it while the slot goes on with others
         while run is not None:
             ended = self._call(run)
             if run.phase is Phase.WITHDRAWN:  # the function has not begun, or was killed
@@ -96,4 +96,4 @@ class ThreadSlots:
         if following is None:
             self._capacity.give_back()
         else:
-            self._serve(following)
+            self._serve([following])

@@ -171,11 +171,13 @@ class Workers:
         3. Lost results are logged, and passed to on_result_lost.
         4. Threads and processes that keep this process from ending are logged.
         """
-        self._signals = 0  # the next signal counts for workers that are started from now on
+        with self._locked():
+            self._signals = 0  # the next signal counts for workers that are started from now on
+            outbox_sender = self._outbox_sender
         until = time.monotonic() + LAST_ANSWERS_WITHIN
         abandoned_now = [running for running in workers if running.abandon()]
-        if self._outbox_sender is not None:
-            self._outbox_sender.close()
+        if outbox_sender is not None:
+            outbox_sender.close()
         for reported in [running.wait_for_last_answers(until - time.monotonic()) for running in abandoned_now]:
             reported.wait(max(0.0, until + LOSSES_REPORTED_WITHIN - time.monotonic()))
         self._warn_of_leaks()
@@ -184,9 +186,10 @@ class Workers:
 
     def _warn_of_leaks(self) -> None:
         atexit.unregister(self._warn_at_exit)  # it is logged here
-        if self._leaks is not None:
-            self._leaks.warn()
-            self._leaks = None
+        with self._locked():
+            leaks, self._leaks = self._leaks, None
+        if leaks is not None:
+            leaks.warn()
 
     def _warn_at_exit(self) -> None:
         alive = any(not each.capacity.has_ended for each in (*self._workers.values(), *self._replaced))

@@ -199,3 +199,17 @@ def test_a_job_that_is_due_in_thirty_thousand_years_stops_no_other(ran):
         assert ran.get(timeout=SOON) == number
     schedule.close()
     eventually(lambda: not threads())
+
+
+def test_a_bug_in_a_job_is_logged_and_the_others_run(schedule, clock, ran, caplog):
+    def breaks():
+        raise ValueError
+
+    schedule.at(1, breaks)
+    schedule.at(1, lambda: ran.put("beside"))
+    clock.move(1, until=1)
+    assert ran.get(timeout=SOON) == "beside"
+    schedule.at(2, lambda: ran.put("later"))
+    clock.move(1, until=2)
+    assert ran.get(timeout=SOON) == "later"
+    assert "a bug ended a timer" in caplog.text
