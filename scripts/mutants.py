@@ -26,6 +26,8 @@ from take_out import RED, ROOT, check_what_is_imported, copy_checkout, environme
 
 TABLE = ROOT / "scripts/mutants.toml"
 AT_A_TIME = 2
+TRIES = 3
+"""How often a change is tried whose test fails without it, too: a busy machine can make a test fail."""
 LIMIT = 600
 """Seconds that the tests of one change may take; more means that it made them hang, which is noticed."""
 ENDED_TOO_LATE = "(the tests did not end)"
@@ -61,9 +63,9 @@ def main() -> int:
     arguments.add_argument("--only", metavar="TEXT", default="")
     arguments.add_argument("--list", action="store_true")
     arguments.add_argument("--table", type=Path, default=TABLE)
+    arguments.add_argument("--at-a-time", type=int, default=AT_A_TIME)
     chosen = arguments.parse_args()
-    table = tomllib.loads(chosen.table.read_text())["mutant"]
-    mutants = [each for each in (Mutant(**row) for row in table) if chosen.only in f"{each.name} {each.file}"]
+    mutants = [each for each in read(chosen.table) if chosen.only in f"{each.name} {each.file}"]
     if chosen.list:
         for mutant in mutants:
             print(f"{mutant.file}: {mutant.name}" + (f" (without effect: {mutant.no_effect})" * bool(mutant.no_effect)))
@@ -71,14 +73,18 @@ def main() -> int:
     if problems := [problem for each in mutants if (problem := each.problem())]:
         print("out of date:", *problems, sep="\n")
         return 2
-    return judge(mutants, run_all(mutants))
+    return judge(mutants, run_all(mutants, chosen.at_a_time))
 
 
-def run_all(mutants: list[Mutant]) -> list[str]:
+def read(table: Path) -> list[Mutant]:
+    return [Mutant(**row) for row in tomllib.loads(table.read_text())["mutant"]]
+
+
+def run_all(mutants: list[Mutant], at_a_time: int) -> list[str]:
     """The test that notices each, or an empty text."""
     with TemporaryDirectory() as directory:
         copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
-        for number in range(AT_A_TIME):
+        for number in range(at_a_time):
             copy = Path(directory) / f"copy-{number}"
             copy_checkout(copy)
             check_what_is_imported(copy)
@@ -93,28 +99,32 @@ def run_all(mutants: list[Mutant]) -> list[str]:
             print(f"{mutant.file}: {mutant.name}\n    {test or 'unnoticed'}", flush=True)
             return test
 
-        with ThreadPoolExecutor(AT_A_TIME) as threads:
+        with ThreadPoolExecutor(at_a_time) as threads:
             return list(threads.map(noticed_by, mutants))
 
 
 def run(copy: Path, mutant: Mutant) -> str:
     """The test that fails with the change and passes without it."""
+    for _ in range(TRIES):
+        test = first_red_with(copy, mutant)
+        if not test.startswith("tests/") or not first_red(copy, shlex.quote(test)):
+            return test
+    sys.exit(f"mutants: {test} fails without any change, too")
+
+
+def first_red_with(copy: Path, mutant: Mutant) -> str:
     file = copy / mutant.file
     original = file.read_text()
     file.write_text(original.replace(mutant.old, mutant.new))
     try:
-        test = first_red(copy, mutant.tests)
+        return first_red(copy, mutant.tests)
     finally:
         file.write_text(original)
-    is_test = test.startswith("tests/")
-    if is_test and first_red(copy, shlex.quote(test)):
-        sys.exit(f"mutants: {test} fails without any change, too")
-    return test
 
 
 def first_red(copy: Path, tests: str) -> str:
     """The name of the first test that fails; an empty text if all pass."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=no", "-rfE", "-p", "no:cacheprovider", "--timeout=60"]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=no", "-rfE", "-p", "no:cacheprovider", "--timeout=30"]
     command += ["-o", "timeout_method=signal"]  # with threads, pytest would end without a summary
     try:
         done = subprocess.run(

@@ -229,6 +229,23 @@ def test_threads_share_connections_and_no_answer_is_mixed_up(is_tls, tls, pki):
     assert len(server.heads) == 1600
 
 
+def test_the_connection_that_was_used_last_is_used_next_so_that_the_others_may_end_as_idle():
+    together, used = threading.Barrier(4), []
+
+    def answer(connection, done):
+        used.append(connection)
+        if len(used) <= 4:
+            together.wait(5)
+        connection.sendall(task(b"t"))
+
+    with ByteServer(answer) as server, client_of(server) as client, ThreadPoolExecutor(4) as threads:
+        list(threads.map(TaskExecutor(client).get_task, "abcd"))
+        for _ in range(8):
+            TaskExecutor(client).get_task("t")
+    assert len({*used[:4]}) == 4
+    assert len({*used[4:]}) == 1
+
+
 def test_close_during_calls_ends_none_of_them_and_a_later_call_works():
     asked, go_on = threading.Semaphore(0), threading.Event()
 
