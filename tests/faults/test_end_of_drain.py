@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from conductor import TaskRunner
+from conductor import TaskResult, TaskRunner
 from conductor.testing import FakeClock
 from support.places import PLACES, start_in, to_do
-from support.raw_faults import Answer, Delay, HalfOpen
+from support.raw_faults import Answer, Delay, HalfOpen, conductor_error
 from support.waiting import eventually
 
 in_each_place = pytest.mark.parametrize("place", PLACES)
@@ -47,6 +47,21 @@ def test_the_answer_to_an_update_that_is_under_way_is_waited_for(server, ending_
     assert eventually(ending_runner.wait_workers)  # nothing was left behind after all
 
 
+def test_the_answer_for_a_task_that_is_put_off_is_waited_for(server, ending_runner, lost, caplog):
+    def put_off(task):
+        return TaskResult(task.task_id, task.workflow_instance_id, "IN_PROGRESS", callback_after_seconds=60)
+
+    slow = server.fault("any_update", Delay(0.6))
+    task_id = server.add_task("t")
+    ending_runner.start_worker("t", put_off)
+    eventually(lambda: slow.hits)
+    ending_runner.shutdown()
+    ending_runner.wait_workers()
+    assert server.task(task_id)["callbackAfterSeconds"] == 60
+    assert not lost
+    assert "given up" not in caplog.text
+
+
 def test_the_answer_to_a_hand_back_that_is_under_way_is_waited_for(server, ending_runner, gate, caplog):
     slow = server.fault("any_update", Delay(0.6))
     server.add_tasks("t", 2)
@@ -59,6 +74,24 @@ def test_the_answer_to_a_hand_back_that_is_under_way_is_waited_for(server, endin
     assert "given up" not in caplog.text
     gate.opened.set()
     assert eventually(ending_runner.wait_workers)
+
+
+def test_the_end_does_not_wait_for_a_coroutines_result_that_would_be_sent_again_later(
+    server, ending_runner, lost, caplog
+):
+    refused = server.fault("any_update", conductor_error(500, "down"))
+
+    async def worker(task):
+        pass
+
+    server.add_task("t")
+    ending_runner.start_worker("t", worker)
+    eventually(lambda: refused.hits)
+    ending_runner.shutdown()
+    assert not ending_runner.wait_workers()
+    assert [result.task_id for result, _ in lost] == ["t1"]
+    assert "requests have no answer" not in caplog.text
+    ending_runner.wait_workers(timeout=5)  # closes what is shared
 
 
 def test_an_answer_that_does_not_come_is_not_waited_for_long(server, ending_runner, lost):

@@ -170,15 +170,22 @@ def test_w4_a_late_result_is_ignored(server, runner, clock, gate):
 
 
 def test_w4_a_coroutine_over_its_time_limit_is_reported_too(server, runner, clock):
+    cancelled = []
+
     async def worker(task):
         if task.task_id == "t1":
-            await asyncio.get_running_loop().create_future()
+            try:
+                await asyncio.get_running_loop().create_future()
+            except asyncio.CancelledError:
+                cancelled.append(task.task_id)
+                raise
 
     server.add_tasks("t", 2)
     runner.start_worker("t", worker, timeout=60)
     eventually(lambda: server.deliveries["t1"])
     assert clock.run_until(lambda: server.accepted) >= 60
     eventually(lambda: server.accepted == {"t1": "FAILED", "t2": "COMPLETED"})
+    eventually(lambda: cancelled == ["t1"])
 
 
 def left_behind(server, programs, definition):
@@ -249,7 +256,10 @@ def test_w5_a_coroutine_that_blocks_its_loop_is_named_and_nothing_else_waits_for
 def test_w5_a_coroutine_that_did_not_begin_within_its_time_limit_is_handed_back_and_was_never_active(
     server, runner, clock, gate, counted
 ):
+    executed = []
+
     async def blocks(task):
+        executed.append(task.task_id)
         gate(task)
 
     server.add_tasks("t", 3)
@@ -259,6 +269,7 @@ def test_w5_a_coroutine_that_did_not_begin_within_its_time_limit_is_handed_back_
     assert counted("active_workers", taskType="t") == 0
     gate.opened.set()
     eventually(lambda: server.accepted == {"t1": "FAILED", "t2": "COMPLETED", "t3": "COMPLETED"})
+    assert sorted(executed) == ["t1", "t2", "t3"]
 
 
 def test_w6_a_coroutine_that_cannot_be_cancelled_is_left_behind_at_the_end_of_the_drain(server, programs):

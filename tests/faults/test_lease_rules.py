@@ -89,6 +89,15 @@ def test_the_lease_is_extended_before_a_result_is_sent_again_and_not_before_the_
     assert sent == ["update_v2", "extend", "update", "extend", "update"]
 
 
+def test_a_lease_is_extended_while_its_result_waits_for_long(server, runner, clock):
+    server.fault("any_update", Status(429, headers={"Retry-After": "60"}), first=1)
+    task_id = server.add_task("t", responseTimeoutSeconds=10)
+    runner.start_worker("t", lambda task: None, lease_extension=True)
+    eventually(lambda: server.counts["update_v2"])
+    clock.run_until(lambda: server.accepted == {task_id: "COMPLETED"})
+    assert server.counts["extend"] >= 60 // 5
+
+
 def test_none_is_sent_while_an_update_is_under_way(server, runner, clock, gate):
     """The server could write the task's old state over the result."""
     release = threading.Event()

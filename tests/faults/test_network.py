@@ -214,9 +214,9 @@ def test_n5_a_result_that_is_refused_for_its_own_sake_shows_that_update_v2_works
     server.add_task("t")
     clock.run_until(lambda: server.repeated == {"t1": 1})  # it was sent again: the rest of update-v2 has begun
     clock.advance(60)
-    server.add_task("t")
-    clock.run_until(lambda: len(server.accepted) == 2)
-    assert (server.counts["update_v2"], server.counts["update"]) == (2, 2)  # one of these replaces the refused one
+    server.add_tasks("t", 2)
+    clock.run_until(lambda: len(server.accepted) == 3, step=0.02)
+    assert (server.counts["update_v2"], server.counts["update"]) == (3, 2)  # one of these replaces the refused one
 
 
 # N9 to N11: cut short

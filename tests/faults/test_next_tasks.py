@@ -200,6 +200,23 @@ def test_copies_of_running_tasks_take_no_slots(server, runner, gate, counted):
     assert server.requeues == {}
 
 
+def test_a_copy_of_a_running_task_that_finds_no_slot_is_not_handed_back(server, runner, gate, counted):
+    """It would be taken from the worker that runs it."""
+    server.add_task("t")
+    runner.start_worker("t", gate, batch_size=2)
+    gate.inside.get(timeout=5)
+
+    def another_and_a_copy(exchange):
+        server.add_task("t")
+        exchange.send(Answer(body=[*exchange.server.poll("t", number=1), server.task("t1")]))
+
+    server.fault("poll", another_and_a_copy, at=1)
+    eventually(lambda: counted("task_duplicate_total", taskType="t") == 1)
+    gate.opened.set()
+    eventually(lambda: server.accepted == {"t1": COMPLETED, "t2": COMPLETED})
+    assert server.requeues == {}
+
+
 def test_a_task_may_come_again_when_its_result_is_accepted(server, runner):
     """A retry that an operator asks for may have the same id."""
     executed = []

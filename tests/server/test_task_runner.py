@@ -19,6 +19,8 @@ from conductor import (
     TaskRunner,
     task_context,
 )
+from conductor.task_client import HttpTaskClient
+from support.spelling import either_spelling
 from support.stub import POLL, UPDATE, UPDATE_V2, Answer, error
 from support.waiting import Gate, eventually
 
@@ -496,8 +498,14 @@ def test_a_second_signal_means_now(stub, runner, gate):
     gate.opened.set()
 
 
-def test_async_functions_share_one_loop_which_carries_no_http(stub, runner):
-    loops, threads = set(), set()
+def test_async_functions_share_one_loop_which_carries_no_http(stub, runner, monkeypatch):
+    loops, threads, senders, send = set(), set(), set(), HttpTaskClient.update_and_poll
+
+    def update_and_poll(self, result, timeout):
+        senders.add(threading.current_thread().name)
+        return send(self, result, timeout)
+
+    monkeypatch.setattr(HttpTaskClient, "update_and_poll", update_and_poll)
 
     async def worker(task):
         loops.add(id(asyncio.get_running_loop()))
@@ -512,6 +520,8 @@ def test_async_functions_share_one_loop_which_carries_no_http(stub, runner):
     assert {result["outputData"]["context"] for result in sent} == {f"t{n}" for n in range(1, 7)}
     assert len(loops) == 1
     assert threads == {"conductor-loop"}
+    assert senders
+    assert not senders & threads
 
 
 def test_an_object_with_an_async_call_is_an_async_worker(stub, runner):
@@ -544,16 +554,29 @@ def test_a_task_that_the_system_has_no_thread_for_is_handed_back(stub, runner, m
     assert results(stub, 2)[1]["status"] == "COMPLETED"
 
 
-def test_a_bug_in_the_runner_is_logged_costs_no_slot_and_counts_as_work_left_behind(stub, runner, monkeypatch, caplog):
+@either_spelling
+def test_a_bug_in_the_runner_is_logged_costs_no_slot_and_counts_as_work_left_behind(
+    stub, runner, monkeypatch, caplog, spell
+):
     monkeypatch.setattr("conductor.runner.steps.prepare_result", lambda *args: 1 / 0)
     stub.add_task("t")
-    runner.start_worker("t", lambda task: None)
+    runner.start_worker("t", spell(lambda task: None))
     eventually(lambda: "a bug kept a result from being sent (task_id='t1'" in caplog.text)
     monkeypatch.undo()
     stub.add_task("t")
     assert results(stub, 1)[0]["status"] == "COMPLETED"
     runner.shutdown()
     assert not runner.wait_workers(timeout=10)
+
+
+def test_a_task_whose_result_a_bug_kept_from_being_sent_runs_when_it_is_delivered_again(stub, runner, monkeypatch, caplog):
+    monkeypatch.setattr("conductor.runner.steps.prepare_result", lambda *args: 1 / 0)
+    stub.add_task("t")
+    runner.start_worker("t", lambda task: None)
+    eventually(lambda: "a bug kept a result from being sent (task_id='t1'" in caplog.text)
+    monkeypatch.undo()
+    stub.add_task("t", taskId="t1", workflowInstanceId="w1", pollCount=2)
+    assert results(stub, 1)[0]["taskId"] == "t1"
 
 
 def test_a_task_handed_back_may_come_back_before_the_answer_to_its_update(stub, runner):
@@ -587,6 +610,43 @@ def test_a_task_handed_back_may_be_polled_again_while_its_update_is_under_way(st
     stub.add_task("t")
     runner.start_worker("t", twice, batch_size=2)
     assert [result["status"] for result in results(stub, 2)] == ["IN_PROGRESS", "COMPLETED"]
+
+
+def test_the_answer_for_a_task_handed_back_ends_nothing_of_its_next_delivery(stub, runner, gate, caplog):
+    def slow_answer(request):
+        stub.add_task("t", taskId="t1", pollCount=2)
+        return Answer(204, delay=0.3)
+
+    def put_off_first(task):
+        if task.task_id == "t1" and task.poll_count == 1:
+            return TaskResult(task.task_id, task.workflow_instance_id, TaskResultStatus.IN_PROGRESS)
+        return gate(task) if task.task_id == "t1" else None
+
+    stub.answers[UPDATE_V2].append(slow_answer)
+    stub.add_task("t")
+    runner.start_worker("t", put_off_first, batch_size=2)
+    gate.inside.get(timeout=5)
+    stub.add_task("t")  # runs in the slot of the first delivery, after the answer
+    assert results(stub, 2)[1]["taskId"] == "t3"
+    stub.add_task("t", taskId="t1", pollCount=3)
+    eventually(lambda: "ignored a task that is running already" in caplog.text)
+    assert gate.inside.empty()
+
+
+def test_a_hand_back_whose_answer_takes_long_holds_up_no_poll(stub, runner):
+    answered = threading.Event()
+
+    def slow_answer(request):
+        answered.wait(10)
+
+    stub.answers[UPDATE].append(slow_answer)
+    both = [{"taskId": task_id, "workflowInstanceId": "w"} for task_id in ("first", "surplus")]
+    stub.answers[POLL].append(Answer(body=both))
+    stub.add_task("t")
+    executed = []
+    runner.start_worker("t", lambda task: executed.append(task.task_id))
+    eventually(lambda: executed == ["first", "t1"], 5)
+    answered.set()
 
 
 @pytest.mark.parametrize("odd", [{"taskId": "odd", "workflowInstanceId": "w", "inputData": 5}, {"taskId": "surplus"}])

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from conductor._schedule import Schedule
+from conductor._threads import ThreadsOnDemand
 from conductor.delivery.sender_threads import MOST_THREADS, SenderThreads
 from conductor.task_client import Delivery
 from conductor.testing import FakeClock
@@ -69,15 +70,31 @@ def test_results_that_wait_for_another_attempt_occupy_no_thread_and_are_sent_whe
     assert len(senders()) <= MOST_THREADS
 
 
-def test_a_hurry_sends_at_once_those_whose_pause_is_over_and_no_others(clock, sender_threads):
+def test_a_hurry_sends_at_once_those_whose_pause_is_over_and_no_others(sender_threads, monkeypatch):
+    monkeypatch.setattr(ThreadsOnDemand, "run", lambda self, job: job())
     over, patient, done = Attempts(), Attempts(), []
     for each in (over, patient):
         sender_threads.send(each, Pending(), lambda answer, each=each: done.append(each))
     over.hurries = True
     sender_threads.end_pauses()
-    eventually(lambda: done == [over])
+    assert done == [over]
     sender_threads.end_pauses()
     assert (over.made, patient.made) == (2, 1)
+
+
+def test_a_hurry_sends_nothing_that_is_due_just_then_a_second_time(clock, monkeypatch):
+    monkeypatch.setattr(ThreadsOnDemand, "run", lambda self, job: job())
+    schedule = Schedule("test-schedule", clock)
+    monkeypatch.setattr(schedule, "cancel", lambda key: False)  # the schedule has begun with it
+    sender_threads, attempts, done = SenderThreads(schedule), Attempts(), []
+    sender_threads.send(attempts, Pending(), done.append)
+    attempts.hurries = True
+    sender_threads.end_pauses()
+    assert attempts.made == 1
+    clock.advance(Pending.due)
+    eventually(lambda: done)
+    assert attempts.made == 2
+    schedule.close()
 
 
 def test_a_pause_that_was_over_before_anyone_waited_is_not_waited_for(clock, sender_threads):
