@@ -7,6 +7,7 @@ import contextlib
 import queue
 import random
 import threading
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -79,6 +80,14 @@ class Held:
         self.keeper._threads = AtOnce()
         self.keeper.keep(self.lease)
         self.is_repeat = False
+        self.meanwhile = lambda: None
+
+    def wait_for_threads(self):
+        """From now on extensions wait until the test runs them. Returns those that wait."""
+        waiting = []
+        self.keeper._threads = SimpleNamespace(run=waiting.append)
+        self.keeper.keep(self.lease)
+        return waiting
 
     @contextlib.contextmanager
     def update(self):
@@ -95,6 +104,7 @@ class Held:
     def extend_lease(self, task, worker_id, timeout):
         started = self.clock.now()
         self.sent.append(started)
+        self.meanwhile()
         self.timeouts.append(timeout)
         error, duration = self.answers.pop(0) if self.answers else (None, self.duration)
         self.clock.advance(duration)
@@ -200,6 +210,37 @@ def test_a_task_that_the_server_does_not_know_is_lost_and_extended_no_more(caplo
     assert held.lost
     assert "t1" in caplog.text
     assert not held.agenda.jobs
+
+
+def test_a_lost_task_is_not_extended_while_its_result_waits():
+    held = Held(10, [(UNKNOWN, 0)])
+    held.run(1)
+    held.keeper.keep(held.lease)
+    held.run(5)
+    assert len(held.sent) == 1
+
+
+def test_an_extension_that_waited_for_its_thread_is_not_sent_when_the_lease_is_held_by_then():
+    held = Held(10)
+    waiting = held.wait_for_threads()
+    held.run(1)
+    held.keeper.hold(held.lease)
+    for job in waiting:
+        job()
+    assert waiting
+    assert not held.sent
+
+
+def test_of_two_extensions_that_waited_for_their_threads_one_is_sent():
+    held = Held(10)
+    waiting = held.wait_for_threads()
+    held.run(1)
+    held.keeper.keep(held.lease)  # anew, after an attempt to send its result
+    held.run(1)
+    first, second = waiting
+    held.meanwhile = second
+    first()
+    assert len(held.sent) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """The processes of one worker, without a runner: how tasks get into them, and how the processes begin and end."""
 
 import functools
+import importlib
 import itertools
 import logging
+import multiprocessing
 import os
 import queue
+import shutil
 import signal
 import threading
 import time
@@ -15,6 +18,7 @@ import pytest
 
 from conductor import ConfigurationError, Task, TaskResultStatus, process_pool
 from conductor._flag import Flag
+from conductor.calling import process_main
 from conductor.calling.call import KilledError, NotBegunError, ProcessDiedError
 from conductor.calling.processes import Processes
 from support import process_functions
@@ -240,11 +244,44 @@ def test_processes_that_keep_dying_are_replaced_after_growing_pauses(make):
     assert pauses[2] >= 0.6
 
 
-def test_a_process_that_dies_while_it_is_free_costs_no_task(make):
+def test_a_process_that_dies_while_it_is_free_costs_no_task_and_is_named(make, caplog):
     processes = make(2)
     for _ in range(3):
         end(process_of(processes))
         assert run(processes, "echo").result.status == COMPLETED
+    eventually(lambda: "polled: a process ended while it ran no task" in caplog.text)
+
+
+def test_a_process_that_dies_just_before_it_is_given_a_task_has_not_begun_it(make):
+    processes = make()
+    pid = process_of(processes)
+    with pytest.raises(NotBegunError):
+        processes.call(call_of("echo"), lambda: end(pid) is None, 20)
+
+
+def test_that_a_later_process_cannot_start_is_said(make, tmp_path, caplog):
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    processes = make(initializer=process_functions.note, initargs=(str(notes),))
+    pid = process_of(processes)
+    shutil.rmtree(notes)
+    end(pid)
+    eventually(lambda: "polled: a process could not be started: FileNotFoundError" in caplog.text)
+
+
+def test_an_order_is_for_its_task_alone_be_it_early_or_late():
+    """It comes through another pipe than the tasks do."""
+    orders, parent_end = multiprocessing.Pipe(duplex=False)
+    parent = process_main._Parent(orders)
+    parent._obey(process_main.LOST, b"1")
+    assert parent.next_task(process_main.GOES_ON)
+    second = parent.next_task(process_main.GOES_ON)
+    parent._obey(process_main.LOST, b"1")
+    assert not second
+    parent._obey(process_main.LOST, b"2")
+    assert second
+    orders.close()
+    parent_end.close()
 
 
 def test_a_task_that_is_killed_costs_only_its_own_process_which_is_replaced(make, tmp_path):
@@ -332,6 +369,41 @@ def test_a_level_that_changes_later_reaches_running_processes(make, caplog):
     eventually(logged)
 
 
+def test_a_level_that_is_taken_back_is_taken_back_in_running_processes(make, caplog):
+    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.CRITICAL, "support.plain")
+    processes = make()
+    run(processes, "log_records", "silent")
+    caplog.set_level(logging.NOTSET, "support.plain")
+
+    def logged():
+        run(processes, "log_records", "said")
+        return [r for r in caplog.records if r.name == "support.plain"]
+
+    eventually(logged)
+
+
+def test_records_are_written_by_the_parent_alone_though_the_import_sets_up_handlers(make, tmp_path, monkeypatch):
+    (tmp_path / "with_handler.py").write_text(
+        "import logging, pathlib\n"
+        "logger = logging.getLogger('support.with_handler')\n"
+        "logger.addHandler(logging.FileHandler(pathlib.Path(__file__).with_suffix('.log')))\n"
+        "def work(task):\n"
+        "    logger.error('said')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("with_handler")
+    processes = make(function=module.work)
+    run(processes, "whatever")
+    written = tmp_path / "with_handler.log"
+    eventually(lambda: written.read_text())
+    run(processes, "whatever")
+    eventually(lambda: written.read_text() == "said\nsaid\n")
+    for handler in list(module.logger.handlers):
+        module.logger.removeHandler(handler)
+        handler.close()
+
+
 def test_a_process_that_logs_like_mad_between_its_tasks_holds_nothing_up(make, caplog):
     caplog.set_level(logging.INFO)
     processes = make()
@@ -370,8 +442,10 @@ def test_last_records_of_a_process_that_dies_are_kept(make, caplog):
 def test_the_copy_that_a_function_forks_neither_answers_nor_hides_the_end_of_the_original(make):
     processes = make()
     assert run(processes, "fork").result.output_data == {"copy": False}
+    started = time.monotonic()
     with pytest.raises(ProcessDiedError):
         run(processes, "leave_copy_and_die")
+    assert time.monotonic() - started < 4  # the copy lives for five seconds
 
 
 def test_a_task_that_its_process_did_not_live_to_read_has_not_begun(make):
@@ -387,7 +461,8 @@ def test_a_task_that_its_process_did_not_live_to_read_has_not_begun(make):
     assert run(processes, "echo").result.status == COMPLETED
 
 
-def test_what_a_function_printed_is_written_by_the_end_of_its_task(make, capfd):
+def test_what_a_function_printed_is_written_by_the_end_of_its_task(make, capfd, monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     processes = make()
     run(processes, "say", "hello")
     assert capfd.readouterr().out == "hello"

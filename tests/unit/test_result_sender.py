@@ -12,6 +12,7 @@ from conductor import ApiError, ConductorError, ServerError, TaskResult, TaskRes
 from conductor.delivery.outbox import Outbox
 from conductor.task_client import Delivery
 from conductor.testing import FakeClock, FakeTaskClient
+from support.spelling import either_spelling
 from support.waiting import eventually
 
 
@@ -63,6 +64,29 @@ def test_a_task_that_was_perhaps_put_off_is_not_failed_while_it_may_run_elsewher
         runner.start_worker("t", lambda task: puts_off(task) if task.input_data else None, poll_timeout=0.01)
         assert [result.task_id for result in client.results(1)] == [sound]
     assert lost == ["task-1"]
+
+
+@either_spelling
+def test_a_result_that_was_given_up_is_not_sent_once_more(spell):
+    attempts, lost = [], []
+
+    class Down(FakeTaskClient):
+        def update(self, result, timeout):
+            attempts.append(result)
+            raise ServerError(503, "POST", "/tasks", "down", retry_after=60)
+
+        update_and_poll = update
+
+    client = Down()
+    client.add_task("t")
+    runner = TaskRunner(client, shutdown_timeout=0.3, on_result_lost=lambda *told: lost.append(told))
+    runner.start_worker("t", spell(lambda task: None), poll_timeout=0.01)
+    eventually(lambda: attempts)
+    runner.shutdown()
+    assert not runner.wait_workers()
+    eventually(lambda: lost)
+    runner.wait_workers(timeout=5)
+    assert len(attempts) == 2  # the second when the drain began
 
 
 class SlowClient(FakeTaskClient):
