@@ -569,7 +569,9 @@ def test_a_bug_in_the_runner_is_logged_costs_no_slot_and_counts_as_work_left_beh
     assert not runner.wait_workers(timeout=10)
 
 
-def test_a_task_whose_result_a_bug_kept_from_being_sent_runs_when_it_is_delivered_again(stub, runner, monkeypatch, caplog):
+def test_a_task_whose_result_a_bug_kept_from_being_sent_runs_when_it_is_delivered_again(
+    stub, runner, monkeypatch, caplog
+):
     monkeypatch.setattr("conductor.runner.steps.prepare_result", lambda *args: 1 / 0)
     stub.add_task("t")
     runner.start_worker("t", lambda task: None)

@@ -396,7 +396,7 @@ def test_records_are_written_by_the_parent_alone_though_the_import_sets_up_handl
     processes = make(function=module.work)
     run(processes, "whatever")
     written = tmp_path / "with_handler.log"
-    eventually(lambda: written.read_text())
+    eventually(written.read_text)
     run(processes, "whatever")
     eventually(lambda: written.read_text() == "said\nsaid\n")
     for handler in list(module.logger.handlers):
