@@ -94,6 +94,20 @@ def test_the_end_does_not_wait_for_a_coroutines_result_that_would_be_sent_again_
     ending_runner.wait_workers(timeout=5)  # closes what is shared
 
 
+def test_a_coroutine_that_has_not_begun_is_handed_back_though_its_loop_is_blocked(server, ending_runner, gate):
+    async def blocks(task):
+        gate(task)
+
+    server.add_tasks("t", 2)
+    ending_runner.start_worker("t", blocks, batch_size=2)
+    eventually(lambda: server.deliveries["t2"])
+    ending_runner.shutdown()
+    assert not ending_runner.wait_workers()
+    assert server.requeues == {"t2": 1}
+    gate.opened.set()
+    assert eventually(ending_runner.wait_workers)
+
+
 def test_an_answer_that_does_not_come_is_not_waited_for_long(server, ending_runner, lost):
     unanswered = server.fault("any_update", HalfOpen())
     task_id = server.add_task("t")

@@ -48,6 +48,17 @@ def test_w4_a_process_whose_function_hangs_is_killed_and_the_tasks_behind_it_fin
     assert counted("task_thread_lost_total") == 0
 
 
+def test_w4_a_task_that_has_waited_for_a_process_as_long_as_its_function_may_take_is_handed_back(
+    server, runner, clock, tmp_path
+):
+    """The wait is real. The time limit of the function that hangs is not over: the clock stands still."""
+    hang(server, tmp_path)
+    waits = echo(server)
+    runner.start_worker("t", process_functions.work, batch_size=2, timeout=0.5, executor=process_pool(1))
+    eventually(lambda: server.requeues.get(waits))
+    assert not server.accepted
+
+
 def test_w4_what_runs_beside_a_function_that_hangs_may_finish(server, runner, clock, tmp_path, children, counted):
     def begun():
         return counted("task_execution_started_total", taskType="t")  # a time limit begins before that is counted

@@ -18,6 +18,9 @@ class Process:
     def kill(self):
         self.is_killed = True
 
+    def close(self):
+        pass
+
 
 @pytest.fixture
 def lending():

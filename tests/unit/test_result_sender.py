@@ -67,7 +67,7 @@ def test_a_task_that_was_perhaps_put_off_is_not_failed_while_it_may_run_elsewher
 
 
 @either_spelling
-def test_a_result_that_was_given_up_is_not_sent_once_more(spell):
+def test_a_result_that_was_given_up_is_neither_sent_once_more_nor_waited_for(spell, caplog):
     attempts, lost = [], []
 
     class Down(FakeTaskClient):
@@ -87,6 +87,7 @@ def test_a_result_that_was_given_up_is_not_sent_once_more(spell):
     eventually(lambda: lost)
     runner.wait_workers(timeout=5)
     assert len(attempts) == 2  # the second when the drain began
+    assert "requests have no answer" not in caplog.text
 
 
 class SlowClient(FakeTaskClient):
