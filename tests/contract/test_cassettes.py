@@ -27,7 +27,7 @@ from conductor import (
 from conductor._flag import Flag
 from conductor.calling.execute import execute
 from conductor.task_client import HttpTaskClient
-from conductor.task_result import finish
+from conductor.task_result import prepare_result
 from support.cassettes import CASSETTES, REDACTED, SHOWN_HOST, recording, replaying
 from support.stub import TOKEN, Answer, Stub
 from support.waiting import eventually
@@ -128,7 +128,7 @@ def one_round(client, name, update):
     delivery = client.batch_poll(name, "worker-1", None, count=5, timeout=0.1)
     (task,) = delivery.tasks
     outcome = execute(lambda task: {"doubled": 2 * task.input_data["n"]}, task, Flag(), Flag())
-    result = finish(task, outcome, "worker-1").result
+    result = prepare_result(task, outcome, "worker-1").result
     return task, update(result, 30.0)
 
 
@@ -147,11 +147,11 @@ def test_round_with_update_v2(api_client, tasks, start):
     client = HttpTaskClient(api_client)
     client_polls_one = client.batch_poll("cassette_round_v2", "worker-1", None, count=1, timeout=0.1)
     (first,) = client_polls_one.tasks
-    result = finish(first, execute(lambda task: None, first, Flag(), Flag()), "worker-1").result
+    result = prepare_result(first, execute(lambda task: None, first, Flag(), Flag()), "worker-1").result
     (second,) = client.update_and_poll(result, 30.0).tasks
     assert second.task_id != first.task_id
     assert (second.status, second.worker_id, second.poll_count) == ("IN_PROGRESS", "worker-1", 1)
-    result = finish(second, execute(lambda task: None, second, Flag(), Flag()), "worker-1").result
+    result = prepare_result(second, execute(lambda task: None, second, Flag(), Flag()), "worker-1").result
     assert client.update_and_poll(result, 30.0).tasks == []
     for task in (first, second):
         assert tasks.get_task(task.task_id).status == "COMPLETED"
