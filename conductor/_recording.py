@@ -243,10 +243,6 @@ def poll_finished(task_type: str, seconds: float, error: Exception | None = None
         poll_error_statuses.count(task_type, _status(error.status if isinstance(error, ApiError) else 0))
 
 
-def execution_started(task_type: str) -> None:
-    executions.count(task_type)
-
-
 def execution_finished(task_type: str, seconds: float, error: str | None = None) -> None:
     """error: the class of the function's exception."""
     if execute_time.series is None:

@@ -44,7 +44,7 @@ class TaskSteps:
             return False
         run.is_logged = task_log.begun(self._worker.task_name, run.task)
         self.start_time_limit(run, time_out)
-        _recording.execution_started(self._worker.task_name)
+        _recording.executions.count(self._worker.task_name)
         return True
 
     def start_time_limit(self, run: Run, time_out: Callable[[Run], object]) -> None:

@@ -236,17 +236,9 @@ class BrokenClient(FakeTaskClient):
     """Raises what no client should raise, for every result of its first task."""
 
     def update(self, result, timeout):
-        self._break(result)
-        super().update(result, timeout)
-
-    def update_and_poll(self, result, timeout):
-        self._break(result)
-        return super().update_and_poll(result, timeout)
-
-    @staticmethod
-    def _break(result):
         if result.task_id == "task-1":
             raise RecursionError("maximum recursion depth exceeded")
+        super().update(result, timeout)
 
 
 def test_a_bug_that_costs_a_result_and_its_failure_is_told_and_left_behind(lost):

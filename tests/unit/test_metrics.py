@@ -93,8 +93,8 @@ def test_workers_may_come_while_the_gauge_is_read(registry, name):
 
 
 def test_an_execution_is_counted_and_timed(value, name):
-    metrics.execution_started(name)
-    metrics.execution_started(name)
+    metrics.executions.count(name)
+    metrics.executions.count(name)
     metrics.execution_finished(name, 0.5)
     metrics.execution_finished(name, 1.5, "KeyError")
     assert value("task_execution_started_total") == 2
@@ -167,7 +167,7 @@ def test_the_text_format_can_be_parsed(registry, name):
 def test_many_threads_lose_no_count(value, name):
     def record():
         for _ in range(500):
-            metrics.execution_started(name)
+            metrics.executions.count(name)
             metrics.execution_finished(name, 0.001)
 
     threads = [threading.Thread(target=record) for _ in range(8)]
@@ -217,7 +217,7 @@ def test_a_value_that_cannot_be_recorded_raises_nothing(registry, record):
 @pytest.mark.parametrize("task_type", [None, 7, object(), ["a"]])
 def test_a_task_type_that_is_no_string_raises_nothing(registry, task_type):
     metrics.poll_finished(task_type, 0.1)
-    metrics.execution_started(task_type)
+    metrics.executions.count(task_type)
     metrics.execution_finished(task_type, 0.1)
     generate_latest(registry)
 
@@ -254,7 +254,7 @@ def test_a_collector_can_leave_a_registry_and_another_can_join(name):
 
 def test_a_collector_claims_each_name_that_it_gives(registry, name):
     metrics.poll_finished(name, 0.1, TransportError("x"))
-    metrics.execution_started(name)
+    metrics.executions.count(name)
     metrics.execution_finished(name, 0.1, "KeyError")
     metrics.update_finished(name, 0.1, TransportError("x"))
     metrics.result_size.observe(1, name)
@@ -282,7 +282,7 @@ def in_a_fork(deed):
 @pytest.mark.parametrize("held", [contextlib.nullcontext(), metrics._lock], ids=["free", "held by another thread"])
 def test_a_forked_child_counts_its_own_running_tasks_whatever_its_parent_was_doing(value, name, held):
     def record():
-        metrics.execution_started(name)
+        metrics.executions.count(name)
         own = Source(name, 2)
         metrics.executing.add(own)
         return int(value("active_workers"))

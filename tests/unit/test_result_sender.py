@@ -20,17 +20,9 @@ class BrokenClient(FakeTaskClient):
     """Raises what no client should, for results with an output."""
 
     def update(self, result, timeout):
-        self._break(result)
-        super().update(result, timeout)
-
-    def update_and_poll(self, result, timeout):
-        self._break(result)
-        return super().update_and_poll(result, timeout)
-
-    @staticmethod
-    def _break(result):
         if result.output_data:
             raise RecursionError("maximum recursion depth exceeded")
+        super().update(result, timeout)
 
 
 @pytest.fixture
