@@ -4,7 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from conductor._version import __version__ as __version__
-from conductor.calling.context import TaskContext, current_task, task_context
+from conductor.context import TaskContext, current_task, task_context
 from conductor.errors import (
     ApiError,
     AuthenticationError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from conductor._log import printable
-from conductor.calling.context import current_task
+from conductor.context import current_task
 
 TASK_ATTRIBUTES = ("task_id", "workflow_instance_id", "task_name", "retry_count")
 """The attributes of records about a task. A TaskFilter adds them to all other records."""

@@ -16,10 +16,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from conductor import _recording
-from conductor._flag import Flag
 from conductor.calling.call import Call, NotBegunError, ProcessDiedError
 from conductor.calling.execute import execute
 from conductor.calling.process_pool import ProcessPool
+from conductor.context import TaskContext, WorkerContext
 from conductor.errors import ConfigurationError
 from conductor.task_result import CallOutcome, PreparedResult
 from conductor.worker import Worker
@@ -60,15 +60,15 @@ class OnThisThread:
 
     fate_of_hung_function = "its thread is lost"
 
-    def __init__(self, worker: Worker, stopping: Flag) -> None:
+    def __init__(self, worker: Worker, shared: WorkerContext) -> None:
         self._task_name = worker.task_name
-        self._function = worker.execute
-        self._stopping = stopping
+        self._function = worker.bound
+        self._shared = shared
 
     def call(self, call: C, begin: Callable[[C], bool]) -> CallOutcome:
         if not begin(call):
             raise NotBegunError
-        return execute(self._function, call.task, self._stopping, call.lost)
+        return execute(self._function, TaskContext(call.task, call.lost, self._shared))
 
     def give_up(self, call: Call) -> None:  # noqa: ARG002 - the protocol's
         """Count the thread as lost, because a thread cannot be ended."""
@@ -104,14 +104,14 @@ class InProcess:
         self._processes.close()
 
 
-def make_caller(worker: Worker, worker_id: str, stopping: Flag) -> Caller | None:
+def make_caller(worker: Worker, worker_id: str, shared: WorkerContext) -> Caller | None:
     """Make the caller of a worker. None for an ``async def`` function, because the event loop runs it.
 
-    stopping: set when the worker begins to stop. ConfigurationError: the ``executor`` cannot work. With processes this
-    blocks until one of them has found the function.
+    ConfigurationError: the ``executor`` cannot work. With processes this blocks until one of them has found the
+    function.
     """
     if worker.executor is None:
-        return None if worker.is_async else OnThisThread(worker, stopping)
+        return None if worker.is_async else OnThisThread(worker, shared)
     if not isinstance(worker.executor, ProcessPool):
         raise ConfigurationError(
             f"executor must be made by process_pool(…), not {worker.executor!r}: batch_size sets the number of threads"
@@ -120,4 +120,4 @@ def make_caller(worker: Worker, worker_id: str, stopping: Flag) -> Caller | None
         raise ConfigurationError(f"{worker.execute!r} is `async def`: it runs on the event loop, and takes no executor")
     from conductor.calling.processes import Processes  # noqa: PLC0415 - not every worker needs multiprocessing
 
-    return InProcess(worker, Processes(worker.executor, worker.execute, worker.task_name, worker_id, stopping))
+    return InProcess(worker, Processes(worker.executor, worker.execute, worker.task_name, worker_id, shared.stopping))

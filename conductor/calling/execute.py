@@ -7,12 +7,10 @@ from copy import copy
 from typing import Any
 
 from conductor import _forks
-from conductor._flag import Flag
-from conductor.calling.context import TaskContext, current
+from conductor.context import BoundFunction, TaskContext, current
 from conductor.errors import NonRetryableError
 from conductor.models import Task
 from conductor.task_result import CallOutcome
-from conductor.worker import Execute
 
 LONGEST_PATH = 150
 """Characters of a storage path in the reason, which has 500 in all."""
@@ -22,15 +20,14 @@ class PayloadElsewhereError(NonRetryableError):
     """The server has moved the input of a task, or its previous output, to an external storage."""
 
 
-def execute(function: Execute, task: Task, stopping: Flag, lost: Flag) -> CallOutcome:
+def execute(function: BoundFunction, context: TaskContext) -> CallOutcome:
     """Call the function on this thread with a copy of the task, so that the original stays as it was polled."""
-    context = TaskContext(task, stopping, lost)
     token = current.set(context)
     started, forks = time.perf_counter(), _forks.count()
     try:
-        _check_payloads(task)
-        context.task = copy(task)
-        return _outcome(context, started, value=function(context.task))
+        _check_payloads(context.task)
+        context.task = copy(context.task)
+        return _outcome(context, started, value=function(context))
     except BaseException as error:  # noqa: BLE001 - sys.exit() in a function fails only its task
         return _outcome(context, started, error=error)
     finally:
@@ -39,15 +36,14 @@ def execute(function: Execute, task: Task, stopping: Flag, lost: Flag) -> CallOu
             raise SystemExit
 
 
-async def execute_async(function: Execute, task: Task, stopping: Flag, lost: Flag) -> CallOutcome:
+async def execute_async(function: BoundFunction, context: TaskContext) -> CallOutcome:
     """Await the function in this coroutine, with a copy of the task."""
-    context = TaskContext(task, stopping, lost)
     current.set(context)  # for this coroutine alone; it is never reset
     started, forks = time.perf_counter(), _forks.count()
     try:
-        _check_payloads(task)
-        context.task = copy(task)
-        return _outcome(context, started, value=await function(context.task))
+        _check_payloads(context.task)
+        context.task = copy(context.task)
+        return _outcome(context, started, value=await function(context))
     except BaseException as error:  # noqa: BLE001 - as above; the function may also raise CancelledError
         return _outcome(context, started, error=error)
     finally:

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 import msgspec
 
 from conductor._log import about
-from conductor.calling.context import current_task
+from conductor.context import current_task
 from conductor.task_result import as_valid_unicode
 
 RECORD = b"r"

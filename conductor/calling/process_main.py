@@ -30,8 +30,10 @@ from typing import Any
 import msgspec
 
 from conductor._flag import Flag
+from conductor.binding import bind
 from conductor.calling.execute import execute
 from conductor.calling.process_log import RecordSender, set_levels
+from conductor.context import BoundFunction, TaskContext, WorkerContext
 from conductor.models import Task
 from conductor.task_result import prepare_result
 from conductor.transport import Decoder
@@ -76,7 +78,7 @@ def serve(
     sender = RecordSender(messages, duties.task_name)
     try:
         sender.handle_all(levels)
-        function = find(duties.module, duties.function)
+        function = bind(find(duties.module, duties.function))
         sender.handle_all(levels)  # the import may have set up others
         if duties.initializer is not None:
             duties.initializer(*duties.initargs)
@@ -149,11 +151,11 @@ class _Parent:
                 lost.set()
 
 
-def _result(function: Execute, message: bytes, parent: _Parent, worker_id: str) -> bytes:
+def _result(function: BoundFunction, message: bytes, parent: _Parent, worker_id: str) -> bytes:
     process_id = os.getpid()
     lost = parent.next_task(message[:1])
     task = _tasks.decode(message[1:])
-    outcome = execute(function, task, parent.stopping, lost)
+    outcome = execute(function, TaskContext(task, lost, WorkerContext(parent.stopping)))
     if os.getpid() != process_id:  # the function has forked and comes back twice: only the original answers
         os._exit(0)
     _flush()

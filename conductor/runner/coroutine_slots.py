@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from conductor._flag import Flag
 from conductor.calling.execute import execute_async
+from conductor.context import TaskContext, WorkerContext
 from conductor.delivery.result_sender import ResultSender
 from conductor.runner.capacity import Capacity
 from conductor.runner.intake import Intake
@@ -39,10 +39,10 @@ class CoroutineSlots:
         steps: TaskSteps,
         sender: ResultSender,
     ) -> None:
-        self._function = worker.execute
+        self._function = worker.bound
         self._event_loop = resources.event_loop
         self._sender_threads = resources.sender_threads
-        self._stopping: Flag = capacity.closed
+        self._shared = WorkerContext(capacity.closed)
         self._capacity = capacity
         self._intake = intake
         self._steps = steps
@@ -63,7 +63,7 @@ class CoroutineSlots:
         run.coroutine = asyncio.current_task()
         if not self._steps.begin(run, self._time_limit_is_over):
             return
-        outcome = await execute_async(self._function, run.task, self._stopping, run.lost)
+        outcome = await execute_async(self._function, TaskContext(run.task, run.lost, self._shared))
         if self._steps.end(run):
             self._sender_threads.run(partial(self._report, run, outcome))
 

@@ -14,8 +14,8 @@ from conductor._arguments import Duration, is_async, seconds, whole_number
 from conductor._clock import MonotonicClock
 from conductor._flag import Flag
 from conductor.calling.callers import make_caller
-from conductor.calling.context import current_task
 from conductor.calling.process_pool import ProcessPool
+from conductor.context import WorkerContext, current_task
 from conductor.delivery.context import OnResultLost
 from conductor.delivery.results_in_hand import inside_on_result_lost
 from conductor.errors import ConductorError, ConfigurationError
@@ -113,19 +113,19 @@ class TaskRunner:
 
         A worker of the same task name and domain, or an argument that cannot work, is a ConfigurationError.
         """
-        worker = Worker.checked(
+        worker = Worker(
             task_name,
             execute,
             batch_size,
             poll_interval,
-            domain,
-            poll_timeout,
+            domain=domain,
+            poll_timeout=poll_timeout,
             lease_extension=lease_extension,
             timeout=timeout,
             executor=executor,
         )
         stopping = Flag()
-        caller = make_caller(worker, self._setup.worker_id, stopping)
+        caller = make_caller(worker, self._setup.worker_id, WorkerContext(stopping))
         try:
             self._workers.start(worker.key, lambda resources: RunningWorker(worker, resources, caller, stopping))
         except BaseException:

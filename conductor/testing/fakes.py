@@ -16,6 +16,7 @@ from conductor._arguments import Duration, seconds
 from conductor._flag import Flag
 from conductor._output import output_data
 from conductor.calling.execute import execute as call, execute_async
+from conductor.context import TaskContext, WorkerContext
 from conductor.errors import ConductorError, ConfigurationError, NotFoundError
 from conductor.models import Task, TaskResultStatus, TaskStatus
 from conductor.task_client import Delivery
@@ -47,25 +48,29 @@ def run_worker(execute: Callable[[Task], Any], input_data: Any = None, **members
 
     What the function raises becomes the result's status and reason. ConfigurationError for what no server could send.
     """
-    worker, task = Worker.checked("test", execute), make_task(input_data, **members)
+    worker, task = Worker("test", execute), make_task(input_data, **members)
     if not worker.is_async:
-        return prepare_result(task, call(execute, task, Flag(), Flag()), WORKER_ID).result
+        return prepare_result(task, call(worker.bound, _context(task)), WORKER_ID).result
     if _loop_runs():
         raise ConfigurationError("an event loop runs on this thread: `await arun_worker(...)` instead of run_worker")
-    return asyncio.run(_awaited(execute, task))
+    return asyncio.run(_awaited(worker, task))
 
 
 async def arun_worker(execute: Callable[[Task], Any], input_data: Any = None, **members: Any) -> TaskResult:
     """``run_worker`` for tests that are coroutines themselves. A ``def`` function runs on a thread of its own."""
-    worker, task = Worker.checked("test", execute), make_task(input_data, **members)
+    worker, task = Worker("test", execute), make_task(input_data, **members)
     if worker.is_async:
-        return await asyncio.create_task(_awaited(execute, task))  # a task has a context of its own
-    outcome = await asyncio.to_thread(call, execute, task, Flag(), Flag())
+        return await asyncio.create_task(_awaited(worker, task))  # a task has a context of its own
+    outcome = await asyncio.to_thread(call, worker.bound, _context(task))
     return prepare_result(task, outcome, WORKER_ID).result
 
 
-async def _awaited(execute: Callable[[Task], Any], task: Task) -> TaskResult:
-    return prepare_result(task, await execute_async(execute, task, Flag(), Flag()), WORKER_ID).result
+async def _awaited(worker: Worker, task: Task) -> TaskResult:
+    return prepare_result(task, await execute_async(worker.bound, _context(task)), WORKER_ID).result
+
+
+def _context(task: Task) -> TaskContext:
+    return TaskContext(task, Flag(), WorkerContext(Flag()))
 
 
 def _loop_runs() -> bool:

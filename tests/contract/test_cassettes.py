@@ -26,6 +26,7 @@ from conductor import (
 )
 from conductor._flag import Flag
 from conductor.calling.execute import execute
+from conductor.context import TaskContext, WorkerContext
 from conductor.task_client import HttpTaskClient
 from conductor.task_result import prepare_result
 from support.cassettes import CASSETTES, REDACTED, SHOWN_HOST, recording, replaying
@@ -127,9 +128,13 @@ def one_round(client, name, update):
     """Poll, execute and update on this thread. Returns what the update returned."""
     delivery = client.batch_poll(name, "worker-1", None, count=5, timeout=0.1)
     (task,) = delivery.tasks
-    outcome = execute(lambda task: {"doubled": 2 * task.input_data["n"]}, task, Flag(), Flag())
+    outcome = execute(lambda context: {"doubled": 2 * context.task.input_data["n"]}, _context(task))
     result = prepare_result(task, outcome, "worker-1").result
     return task, update(result, 30.0)
+
+
+def _context(task):
+    return TaskContext(task, Flag(), WorkerContext(Flag()))
 
 
 def test_round_with_update(api_client, tasks, start):
@@ -147,11 +152,11 @@ def test_round_with_update_v2(api_client, tasks, start):
     client = HttpTaskClient(api_client)
     client_polls_one = client.batch_poll("cassette_round_v2", "worker-1", None, count=1, timeout=0.1)
     (first,) = client_polls_one.tasks
-    result = prepare_result(first, execute(lambda task: None, first, Flag(), Flag()), "worker-1").result
+    result = prepare_result(first, execute(lambda context: None, _context(first)), "worker-1").result
     (second,) = client.update_and_poll(result, 30.0).tasks
     assert second.task_id != first.task_id
     assert (second.status, second.worker_id, second.poll_count) == ("IN_PROGRESS", "worker-1", 1)
-    result = prepare_result(second, execute(lambda task: None, second, Flag(), Flag()), "worker-1").result
+    result = prepare_result(second, execute(lambda context: None, _context(second)), "worker-1").result
     assert client.update_and_poll(result, 30.0).tasks == []
     for task in (first, second):
         assert tasks.get_task(task.task_id).status == "COMPLETED"

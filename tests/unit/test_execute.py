@@ -5,11 +5,16 @@ from contextvars import copy_context
 
 from conductor._flag import Flag
 from conductor.calling.execute import execute, execute_async
+from conductor.context import TaskContext, WorkerContext
 from conductor.testing.fakes import make_task
 
 
+def a_context():
+    return TaskContext(make_task(), Flag(), WorkerContext(Flag()))
+
+
 def test_a_coroutine_that_is_thrown_away_elsewhere_raises_nothing():
-    coroutine = execute_async(lambda task: asyncio.sleep(0), make_task(), Flag(), Flag())
+    coroutine = execute_async(lambda context: asyncio.sleep(0), a_context())
     copy_context().run(coroutine.send, None)
     coroutine.close()
 
@@ -19,6 +24,6 @@ def test_too_little_memory_for_a_copy_of_the_task_is_its_failure(monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr("conductor.calling.execute.copy", copy)
-    in_thread = execute(print, make_task(), Flag(), Flag())
-    on_loop = asyncio.run(execute_async(asyncio.sleep, make_task(), Flag(), Flag()))
+    in_thread = execute(print, a_context())
+    on_loop = asyncio.run(execute_async(asyncio.sleep, a_context()))
     assert [type(outcome.error) for outcome in (in_thread, on_loop)] == [MemoryError, MemoryError]

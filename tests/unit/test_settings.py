@@ -308,8 +308,8 @@ class Count(enum.IntEnum):
         checked_domain,
         lambda value: next(iter(checked_task_to_domain({value: "b"}).keys())),
         lambda value: next(iter(checked_task_to_domain({"a": value}).values())),
-        lambda value: Worker.checked(value, print, 1, None, None, None).task_name,
-        lambda value: Worker.checked("a", print, 1, None, value, None).domain,
+        lambda value: Worker(value, print).task_name,
+        lambda value: Worker("a", print, domain=value).domain,
         lambda value: AuthenticationSettings(value, "secret").key_id,
         lambda value: AuthenticationSettings("id", value).key_secret,
         lambda value: MetricsSettings(host=value).host,
@@ -348,7 +348,7 @@ def test_a_plain_text_stays_the_same_object():
         lambda value: whole_number("priority", value, 0, 99),
         lambda value: whole_number("batch_size", value, 1),
         lambda value: MetricsSettings(value).port,
-        lambda value: Worker.checked("a", print, value, None, None, None).batch_size,
+        lambda value: Worker("a", print, value).batch_size,
     ],
 )
 def test_a_number_of_a_class_of_its_own_goes_on_as_the_plain_number(checked):

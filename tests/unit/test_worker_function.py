@@ -184,7 +184,7 @@ def two(greeting, task):
     ],
 )
 def test_a_function_that_takes_a_task_is_accepted(function):
-    assert Worker.checked("t", function).execute is function
+    assert Worker("t", function).execute is function
 
 
 def generator(task: Task):
@@ -246,7 +246,7 @@ class Pair(NamedTuple):
 )
 def test_any_other_is_refused_by_what_is_wrong_with_it(function, flaw):
     with pytest.raises(ConfigurationError, match=flaw) as caught:
-        Worker.checked("t", function)
+        Worker("t", function)
     assert "execute must be" in str(caught.value)
 
 
@@ -259,7 +259,7 @@ def test_a_runner_refuses_it_before_it_starts_anything():
 
 def test_what_a_partial_function_holds_is_not_shown():
     with pytest.raises(ConfigurationError) as caught:
-        Worker.checked("t", functools.partial(two, "hunter2", "hunter2"))
+        Worker("t", functools.partial(two, "hunter2", "hunter2"))
     assert "hunter2" not in str(caught.value)
 
 

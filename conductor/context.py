@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
 
 from conductor._flag import Flag
 from conductor.errors import ConductorError
@@ -10,15 +13,25 @@ from conductor.models import Task, TaskExecLog
 from conductor.task_result import log_entry
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerContext:
+    """The part of a TaskContext that all tasks of a worker share.
+
+    stopping: set when the worker begins to stop.
+    """
+
+    stopping: Flag
+
+
 class TaskContext:
     """Information for a worker function about its task and its runner."""
 
-    def __init__(self, task: Task, stopping: Flag, lost: Flag) -> None:
+    def __init__(self, task: Task, lost: Flag, shared: WorkerContext) -> None:
         self.logs: list[TaskExecLog] = []
         """The lines of ``log`` so far."""
         self.task = task
         """The task as it was polled."""
-        self.stopping = stopping
+        self.stopping = shared.stopping
         """True when the worker begins to stop: finish soon. ``stopping.wait(seconds)`` blocks until then."""
         self.lost = lost
         """True when the result is not needed any more: a lease extension has found that the server does not know the
@@ -50,6 +63,9 @@ class TaskContext:
         """Add a line to the task's log, which is sent with the result. Of more than ten lines the first are merged."""
         self.logs.append(log_entry(self.task.task_id, text))
 
+
+BoundFunction = Callable[[TaskContext], Any]
+"""A worker function that takes its arguments from the task's context. An ``async def`` function returns an awaitable."""
 
 current: ContextVar[TaskContext | None] = ContextVar("conductor_task_context", default=None)
 """Set by ``execute`` during a call."""
