@@ -65,7 +65,7 @@ class TaskContext:
 
 
 BoundFunction = Callable[[TaskContext], Any]
-"""A worker function that takes its arguments from the task's context. An ``async def`` function returns an awaitable."""
+"""A worker function with its arguments taken from the context. Of an ``async def`` function it returns an awaitable."""
 
 current: ContextVar[TaskContext | None] = ContextVar("conductor_task_context", default=None)
 """Set by ``execute`` during a call."""
