@@ -51,6 +51,8 @@ from conductor.runner.task_runner import TaskRunner
 from conductor.settings import AuthenticationSettings, HttpSettings, MetricsSettings
 from conductor.task_result import TaskResult
 from conductor.transport import ApiClient
+from conductor.worker import Worker
+from conductor.worker_settings import Setting
 from conductor.workflow_executor import WorkflowExecutor
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ __all__ = [
     "SchemaDefType",
     "SearchResult",
     "ServerError",
+    "Setting",
     "StateChangeEvent",
     "SubWorkflowParams",
     "Task",
@@ -101,6 +104,7 @@ __all__ = [
     "TaskRunner",
     "TaskStatus",
     "TransportError",
+    "Worker",
     "Workflow",
     "WorkflowDef",
     "WorkflowDefTimeoutPolicy",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Protocol, SupportsIndex
+from typing import NoReturn, Protocol, Self, SupportsIndex
 from urllib.parse import quote
 
 import msgspec
@@ -40,6 +40,21 @@ class SecretBytes(bytes):
 
     def __repr__(self) -> str:
         return "b'***'"
+
+
+class Unpicklable:
+    """Holds secrets, which must not travel in pickles. ``copy.copy`` works."""
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} cannot be pickled, since it holds secrets: "
+            "make a new one in the other process, from its environment"
+        )
+
+    def __copy__(self) -> Self:
+        copied = object.__new__(type(self))
+        vars(copied).update(vars(self))
+        return copied
 
 
 class Shown(Protocol):

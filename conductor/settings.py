@@ -1,4 +1,7 @@
-"""The settings of connection and metrics, checked at construction. No other module reads ``os.environ``."""
+"""The settings of connection and metrics, checked at construction.
+
+No module but this one and ``worker_settings`` reads ``os.environ``.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,14 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 from conductor._arguments import Duration, exact_str, is_async, is_name, require_instance, seconds, whole_number
-from conductor._redaction import Secret, kind_of
+from conductor._redaction import Secret, Unpicklable, kind_of
 from conductor._urls import check_url, has_user, in_networks, is_loopback, without_user
+from conductor._variables import seconds_of, whole_number_of
 from conductor.errors import ConfigurationError, TransportError
 
 Headers = Mapping[str, str]
@@ -22,7 +26,8 @@ Headers = Mapping[str, str]
 DEFAULT_SERVER_URL = "http://localhost:8080/api"
 SERVER_URL = "CONDUCTOR_SERVER_URL"
 KEY_ID, KEY_SECRET = "CONDUCTOR_AUTH_KEY", "CONDUCTOR_AUTH_SECRET"
-DEFAULT_READ_TIMEOUT = 30.0
+READ_TIMEOUT, METRICS_PORT = "CONDUCTOR_CLIENT_HTTP_TIMEOUT", "CONDUCTOR_WORKER_METRICS_PORT"
+DEFAULT_READ_TIMEOUT, DEFAULT_METRICS_PORT = 30.0, 2112
 
 _ENDPOINT = re.compile(r"/[^?# ]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
@@ -47,21 +52,6 @@ def _hidden(value: Any) -> Any:
     if isinstance(value, str):
         return Secret(exact_str(value))
     return value if isinstance(value, os.PathLike | None) else type(value)
-
-
-class Unpicklable:
-    """Holds secrets, which must not travel in pickles. ``copy.copy`` works."""
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            f"{type(self).__name__} cannot be pickled, since it holds secrets: "
-            "make a new one in the other process, from its environment"
-        )
-
-    def __copy__(self) -> Self:
-        copied = object.__new__(type(self))
-        vars(copied).update(vars(self))
-        return copied
 
 
 @dataclass(frozen=True, init=False)
@@ -196,11 +186,19 @@ class HttpSettings(Unpicklable):
         raise TransportError(f"no headers for the request from {name}: {problem}")
 
 
+def _metrics_port() -> int:
+    text = os.environ.get(METRICS_PORT)
+    return whole_number_of(METRICS_PORT, text, 0, 65535) if text else DEFAULT_METRICS_PORT
+
+
 @dataclass(frozen=True)
 class MetricsSettings:
-    """The address of ``provide_metrics``. Port 0 takes a free port. Host "0.0.0.0" lets other machines scrape."""
+    """The address of ``provide_metrics``. Host "0.0.0.0" lets other machines scrape.
 
-    port: int = 2112
+    port: 0 takes a free port. Without one: CONDUCTOR_WORKER_METRICS_PORT, else 2112.
+    """
+
+    port: int = field(default_factory=_metrics_port)
     endpoint: str = "/metrics"
     host: str = "127.0.0.1"
 
@@ -263,14 +261,8 @@ def _proxy_for(server_url: str) -> tuple[Secret | None, str]:
 def _read_timeout(value: Duration | None) -> float:
     if value is not None:
         return seconds("read_timeout", value, minimum=0.001)
-    name = "CONDUCTOR_CLIENT_HTTP_TIMEOUT"
-    text = os.environ.get(name)
-    if not text:
-        return DEFAULT_READ_TIMEOUT
-    try:
-        return seconds(name, float(text), minimum=0.001)
-    except ValueError as error:
-        raise ConfigurationError(f"{name} must be a number of seconds above 0, not {text!r}") from error
+    text = os.environ.get(READ_TIMEOUT)
+    return seconds_of(READ_TIMEOUT, text, minimum=0.001) if text else DEFAULT_READ_TIMEOUT
 
 
 def _checked_headers_or_function(headers: Headers | Callable[[], Headers]) -> dict[str, str] | Callable[[], Headers]:

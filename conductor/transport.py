@@ -21,7 +21,7 @@ from conductor._connections import Connections, Exchange, Head
 from conductor._exchange import LARGEST_BODY
 from conductor._failures import TOKEN_HAS_ENDED, Attempt, is_unanswered_read
 from conductor._log import logger_of
-from conductor._redaction import Secret, redactor
+from conductor._redaction import Secret, Unpicklable, redactor
 from conductor._version import __version__
 from conductor.auth import TokenCache
 from conductor.errors import (
@@ -33,7 +33,7 @@ from conductor.errors import (
     RateLimitedError,
 )
 from conductor.models import GenerateTokenRequest
-from conductor.settings import AuthenticationSettings, HttpSettings, Unpicklable
+from conductor.settings import AuthenticationSettings, HttpSettings
 
 logger = logger_of(__name__)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from conductor._arguments import (
     Duration,
@@ -19,6 +19,9 @@ from conductor.binding import bind
 from conductor.errors import ConfigurationError
 from conductor.models import Task
 
+if TYPE_CHECKING:
+    from conductor.calling.process_pool import ProcessPool
+
 Execute = Callable[[Task], Any]
 WorkerKey = tuple[str, str | None]
 """(task_name, domain). Each running worker of a runner has another key."""
@@ -27,15 +30,13 @@ LONGEST_POLL_TIMEOUT = 5.0
 """Seconds. The server answers 400 for a longer timeout (3.32.3)."""
 
 
-def checked_domain(domain: str | None) -> str | None:
+def checked_domain(domain: str | None, name: str = "domain") -> str | None:
     """The domain. ConfigurationError for an empty one and for NO_DOMAIN, because their queues stay empty."""
     if domain is None:
         return None
-    if (
-        checked_name("domain", domain).strip().upper() == "NO_DOMAIN"
-    ):  # the server ignores upper and lower case (3.32.3)
+    if checked_name(name, domain).strip().upper() == "NO_DOMAIN":  # the server ignores upper and lower case (3.32.3)
         raise ConfigurationError(
-            f"domain must be a name, not {domain!r}, which has a meaning in task_to_domain alone: leave the domain out"
+            f"{name} must be a name, not {domain!r}, which has a meaning in task_to_domain alone: leave the domain out"
         )
     return exact_str(domain)
 
@@ -70,11 +71,25 @@ def checked_timeout(timeout: Duration | None) -> float | None:
     return None if timeout is None else seconds("timeout", timeout, minimum=0.001)
 
 
+class WorkerOptions(TypedDict, total=False):
+    """The options of ``Worker`` by name, for functions that pass them on: ``**options: Unpack[WorkerOptions]``."""
+
+    batch_size: int
+    poll_interval: Duration | None
+    domain: str | None
+    poll_timeout: Duration | None
+    lease_extension: bool
+    timeout: Duration | None
+    executor: ProcessPool | None
+    paused: bool
+
+
 class Worker:
     """A worker: its task, its function and its options, as ``TaskRunner.start_worker`` describes them.
 
-    Durations are given in seconds or as timedeltas, and kept in seconds. ConfigurationError names an argument that
-    cannot work; ``executor`` is checked when the worker is started.
+    ``TaskRunner.start_workers`` starts it, or rather a copy with the settings of the environment. One worker may so be
+    started by several runners. Durations are given in seconds or as timedeltas, and kept in seconds. ConfigurationError
+    names an argument that cannot work; ``executor`` is checked when the worker is started.
     """
 
     def __init__(
@@ -88,7 +103,8 @@ class Worker:
         poll_timeout: Duration | None = None,
         lease_extension: bool = False,
         timeout: Duration | None = None,
-        executor: object = None,
+        executor: ProcessPool | None = None,
+        paused: bool = False,
     ) -> None:
         self.bound = bind(execute)
         """``execute``, which takes its arguments from a task's context."""
@@ -101,6 +117,9 @@ class Worker:
         self.lease_extension = require_instance("lease_extension", lease_extension, bool, "True or False")
         self.timeout = checked_timeout(timeout)
         self.executor = executor
+        self.paused = require_instance("paused", paused, bool, "True or False")
+        self.sources: dict[str, str] = {}
+        """The names of the variables that have set options, by option. Empty before the worker is started."""
 
     @property
     def key(self) -> WorkerKey:

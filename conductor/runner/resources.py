@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conductor._clock import Clock
 from conductor.calling.event_loop import EventLoop
 from conductor.delivery.context import DeliveryContext, OnResultLost
+from conductor.errors import ConfigurationError
 from conductor.runner.runner_log import RunnerLog
 from conductor.task_client import Delivery, TaskClient
 from conductor.transport import ApiClient
 from conductor.worker import Worker
+from conductor.worker_settings import OUTBOX, RunnerSettings
 
 if TYPE_CHECKING:
     from conductor.delivery.outbox import Outbox
@@ -62,6 +65,19 @@ class Setup:
         outbox = None if self.outbox_path is None else open_outbox(self.outbox_path, self.client)
         mine = self.client, self.worker_id, self.clock, work_was_left, outbox, self.on_result_lost
         return Resources(*mine, log=self.log, on_end=on_end)
+
+
+def usable_outbox(settings: RunnerSettings, client: TaskClient) -> str | None:
+    """The absolute path of the outbox, if there is one. ConfigurationError if it cannot be used."""
+    if settings.outbox is None:
+        return None
+    try:
+        with closing(open_outbox(settings.outbox, client)) as opened:
+            return opened.path
+    except ConfigurationError as error:
+        if settings.outbox_source != OUTBOX:
+            raise
+        raise ConfigurationError(f"{OUTBOX}: {error}") from error
 
 
 def open_outbox(path: str | os.PathLike[str], client: TaskClient) -> Outbox:

@@ -15,6 +15,7 @@ from conductor.runner.definitions import Definitions
 from conductor.task_client import TaskClient
 from conductor.transport import ApiClient
 from conductor.worker import Worker, WorkerKey
+from conductor.worker_settings import misspelt_variables, readable_properties, settings_of
 
 logger = logger_of(__name__)
 
@@ -35,6 +36,7 @@ class RunnerLog:
         self._answered: set[WorkerKey] = set()
         self._signal: str | None = None  # the last one, since the first worker started
         self._runs = False
+        self._has_looked_at_variables = False
 
     def started(self, worker: Worker) -> None:
         """Leave the worker to the next ``polling``, so that workers that are started together share a message."""
@@ -43,13 +45,25 @@ class RunnerLog:
             self._unnamed.append(worker)
             self._answered.discard(worker.key)
 
+    def settings(self, workers: Sequence[Worker]) -> None:
+        """Log the settings of workers that come from the environment, and once the variables that set nothing."""
+        with self._lock:
+            is_first, self._has_looked_at_variables = not self._has_looked_at_variables, True
+        for variable in misspelt_variables() if is_first else ():
+            logger.warning("%s has no effect: its end is none of %s", variable, ", ".join(readable_properties()))
+        for worker in workers:
+            read = [each for each in settings_of(worker) if each.name in worker.sources]
+            if read:
+                texts = [f"{each.name}={each.value!r} ({each.source})" for each in read]
+                logger.info("%s: from the environment %s", _name(worker), ", ".join(texts))
+
     def polling(self) -> None:
         """Log the workers that are not logged yet."""
         with self._lock:
             unnamed, self._unnamed = self._unnamed, []
         if unnamed:
             line = "polling " + ", ".join(["%s"] * len(unnamed)) + " at %s as %s"  # each text is cut by itself
-            logger.info(line, *map(_name, unnamed), self._server, self._worker_id)
+            logger.info(line, *map(_name_and_state, unnamed), self._server, self._worker_id)
 
     def answered(self, worker: Worker) -> None:
         """Called at each answer to a poll. Only the first one changes something."""
@@ -104,3 +118,7 @@ class RunnerLog:
 
 def _name(worker: Worker) -> str:
     return worker.task_name if worker.domain is None else f"{worker.task_name} (domain {worker.domain})"
+
+
+def _name_and_state(worker: Worker) -> str:
+    return f"{_name(worker)} (paused)" if worker.paused else _name(worker)

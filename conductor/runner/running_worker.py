@@ -22,6 +22,7 @@ from conductor.runner.thread_slots import ThreadSlots
 from conductor.runner.unstarted_tasks import UnstartedTasks
 from conductor.task_result import TaskResult
 from conductor.worker import Worker
+from conductor.worker_settings import settings_of
 
 logger = logger_of(__name__)
 
@@ -45,6 +46,10 @@ class RunningWorker:
         self.drain_until = math.inf
         """The end of the drain on the runner's clock; infinite until ``shutdown``."""
         self.capacity = Capacity(worker.task_name, worker.batch_size, closed, self._end)
+        if worker.paused:
+            self.capacity.pause()
+        self.settings = settings_of(worker)
+        """Those at the start. The methods of TaskRunner may change them."""
         self._resources = resources
         self._abandoned = Flag()
         self._sender = ResultSender(resources, worker.task_name, self.capacity.closed, self._abandoned)

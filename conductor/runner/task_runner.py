@@ -4,39 +4,40 @@ from __future__ import annotations
 
 import math
 import os
-import socket
 import time
-from contextlib import closing
 from types import TracebackType
 from typing import Self
 
-from conductor._arguments import Duration, is_async, seconds, whole_number
+from conductor._arguments import Duration, is_async, seconds
 from conductor._clock import MonotonicClock
-from conductor._flag import Flag
-from conductor.calling.callers import make_caller
 from conductor.calling.process_pool import ProcessPool
-from conductor.context import WorkerContext, current_task
+from conductor.context import current_task
 from conductor.delivery.context import OnResultLost
 from conductor.delivery.results_in_hand import inside_on_result_lost
 from conductor.errors import ConductorError, ConfigurationError
-from conductor.runner.resources import Setup, open_outbox
+from conductor.runner.given_workers import Startable, workers_in
+from conductor.runner.resources import Setup, usable_outbox
 from conductor.runner.runner_log import RunnerLog
-from conductor.runner.running_worker import RunningWorker
+from conductor.runner.worker_controls import WorkerControls
 from conductor.runner.workers import Workers
 from conductor.task_client import HttpTaskClient, TaskClient
 from conductor.transport import ApiClient
-from conductor.worker import Execute, Worker, WorkerKey, checked_name, checked_poll_interval, checked_poll_timeout
+from conductor.worker import Execute, Worker
+from conductor.worker_settings import RunnerSettings, Setting, with_environment
 
 
-class TaskRunner:
+class TaskRunner(WorkerControls):
     """Polls tasks from a Conductor server and runs worker functions for them. Thread-safe.
 
     api_client: None makes one from the environment, which the runner then also closes. (Tests may give a TaskClient.)
-    worker_id: the name of the poller that the server shows. None: the host name and the process id (``host-4711``).
-    shutdown_timeout: the time that running tasks have to finish after ``shutdown``; seconds or timedelta.
+    worker_id: the name of the poller that the server shows. None: CONDUCTOR_WORKER_ID, else the host name and the
+        process id (``host-4711``).
+    shutdown_timeout: the time that running tasks have to finish after ``shutdown``; seconds or timedelta. None:
+        CONDUCTOR_WORKER_SHUTDOWN_TIMEOUT, else 30 s.
     outbox: the path of a file that keeps each final result from its first attempt until the server accepts it. Results
         that are left there, for instance after ``kill -9``, are sent when the first worker starts, oldest first, if
-        they are for this server. Processes may share the file. Without one, a result is lost with its process.
+        they are for this server. Processes may share the file. None: CONDUCTOR_WORKER_OUTBOX. Without an outbox, a
+        result is lost with its process.
     on_result_lost: called with each TaskResult that will not be delivered, and with the last error. The result was
         refused, is not needed any more, or could not be sent in time. The call is made on a thread of the runner.
 
@@ -49,13 +50,11 @@ class TaskRunner:
         api_client: ApiClient | TaskClient | None = None,
         *,
         worker_id: str | None = None,
-        shutdown_timeout: Duration = 30.0,
+        shutdown_timeout: Duration | None = None,
         outbox: str | os.PathLike[str] | None = None,
         on_result_lost: OnResultLost | None = None,
     ) -> None:
-        drain_within = seconds("shutdown_timeout", shutdown_timeout)
-        host_and_process = f"{socket.gethostname()}-{os.getpid()}"
-        worker_id = host_and_process if worker_id is None else checked_name("worker_id", worker_id)
+        self._given = RunnerSettings(worker_id, shutdown_timeout, outbox)
         if not isinstance(api_client, TaskClient | ApiClient | None):
             raise ConfigurationError(f"api_client must be an ApiClient, not {type(api_client).__name__}")
         if on_result_lost is not None and (not callable(on_result_lost) or is_async(on_result_lost)):
@@ -64,15 +63,13 @@ class TaskRunner:
         if api_client is None:
             api_client = own_client = ApiClient()
         client = HttpTaskClient(api_client) if isinstance(api_client, ApiClient) else api_client
-        outbox_path = None
-        if outbox is not None:
-            with closing(open_outbox(outbox, client)) as opened:  # fails here if it cannot be used
-                outbox_path = opened.path
+        outbox_path = usable_outbox(self._given, client)
+        worker_id, drain_within = self._given.worker_id, self._given.shutdown_timeout
         log = RunnerLog(client.server, worker_id, api_client)
         self._setup = Setup(
             client, own_client, worker_id, drain_within, outbox_path, on_result_lost, MonotonicClock(), log
         )
-        self._workers = Workers(self._setup)
+        super().__init__(Workers(self._setup))
 
     def __enter__(self) -> Self:
         return self
@@ -93,6 +90,7 @@ class TaskRunner:
         lease_extension: bool = False,
         timeout: Duration | None = None,
         executor: ProcessPool | None = None,
+        paused: bool = False,
     ) -> None:
         """Start polling for a task type. Returns at once; with processes, when the first one has started.
 
@@ -110,8 +108,11 @@ class TaskRunner:
             handed back.
         executor: ``process_pool(4)`` runs a ``def`` function in four processes. Nothing else is accepted. None runs it
             on threads, as many as batch_size.
+        paused: the worker does not poll before ``resume``.
 
-        A worker of the same task name and domain, or an argument that cannot work, is a ConfigurationError.
+        The variable CONDUCTOR_WORKER_<TASK>_<PROPERTY>, else CONDUCTOR_WORKER_ALL_<PROPERTY>, comes before an argument.
+        The properties are BATCH_SIZE, DOMAIN, POLL_INTERVAL, POLL_TIMEOUT, LEASE_EXTENSION, TIMEOUT and PAUSED. A
+        worker of the same task name and domain, or a setting that cannot work, is a ConfigurationError.
         """
         worker = Worker(
             task_name,
@@ -123,83 +124,34 @@ class TaskRunner:
             lease_extension=lease_extension,
             timeout=timeout,
             executor=executor,
+            paused=paused,
         )
-        stopping = Flag()
-        caller = make_caller(worker, self._setup.worker_id, WorkerContext(stopping))
-        try:
-            self._workers.start(worker.key, lambda resources: RunningWorker(worker, resources, caller, stopping))
-        except BaseException:
-            if caller is not None:
-                caller.close()
-            raise
+        self._start([worker])
 
-    def set_batch_size(self, task_name: str, batch_size: int, domain: str | None = None) -> None:
-        """Set the number of tasks that may run at once. 0 stops polling; the worker and its running tasks stay."""
-        limit = whole_number("batch_size", batch_size, 0)
-        self._workers.known(task_name, domain).capacity.change_limit(to=limit)
+    def start_workers(self, *workers: Startable) -> None:
+        """Start several workers, all or none. Returns as ``start_worker`` does.
 
-    def increase_batch_size(self, task_name: str, batch_size: int, domain: str | None = None) -> None:
-        """Add batch_size, which is at least 1."""
-        change = whole_number("batch_size", batch_size, 1)
-        self._workers.known(task_name, domain).capacity.change_limit(by=change)
+        workers: ``Worker`` objects, functions decorated with ``worker_task``, modules, and lists or other iterables of
+            these. A module stands for its Worker objects, also imported ones, and for the decorated functions that are
+            defined in it or, if it is a package, in its modules. Functions that are imported from elsewhere are not
+            started.
 
-    def decrease_batch_size(self, task_name: str, batch_size: int, domain: str | None = None) -> None:
-        """Subtract batch_size, which is at least 1. The result is never below 0."""
-        change = whole_number("batch_size", batch_size, 1)
-        self._workers.known(task_name, domain).capacity.change_limit(by=-change)
-
-    def get_batch_size_for_task(self, task_name: str, domain: str | None = None) -> int:
-        running = self._workers.find(task_name, domain)
-        return running.capacity.limit if running else 0
-
-    def get_batch_size_for_all(self) -> dict[WorkerKey, int]:
-        """By (task_name, domain)."""
-        return {running.worker.key: running.capacity.limit for running in self._workers.active()}
-
-    def set_poll_interval_for_task(
-        self, task_name: str, poll_interval: Duration | None, domain: str | None = None
-    ) -> None:
-        """Set the wait after an empty poll. It also shortens or extends a wait that has begun."""
-        interval = checked_poll_interval(poll_interval)
-        self._workers.known(task_name, domain).set_poll_interval(interval)
-
-    def get_poll_interval_for_task(self, task_name: str, domain: str | None = None) -> float | None:
-        """Seconds; None also where the runner chooses."""
-        running = self._workers.find(task_name, domain)
-        return running.worker.poll_interval if running else None
-
-    def set_poll_timeout_for_task(
-        self, task_name: str, poll_timeout: Duration | None, domain: str | None = None
-    ) -> None:
-        """Set the time that a poll may wait at the server, from the next poll on."""
-        timeout = checked_poll_timeout(poll_timeout)
-        self._workers.known(task_name, domain).worker.poll_timeout = timeout
-
-    def get_poll_timeout_for_task(self, task_name: str, domain: str | None = None) -> float | None:
-        """Seconds; None also where the runner chooses."""
-        running = self._workers.find(task_name, domain)
-        return running.worker.poll_timeout if running else None
-
-    def pause(self, task_name: str | None = None, domain: str | None = None) -> None:
-        """Poll no more until ``resume``. Running tasks continue. Tasks of a poll in flight are handed back.
-
-        Without name and domain: all workers.
+        ConfigurationError: no worker is given, a module has none, two workers have the same task name and domain, such
+        a worker is running already, or a worker's ``executor`` or a variable cannot work. No worker is started then.
+        Later changes of a Worker object change no started worker.
         """
-        for running in self._workers.chosen(task_name, domain):
-            running.capacity.pause()
+        self._start(workers_in(workers))
 
-    def resume(self, task_name: str | None = None, domain: str | None = None) -> None:
-        """Poll again. Without name and domain: all workers."""
-        for running in self._workers.chosen(task_name, domain):
-            running.capacity.resume()
+    def settings(self) -> list[Setting]:
+        """The settings of the runner, then those with which each running worker was started, with their origins.
 
-    def shutdown(self, task_name: str | None = None, domain: str | None = None) -> None:
-        """End a worker, or all workers without name and domain. Returns at once. Repeating it changes nothing.
-
-        Polling stops. Running tasks have ``shutdown_timeout`` to finish. Tasks of a poll in flight are handed back.
-        ``wait_workers`` waits for the end, and closes the runner's resources.
+        ``for setting in runner.settings(): print(setting)`` shows them. They hold no secrets.
         """
-        self._workers.shutdown(task_name, domain)
+        of_workers = [setting for running in self._workers.active() for setting in running.settings]
+        return [*self._given.in_force(), *of_workers]
+
+    def _start(self, workers: list[Worker]) -> None:
+        self._workers.start([with_environment(worker) for worker in workers])
 
     def wait_workers(self, timeout: Duration | None = None, handle_signals: bool = True) -> bool:
         """Block until all workers have ended. A worker function must not call it.

@@ -7,16 +7,19 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 
+from conductor._flag import Flag
 from conductor._log import logger_of
+from conductor.calling.callers import Caller, make_caller
+from conductor.context import WorkerContext
 from conductor.delivery.outbox_sender import OutboxSender
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.runner.leaks import Leaks
 from conductor.runner.resources import Resources, Setup
 from conductor.runner.running_worker import RunningWorker
 from conductor.runner.signals import WAKE_UP, Waiters, next_event, pass_to_all_runners, signal_listeners, signals_into
-from conductor.worker import WorkerKey
+from conductor.worker import Worker, WorkerKey
 
 logger = logger_of(__name__)
 
@@ -44,19 +47,47 @@ class Workers:
         self._replaced: list[RunningWorker] = []  # stopping workers; each key has a newer worker
         self._signals = 0  # since the first worker started; it survives the end of a wait_workers call
 
-    def start(self, key: WorkerKey, make: Callable[[Resources], RunningWorker]) -> None:
-        """ConfigurationError: a worker of this key is running already."""
+    def start(self, workers: Sequence[Worker]) -> None:
+        """Start all of them, or none if one cannot be started. See TaskRunner.start_workers."""
         with self._locked():
-            if self._leaks is None:  # an earlier stop left functions hanging: they may have ended since
-                self._alive_or_close()
-            previous = self._workers.get(key)
-            if previous is not None and not previous.is_stopping:
-                raise ConfigurationError(f"a worker for task_name {key[0]!r} {_of(key[1])} is running already")
-            if previous is not None:
-                self._replaced = [other for other in (*self._replaced, previous) if not other.capacity.has_ended]
-            self._workers[key] = make(self._opened())
-            self._setup.log.started(self._workers[key].worker)
+            self._check_keys(workers)
+        self._setup.log.settings(workers)
+        callers: list[Caller | None] = []
+        started: list[RunningWorker] = []
+        stops = [Flag() for _ in workers]
+        try:
+            for worker, stopping in zip(workers, stops, strict=True):  # with processes this may take a second
+                callers.append(make_caller(worker, self._setup.worker_id, WorkerContext(stopping)))
+            with self._locked():
+                self._check_keys(workers)  # again, because another thread may have started one meanwhile
+                for worker, caller, stopping in zip(workers, callers, stops, strict=True):
+                    previous = self._workers.get(worker.key)
+                    if previous is not None:
+                        self._replaced = [each for each in (*self._replaced, previous) if not each.capacity.has_ended]
+                    running = RunningWorker(worker, self._opened(), caller, stopping)
+                    self._workers[worker.key] = running
+                    started.append(running)
+                    self._setup.log.started(worker)
+        except BaseException:
+            for running in started:
+                running.shutdown(self._setup.clock.now() + self._setup.shutdown_timeout)
+            for caller in callers[len(started) :]:
+                if caller is not None:
+                    caller.close()
+            raise
         self._waiters.wake_up()
+
+    def _check_keys(self, workers: Sequence[Worker]) -> None:
+        """ConfigurationError: two of the workers have the same key, or a worker of one of the keys is running."""
+        if self._leaks is None:  # an earlier stop left functions hanging: they may have ended since
+            self._alive_or_close()
+        keys = set()
+        for worker in workers:
+            if worker.key in keys:
+                raise ConfigurationError(f"two workers for {_named(worker)} are given")
+            keys.add(worker.key)
+            if self.find(*worker.key) is not None:
+                raise ConfigurationError(f"a worker for {_named(worker)} is running already")
 
     def find(self, task_name: str, domain: str | None) -> RunningWorker | None:
         """The worker; None if there is none or it is stopping."""
@@ -68,7 +99,9 @@ class Workers:
         """The worker. ConfigurationError if there is none."""
         running = self.find(task_name, domain)
         if running is None:
-            raise ConfigurationError(f"no worker registered for task_name {task_name!r} {_of(domain)}")
+            others = [_of(each.worker.domain) for each in self.active() if each.worker.task_name == task_name]
+            hint = f"; there is one {', '.join(others)}" if others else ""  # a variable may have set another domain
+            raise ConfigurationError(f"no worker registered for task_name {task_name!r} {_of(domain)}{hint}")
         return running
 
     def chosen(self, task_name: str | None, domain: str | None) -> list[RunningWorker]:
@@ -198,6 +231,11 @@ class Workers:
                 "the process ends although workers run: wait_workers() would keep it running;"
                 " the server hands out their tasks again when the leases end"
             )
+
+
+def _named(worker: Worker) -> str:
+    source = f" ({worker.sources['domain']})" if "domain" in worker.sources else ""
+    return f"task_name {worker.task_name!r} {_of(worker.domain)}{source}"
 
 
 def _of(domain: str | None) -> str:

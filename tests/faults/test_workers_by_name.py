@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conductor import ConfigurationError, TaskRunner, process_pool
+from conductor import ConfigurationError, TaskRunner, Worker, process_pool
 from support.process_functions import work
 from support.waiting import Gate, eventually
 
@@ -245,6 +245,19 @@ def test_the_processes_of_a_worker_that_is_refused_end(server, runner):
         kept.append(refusal.value)
     eventually(lambda: children() <= before)
     assert len(kept) == 3
+
+
+def test_the_processes_of_workers_end_if_another_one_of_their_call_is_refused(server, runner):
+    runner.start_worker("first", work, executor=process_pool(1))
+    runner.shutdown()
+    assert runner.wait_workers(timeout=10)
+    before = children()
+    task_id = server.add_task("t")
+    with pytest.raises(ConfigurationError, match="executor must be made by process_pool"):
+        runner.start_workers(Worker("t", work, executor=process_pool(2)), Worker("u", work, executor="processes"))
+    eventually(lambda: children() <= before)
+    assert task_id not in server.accepted
+    assert runner.get_batch_size_for_all() == {}
 
 
 def test_a_worker_that_is_refused_leaves_the_one_that_runs_as_it_is(server, runner):
