@@ -22,6 +22,7 @@ from conductor.settings import METRICS_PORT
 from conductor.worker import LONGEST_POLL_TIMEOUT, Worker, checked_domain, checked_name
 
 ID, OUTBOX, SHUTDOWN_TIMEOUT = "CONDUCTOR_WORKER_ID", "CONDUCTOR_WORKER_OUTBOX", "CONDUCTOR_WORKER_SHUTDOWN_TIMEOUT"
+DEFAULT_SHUTDOWN_TIMEOUT = 30.0
 CODE, DEFAULT = "code", "default"
 LONGEST_WAIT_WITHOUT_UNIT = 60.0
 """Seconds. ``POLL_INTERVAL=500`` may come from a program of conductor-python, where it means milliseconds."""
@@ -155,9 +156,12 @@ class RunnerSettings:
     def __init__(
         self, worker_id: str | None, shutdown_timeout: Duration | None, outbox: str | os.PathLike[str] | None
     ) -> None:
-        self.worker_id, self._id_source = f"{socket.gethostname()}-{os.getpid()}", _source(worker_id, ID)
-        self.shutdown_timeout, self._timeout_source = 30.0, _source(shutdown_timeout, SHUTDOWN_TIMEOUT)
-        self.outbox, self.outbox_source = outbox, _source(outbox, OUTBOX)
+        self._id_source = _source(worker_id, ID)
+        self._timeout_source = _source(shutdown_timeout, SHUTDOWN_TIMEOUT)
+        self.outbox_source = _source(outbox, OUTBOX)
+        self.worker_id = f"{socket.gethostname()}-{os.getpid()}"
+        self.shutdown_timeout = DEFAULT_SHUTDOWN_TIMEOUT
+        self.outbox = os.environ[OUTBOX] if self.outbox_source == OUTBOX else outbox
         if worker_id is not None:
             self.worker_id = checked_name("worker_id", worker_id)
         elif self._id_source == ID:
@@ -166,8 +170,6 @@ class RunnerSettings:
             self.shutdown_timeout = seconds("shutdown_timeout", shutdown_timeout)
         elif self._timeout_source == SHUTDOWN_TIMEOUT:
             self.shutdown_timeout = seconds_of(SHUTDOWN_TIMEOUT, os.environ[SHUTDOWN_TIMEOUT])
-        if self.outbox_source == OUTBOX:
-            self.outbox = os.environ[OUTBOX]
 
     def in_force(self) -> list[Setting]:
         return [

@@ -55,8 +55,10 @@ def client():
 
 @pytest.fixture
 def runner(client):
-    with TaskRunner(client, shutdown_timeout=5) as runner:
-        yield runner
+    runner = TaskRunner(client, shutdown_timeout=5)
+    yield runner
+    runner.shutdown()
+    assert runner.wait_workers(10)
 
 
 def running(runner):
