@@ -24,6 +24,13 @@ class NonRetryableError(ConductorError):
     """
 
 
+class InvalidInputError(NonRetryableError):
+    """The input of a task does not fit the parameters of the worker function, which was not called.
+
+    The text gives the path of each wrong value, the type that is expected and the type of the value, never the value.
+    """
+
+
 class TransportError(ConductorError):
     """No usable answer came: refused, reset, timed out, cut short, or a certificate that was not accepted.
 

@@ -14,7 +14,7 @@ import msgspec
 from conductor import models
 from conductor._arguments import Duration, require_instances, seconds
 from conductor._output import output_data
-from conductor.errors import ConfigurationError, NonRetryableError
+from conductor.errors import ConfigurationError, InvalidInputError, NonRetryableError
 from conductor.models import Task, TaskExecLog, TaskResultStatus
 
 LONGEST_REASON = 500  # characters; the server cuts there (3.32.3)
@@ -160,8 +160,9 @@ def _raised(task: Task, outcome: CallOutcome) -> tuple[TaskResult, int]:
     try:
         if any(isinstance(cause, NonRetryableError) for cause in _causes(error)):
             result.status = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR
-        # The first frame is the call in this package.
-        lines = traceback.format_exception(type(error), error, error.__traceback__ and error.__traceback__.tb_next)
+        # The first frame is the call in this package. If the input does not fit, there are no others.
+        frames = error.__traceback__ and error.__traceback__.tb_next
+        lines = traceback.format_exception(type(error), error, None if isinstance(error, InvalidInputError) else frames)
     except BaseException as problem:  # noqa: BLE001 - reading the error may run any code of the user
         lines = [f"its traceback could not be made: {_describe(problem)}"]
     result.add_log("".join(lines)[-LONGEST_TRACEBACK:])

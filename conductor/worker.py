@@ -17,12 +17,12 @@ from conductor._arguments import (
 )
 from conductor.binding import bind
 from conductor.errors import ConfigurationError
-from conductor.models import Task
 
 if TYPE_CHECKING:
     from conductor.calling.process_pool import ProcessPool
 
-Execute = Callable[[Task], Any]
+Execute = Callable[..., Any]
+"""A worker function. ``conductor/binding.py`` says how it gets its arguments."""
 WorkerKey = tuple[str, str | None]
 """(task_name, domain). Each running worker of a runner has another key."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from conductor._log import about, logger_of
+from conductor.errors import InvalidInputError
 from conductor.models import Task, TaskResultStatus
 from conductor.task_result import PreparedResult, TaskResult
 
@@ -51,4 +52,5 @@ def ended(task_name: str, task: Task, prepared: PreparedResult, error: BaseExcep
         level = logging.CRITICAL
     reason = prepared.result.reason_for_incompletion or "no reason given"
     extra = about(task_name, task, task.retry_count)
-    logger.log(level, "%s failed, %s: %s", task_name, fate, reason, exc_info=error, extra=extra)
+    shown = None if isinstance(error, InvalidInputError) else error  # its traceback would show this package alone
+    logger.log(level, "%s failed, %s: %s", task_name, fate, reason, exc_info=shown, extra=extra)

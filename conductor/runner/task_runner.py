@@ -94,8 +94,9 @@ class TaskRunner(WorkerControls):
     ) -> None:
         """Start polling for a task type. Returns at once; with processes, when the first one has started.
 
-        execute: called with the Task, on a thread of the worker, or awaited on the runner's event loop if it is an
-            ``async def`` function. The result is made from its return value or exception: see TaskResult and
+        execute: called on a thread of the worker, or awaited on the runner's event loop if it is an ``async def``
+            function. It gets the Task, or typed values from the task's input, as its signature says
+            (docs/typed-input.md). The result is made from its return value or exception: see TaskResult and
             NonRetryableError.
         batch_size: the number of tasks that may run at once.
         poll_interval: the wait after an empty poll, in seconds or as a timedelta. poll_timeout: the time that a poll

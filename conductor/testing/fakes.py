@@ -37,7 +37,7 @@ def make_task(input_data: Any = None, **members: Any) -> Task:
     return Task(**(ids | members), input_data=output_data(input_data, "input_data")[0])
 
 
-def run_worker(execute: Callable[[Task], Any], input_data: Any = None, **members: Any) -> TaskResult:
+def run_worker(execute: Callable[..., Any], input_data: Any = None, **members: Any) -> TaskResult:
     """Run a worker function once, on this thread, as a runner would; returns the result that would be sent.
 
     execute: ``def`` or ``async def``; where an event loop runs, that needs ``arun_worker``. It is checked as
@@ -56,7 +56,7 @@ def run_worker(execute: Callable[[Task], Any], input_data: Any = None, **members
     return asyncio.run(_awaited(worker, task))
 
 
-async def arun_worker(execute: Callable[[Task], Any], input_data: Any = None, **members: Any) -> TaskResult:
+async def arun_worker(execute: Callable[..., Any], input_data: Any = None, **members: Any) -> TaskResult:
     """``run_worker`` for tests that are coroutines themselves. A ``def`` function runs on a thread of its own."""
     worker, task = Worker("test", execute), make_task(input_data, **members)
     if worker.is_async:

@@ -1,15 +1,30 @@
-"""Which functions a worker can be started with: what can be called with a Task, and asks for nothing else."""
+"""The functions that a worker can be started with: their parameters can be filled from a task."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import datetime as dt
+import enum
 import functools
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional, Protocol, TypeVar, Union, runtime_checkable
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    Optional,
+    Protocol,
+    TypeVar,
+    Union,
+    runtime_checkable,
+)
 from unittest.mock import AsyncMock, MagicMock, Mock, create_autospec
 
 import msgspec
+import pydantic
 import pytest
 
 from conductor import ConfigurationError, Task, TaskRunner
@@ -174,7 +189,7 @@ def two(greeting, task):
             Mock(spec=work),
             MagicMock(spec=work),
         ),
-        *(OddSignature("a text"), OddSignature(LookupError()), annotated(CannotBeCompared())),
+        *(OddSignature("a text"), OddSignature(LookupError()), lambda: 1, Nameless()),
         *(functools.cache(any_name), functools.singledispatch(any_name), asyncio.coroutines.iscoroutine),
         *(unpacks_input(Greeter().greet_by_name), unpacks_input(lambda name, age: 1), passes_all_on(two)),
         *map(annotated, (Task, Alias, OwnTask, object, Any, msgspec.Struct, HasId, HasInput, None, "None")),
@@ -183,7 +198,7 @@ def two(greeting, task):
         annotated(Optional["Task"]),
     ],
 )
-def test_a_function_that_takes_a_task_is_accepted(function):
+def test_a_function_whose_parameters_a_task_can_fill_is_accepted(function):
     assert Worker("t", function).execute is function
 
 
@@ -195,11 +210,15 @@ async def async_generator(task: Task):
     yield {}
 
 
-def greet(name: str) -> Elsewhere:
-    """Of its annotations only one can be found."""
+def greet(name: Elsewhere) -> None:
+    """Its annotation can only be found by a type checker."""
 
 
-def needs_keyword(task, *, greeting):
+def connect(to: socket.socket) -> None:
+    pass
+
+
+def send(greeting: str, to: socket.socket) -> None:
     pass
 
 
@@ -208,39 +227,67 @@ class Order:
     item: Any
 
 
+@dataclasses.dataclass
+class PlainOrder:
+    item: str
+
+
+@dataclasses.dataclass
+class HasUnknown:
+    item: Elsewhere
+
+
+class Mixed(enum.Enum):
+    NUMBER = 1
+    TEXT = "text"
+
+
 class Pair(NamedTuple):
     first: Any
+
+
+def with_local_class():
+    @dataclasses.dataclass
+    class Local:
+        item: str
+
+    def take(local: Local):
+        pass
+
+    return take
 
 
 @pytest.mark.parametrize(
     ("function", "flaw"),
     [
-        *((function, "with one argument: too many") for function in (lambda: 1, Nameless())),
-        *((function, "missing a required argument") for function in (two, lambda a, b: 1, Greeter.greet)),
-        (functools.partial(two, task=1, greeting=1), "too many positional arguments"),
-        (functools.partial(work, None), "too many positional arguments"),
-        (needs_keyword, "missing a required argument: 'greeting'|missing a required keyword-only argument: 'greeting'"),
         *((function, "is a generator function") for function in (generator, async_generator, Generates())),
         (functools.partial(generator), "is a generator function"),
         *((kind, "is a class") for kind in (Order, Pair, Greeter, dict, str, Task)),
-        (greet, "a parameter 'name' that is annotated as str, not as Task"),
-        (Greeter().greet_by_name, "a parameter 'name' that is annotated"),
-        (functools.partial(Greeter.greet_by_name, None), "a parameter 'name' that is annotated"),
+        (Greeter.greet, "Greeter.greet is a method without its object"),
+        (connect, "connect has a parameter 'to' that no input can fill: .*socket has no JSON form"),
+        (
+            greet,
+            "greet has a parameter 'name' with the annotation Elsewhere, .*'Elsewhere' is not defined.*TYPE_CHECKING",
+        ),
+        (functools.partial(connect), "has a parameter 'to' that no input can fill"),
+        (with_local_class(), "a parameter 'local' with the annotation Local, .* not inside of a function"),
+        (annotated(HasUnknown), "a parameter 'task' that no input can fill: .*'Elsewhere' is not defined"),
         *(
-            (annotated(annotation), "a parameter 'task' that is annotated as .+, not as Task")
-            for annotation in (
-                str,
-                int,
-                Order,
-                dict[str, Any],
-                list[Task],
-                Mapping,
-                "dict[str, str]",
-                str | None,
-                AnyText,
+            (annotated(annotation), f"a parameter 'task' that no input can fill: .*{reason}")
+            for annotation, reason in (
+                (CannotBeCompared(), ""),
+                (complex, "has no JSON form"),
+                (Iterable[int], "has no JSON form"),
+                (Callable[[], int], "has no JSON form"),
+                (type[int], "has no JSON form"),
+                (list[socket.socket], "has no JSON form"),
+                (str | dt.date, "may not contain more than one str-like type"),
+                (Order | PlainOrder, "may not contain more than one dataclass or attrs type"),
+                (Literal[1.5], "Literal may only contain"),
+                (Mixed, "Enums must contain"),
+                (pydantic.EmailStr, "email-validator"),
             )
         ),
-        (annotated(Annotated[str, "a name"]), "annotated as .*Annotated.+, not as Task"),
         *((each, "execute must be callable") for each in (None, "work", 5)),
     ],
 )
@@ -252,14 +299,14 @@ def test_any_other_is_refused_by_what_is_wrong_with_it(function, flaw):
 
 def test_a_runner_refuses_it_before_it_starts_anything():
     with TaskRunner(FakeTaskClient()) as runner:
-        with pytest.raises(ConfigurationError, match="a function of one parameter, the Task; greet has a parameter"):
+        with pytest.raises(ConfigurationError, match="take its arguments from a task; greet has a parameter"):
             runner.start_worker("t", greet)
         assert runner.get_batch_size_for_all() == {}
 
 
 def test_what_a_partial_function_holds_is_not_shown():
     with pytest.raises(ConfigurationError) as caught:
-        Worker("t", functools.partial(two, "hunter2", "hunter2"))
+        Worker("t", functools.partial(send, "hunter2"))
     assert "hunter2" not in str(caught.value)
 
 
@@ -271,3 +318,21 @@ def test_a_mock_of_a_function_runs_like_it(function):
     with TaskRunner(client, on_result_lost=Mock(spec=two)) as runner:
         runner.start_worker("t", function)
         assert client.results(1)[0].output_data == {"greeting": "Hello"}
+
+
+def test_a_task_whose_input_does_not_fit_ends_for_good_without_a_traceback(caplog):
+    called = []
+
+    def work(count: int):
+        called.append(count)
+
+    client = FakeTaskClient()
+    client.add_task("t", {"count": "hunter2"})
+    with TaskRunner(client) as runner:
+        runner.start_worker("t", work)
+        (result,) = client.results(1)
+    assert (result.status, called) == ("FAILED_WITH_TERMINAL_ERROR", [])
+    assert result.reason_for_incompletion == "InvalidInputError: $.count: expected int, got str"
+    (record,) = [each for each in caplog.records if "is not retried" in each.getMessage()]
+    assert record.exc_info is None
+    assert "hunter2" not in caplog.text

@@ -1,0 +1,126 @@
+"""Converts JSON values to typed ones: as msgspec does, and in more spellings, to paths and to pydantic's types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from inspect import formatannotation
+from pathlib import PurePath
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from conductor._misfit import DoesNotFitError, describe, find_misfit, word_for
+from conductor._other_spellings import members, respelt
+from conductor._own_init import OwnInit, StandIn, with_stand_ins
+from conductor._pydantic_types import is_of_pydantic, is_pydantic_structure, pydantic_converter
+from conductor.errors import ConfigurationError
+
+__all__ = ["Converter", "DoesNotFitError", "converter", "describe"]
+
+Converter = Callable[[Any], Any]
+_STRUCTURES = (
+    inspect.DataclassType,
+    inspect.DictType,
+    inspect.NamedTupleType,
+    inspect.StructType,
+    inspect.TypedDictType,
+)
+
+
+def converter(kind: Any) -> Converter:
+    """A function that makes a value of the type from a JSON value. It raises DoesNotFitError.
+
+    ConfigurationError if JSON cannot hold a value of the type, or if a name in its annotations is not found.
+    """
+    return _converter(kind, {})
+
+
+def _converter(kind: Any, begun: dict[type, OwnInit]) -> Converter:
+    """begun: the classes with an ``__init__`` of their own that this converter is a part of."""
+    if is_of_pydantic(kind):
+        return pydantic_converter(kind)
+    try:
+        # A class is read once. Any other type, such as list[int], would be read anew in each call.
+        holder: Any = msgspec.defstruct("Holder", [("value", with_stand_ins(kind))], array_like=True)
+        (field,) = inspect.type_info(holder).fields  # type: ignore[attr-defined]  # of a StructType
+        if isinstance(field.type, inspect.AnyType):
+            return _as_it_is
+        found = [each.cls for each in _types_in(field.type) if isinstance(each, inspect.CustomType)]
+        customs = {each: _custom(each, begun) for each in found}
+    except Exception as error:  # an annotation may be any object
+        raise ConfigurationError(f"JSON cannot be read as {formatannotation(kind)}: {error}") from error
+
+    def hook(custom: Any, value: Any) -> Any:
+        return customs[custom](value)
+
+    def convert_once(value: Any) -> Any:
+        return msgspec.convert((value,), holder, str_keys=True, dec_hook=hook).value
+
+    def convert(value: Any) -> Any:
+        try:
+            return msgspec.convert((value,), holder, str_keys=True, dec_hook=hook).value
+        except msgspec.ValidationError:
+            given = respelt(field.type, value)
+        except TypeError:
+            raise DoesNotFitError("$", "values that a set can hold", word_for(value)) from None
+        try:
+            return convert_once(given)
+        except msgspec.ValidationError as error:
+            raise find_misfit(field.type, value, given, error, convert_once) from None
+
+    return convert
+
+
+def is_structure(kind: Any) -> bool:
+    """Whether JSON writes a value of the type as an object: a dataclass, a mapping and so on, also in a union."""
+    if is_of_pydantic(kind):
+        return is_pydantic_structure(kind)
+    return any(map(_is_structure, members(inspect.type_info(with_stand_ins(kind)))))
+
+
+def _is_structure(kind: inspect.Type) -> bool:
+    if isinstance(kind, inspect.CustomType):
+        return isinstance(kind.cls, StandIn)
+    return isinstance(kind, _STRUCTURES) and not getattr(kind, "array_like", False)
+
+
+def _types_in(kind: inspect.Type) -> Iterator[inspect.Type]:
+    """All types that a type is made of. One that contains itself counts once."""
+    waiting, seen = [kind], set()
+    while waiting:
+        for each in members(waiting.pop()):
+            if id(each) in seen:
+                continue
+            seen.add(id(each))
+            yield each
+            for name in ("item_type", "key_type", "value_type"):
+                waiting += filter(None, [getattr(each, name, None)])
+            waiting += getattr(each, "item_types", ())
+            waiting += [field.type for field in getattr(each, "fields", ())]
+
+
+def _custom(kind: Any, begun: dict[type, OwnInit]) -> Converter:
+    """How to make a value of a class that msgspec does not know."""
+    if isinstance(kind, StandIn):
+        if kind.original not in begun:
+            own_init = begun[kind.original] = OwnInit(kind.original)
+            own_init.prepare(lambda each: _converter(each, begun))
+        return begun[kind.original].convert
+    if kind is object:
+        return _as_it_is
+    if isinstance(kind, type) and issubclass(kind, PurePath):
+        return lambda value: _path(kind, value)
+    if is_of_pydantic(kind):
+        return pydantic_converter(kind)
+    raise TypeError(f"{formatannotation(kind)} has no JSON form")
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _path(kind: type[PurePath], value: Any) -> PurePath:
+    if not isinstance(value, str):
+        raise DoesNotFitError("$", "a path", word_for(value))
+    return kind(value)

@@ -1,0 +1,204 @@
+"""Says where a JSON value does not fit a type. It never shows the value, which may be a secret."""
+
+from __future__ import annotations
+
+import os
+import re
+import traceback
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any
+
+from msgspec import ValidationError, inspect
+
+from conductor._other_spellings import NOTHING, members
+
+_PROBLEM = re.compile(r"(?s)(?P<problem>.*?)(?: - at `(?P<in_key>key` in `)?\$\[0\](?P<path>[^`]*)`)?")
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
+_LIMIT = re.compile(r"Expected (?P<expected>(?:(?!, got `).)*?)(?:, got (?P<got>\d+))?")
+_FIELD = re.compile(r"Object (?P<state>missing required|contains unknown) field `(?P<name>.+)`")
+_ANY = inspect.AnyType()
+_TEXTS = {
+    inspect.AnyType: "a value",
+    inspect.BoolType: "bool",
+    inspect.BytesType: "bytes in base64",
+    inspect.ByteArrayType: "bytes in base64",
+    inspect.DateTimeType: "a date and time in ISO 8601",
+    inspect.DateType: "a date in ISO 8601",
+    inspect.DecimalType: "a decimal number",
+    inspect.FloatType: "float",
+    inspect.IntType: "int",
+    inspect.NoneType: "null",
+    inspect.StrType: "str",
+    inspect.TimeDeltaType: "a duration in ISO 8601",
+    inspect.TimeType: "a time in ISO 8601",
+    inspect.UUIDType: "a UUID",
+}
+
+
+class DoesNotFitError(ValueError):
+    """A JSON value does not fit a type.
+
+    path: its place, such as ``$.order.lines[0].sku``. expected: the type in words, or the text of the class's own
+    check. got: the type of the value, ``nothing`` for a missing one; empty with the text of a check.
+    """
+
+    def __init__(self, path: str, expected: str, got: str) -> None:
+        super().__init__(path, expected, got)
+        self.path = path
+        self.expected = expected
+        self.got = got
+
+    def __str__(self) -> str:
+        return f"{self.path}: expected {self.expected}, got {self.got}" if self.got else f"{self.path}: {self.expected}"
+
+    def below(self, path: str) -> DoesNotFitError:
+        """The same of a value that stands at this path in another one."""
+        return DoesNotFitError(path + self.path[1:], self.expected, self.got)
+
+
+def word_for(value: Any) -> str:
+    """The type of a JSON value in a word."""
+    if value is NOTHING:
+        return "nothing"
+    if value is None:
+        return "null"
+    return {"dict": "object", "list": "array"}.get(type(value).__name__, type(value).__name__)
+
+
+def describe(kind: inspect.Type) -> str:
+    """The type in words, for a developer who knows Python."""
+    return " or ".join(map(_describe_one, members(kind)))
+
+
+def _describe_one(kind: inspect.Type) -> str:
+    if isinstance(kind, inspect.EnumType):
+        return f"one of {', '.join(repr(each.value) for each in kind.cls)}"
+    if isinstance(kind, inspect.LiteralType):
+        return f"one of {', '.join(map(repr, kind.values))}"
+    if isinstance(kind, inspect.CollectionType | inspect.TupleType):
+        return "array"
+    name: str = getattr(getattr(kind, "cls", None), "__name__", "object")
+    return _TEXTS.get(type(kind), name)
+
+
+def find_misfit(
+    kind: inspect.Type, original: Any, given: Any, error: ValidationError, convert: Callable[[Any], Any]
+) -> DoesNotFitError:
+    """The error of ``convert(given)`` with its exact place. ``given`` is the original in msgspec's spelling."""
+    found = _PROBLEM.fullmatch(str(error))
+    assert found is not None  # noqa: S101 - for the type checker: it matches any text
+    place = _Place(kind, original, given)
+    for step in _STEP.finditer(found["path"] or ""):
+        name, index = step.groups()
+        place.enter(name or (int(index) if index else place.first_misfit(str(error), convert)))
+    if error.__cause__ is not None:
+        return of_check(place.path, error.__cause__)
+    return _of_msgspec(place, found["problem"], in_key=bool(found["in_key"]))
+
+
+def of_check(path: str, cause: BaseException) -> DoesNotFitError:
+    """The error of a class's own check, which chooses its text. The texts of attrs' validators show the value."""
+    if isinstance(cause, DoesNotFitError):
+        return cause.below(path)
+    frames = [frame for frame, _ in traceback.walk_tb(cause.__traceback__)]
+    files = [frame.f_code.co_filename for frame in frames[-1:]]
+    is_of_attrs = any(f"{os.sep}attr{os.sep}" in each or each.startswith("<attrs generated") for each in files)
+    return DoesNotFitError(path, "refused by a validator of its class" if is_of_attrs else str(cause), "")
+
+
+def _of_msgspec(place: _Place, problem: str, *, in_key: bool) -> DoesNotFitError:
+    if in_key:
+        return DoesNotFitError(place.path, f"{describe(place.key_kind())} as a key", "str")
+    if missing := _FIELD.fullmatch(problem):
+        place.enter(missing["name"])
+        expected = "no such member" if missing["state"] == "contains unknown" else describe(place.kind)
+        return DoesNotFitError(place.path, expected, word_for(place.value))
+    if limit := _LIMIT.fullmatch(problem):
+        got = f"{word_for(place.value)} of length {limit['got']}" if limit["got"] else word_for(place.value)
+        return DoesNotFitError(place.path, limit["expected"].replace("`", ""), got)
+    return DoesNotFitError(place.path, describe(place.kind), word_for(place.value))
+
+
+class _Place:
+    """A place in a JSON value, and the type that is expected there."""
+
+    def __init__(self, kind: inspect.Type, original: Any, given: Any) -> None:
+        self.path = "$"
+        self.kind = kind
+        self.value = original
+        self._whole = given
+        self._steps: list[Any] = []
+
+    def enter(self, step: Any) -> None:
+        """Go on to a member or an item."""
+        self._steps.append(step)
+        if isinstance(step, int) and isinstance(self.value, dict):  # a NamedTuple, given as an object
+            step = _fields(self.kind)[step].name
+        self.kind = _inner(self.kind, step)
+        try:
+            self.value = self.value[step]
+        except LookupError:
+            self.value = NOTHING
+        self.path += path_step(step)
+
+    def first_misfit(self, problem: str, convert: Callable[[Any], Any]) -> Any:
+        """The key of the first value in this object that does not fit."""
+        part = self._whole
+        for step in self._steps:
+            part = part[step]
+        keys = list(part)
+
+        def is_in_first(number: int) -> bool:
+            first = {key: part[key] for key in keys[:number]}
+            try:
+                convert(_replaced(self._whole, self._steps, first))
+            except ValidationError as error:
+                return str(error) == problem
+            return False
+
+        number = bisect_left(range(len(keys) + 1), True, key=is_in_first)
+        return keys[number - 1]
+
+    def key_kind(self) -> inspect.Type:
+        """The type of the keys of this object."""
+        return next((each.key_type for each in members(self.kind) if isinstance(each, inspect.DictType)), _ANY)
+
+
+def path_step(step: Any) -> str:
+    """A step of a path as text."""
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step}" if str(step).isidentifier() else f"[{str(step)!r}]"
+
+
+def _replaced(whole: Any, steps: Sequence[Any], part: Any) -> Any:
+    """A copy with another part at the end of these steps."""
+    if not steps:
+        return part
+    copied = copy(whole)
+    copied[steps[0]] = _replaced(whole[steps[0]], steps[1:], part)
+    return copied
+
+
+def _inner(kind: inspect.Type, step: Any) -> inspect.Type:
+    """The type of a member or an item. The tag of a struct is no field, and belongs to all structs of a union."""
+    kinds = members(kind)
+    for each in kinds:
+        match each:
+            case inspect.DictType(value_type=inner) | inspect.CollectionType(item_type=inner):
+                return inner
+            case inspect.TupleType(item_types=inners):
+                item: inspect.Type = inners[step]
+                return item
+        for field in _fields(each):
+            if step in (field.name, field.encode_name):
+                return field.type
+    tags = tuple(each.tag for each in kinds if isinstance(each, inspect.StructType) and each.tag_field == step)
+    return inspect.LiteralType(tags) if tags else _ANY
+
+
+def _fields(kind: inspect.Type) -> tuple[inspect.Field, ...]:
+    fields: tuple[inspect.Field, ...] = getattr(kind, "fields", ())
+    return fields

@@ -1,0 +1,156 @@
+"""Reads the parameters of a worker function, with the types that their annotations stand for."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from conductor.context import TaskContext
+from conductor.errors import ConfigurationError
+from conductor.models import Task
+
+NO_DEFAULT = inspect.Parameter.empty
+_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_TASK_AS_TEXT = re.compile(r"(?:Optional\[)?(?:\w+\.)*(TaskContext|Task)\]?(?: ?\| ?None)?")
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """A parameter of a worker function. annotation: the type itself; Any if there is none."""
+
+    name: str
+    annotation: Any
+    default: Any
+    is_keyword: bool
+    others: frozenset[str] | None = None
+    """Of ``**name`` the names that it cannot have. None for any other parameter."""
+
+
+def read_parameters(function: Callable[..., Any]) -> list[Parameter] | None:
+    """The parameters that are given values: all but ``*args``. None if they have no names, as with ``print``.
+
+    The outermost function with named parameters counts, because a decorator may give the one that it wraps other
+    arguments. ConfigurationError if a name in an annotation is not found.
+    """
+    inner, signature = _named(function)
+    if signature is None:
+        return None
+    fixed = _fixed_by_partial(inner)
+    given = [
+        each
+        for each in signature.parameters.values()
+        if each.name not in fixed and each.kind is not each.VAR_POSITIONAL
+    ]
+    if _wrapped(inner) is not None:  # what follows its own parameters is for the function that it wraps
+        given = [each for each in given if each.kind is not each.VAR_KEYWORD]
+    return [
+        Parameter(
+            each.name,
+            _resolved(each, inner),
+            each.default,
+            is_keyword=each.kind is each.KEYWORD_ONLY,
+            others=frozenset(signature.parameters) if each.kind is each.VAR_KEYWORD else None,
+        )
+        for each in given
+    ]
+
+
+def _named(function: Any) -> tuple[Any, inspect.Signature | None]:
+    """The outermost function with named parameters, and its signature: None if there is no such function."""
+    while True:
+        signature = None if _is_in_c(function) else _signature(function)
+        if signature is not None and any(each.kind not in _VARIABLE for each in signature.parameters.values()):
+            return function, signature
+        wrapped = _wrapped(function)
+        if wrapped is None:
+            break
+        function = wrapped
+    kinds = None if signature is None else {each.kind for each in signature.parameters.values()}
+    return function, None if kinds is None or inspect.Parameter.VAR_POSITIONAL in kinds else signature
+
+
+def _signature(function: Any) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function, follow_wrapped=False)
+    except Exception:  # noqa: BLE001 - the object may be no function, and raise any error
+        return None
+
+
+def _wrapped(function: Any) -> Any:
+    """The function inside a decorated one, with the same arguments bound. None if there is none."""
+    if isinstance(function, functools.partial):
+        inner = _wrapped(function.func)
+        return inner and functools.partial(inner, *function.args, **function.keywords)
+    try:
+        inner = getattr(function, "__wrapped__", None)
+    except Exception:  # noqa: BLE001 - as above
+        return None
+    if isinstance(function, types.MethodType) and inner is not None:
+        return types.MethodType(inner, function.__self__)
+    if inner is None and not inspect.isroutine(function) and isinstance(function.__call__, types.MethodType):
+        return _wrapped(function.__call__)
+    return inner
+
+
+def _is_in_c(function: Any) -> bool:
+    core = _core(function)
+    return inspect.isroutine(core) and not inspect.isfunction(core)
+
+
+def _core(function: Any) -> Any:
+    """The function itself behind a partial, a method or an object that can be called."""
+    while isinstance(function, functools.partial | types.MethodType):
+        function = function.func if isinstance(function, functools.partial) else function.__func__
+    return function if inspect.isroutine(function) else type(function).__call__
+
+
+def _fixed_by_partial(function: Any) -> set[str]:
+    """The names that a partial gives values to. An input must not replace them."""
+    return set(function.keywords) if isinstance(function, functools.partial) else set()
+
+
+def _resolved(parameter: inspect.Parameter, function: Any) -> Any:
+    """The type that an annotation stands for."""
+    annotation = parameter.annotation
+    if annotation is parameter.empty:
+        return Any
+    core = _core(function)
+    try:
+        return _evaluated(annotation, core)
+    except Exception as error:
+        if isinstance(annotation, str) and (task := _TASK_AS_TEXT.fullmatch(annotation)):
+            return TaskContext if task[1] == "TaskContext" else Task
+        if parameter.name == "task":
+            return Any
+        raise ConfigurationError(
+            f"has a parameter {parameter.name!r} with the annotation {annotation}, which cannot be read: {error}. Its"
+            f" names must be in the module {getattr(core, '__module__', None)} when the worker is made: not inside of a"
+            " function, and not under `if TYPE_CHECKING:`"
+        ) from error
+
+
+def _evaluated(annotation: Any, core: Any) -> Any:
+    """The annotation with the types for the names in it, which the function sees. Any error of an expression."""
+    names = dict(getattr(core, "__globals__", {}))
+    names |= getattr(inspect.unwrap(core), "__globals__", {})  # a wrapper has the annotations of the other
+    names |= _closure(core)
+
+    def shell() -> None: ...
+
+    shell.__annotations__ = {"it": annotation}
+    hint = typing.get_type_hints(shell, names, include_extras=True)["it"]
+    return getattr(hint, "__value__", hint)  # of ``type Name = ...``
+
+
+def _closure(function: Any) -> dict[str, Any]:
+    names: dict[str, Any] = {each.__name__: each for each in getattr(function, "__type_params__", ())}
+    with contextlib.suppress(ValueError, TypeError):  # a name without a value yet, or no function
+        names |= inspect.getclosurevars(function).nonlocals
+    return names

@@ -1,0 +1,120 @@
+"""Converts JSON values with pydantic. A type can only be pydantic's where that library is loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from inspect import formatannotation
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import msgspec
+
+from conductor._misfit import DoesNotFitError, path_step, word_for
+from conductor._other_spellings import NOTHING
+from conductor.errors import ConfigurationError
+
+
+def is_of_pydantic(kind: Any) -> bool:
+    """Whether the type is made with pydantic, or of such types: ``list[Model]``, ``Annotated[int, Field(gt=0)]``."""
+    if "pydantic" not in sys.modules:
+        return False
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        return "__pydantic_validator__" in vars(kind)
+    if getattr(kind, "__get_pydantic_core_schema__", None) is not None:
+        return True
+    if get_origin(kind) is Annotated and any(map(_is_constraint, get_args(kind)[1:])):
+        return True
+    return any(map(is_of_pydantic, get_args(kind)))
+
+
+def is_pydantic_structure(kind: Any) -> bool:
+    """Whether JSON writes a value of the type as an object."""
+    import pydantic  # noqa: PLC0415 - not needed where it is not installed
+
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        return any(map(is_pydantic_structure, get_args(kind)))
+    if origin is Annotated:
+        return is_pydantic_structure(get_args(kind)[0])
+    base = origin or kind
+    if not isinstance(base, type) or issubclass(base, pydantic.RootModel):
+        return False
+    return issubclass(base, pydantic.BaseModel | Mapping) or dataclasses.is_dataclass(base)
+
+
+def _is_constraint(metadata: Any) -> bool:
+    library = type(metadata).__module__.partition(".")[0]
+    return library in ("pydantic", "annotated_types") or is_of_pydantic(metadata)
+
+
+def pydantic_converter(kind: Any) -> Callable[[Any], Any]:
+    """A function that validates a JSON value as pydantic does. It raises DoesNotFitError."""
+    import pydantic  # noqa: PLC0415 - not needed where it is not installed
+
+    try:
+        adapter = pydantic.TypeAdapter(kind)
+    except (pydantic.errors.PydanticUserError, NameError, ImportError) as error:
+        raise ConfigurationError(f"JSON cannot be read as {formatannotation(kind)}: {error}") from error
+
+    def convert(value: Any) -> Any:
+        if value is NOTHING:
+            raise DoesNotFitError("$", _name_of(kind), "nothing")
+        try:
+            return adapter.validate_json(msgspec.json.encode(value))
+        except pydantic.ValidationError as error:
+            raise _misfit(kind, value, error.errors(include_url=False, include_input=False)[0]) from None
+
+    return convert
+
+
+def _misfit(kind: Any, value: Any, problem: Any) -> DoesNotFitError:
+    path, found = _place(value, problem["loc"], is_missing=problem["type"] == "missing")
+    message = problem["msg"]
+    if problem["type"] == "missing":
+        return DoesNotFitError(path, _name_of(_type_at(kind, problem["loc"])), "nothing")
+    if problem["type"] in ("value_error", "assertion_error"):
+        own = problem.get("ctx", {}).get("error")
+        return DoesNotFitError(path, str(own) if own is not None else message.partition(":")[0], "")
+    if problem["type"] == "union_tag_invalid":  # its message shows the value
+        return DoesNotFitError(path, f"a tag of {problem['ctx']['expected_tags']}", word_for(found))
+    if message.startswith("Input should be "):
+        return DoesNotFitError(path, _expected(message.removeprefix("Input should be ")), word_for(found))
+    return DoesNotFitError(path, message, "")
+
+
+def _type_at(kind: Any, steps: Sequence[str | int]) -> Any:
+    """The annotation of the field at the end of these steps of pydantic."""
+    for step in steps:
+        inner = [each for each in get_args(kind) if each is not NoneType]
+        fields = [getattr(each, "__pydantic_fields__", {}) for each in (kind, *inner)]
+        found = [field.annotation for each in fields for name, field in each.items() if step in (name, field.alias)]
+        kind = (found or inner[-1:] or [Any])[0]
+    return kind
+
+
+def _name_of(kind: Any) -> str:
+    name: str = getattr(kind, "__name__", None) or formatannotation(kind)
+    return "a value" if kind is Any else name
+
+
+def _expected(text: str) -> str:
+    if text.startswith("a valid "):
+        return text.partition(", ")[0]  # what follows may show a part of the value
+    return f"a value {text}" if text.startswith(("greater", "less")) else text
+
+
+def _place(value: Any, steps: Sequence[str | int], *, is_missing: bool) -> tuple[str, Any]:
+    """The path and the value there. Some of pydantic's steps name a type, and lead to no other value."""
+    path = "$"
+    for number, step in enumerate(steps, 1):
+        is_item = isinstance(value, list) and isinstance(step, int) and step < len(value)
+        if is_item or (isinstance(value, dict) and step in value):
+            value = value[step]
+        elif is_missing and number == len(steps):
+            value = NOTHING
+        else:
+            continue
+        path += path_step(step)
+    return path, value

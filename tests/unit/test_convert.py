@@ -1,0 +1,147 @@
+"""Conversion of a JSON value to a typed one, and the errors of values that do not fit."""
+
+import dataclasses
+import datetime as dt
+import subprocess
+import sys
+from decimal import Decimal
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+import pydantic
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from conductor import ConfigurationError, InvalidInputError, NonRetryableError
+from conductor._convert import DoesNotFitError, converter
+from conductor.testing import run_worker
+from support.binding_functions import Aliased, Card, Checked, Color, Even, Order, Parcel, Pet, Point, Team, Times, Tree
+
+SECRET = "hunter2"
+TYPES = [
+    *(int, float, bool, bytes, Decimal, UUID, dt.datetime, dt.date, dt.time, dt.timedelta, None, Color),
+    *(Literal["a", "b"], Order, Times, Tree, Point, Card, Parcel, Checked, Pet, Even, Team, Aliased),
+    *(list[int], dict[str, int], tuple[int, str], set[int], int | None, list[Team], pydantic.HttpUrl),
+    Annotated[str, msgspec.Meta(max_length=3)],
+    Annotated[int, pydantic.Field(gt=5)],
+]
+NAMES = ["lines", "sku", "number", "type", "users", "name", "age", "orderId", "at", "x", "weight", "site"]
+SECRETS = st.sampled_from([SECRET, f"x{SECRET}", f"http://{SECRET}:port"])
+VALUES = st.recursive(
+    SECRETS | st.none() | st.integers(0, 9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.sampled_from(TYPES), VALUES)
+def test_an_error_shows_the_place_and_never_the_value(kind, value):
+    problem = problem_of(kind, value)
+    if problem is not None:
+        assert SECRET not in str(problem)
+        assert problem.path.startswith("$")
+        assert problem.expected
+
+
+def problem_of(kind, value):
+    try:
+        converter(kind)(value)
+    except DoesNotFitError as problem:
+        return problem
+    return None
+
+
+def test_an_error_tells_its_parts():
+    with pytest.raises(DoesNotFitError) as caught:
+        converter(Order)({"lines": [{"sku": 5}]})
+    assert (caught.value.path, caught.value.expected, caught.value.got) == ("$.lines[0].sku", "str", "int")
+    assert isinstance(caught.value, ValueError)
+
+
+def test_the_place_in_a_large_mapping_is_found_quickly():
+    """It would take minutes to try 100,000 keys one by one."""
+    given = {f"key{number}": number for number in range(100_000)} | {"last": "text"}
+    with pytest.raises(DoesNotFitError, match=r"^\$\.last: expected int, got str$"):
+        converter(dict[str, int])(given)
+
+
+def test_many_times_that_only_dateutil_reads_are_read_in_one_go():
+    texts = ["2026-01-02T03:04:05+01:00[Europe/Paris]"] * 2_000
+    assert len(set(converter(list[dt.datetime])(texts))) == 1
+
+
+def test_the_first_of_two_wrong_values_is_named():
+    with pytest.raises(DoesNotFitError, match=r"\$\.lines\[1\]\.count"):
+        converter(Order)({"lines": [{"sku": "a"}, {"sku": "b", "count": "c"}, {"sku": 5}]})
+
+
+def test_a_class_may_say_what_is_wrong_in_its_own_words():
+    @dataclasses.dataclass
+    class Range:
+        low: int
+        high: int
+
+        def __post_init__(self):
+            if self.low > self.high:
+                raise ValueError("low is above high")
+
+    with pytest.raises(DoesNotFitError, match=r"^\$\.a\[0\]: low is above high$"):
+        converter(dict[str, list[Range]])({"a": [{"low": 2, "high": 1}]})
+
+
+def test_another_error_of_a_class_is_the_functions_own():
+    """It says nothing about the input, so a retry may help."""
+
+    @dataclasses.dataclass
+    class Broken:
+        number: int
+
+        def __post_init__(self):
+            raise LookupError("no such table")
+
+    def work(broken: Broken):
+        pass
+
+    result = run_worker(work, {"number": 1})
+    assert (result.status, result.reason_for_incompletion) == ("FAILED", "LookupError: no such table")
+
+
+@pytest.mark.parametrize("text", ["2026-1-2", "2026-02-30", "2026-01-02T25:00", "20260102T030405+99:00", "0", "T03:04"])
+def test_a_text_that_is_no_time_in_iso_8601_is_refused(text):
+    with pytest.raises(DoesNotFitError):
+        converter(dt.datetime)(text)
+
+
+def test_the_type_of_a_misfit_that_json_cannot_have_is_named_too():
+    with pytest.raises(DoesNotFitError, match=r"^\$: expected int, got set$"):
+        converter(int)({1})
+
+
+def test_a_type_with_a_name_that_is_not_found_is_refused():
+    with pytest.raises(ConfigurationError, match="JSON cannot be read as .*'Nobody' is not defined"):
+        converter(list["Nobody"])  # noqa: F821 - what is tested
+
+
+def test_an_invalid_input_is_an_error_that_no_retry_helps():
+    assert issubclass(InvalidInputError, NonRetryableError)
+
+
+def test_the_log_of_an_invalid_input_is_short():
+    def work(order: Order):
+        pass
+
+    (entry,) = run_worker(work, {}).logs
+    assert entry.log.strip() == "conductor.errors.InvalidInputError: $.lines: expected array, got nothing"
+
+
+def test_pydantic_and_attrs_are_not_imported_for_a_worker_without_them():
+    program = (
+        "import sys\nfrom conductor.testing import run_worker\n"
+        "def work(count: int, at: list[str]): return count\n"
+        "print(run_worker(work, {'count': 5, 'at': []}).output_data)\n"
+        "print([name for name in ('pydantic', 'attrs', 'attr', 'dateutil') if name in sys.modules])\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    assert answer.stdout.splitlines() == ["{'result': 5}", "[]"]
