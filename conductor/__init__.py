@@ -48,6 +48,7 @@ from conductor.models import (
     WorkflowTaskJoinMode,
     WorkflowTaskType,
 )
+from conductor.runner.check import Problem
 from conductor.runner.task_runner import TaskRunner
 from conductor.settings import AuthenticationSettings, HttpSettings, MetricsSettings
 from conductor.task_result import TaskResult
@@ -59,9 +60,12 @@ from conductor.workflow_executor import WorkflowExecutor
 if TYPE_CHECKING:
     from conductor.calling.process_pool import process_pool
     from conductor.metrics import MetricsCollector, MetricsServer, provide_metrics
+    from conductor.schemas import input_schema, output_schema
 
 _METRICS = ("MetricsCollector", "MetricsServer", "provide_metrics")
-_LATER = dict.fromkeys(_METRICS, "conductor.metrics") | {"process_pool": "conductor.calling.process_pool"}
+_SCHEMAS = ("input_schema", "output_schema")
+_LATER = dict.fromkeys(_METRICS, "conductor.metrics") | dict.fromkeys(_SCHEMAS, "conductor.schemas")
+_LATER["process_pool"] = "conductor.calling.process_pool"
 
 __all__ = [
     "ApiClient",
@@ -83,6 +87,7 @@ __all__ = [
     "NonRetryableError",
     "NotFoundError",
     "PollData",
+    "Problem",
     "RateLimitConfig",
     "RateLimitConfigPolicy",
     "RateLimitedError",
@@ -116,6 +121,8 @@ __all__ = [
     "WorkflowTaskJoinMode",
     "WorkflowTaskType",
     "current_task",
+    "input_schema",
+    "output_schema",
     "process_pool",
     "provide_metrics",
     "task_context",
@@ -123,7 +130,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name at its first use if it needs prometheus_client or multiprocessing. This halves the import time."""
+    """Import a name at its first use if few programs need it, or if it needs a large library. This halves the time."""
     if name in _LATER:
         return getattr(importlib.import_module(_LATER[name]), name)
     raise AttributeError(f"module 'conductor' has no attribute {name!r}")

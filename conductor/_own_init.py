@@ -74,6 +74,13 @@ def _hints(kind: Any) -> dict[str, Any]:
     return {name: each.type if isinstance(each, dataclasses.InitVar) else each for name, each in hints.items()}
 
 
+def init_parameters(kind: Any) -> list[inspect.Parameter]:
+    """The parameters of the class's ``__init__``. Their annotations are types."""
+    hints = _hints(kind)
+    parameters = inspect.signature(kind).parameters.values()
+    return [each.replace(annotation=hints.get(each.name, Any)) for each in parameters]
+
+
 class OwnInit:
     """Makes objects of a class from JSON objects, with its ``__init__``."""
 

@@ -62,6 +62,19 @@ def read_parameters(function: Callable[..., Any]) -> list[Parameter] | None:
     ]
 
 
+def read_return_type(function: Callable[..., Any]) -> Any:
+    """The type that a worker function returns, and an ``async def`` at its end. Any without an annotation.
+
+    ConfigurationError if a name in the annotation is not found.
+    """
+    core = _core(_named(function)[0])
+    annotation = getattr(inspect.unwrap(core), "__annotations__", {}).get("return", Any)
+    try:
+        return _evaluated(annotation, core)
+    except Exception as error:
+        raise ConfigurationError(f"has the return annotation {annotation}, which cannot be read: {error}") from error
+
+
 def _named(function: Any) -> tuple[Any, inspect.Signature | None]:
     """The outermost function with named parameters, and its signature: None if there is no such function."""
     while True:

@@ -66,14 +66,19 @@ def wire_definitions(name: str, given: Sequence[Any], kind: type[msgspec.Struct]
     return found
 
 
-def wire_definition(name: str, given: Any, kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """The same for one definition."""
+def wire_definition(
+    name: str, given: Any, kind: type[msgspec.Struct], *, default_name: str | None = None
+) -> dict[str, Any]:
+    """The same for one definition. default_name: the name of a definition that has none."""
+    place, definition = _Place(name), given
     if isinstance(given, str | os.PathLike):
-        return _checked(*_loaded(_Place(name), given), kind)
-    if not isinstance(given, Mapping | kind):
+        place, definition = _loaded(place, given)
+    elif not isinstance(given, Mapping | kind):
         what = f"a {kind.__name__}, a mapping or the path of JSON"
         raise ConfigurationError(f"{name} must be {what}, not {type(given).__name__}")
-    return _checked(_Place(name), given, kind)
+    if default_name is not None and isinstance(definition, Mapping) and definition.get("name") is None:
+        definition = {**definition, "name": default_name}
+    return _checked(place, definition, kind)
 
 
 def read(kind: type[T], text_or_path: str | os.PathLike[str]) -> T:

@@ -16,7 +16,10 @@ from conductor._arguments import (
     whole_number,
 )
 from conductor.binding import bind
+from conductor.definitions import Readable
 from conductor.errors import ConfigurationError
+from conductor.models import TaskDef
+from conductor.registration import checked_registration
 
 if TYPE_CHECKING:
     from conductor.calling.process_pool import ProcessPool
@@ -82,6 +85,10 @@ class WorkerOptions(TypedDict, total=False):
     timeout: Duration | None
     executor: ProcessPool | None
     paused: bool
+    task_def: TaskDef | Readable | None
+    register: bool
+    overwrite: bool
+    register_schemas: bool
 
 
 class Worker:
@@ -105,6 +112,10 @@ class Worker:
         timeout: Duration | None = None,
         executor: ProcessPool | None = None,
         paused: bool = False,
+        task_def: TaskDef | Readable | None = None,
+        register: bool = False,
+        overwrite: bool = False,
+        register_schemas: bool = False,
     ) -> None:
         self.bound = bind(execute)
         """``execute``, which takes its arguments from a task's context."""
@@ -120,6 +131,10 @@ class Worker:
         self.paused = require_instance("paused", paused, bool, "True or False")
         self.sources: dict[str, str] = {}
         """The names of the variables that have set options, by option. Empty before the worker is started."""
+        self.registration = checked_registration(
+            self.task_name, execute, task_def, register=register, overwrite=overwrite, register_schemas=register_schemas
+        )
+        """The task definition that comes with the worker; None without one."""
 
     @property
     def key(self) -> WorkerKey:

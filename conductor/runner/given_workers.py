@@ -1,4 +1,4 @@
-"""The workers in the arguments of ``TaskRunner.start_workers``."""
+"""The workers in the arguments of ``TaskRunner.start_workers`` and ``check``."""
 
 from __future__ import annotations
 
@@ -78,6 +78,6 @@ def _worker_of(candidate: object) -> Worker | None:
 def _problem_with(candidate: object) -> str:
     use = "give a Worker, a function decorated with @worker_task, a module, or a list of them"
     if isinstance(candidate, str | bytes):
-        return f"start_workers cannot start {candidate!r}, a text: {use}"
+        return f"cannot start {candidate!r}, a text: {use}"
     name = getattr(candidate, "__qualname__", type(candidate).__qualname__)  # a repr may show secrets
-    return f"start_workers cannot start {name}, which has no worker: {use}"
+    return f"cannot start {name}, which has no worker: {use}"

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conductor._clock import Clock
+from conductor._flag import Flag
+from conductor._log import logger_of
 from conductor.calling.event_loop import EventLoop
 from conductor.delivery.context import DeliveryContext, OnResultLost
 from conductor.errors import ConfigurationError
+from conductor.runner.definitions import Definitions
 from conductor.runner.runner_log import RunnerLog
 from conductor.task_client import Delivery, TaskClient
 from conductor.transport import ApiClient
@@ -22,18 +25,33 @@ from conductor.worker_settings import OUTBOX, RunnerSettings
 if TYPE_CHECKING:
     from conductor.delivery.outbox import Outbox
 
+logger = logger_of(__name__)
+
 
 @dataclass
 class Resources(DeliveryContext):
-    """The shared objects, while workers run. on_end: called by each worker when it has ended."""
+    """The shared objects, while workers run.
+
+    definitions: None for a runner without an ApiClient. on_end: called by each worker when it has ended.
+    """
 
     log: RunnerLog
+    definitions: Definitions | None
     on_end: Callable[[], None]
     event_loop: EventLoop = field(init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.event_loop = EventLoop("conductor-loop")
+
+    def register_definition(self, worker: Worker, closed: Flag) -> None:
+        """Register the worker's task definition, if it asks for that: see Definitions.register."""
+        if worker.registration is None or not worker.registration.register:
+            return
+        if self.definitions is None:
+            logger.info("%s: its task definition is not registered: the runner has no ApiClient", worker.task_name)
+            return
+        self.definitions.register(worker, closed)
 
     def poll(self, worker: Worker, count: int, timeout: float) -> Delivery:
         """Up to ``count`` tasks; the server may wait ``timeout`` seconds for them."""
@@ -59,12 +77,13 @@ class Setup:
     on_result_lost: OnResultLost | None
     clock: Clock
     log: RunnerLog
+    definitions: Definitions | None
 
     def open_resources(self, work_was_left: threading.Event, on_end: Callable[[], None]) -> Resources:
         """Open the shared objects. ConfigurationError: the outbox cannot be used."""
         outbox = None if self.outbox_path is None else open_outbox(self.outbox_path, self.client)
         mine = self.client, self.worker_id, self.clock, work_was_left, outbox, self.on_result_lost
-        return Resources(*mine, log=self.log, on_end=on_end)
+        return Resources(*mine, log=self.log, definitions=self.definitions, on_end=on_end)
 
 
 def usable_outbox(settings: RunnerSettings, client: TaskClient) -> str | None:

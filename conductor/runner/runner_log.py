@@ -12,8 +12,6 @@ from collections.abc import Sequence
 
 from conductor._log import logger_of
 from conductor.runner.definitions import Definitions
-from conductor.task_client import TaskClient
-from conductor.transport import ApiClient
 from conductor.worker import Worker, WorkerKey
 from conductor.worker_settings import misspelt_variables, readable_properties, settings_of
 
@@ -23,13 +21,14 @@ logger = logger_of(__name__)
 class RunnerLog:
     """The messages of one runner. Thread-safe.
 
-    server, worker_id: for the text. api_client: an ApiClient is also used to check the task definitions.
+    server, worker_id: for the text. definitions: told about each worker whose polls are answered; None in tests, where
+    a runner has no ApiClient.
     """
 
-    def __init__(self, server: str, worker_id: str, api_client: ApiClient | TaskClient) -> None:
+    def __init__(self, server: str, worker_id: str, definitions: Definitions | None) -> None:
         self._server = server
         self._worker_id = worker_id
-        self._definitions = Definitions(api_client) if isinstance(api_client, ApiClient) else None
+        self._definitions = definitions
         # Guards everything below. A user's signal handler may stop workers while its thread holds it.
         self._lock = threading.RLock()
         self._unnamed: list[Worker] = []  # started, and not logged yet

@@ -157,6 +157,7 @@ class RunningWorker:
         return losses_reported
 
     def _poll(self) -> None:
+        self._resources.register_definition(self.worker, self.capacity.closed)
         Poller(self.worker, self._resources, self.capacity, self).run()
         self._polling_has_ended.set()
         _stopping.end(self)

@@ -12,9 +12,13 @@ from conductor._arguments import Duration, is_async, seconds
 from conductor._clock import MonotonicClock
 from conductor.calling.process_pool import ProcessPool
 from conductor.context import current_task
+from conductor.definitions import Readable
 from conductor.delivery.context import OnResultLost
 from conductor.delivery.results_in_hand import inside_on_result_lost
 from conductor.errors import ConductorError, ConfigurationError
+from conductor.models import TaskDef
+from conductor.runner.check import Problem
+from conductor.runner.definitions import Definitions
 from conductor.runner.given_workers import Startable, workers_in
 from conductor.runner.resources import Setup, usable_outbox
 from conductor.runner.runner_log import RunnerLog
@@ -65,9 +69,11 @@ class TaskRunner(WorkerControls):
         client = HttpTaskClient(api_client) if isinstance(api_client, ApiClient) else api_client
         outbox_path = usable_outbox(self._given, client)
         worker_id, drain_within = self._given.worker_id, self._given.shutdown_timeout
-        log = RunnerLog(client.server, worker_id, api_client)
+        clock = MonotonicClock()
+        definitions = Definitions(api_client, clock) if isinstance(api_client, ApiClient) else None
+        log = RunnerLog(client.server, worker_id, definitions)
         self._setup = Setup(
-            client, own_client, worker_id, drain_within, outbox_path, on_result_lost, MonotonicClock(), log
+            client, own_client, worker_id, drain_within, outbox_path, on_result_lost, clock, log, definitions
         )
         super().__init__(Workers(self._setup))
 
@@ -91,6 +97,10 @@ class TaskRunner(WorkerControls):
         timeout: Duration | None = None,
         executor: ProcessPool | None = None,
         paused: bool = False,
+        task_def: TaskDef | Readable | None = None,
+        register: bool = False,
+        overwrite: bool = False,
+        register_schemas: bool = False,
     ) -> None:
         """Start polling for a task type. Returns at once; with processes, when the first one has started.
 
@@ -110,6 +120,12 @@ class TaskRunner(WorkerControls):
         executor: ``process_pool(4)`` runs a ``def`` function in four processes. Nothing else is accepted. None runs it
             on threads, as many as batch_size.
         paused: the worker does not poll before ``resume``.
+        task_def: the task definition that the worker expects: a TaskDef, a mapping as on the wire, JSON or the path of
+            JSON. Differences to the server's are logged. Its name may be left out, except in a TaskDef.
+        register: send task_def before the first poll if the server has no definition of that name. A server that
+            cannot be reached is asked again for 10 s before the first poll, and then beside the polls.
+        overwrite: with register, replace the definition that the server has. register_schemas: with register, add the
+            JSON Schemas of ``input_schema(execute)`` and ``output_schema(execute)`` to task_def.
 
         The variable CONDUCTOR_WORKER_<TASK>_<PROPERTY>, else CONDUCTOR_WORKER_ALL_<PROPERTY>, comes before an argument.
         The properties are BATCH_SIZE, DOMAIN, POLL_INTERVAL, POLL_TIMEOUT, LEASE_EXTENSION, TIMEOUT and PAUSED. A
@@ -126,6 +142,10 @@ class TaskRunner(WorkerControls):
             timeout=timeout,
             executor=executor,
             paused=paused,
+            task_def=task_def,
+            register=register,
+            overwrite=overwrite,
+            register_schemas=register_schemas,
         )
         self._start([worker])
 
@@ -150,6 +170,23 @@ class TaskRunner(WorkerControls):
         """
         of_workers = [setting for running in self._workers.active() for setting in running.settings]
         return [*self._given.in_force(), *of_workers]
+
+    def check(self, *workers: Startable) -> list[Problem]:
+        """Compare the task definitions of the server with the workers. Blocks for one request per task type.
+
+        workers: as for ``start_workers``. They are not started yet, so the definitions that they will register count.
+            Without arguments: the workers that run now.
+
+        Found are missing definitions, time limits that do not fit to each other or to a worker's ``timeout``, a lease
+        of an hour, and differences to a worker's ``task_def``. An empty list: all is well. ConductorError: the server
+        cannot be asked.
+        """
+        definitions = self._setup.definitions
+        if definitions is None:
+            raise ConfigurationError("check needs a runner with an ApiClient, not with another TaskClient")
+        if workers:
+            return definitions.check([with_environment(worker) for worker in workers_in(workers)], before_start=True)
+        return definitions.check([running.worker for running in self._workers.active()], before_start=False)
 
     def _start(self, workers: list[Worker]) -> None:
         self._workers.start([with_environment(worker) for worker in workers])

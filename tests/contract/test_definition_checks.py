@@ -22,8 +22,8 @@ def start_and_wait(runner, name, **options):
     """A worker, until its definition has been looked at. Returns what came to it."""
     found = []
     runner.start_worker(name, found.append, **options)
-    definitions = runner._setup.log._definitions
-    eventually(lambda: name in definitions._seen and not definitions._is_running)
+    definitions = runner._setup.definitions
+    eventually(lambda: (name, None) in definitions._seen and not definitions._is_running)
     return found
 
 

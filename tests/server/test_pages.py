@@ -1,0 +1,44 @@
+"""The examples in docs/ run."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from conductor import ApiClient, HttpSettings, TaskExecutor, WorkflowDef, WorkflowExecutor, WorkflowTask
+from conductor.testing import DevServer
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def blocks(page):
+    return re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def api_client(monkeypatch):
+    with DevServer() as server, ApiClient(http_settings=HttpSettings(server.url)) as client:
+        monkeypatch.setenv("CONDUCTOR_SERVER_URL", server.url)
+        yield client
+
+
+def test_task_definitions(api_client, capsys):
+    start, check, schemas = blocks("task-definitions.md")
+    program = {"__name__": "page"}
+    exec(start, program)  # noqa: S102
+    with program["runner"]:
+        workflows = WorkflowExecutor(api_client)
+        step = WorkflowTask("charge", "charge", input_parameters={"amount": "${workflow.input.amount}"})
+        workflows.register_workflow(WorkflowDef("order", [step], owner_email="team@example.com"))
+        done = workflows.execute_workflow("order", {"amount": 10}, timeout=20)
+        assert done.status == "COMPLETED"
+        assert done.tasks[0].output_data == {"total": 12.0}
+        exec(check, program)  # noqa: S102
+        exec(schemas, program)  # noqa: S102
+    registered = TaskExecutor(api_client).get_task_def("charge")
+    assert registered.response_timeout_seconds == 60
+    assert registered.output_schema.name == "charge_output"
+    shown = (
+        "error charge: the responseTimeoutSeconds of its task definition, 60 s, is shorter than the worker's timeout"
+    )
+    assert capsys.readouterr().out.startswith(shown)
