@@ -18,6 +18,7 @@ from conductor.errors import (
     RateLimitedError,
     ServerError,
     TransportError,
+    WorkflowNotCompletedError,
 )
 from conductor.executor import TaskExecutor
 from conductor.logs import TaskFilter
@@ -55,6 +56,7 @@ from conductor.task_result import TaskResult
 from conductor.transport import ApiClient
 from conductor.worker import Worker
 from conductor.worker_settings import Setting
+from conductor.worker_task import WorkerFunction, worker_task
 from conductor.workflow_executor import WorkflowExecutor
 
 if TYPE_CHECKING:
@@ -112,10 +114,12 @@ __all__ = [
     "TaskStatus",
     "TransportError",
     "Worker",
+    "WorkerFunction",
     "Workflow",
     "WorkflowDef",
     "WorkflowDefTimeoutPolicy",
     "WorkflowExecutor",
+    "WorkflowNotCompletedError",
     "WorkflowStatus",
     "WorkflowTask",
     "WorkflowTaskJoinMode",
@@ -126,6 +130,7 @@ __all__ = [
     "process_pool",
     "provide_metrics",
     "task_context",
+    "worker_task",
 ]
 
 

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from conductor import _recording
 from conductor._arguments import one_of, optional_text, whole_number
 from conductor._output import output_data
 from conductor.errors import ConductorError, ConfigurationError
-from conductor.models import IdempotencyStrategy, StartWorkflowRequest
+from conductor.models import IdempotencyStrategy, StartWorkflowRequest, Strategy
 from conductor.worker import checked_name, checked_task_to_domain
 
 T = TypeVar("T")
+
+
+class StartOptions(TypedDict, total=False):
+    """The options of ``WorkflowExecutor.start_workflow`` by name."""
+
+    version: int | None
+    correlation_id: str | None
+    task_to_domain: Mapping[str, str] | None
+    priority: int
+    idempotency_key: str | None
+    idempotency_strategy: Strategy | None
 
 
 def start_request(
@@ -24,7 +35,7 @@ def start_request(
     task_to_domain: Mapping[str, str] | None,
     priority: int,
     idempotency_key: str | None,
-    idempotency_strategy: str | None,
+    idempotency_strategy: Strategy | None,
 ) -> StartWorkflowRequest:
     """The checked request; the size of the input is recorded. ConfigurationError names an argument that cannot work."""
     data, size = output_data(given, "input")

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+LONGEST_REASON = 500
+"""Characters of a reason in an error's text. A server keeps as many of a task's reason."""
+
 
 class ConductorError(Exception):
     """The base class of all errors that this package raises on purpose."""
@@ -25,10 +28,30 @@ class NonRetryableError(ConductorError):
 
 
 class InvalidInputError(NonRetryableError):
-    """The input of a task does not fit the parameters of the worker function, which was not called.
+    """The input of a task does not fit the parameters of the worker function, or the type given to ``Task.input_as``.
+
+    In the first case the function was not called.
 
     The text gives the path of each wrong value, the type that is expected and the type of the value, never the value.
     """
+
+
+class WorkflowNotCompletedError(ConductorError):
+    """There is no output, because the workflow still runs or has ended in another way.
+
+    workflow_id, status: of the workflow; status is a text such as ``FAILED`` or ``RUNNING``.
+    reason: the server's own words about the failure; "" without one.
+    """
+
+    def __init__(self, workflow_id: str, status: str, reason: str = "") -> None:
+        super().__init__(workflow_id, status, reason)
+        self.workflow_id = workflow_id
+        self.status = status
+        self.reason = reason
+
+    def __str__(self) -> str:
+        because = f": {self.reason[:LONGEST_REASON]}" if self.reason else ""
+        return f"workflow {self.workflow_id} is {self.status}, not COMPLETED{because}"
 
 
 class TransportError(ConductorError):

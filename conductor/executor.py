@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, get_args
 
 import msgspec
 
@@ -26,7 +26,7 @@ from conductor._arguments import (
 from conductor._output import output_data
 from conductor.definitions import Readable, wire_definition, wire_definitions
 from conductor.errors import ConfigurationError, DecodeError, NotFoundError
-from conductor.models import ExternalStorageLocation, Task, TaskDef, TaskResultStatus, Workflow
+from conductor.models import ExternalStorageLocation, ResultStatus, Task, TaskDef, TaskResultStatus, Workflow
 from conductor.task_result import (
     TaskResult,
     as_valid_unicode,
@@ -40,7 +40,7 @@ from conductor.worker import checked_domain
 
 _BY_REFERENCE = frozenset({"task_id", "workflow_instance_id", "status", "output_data", "worker_id"})
 """Members of a TaskResult that an update by reference name sends, or has as arguments."""
-PAYLOAD_TYPES = ("TASK_INPUT", "TASK_OUTPUT", "WORKFLOW_INPUT", "WORKFLOW_OUTPUT")
+PayloadType = Literal["TASK_INPUT", "TASK_OUTPUT", "WORKFLOW_INPUT", "WORKFLOW_OUTPUT"]
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ class TaskExecutor(BaseExecutor):
         self,
         task_id: str,
         workflow_instance_id: str,
-        status: TaskResultStatus | str,
+        status: ResultStatus,
         output: Any = None,
         *,
         reason_for_incompletion: str | None = None,
@@ -102,7 +102,7 @@ class TaskExecutor(BaseExecutor):
         return checked_id(tasks.update_task.TEMPLATE, self._api.call(tasks.update_task.sync, result))
 
     def update_task_by_ref_name(
-        self, task_ref_name: str, workflow_instance_id: str, status: TaskResultStatus | str, output: Any = None
+        self, task_ref_name: str, workflow_instance_id: str, status: ResultStatus, output: Any = None
     ) -> str:
         """Update a workflow's pending task of that reference name. NotFoundError if there is none.
 
@@ -119,14 +119,14 @@ class TaskExecutor(BaseExecutor):
         return checked_id(operation.TEMPLATE, task_id)
 
     def update_task_by_ref_name_sync(
-        self, task_ref_name: str, workflow_instance_id: str, status: TaskResultStatus | str, output: Any = None
+        self, task_ref_name: str, workflow_instance_id: str, status: ResultStatus, output: Any = None
     ) -> Workflow:
         """The same. Returns the workflow as it is after the update (server >= 3.21.12)."""
         update = tasks.update_task_by_ref_name_sync.sync
         return self._update_by_ref_name(update, task_ref_name, workflow_instance_id, status, output)
 
     def _update_by_ref_name(
-        self, update: Callable[..., T], task_ref_name: str, workflow_instance_id: str, status: str, output: Any
+        self, update: Callable[..., T], task_ref_name: str, workflow_instance_id: str, status: ResultStatus, output: Any
     ) -> T:
         return self._api.call(
             update,
@@ -137,7 +137,7 @@ class TaskExecutor(BaseExecutor):
             workerid=_worker_id(output),
         )
 
-    def signal(self, workflow_instance_id: str, status: TaskResultStatus | str, output: Any = None) -> None:
+    def signal(self, workflow_instance_id: str, status: ResultStatus, output: Any = None) -> None:
         """Complete the WAIT task at which a workflow, or one of its sub-workflows, is blocked (server >= 3.32.0)."""
         workflow_id = path_segment("workflow_instance_id", workflow_instance_id)
         self._api.call(tasks.signal_workflow_task.sync, workflow_id, _checked_status(status), _output(output))
@@ -212,7 +212,9 @@ class TaskExecutor(BaseExecutor):
     def delete_task_def(self, name: str) -> None:
         self._api.call(metadata.delete_task_def.sync, path_segment("name", name))
 
-    def external_storage_location(self, path: str, operation: str, payload_type: str) -> ExternalStorageLocation:
+    def external_storage_location(
+        self, path: str, operation: Literal["READ", "WRITE"], payload_type: PayloadType
+    ) -> ExternalStorageLocation:
         """The place of a large payload. ``uri`` is None on servers with the default storage, a directory of the server.
 
         operation: READ or WRITE. payload_type: TASK_INPUT, TASK_OUTPUT, WORKFLOW_INPUT or WORKFLOW_OUTPUT.
@@ -221,7 +223,7 @@ class TaskExecutor(BaseExecutor):
             tasks.get_task_external_storage_location.sync,
             path=require_text("path", path),
             operation=one_of("operation", operation, ("READ", "WRITE")),
-            payload_type=one_of("payload_type", payload_type, PAYLOAD_TYPES),
+            payload_type=one_of("payload_type", payload_type, get_args(PayloadType)),
         )
 
 
@@ -263,6 +265,6 @@ def _worker_id(output: Any) -> str:
     return (isinstance(output, models.TaskResult) and output.worker_id) or socket.gethostname()
 
 
-def _checked_status(status: TaskResultStatus | str) -> TaskResultStatus:
+def _checked_status(status: ResultStatus) -> TaskResultStatus:
     """The status, which may be given as text. The server would answer 500 for an unknown one."""
     return TaskResultStatus(one_of("status", status, tuple(TaskResultStatus)))

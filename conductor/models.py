@@ -35,9 +35,15 @@ from conductor_client.models import (
     WorkflowTaskJoinMode as WorkflowTaskJoinMode,
     WorkflowTaskType as WorkflowTaskType,
 )
+from conductor_client.models.idempotency_strategy import IdempotencyStrategyText
+from conductor_client.models.task_result_status import TaskResultStatusText
 
 SearchResult = SearchResultTaskSummary
 WorkflowSearchResult = SearchResultWorkflowSummary
+
+ResultStatus = TaskResultStatus | TaskResultStatusText
+Strategy = IdempotencyStrategy | IdempotencyStrategyText
+"""Either may be given as text."""
 
 
 def milliseconds(seconds: float) -> int:

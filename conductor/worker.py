@@ -15,6 +15,7 @@ from conductor._arguments import (
     seconds,
     whole_number,
 )
+from conductor._decorated import plain_function
 from conductor.binding import bind
 from conductor.definitions import Readable
 from conductor.errors import ConfigurationError
@@ -117,9 +118,9 @@ class Worker:
         overwrite: bool = False,
         register_schemas: bool = False,
     ) -> None:
-        self.bound = bind(execute)
+        self.execute = plain_function(execute)
+        self.bound = bind(self.execute)
         """``execute``, which takes its arguments from a task's context."""
-        self.execute = execute
         self.task_name = path_segment("task_name", task_name)
         self.batch_size = whole_number("batch_size", batch_size, 1)
         self.poll_interval = checked_poll_interval(poll_interval)

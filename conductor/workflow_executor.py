@@ -6,12 +6,8 @@ bad argument raises ConfigurationError, and nothing is sent.
 
 from __future__ import annotations
 
-import math
-import threading
-import time
-from collections.abc import Collection, Mapping, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, Unpack, overload
 
 from conductor import models
 from conductor._arguments import (
@@ -23,30 +19,19 @@ from conductor._arguments import (
     seconds,
     whole_number,
 )
+from conductor._execute_workflow import execute_and_wait
 from conductor._output import output_data
-from conductor._start_request import counted, optional_version, start_request
+from conductor._start_request import StartOptions, counted, optional_version, start_request
+from conductor._typed import output_of, require_readable
 from conductor.definitions import Readable, wire_definitions
-from conductor.errors import ApiError, ConfigurationError, DecodeError
+from conductor.errors import ApiError, ConfigurationError
 from conductor.executor import BaseExecutor, search_arguments
-from conductor.models import (
-    IdempotencyStrategy,
-    RerunWorkflowRequest,
-    StartWorkflowRequest,
-    TaskStatus,
-    Workflow,
-    WorkflowDef,
-    WorkflowStatus,
-)
+from conductor.models import RerunWorkflowRequest, Strategy, Workflow, WorkflowDef
 from conductor.transport import checked_id, metadata, workflows
 from conductor.worker import checked_name
 
-LONGEST_WAIT = 20
-"""Seconds that the server may wait for a workflow's end. It answers 500 after 30 s (3.32.3)."""
-LOOK_PACE = 0.5
-"""Seconds between requests for the state of a workflow after that."""
+T = TypeVar("T")
 
-_UNENDED = (WorkflowStatus.RUNNING, WorkflowStatus.PAUSED)
-_OPEN = (TaskStatus.SCHEDULED, TaskStatus.IN_PROGRESS)
 _FLAG = "True or False"
 
 
@@ -99,7 +84,7 @@ class WorkflowExecutor(BaseExecutor):
         task_to_domain: Mapping[str, str] | None = None,
         priority: int = 0,
         idempotency_key: str | None = None,
-        idempotency_strategy: IdempotencyStrategy | str | None = None,
+        idempotency_strategy: Strategy | None = None,
     ) -> str:
         """Start a workflow, by default its latest version; returns its id. NotFoundError: no such definition.
 
@@ -120,6 +105,37 @@ class WorkflowExecutor(BaseExecutor):
         start = workflows.start_workflow
         return counted(request, lambda: checked_id(start.TEMPLATE, self._api.call(start.sync, request)))
 
+    @overload
+    def execute_workflow(
+        self,
+        name: str,
+        input: Any = None,
+        *,
+        timeout: Duration = 30.0,
+        wait_until_task_ref: str | None = None,
+        output_type: None = None,
+        **options: Unpack[StartOptions],
+    ) -> Workflow: ...
+    @overload
+    def execute_workflow(
+        self,
+        name: str,
+        input: Any = None,
+        *,
+        timeout: Duration = 30.0,
+        output_type: type[T],
+        **options: Unpack[StartOptions],
+    ) -> T: ...
+    @overload
+    def execute_workflow(
+        self,
+        name: str,
+        input: Any = None,
+        *,
+        timeout: Duration = 30.0,
+        output_type: Any,
+        **options: Unpack[StartOptions],
+    ) -> Any: ...
     def execute_workflow(
         self,
         name: str,
@@ -127,22 +143,31 @@ class WorkflowExecutor(BaseExecutor):
         *,
         timeout: Duration = 30.0,
         wait_until_task_ref: str | None = None,
+        output_type: Any = None,
         version: int | None = None,
         correlation_id: str | None = None,
         task_to_domain: Mapping[str, str] | None = None,
         priority: int = 0,
         idempotency_key: str | None = None,
-        idempotency_strategy: IdempotencyStrategy | str | None = None,
-    ) -> Workflow:
+        idempotency_strategy: Strategy | None = None,
+    ) -> Any:
         """Start a workflow and wait. Returns it when it has ended or the timeout has passed, in any status.
 
         timeout: seconds or timedelta; the wait takes at least a second.
         wait_until_task_ref: return also when a task of this reference name has ended, in any status. Several names are
             separated by commas. Tasks in loops are called ``name__1``. Tasks of a sub-workflow do not count.
+        output_type: return the output as a value of this type instead, as ``get_output`` does. Then a workflow that has
+            not completed is a WorkflowNotCompletedError.
         The other arguments are those of ``start_workflow``. After a TransportError the workflow may have been started.
         """
         wait = seconds("timeout", timeout)
         until = None if wait_until_task_ref is None else checked_name("wait_until_task_ref", wait_until_task_ref)
+        if output_type is not None:
+            require_readable("output_type", output_type)
+            if until is not None:
+                raise ConfigurationError(
+                    "output_type must not be given with wait_until_task_ref, as no output is there"
+                )
         request = start_request(
             path_segment("name", name),
             input,
@@ -153,28 +178,20 @@ class WorkflowExecutor(BaseExecutor):
             idempotency_key=idempotency_key,
             idempotency_strategy=idempotency_strategy,
         )
-        end = time.monotonic() + wait
-        workflow_id = self._execute(request, wait, until)
-        workflow = self.get_workflow(workflow_id)
-        refs = [] if until is None else [ref.strip() for ref in until.split(",")]
-        while (
-            not _settled(workflow, refs) and (left := end - time.monotonic()) > 0
-        ):  # the server answers early at a WAIT task
-            threading.Event().wait(min(left, LOOK_PACE))
-            workflow = self.get_workflow(workflow_id)
-        return workflow
+        workflow = execute_and_wait(self._api, request, wait, until)
+        return workflow if output_type is None else output_of(workflow, output_type)
 
-    def _execute(self, request: StartWorkflowRequest, wait: float, until: str | None) -> str:
-        """Start a workflow and let the server wait, at most LONGEST_WAIT. Returns the id."""
-        operation = workflows.execute_workflow
-        server_wait = min(max(1, math.ceil(wait)), LONGEST_WAIT)  # whole seconds, of which 0 would mean 10
-        read_timeout = server_wait + self._api.http_settings.read_timeout
-        execute = partial(operation.sync, wait_for_seconds=server_wait, wait_until_task_ref=until)
-        called = partial(self._api.call_within, read_timeout, execute, request.name, request.version or 0, request)
-        workflow_id = counted(request, called).target_workflow_id
-        if not workflow_id:
-            raise DecodeError(f"{operation.TEMPLATE} answered with no workflow's id")
-        return workflow_id
+    @overload
+    def get_output(self, workflow_id: str, output_type: type[T]) -> T: ...
+    @overload
+    def get_output(self, workflow_id: str, output_type: Any) -> Any: ...  # such as int | None, which is no class
+    def get_output(self, workflow_id: str, output_type: Any) -> Any:
+        """The output of a completed workflow as a value of the type: a dataclass, a TypedDict, dict[str, int], ….
+
+        WorkflowNotCompletedError: it still runs, or has ended in another way. DecodeError: the output does not fit.
+        """
+        require_readable("output_type", output_type)
+        return output_of(self.get_workflow(workflow_id, include_tasks=False), output_type)
 
     def get_workflow(self, workflow_id: str, include_tasks: bool = True) -> Workflow:
         with_tasks = require_instance("include_tasks", include_tasks, bool, _FLAG)
@@ -272,10 +289,3 @@ class WorkflowExecutor(BaseExecutor):
     ) -> models.WorkflowSearchResult:
         """Summaries from the server's index, e.g. ``query="status=FAILED AND workflowType=order"``."""
         return self._api.call(workflows.search_workflows.sync, **search_arguments(query, free_text, start, size, sort))
-
-
-def _settled(workflow: Workflow, refs: Collection[str]) -> bool:
-    """Whether the workflow, or one of the named tasks, has ended."""
-    if workflow.status not in _UNENDED:
-        return True
-    return any(task.reference_task_name in refs and task.status not in _OPEN for task in workflow.tasks)

@@ -4,12 +4,12 @@ import os
 import sys
 from datetime import timedelta
 
-from conductor import ApiClient, AuthenticationSettings, HttpSettings, Task, TaskRunner, task_context
+from conductor import ApiClient, AuthenticationSettings, HttpSettings, TaskRunner, task_context
 
 
-async def greet(task: Task) -> dict[str, str]:
+async def greet(name: str) -> dict[str, str]:
     task_context().log("greeting")
-    return {"greeting": f"Hello {task.input_data['name']}"}
+    return {"greeting": f"Hello {name}"}
 
 
 def main() -> bool:

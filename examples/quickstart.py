@@ -4,7 +4,7 @@ import dataclasses
 import random
 import sys
 
-from conductor import Task, TaskResult, TaskResultStatus, TaskRunner
+from conductor import Task, TaskResult, TaskResultStatus, TaskRunner, worker_task
 
 
 @dataclasses.dataclass
@@ -14,10 +14,12 @@ class TaskOutput:
     value: float
 
 
-def simple_worker(task: Task) -> TaskOutput:
+@worker_task("simple_task", batch_size=5)
+def simple_worker() -> TaskOutput:
     return TaskOutput(keys=["Key1", "Key2"], message="Hello World", value=random.random())
 
 
+@worker_task("long_running_task", batch_size=5)
 def long_running_worker(task: Task) -> TaskResult:
     result = TaskResult.from_task(task)
     if task.poll_count == 1:  # the first delivery: deliver it again after a second
@@ -30,8 +32,7 @@ def long_running_worker(task: Task) -> TaskResult:
 
 def main() -> bool:
     runner = TaskRunner()  # CONDUCTOR_SERVER_URL says where the server is
-    runner.start_worker("simple_task", simple_worker, batch_size=5)
-    runner.start_worker("long_running_task", long_running_worker, batch_size=5)
+    runner.start_workers(simple_worker, long_running_worker)
     return runner.wait_workers()  # returns after SIGINT or SIGTERM, when running tasks have finished
 
 

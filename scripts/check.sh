@@ -7,6 +7,7 @@ source "$(dirname "$0")/environment.sh"
 ruff format --quiet --check
 ruff check --quiet
 mypy
+pyright
 mypy --platform win32 --cache-dir .mypy_cache/win32 conductor generated/conductor_client openapi examples # the benchmarks need Linux
 PYTHONPATH=generated lint-imports --no-cache | tail -n 8
 shellcheck -x scripts/*.sh .ci/run

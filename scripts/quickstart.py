@@ -14,16 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from conductor import (
-    MetricsSettings,
-    TaskDef,
-    TaskExecutor,
-    TaskRunner,
-    WorkflowDef,
-    WorkflowExecutor,
-    WorkflowTask,
-    provide_metrics,
-)
+from conductor import MetricsSettings, TaskDef, TaskExecutor, TaskRunner, WorkflowDef, WorkflowExecutor, provide_metrics
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
 
@@ -38,10 +29,7 @@ def register() -> None:
     names = ("simple_task", "long_running_task")
     with TaskExecutor() as tasks, WorkflowExecutor() as workflows:
         tasks.register_task_defs(*(TaskDef(name, response_timeout_seconds=60, owner_email=OWNER) for name in names))
-        steps = [
-            WorkflowTask("simple_task", "simple"),
-            WorkflowTask("long_running_task", "long", input_parameters={"message": "${simple.output.message}"}),
-        ]
+        steps = [simple_worker.step("simple"), long_running_worker.step("long", message="${simple.output.message}")]
         workflows.register_workflow(WorkflowDef("quickstart", steps, owner_email=OWNER))
 
 
@@ -49,8 +37,7 @@ def run() -> list[str]:
     """Start the workflows and wait until they have ended. Returns their ids."""
     with TaskRunner() as runner, WorkflowExecutor() as workflows:
         ids = [workflows.start_workflow("quickstart") for _ in range(WORKFLOWS)]
-        runner.start_worker("simple_task", simple_worker, batch_size=5)
-        runner.start_worker("long_running_task", long_running_worker, batch_size=5)
+        runner.start_workers(simple_worker, long_running_worker)
         for workflow_id in track(ids, f"Running {WORKFLOWS} workflows"):
             while workflows.get_workflow(workflow_id, include_tasks=False).status == "RUNNING":
                 time.sleep(0.05)

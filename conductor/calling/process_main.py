@@ -29,6 +29,7 @@ from typing import Any
 
 import msgspec
 
+from conductor._decorated import plain_function
 from conductor._flag import Flag
 from conductor.binding import bind
 from conductor.calling.execute import execute
@@ -97,8 +98,7 @@ def serve(
 
 def find(module: str, function: str) -> Execute:
     """The function, imported. Raises whatever the import does."""
-    found: Execute = operator.attrgetter(function)(importlib.import_module(module))
-    return found
+    return plain_function(operator.attrgetter(function)(importlib.import_module(module)))
 
 
 def kill_group(leader: int | None) -> None:

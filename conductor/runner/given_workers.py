@@ -5,20 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 from types import ModuleType
-from typing import Protocol, cast
+from typing import Any
 
 from conductor.errors import ConfigurationError
 from conductor.worker import Worker
+from conductor.worker_task import WorkerFunction
 
-
-class HasWorker(Protocol):
-    """A function that ``worker_task`` has decorated."""
-
-    @property
-    def worker(self) -> Worker: ...
-
-
-Startable = Worker | HasWorker | ModuleType | Iterable["Startable"]
+Startable = Worker | WorkerFunction[..., Any] | ModuleType | Iterable["Startable"]
 
 
 def workers_in(given: Iterable[object]) -> list[Worker]:
@@ -49,8 +42,8 @@ def _in_module(module: ModuleType, known: list[Worker]) -> list[Worker]:
     """The module's workers, each once. Another module may show the same Worker object, which is known then."""
     found: dict[int, Worker] = {}
     for member in vars(module).values():
-        worker = _worker_of(member)
-        if worker is not None and (member is worker or _is_defined_in(module, member)):
+        worker = _worker_of(member) if isinstance(member, Worker) or _is_defined_in(module, member) else None
+        if worker is not None:
             found.setdefault(id(worker), worker)
     if not found:
         raise ConfigurationError(f"module {module.__name__!r} has no worker: no @worker_task function and no Worker")
@@ -68,11 +61,18 @@ def _is_defined_in(module: ModuleType, function: object) -> bool:
 def _worker_of(candidate: object) -> Worker | None:
     if isinstance(candidate, Worker):
         return candidate
-    # A module may have a member of this name. Static, because a proxy in a module may raise any error when it is asked.
-    if isinstance(candidate, ModuleType) or inspect.getattr_static(candidate, "worker", None) is None:
-        return None
-    worker = cast(HasWorker, candidate).worker
-    return worker if isinstance(worker, Worker) else None
+    if isinstance(candidate, WorkerFunction):
+        return candidate.worker
+    if inspect.isfunction(candidate) and isinstance(inspect.unwrap(candidate, stop=_is_decorated), WorkerFunction):
+        raise ConfigurationError(
+            f"start_workers cannot start {candidate.__qualname__}: a decorator above @worker_task hides its worker,"
+            " which would run without that decorator: put @worker_task above the others"
+        )
+    return None
+
+
+def _is_decorated(function: object) -> bool:
+    return isinstance(function, WorkerFunction)
 
 
 def _problem_with(candidate: object) -> str:

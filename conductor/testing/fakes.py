@@ -8,7 +8,6 @@ import itertools
 import math
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
 from typing import Any
 
 from conductor import _stopping
@@ -21,7 +20,7 @@ from conductor.errors import ConductorError, ConfigurationError, NotFoundError
 from conductor.models import Task, TaskResultStatus, TaskStatus
 from conductor.task_client import Delivery
 from conductor.task_result import TaskResult, prepare_result
-from conductor.worker import Worker
+from conductor.worker import Execute, Worker
 
 WORKER_ID = "test-worker"
 
@@ -37,7 +36,7 @@ def make_task(input_data: Any = None, **members: Any) -> Task:
     return Task(**(ids | members), input_data=output_data(input_data, "input_data")[0])
 
 
-def run_worker(execute: Callable[..., Any], input_data: Any = None, **members: Any) -> TaskResult:
+def run_worker(execute: Execute, input_data: Any = None, **members: Any) -> TaskResult:
     """Run a worker function once, on this thread, as a runner would; returns the result that would be sent.
 
     execute: ``def`` or ``async def``; where an event loop runs, that needs ``arun_worker``. It is checked as
@@ -56,7 +55,7 @@ def run_worker(execute: Callable[..., Any], input_data: Any = None, **members: A
     return asyncio.run(_awaited(worker, task))
 
 
-async def arun_worker(execute: Callable[..., Any], input_data: Any = None, **members: Any) -> TaskResult:
+async def arun_worker(execute: Execute, input_data: Any = None, **members: Any) -> TaskResult:
     """``run_worker`` for tests that are coroutines themselves. A ``def`` function runs on a thread of its own."""
     worker, task = Worker("test", execute), make_task(input_data, **members)
     if worker.is_async:

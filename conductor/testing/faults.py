@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from conductor._arguments import Duration, seconds as in_seconds
+from conductor.testing.operations import FaultKind, Operation
 
 NAMES = {
     "poll": ("GET /api/tasks/poll/{tasktype}", "GET /api/tasks/poll/batch/{tasktype}"),
@@ -41,7 +42,7 @@ _Queue = tuple[str, str | None]  # task type and domain
 
 @dataclass
 class _Fault:
-    kind: str
+    kind: FaultKind
     operations: tuple[str, ...]
     times: int
     seconds: float = 0.0
@@ -98,7 +99,7 @@ class Faults:
 
     def status(
         self,
-        operation: str,
+        operation: Operation,
         code: int,
         times: int = 1,
         body: str | bytes | Mapping[str, Any] | None = None,
@@ -111,15 +112,15 @@ class Faults:
         encoded = content.encode() if isinstance(content, str) else content
         self._order("status", operation, times, answer=(code, encoded, dict(headers or {})))
 
-    def drop_before(self, operation: str, times: int = 1) -> None:
+    def drop_before(self, operation: Operation, times: int = 1) -> None:
         """Close the connection; the request has no effect."""
         self._order("drop_before", operation, times)
 
-    def drop_after(self, operation: str, times: int = 1) -> None:
+    def drop_after(self, operation: Operation, times: int = 1) -> None:
         """Close the connection instead of answering; the request has its effect."""
         self._order("drop_after", operation, times)
 
-    def delay(self, operation: str, seconds: Duration, times: int = 1) -> None:
+    def delay(self, operation: Operation, seconds: Duration, times: int = 1) -> None:
         """Wait before doing anything; the end of the server ends the wait. seconds: or a timedelta."""
         self._order("delay", operation, times, seconds=in_seconds("seconds", seconds))
 
@@ -148,13 +149,13 @@ class Faults:
             self._copies.clear()
             self._outages.clear()
 
-    def seen(self, operation: str) -> int:
+    def seen(self, operation: Operation) -> int:
         """How many requests of an operation have reached the server, those that met a fault included."""
         with self._lock:
             return sum(self._seen[each] for each in self._resolved(operation))
 
-    def injected(self, kind: str | None = None) -> int:
-        """How many faults of a kind ("status", "drop_before", …), or of all, have taken place."""
+    def injected(self, kind: FaultKind | None = None) -> int:
+        """How many faults of a kind, or of all, have taken place."""
         with self._lock:
             return self._injected.total() if kind is None else self._injected[kind]
 
@@ -207,7 +208,7 @@ class Faults:
                         self._copies[task_type, task.get("domain")].append(task)
             return delivered
 
-    def _order(self, kind: str, operation: str, times: int, **more: Any) -> None:
+    def _order(self, kind: FaultKind, operation: str, times: int, **more: Any) -> None:
         fault = _Fault(kind, self._resolved(operation), _positive(times), **more)
         with self._lock:
             self._faults.append(fault)
@@ -221,7 +222,7 @@ class Faults:
                 return (candidate,)
         raise ValueError(f"operation must be {', '.join(NAMES)} or a METHOD /path/template, not {operation!r}")
 
-    def _take(self, kind: str, operation: str) -> _Fault | None:
+    def _take(self, kind: FaultKind, operation: str) -> _Fault | None:
         for fault in self._faults:
             if fault.kind == kind and operation in fault.operations:
                 fault.times -= 1

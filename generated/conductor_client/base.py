@@ -2,9 +2,17 @@
 
 from collections.abc import Callable
 from os import PathLike
-from typing import Annotated, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias, TypeVar, overload
 
 import msgspec
+
+if TYPE_CHECKING:
+    from .models.workflow_task_type import WorkflowTaskType, WorkflowTaskTypeText
+
+    TaskType: TypeAlias = WorkflowTaskType | WorkflowTaskTypeText
+    """The type of a step. ``WorkflowTaskType("MINE")`` is a type that only some servers know."""
+else:
+    TaskType = str  # a server may have others
 
 INT64 = range(-(2**63), 2**63)
 Int64 = Annotated[int, msgspec.Meta(ge=INT64.start, le=INT64.stop - 1)]
@@ -49,8 +57,28 @@ class Definition(Model, kw_only=True):
 
 T = TypeVar("T")
 
+
+class Delivered(Model):
+    """A model with the input of a worker function."""
+
+    @overload
+    def input_as(self, input_type: type[T]) -> T: ...
+    @overload
+    def input_as(self, input_type: Any) -> Any: ...  # such as int | None, which is no class
+    def input_as(self, input_type: Any) -> Any:
+        """The input as a value of this type: a dataclass, a TypedDict, a model of pydantic, dict[str, int], ….
+
+        A worker function takes the same values as parameters with annotations. An input that does not fit raises
+        InvalidInputError, which says where. If a worker function does not catch it, the server does not retry the task.
+        """
+        return read_input(self, input_type)  # noqa: F821 - declared below, without a value
+
+
 read_definition: Callable[[type[T], str | PathLike[str]], T]
 """Reads what somebody wrote, for ``from_json``: set by the package that uses this one, whose errors it raises."""
+
+read_input: Callable[[Any, Any], Any]
+"""Converts the input of a task to a type, for ``input_as``: set in the same way."""
 
 
 def is_default(field: msgspec.structs.FieldInfo, value: Any) -> bool:

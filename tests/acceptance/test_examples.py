@@ -35,15 +35,36 @@ def test_the_configured_program_says_all_of_it_on_the_wire(stub, start_program, 
     assert process.wait(10) == 0
 
 
-def test_the_example_of_tests_passes():
+def passed_tests(*paths):
+    """The last line of pytest's output, which says how many tests have passed."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "conductor.testing.pytest_plugin", "-p", "no:cacheprovider", "."],
+        [sys.executable, "-m", "pytest", "-p", "conductor.testing.pytest_plugin", "-p", "no:cacheprovider", *paths],
         check=False,
         cwd=EXAMPLES,
         capture_output=True,
         text=True,
     )
-    assert "2 passed" in done.stdout, done.stdout
+    assert done.returncode == 0, done.stdout
+    return done.stdout.splitlines()[-1]
+
+
+def test_a_first_worker_its_start_and_its_test_are_twelve_lines():
+    lines = [line for line in (EXAMPLES / "first_worker.py").read_text().splitlines() if line.strip()]
+    assert len(lines) == 12
+
+
+def test_the_first_worker_passes_its_test_and_runs_a_task(stub, start_program):
+    assert " 1 passed" in passed_tests("first_worker.py")
+    stub.add_task("charge", inputData={"order_id": "A7", "amount": 9.9})
+    process = start_program((EXAMPLES / "first_worker.py").read_text(), stub.url)
+    (result,) = eventually(stub.results)
+    assert result["outputData"] == {"receipt": "A7: 9.9 EUR"}
+    waits_for_signals(process).send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+
+
+def test_the_examples_of_tests_pass():
+    assert " 2 passed" in passed_tests(".")
 
 
 def test_the_metrics_example_serves_and_registers(monkeypatch):

@@ -76,7 +76,7 @@ def test_a_workflow_that_does_not_end_is_returned_after_the_timeout(workflows):
 
 
 def test_a_workflow_is_waited_for_through_a_wait_task_too(workflows, runner, client, monkeypatch):
-    monkeypatch.setattr("conductor.workflow_executor.LOOK_PACE", 0.02)
+    monkeypatch.setattr("conductor._execute_workflow.LOOK_PACE", 0.02)
     found = []
     waiting = threading.Thread(
         target=lambda: found.append(workflows.execute_workflow("flow", {"given": 7}, timeout=20))
@@ -111,7 +111,7 @@ def test_the_server_is_asked_to_wait_whole_seconds_within_what_it_can(stub, api_
 
 
 def test_a_workflow_is_returned_when_the_task_that_was_named_has_ended(workflows, client, monkeypatch):
-    monkeypatch.setattr("conductor.workflow_executor.LOOK_PACE", 0.02)
+    monkeypatch.setattr("conductor._execute_workflow.LOOK_PACE", 0.02)
     found = []
     waiting = threading.Thread(
         target=lambda: found.append(workflows.execute_workflow("flow", timeout=60, wait_until_task_ref=" a ,signal"))
@@ -144,10 +144,9 @@ def test_an_answer_may_take_longer_than_the_read_timeout_by_what_the_server_is_a
     stub.answers[EXECUTE].append(Answer(body={"targetWorkflowId": "w"}, delay=0.4))
     ended = Workflow(workflow_id="w", status=WorkflowStatus.FAILED)
     with ApiClient(http_settings=HttpSettings(stub.url, read_timeout=0.2)) as client:
-        executor = WorkflowExecutor(client)
         # this call has the read timeout alone, which a machine that is held up exceeds
-        monkeypatch.setattr(executor, "get_workflow", lambda workflow_id: ended)
-        assert executor.execute_workflow("flow") is ended
+        monkeypatch.setattr("conductor._execute_workflow._look", lambda api, workflow_id: ended)
+        assert WorkflowExecutor(client).execute_workflow("flow") is ended
 
 
 def test_an_answer_without_a_workflow_is_a_decode_error(stub, api_client):

@@ -10,12 +10,17 @@ import time
 import warnings
 from pathlib import Path
 
-from conductor import NonRetryableError, TaskResult, TaskResultStatus, task_context
+from conductor import NonRetryableError, Task, TaskResult, TaskResultStatus, process_pool, task_context, worker_task
 
 
 def work(task):
     """Does what the task's input says: a name from below, and its argument."""
     return DEEDS[task.input_data["do"]](task, task.input_data.get("with"))
+
+
+@worker_task("decorated", executor=process_pool(1))
+def decorated(task: Task):
+    return {"process": os.getpid(), "name": task.input_data["name"]}
 
 
 def echo(task, value):

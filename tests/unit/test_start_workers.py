@@ -6,21 +6,9 @@ from types import ModuleType
 
 import pytest
 
-from conductor import ConfigurationError, Task, TaskRunner, Worker, process_pool
+from conductor import ConfigurationError, Task, TaskRunner, Worker, process_pool, worker_task
 from conductor.testing import FakeTaskClient
 from support.waiting import eventually
-
-
-class Decorated:
-    """A decorated function, as ``start_workers`` knows it: it can be called, and has a worker."""
-
-    def __init__(self, name, function, **options):
-        functools.update_wrapper(self, function)
-        self.function = function
-        self.worker = Worker(name, function, **options)
-
-    def __call__(self, *args):
-        return self.function(*args)
 
 
 class Proxy:
@@ -45,7 +33,7 @@ def defined_in(module_name, task_name):
         pass
 
     function.__module__ = module_name
-    return Decorated(task_name, function)
+    return worker_task(task_name)(function)
 
 
 @pytest.fixture
@@ -66,8 +54,8 @@ def running(runner):
 
 
 def test_workers_decorated_functions_and_iterables_of_them_are_started(runner):
-    several = (each for each in [Worker("c", do_nothing), [Decorated("d", do_nothing), {Worker("e", do_nothing)}]])
-    runner.start_workers(Worker("a", do_nothing), Decorated("b", do_nothing), several)
+    several = (each for each in [Worker("c", do_nothing), [worker_task("d")(do_nothing), {Worker("e", do_nothing)}]])
+    runner.start_workers(Worker("a", do_nothing), worker_task("b")(do_nothing), several)
     assert running(runner) == {"a", "b", "c", "d", "e"}
 
 
@@ -107,9 +95,22 @@ def test_a_worker_with_several_names_in_modules_is_started_once(runner):
     assert running(runner) == {"pack", "ship"}
 
 
+def hidden():
+    """A worker function with a decorator above."""
+    decorated = worker_task("a")(do_nothing)
+
+    @functools.wraps(decorated)
+    def wrapper(task):
+        return decorated(task)
+
+    return wrapper
+
+
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
+        ([hidden()], "cannot start do_nothing: a decorator above @worker_task hides its worker"),
+        ([module_of(__name__, a=hidden(), pack=Worker("pack", do_nothing))], "put @worker_task above the others"),
         ([], "start_workers was given no worker"),
         ([[]], "start_workers was given no worker"),
         ([module_of("empty")], "module 'empty' has no worker"),

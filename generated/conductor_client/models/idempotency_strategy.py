@@ -1,4 +1,5 @@
 from enum import Enum, StrEnum
+from typing import Literal
 
 from ..base import LONGEST_NAME
 
@@ -17,3 +18,11 @@ class IdempotencyStrategy(StrEnum):
         member = str.__new__(cls, value)  # not kept here: a server may invent any number of them
         member._name_ = member._value_ = value
         return member
+
+
+IdempotencyStrategyText = Literal[
+    "FAIL",
+    "FAIL_ON_RUNNING",
+    "RETURN_EXISTING",
+]
+"""The texts of its members, for type checkers."""

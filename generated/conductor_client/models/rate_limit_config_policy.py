@@ -1,4 +1,5 @@
 from enum import Enum, StrEnum
+from typing import Literal
 
 from ..base import LONGEST_NAME
 
@@ -16,3 +17,10 @@ class RateLimitConfigPolicy(StrEnum):
         member = str.__new__(cls, value)  # not kept here: a server may invent any number of them
         member._name_ = member._value_ = value
         return member
+
+
+RateLimitConfigPolicyText = Literal[
+    "QUEUE",
+    "REJECT",
+]
+"""The texts of its members, for type checkers."""

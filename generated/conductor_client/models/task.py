@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import msgspec
 
-from ..base import Int64, Model
+from ..base import Delivered, Int64
 
 
-class _Task(Model):
+class _Task(Delivered):
     """The members that may be given by position."""
 
     task_id: str

@@ -1,4 +1,5 @@
 from enum import Enum, StrEnum
+from typing import Literal
 
 from ..base import LONGEST_NAME
 
@@ -19,3 +20,13 @@ class TaskResultStatus(StrEnum):
         member = str.__new__(cls, value)  # not kept here: a server may invent any number of them
         member._name_ = member._value_ = value
         return member
+
+
+TaskResultStatusText = Literal[
+    "CANCELED",
+    "COMPLETED",
+    "FAILED",
+    "FAILED_WITH_TERMINAL_ERROR",
+    "IN_PROGRESS",
+]
+"""The texts of its members, for type checkers."""

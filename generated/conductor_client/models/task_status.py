@@ -1,4 +1,5 @@
 from enum import Enum, StrEnum
+from typing import Literal
 
 from ..base import LONGEST_NAME
 
@@ -23,3 +24,17 @@ class TaskStatus(StrEnum):
         member = str.__new__(cls, value)  # not kept here: a server may invent any number of them
         member._name_ = member._value_ = value
         return member
+
+
+TaskStatusText = Literal[
+    "CANCELED",
+    "COMPLETED",
+    "COMPLETED_WITH_ERRORS",
+    "FAILED",
+    "FAILED_WITH_TERMINAL_ERROR",
+    "IN_PROGRESS",
+    "SCHEDULED",
+    "SKIPPED",
+    "TIMED_OUT",
+]
+"""The texts of its members, for type checkers."""

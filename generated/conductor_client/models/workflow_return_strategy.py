@@ -1,4 +1,5 @@
 from enum import Enum, StrEnum
+from typing import Literal
 
 from ..base import LONGEST_NAME
 
@@ -18,3 +19,12 @@ class WorkflowReturnStrategy(StrEnum):
         member = str.__new__(cls, value)  # not kept here: a server may invent any number of them
         member._name_ = member._value_ = value
         return member
+
+
+WorkflowReturnStrategyText = Literal[
+    "BLOCKING_TASK",
+    "BLOCKING_TASK_INPUT",
+    "BLOCKING_WORKFLOW",
+    "TARGET_WORKFLOW",
+]
+"""The texts of its members, for type checkers."""

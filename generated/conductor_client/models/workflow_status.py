@@ -1,4 +1,5 @@
 from enum import Enum, StrEnum
+from typing import Literal
 
 from ..base import LONGEST_NAME
 
@@ -20,3 +21,14 @@ class WorkflowStatus(StrEnum):
         member = str.__new__(cls, value)  # not kept here: a server may invent any number of them
         member._name_ = member._value_ = value
         return member
+
+
+WorkflowStatusText = Literal[
+    "COMPLETED",
+    "FAILED",
+    "PAUSED",
+    "RUNNING",
+    "TERMINATED",
+    "TIMED_OUT",
+]
+"""The texts of its members, for type checkers."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..base import Definition, Int64
+from ..base import Definition, Int64, TaskType
 
 
 class _WorkflowTask(Definition):
@@ -14,7 +14,7 @@ class _WorkflowTask(Definition):
 
 class WorkflowTask(_WorkflowTask, kw_only=True):
     input_parameters: JsonMap = msgspec.field(default_factory=dict)
-    type: str | None = None
+    type: TaskType | None = None
     decision_cases: WorkflowTaskDecisionCases = msgspec.field(default_factory=dict)
     default_case: list[WorkflowTask] = msgspec.field(default_factory=list)
     fork_tasks: list[list[WorkflowTask]] = msgspec.field(default_factory=list)

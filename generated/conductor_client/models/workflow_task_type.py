@@ -1,4 +1,5 @@
 from enum import Enum, StrEnum
+from typing import Literal
 
 from ..base import LONGEST_NAME
 
@@ -50,3 +51,44 @@ class WorkflowTaskType(StrEnum):
         member = str.__new__(cls, value)  # not kept here: a server may invent any number of them
         member._name_ = member._value_ = value
         return member
+
+
+WorkflowTaskTypeText = Literal[
+    "AGENT",
+    "CALL_MCP_TOOL",
+    "CANCEL_AGENT",
+    "DECISION",
+    "DO_WHILE",
+    "DYNAMIC",
+    "EVENT",
+    "EXCLUSIVE_JOIN",
+    "FORK_JOIN",
+    "FORK_JOIN_DYNAMIC",
+    "GET_AGENT_CARD",
+    "HTTP",
+    "HUMAN",
+    "INLINE",
+    "JOIN",
+    "JSON_JQ_TRANSFORM",
+    "KAFKA_PUBLISH",
+    "LAMBDA",
+    "LIST_MCP_TOOLS",
+    "LLM_CHAT_COMPLETE",
+    "LLM_GENERATE_EMBEDDINGS",
+    "LLM_GET_EMBEDDINGS",
+    "LLM_INDEX_TEXT",
+    "LLM_SEARCH_INDEX",
+    "LLM_STORE_EMBEDDINGS",
+    "LLM_TEXT_COMPLETE",
+    "NOOP",
+    "PULL_WORKFLOW_MESSAGES",
+    "SET_VARIABLE",
+    "SIMPLE",
+    "START_WORKFLOW",
+    "SUB_WORKFLOW",
+    "SWITCH",
+    "TERMINATE",
+    "USER_DEFINED",
+    "WAIT",
+]
+"""The texts of its members, for type checkers."""

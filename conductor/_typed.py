@@ -1,0 +1,59 @@
+"""Inputs and outputs as values of a type that the caller names."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from conductor_client import base
+
+from conductor._convert import Converter, DoesNotFitError, converter
+from conductor.errors import ConfigurationError, DecodeError, InvalidInputError, WorkflowNotCompletedError
+from conductor.models import Task, Workflow, WorkflowStatus
+
+
+def require_readable(name: str, kind: Any) -> None:
+    """ConfigurationError, naming the argument, unless values of the type can be made from JSON."""
+    try:
+        _converter(kind)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{name}: {error}") from None
+
+
+def output_of(workflow: Workflow, output_type: Any) -> Any:
+    """The output of a completed workflow as a value of the type.
+
+    Raises WorkflowNotCompletedError, and DecodeError if the output does not fit.
+    """
+    if workflow.status != WorkflowStatus.COMPLETED:
+        raise WorkflowNotCompletedError(
+            workflow.workflow_id or "", workflow.status or "", workflow.reason_for_incompletion or ""
+        )
+    if workflow.external_output_payload_storage_path and not workflow.output:
+        raise DecodeError(f"the output of workflow {workflow.workflow_id} lies in the server's external storage")
+    try:
+        return _converter(output_type)(workflow.output)
+    except DoesNotFitError as error:
+        raise DecodeError(f"the output of workflow {workflow.workflow_id} does not fit: {error}") from None
+
+
+def _input_of(task: Task, input_type: Any) -> Any:
+    """The code of ``Task.input_as``."""
+    try:
+        return _converter(input_type)(task.input_data)
+    except DoesNotFitError as error:
+        raise InvalidInputError(f"{error}") from None
+
+
+base.read_input = _input_of  # given to the generated structs, which know no errors of this package
+
+_kept = lru_cache(maxsize=256)(converter)
+
+
+def _converter(kind: Any) -> Converter:
+    """The converter for the type, kept for the next time."""
+    try:
+        hash(kind)
+    except TypeError:  # Annotated with something that has no hash
+        return converter(kind)
+    return _kept(kind)
