@@ -66,9 +66,11 @@ class Attempt:
         return self._no_answer(call, error.__cause__)
 
     def _no_answer(self, call: str, cause: BaseException | None) -> TransportError:
-        if isinstance(cause, NotConnectedError):
-            return TransportError(f"cannot reach {self.settings.route}: {self._reason(_innermost(cause.__cause__))}")
-        return TransportError(f"{call} at {self.settings.base_url}: {self._reason(cause)}")
+        if not isinstance(cause, NotConnectedError):
+            return TransportError(f"{call} at {self.settings.base_url}: {self._reason(cause)}")
+        error = TransportError(f"cannot reach {self.settings.route}: {self._reason(_innermost(cause.__cause__))}")
+        error.may_have_arrived = False
+        return error
 
     def _reason(self, cause: BaseException | None) -> str:
         """The cause in a few plain words."""

@@ -57,8 +57,11 @@ class WorkflowNotCompletedError(ConductorError):
 class TransportError(ConductorError):
     """No usable answer came: refused, reset, timed out, cut short, or a certificate that was not accepted.
 
-    Also raised if the headers function of HttpSettings has failed.
+    Also raised if the headers function of HttpSettings has failed. may_have_arrived: False if the server cannot have
+    received the request, because there was no connection.
     """
+
+    may_have_arrived = True
 
 
 class DecodeError(ConductorError):

@@ -60,6 +60,10 @@ class TaskClient(Protocol):
         """Let the task's lease begin again, within ``timeout`` seconds. The server ignores this for an ended task."""
         ...
 
+    def add_log(self, task_id: str, text: str, timeout: float) -> None:
+        """Add an entry to a task's log, within ``timeout`` seconds. The server does not check the id (3.32.3)."""
+        ...
+
     def get_task(self, task_id: str) -> Task: ...
 
 
@@ -126,6 +130,9 @@ class HttpTaskClient:
         extension = TaskResult(task.task_id, task.workflow_instance_id, TaskResultStatus.IN_PROGRESS, extend_lease=True)
         extension.worker_id = worker_id
         self.update(extension, min(timeout, self._api.short_timeout))
+
+    def add_log(self, task_id: str, text: str, timeout: float) -> None:
+        self._api.call_within(min(timeout, self._api.short_timeout), tasks.add_task_log.sync, task_id, text)
 
     def get_task(self, task_id: str) -> Task:
         return self._api.call(tasks.get_task.sync, task_id)

@@ -56,13 +56,25 @@ class TaskResult(_TaskResult, kw_only=True):
         self.logs.append(log_entry(self.task_id, text))
 
 
+class SetOutput(NamedTuple):
+    """An output in plain JSON values. size: in bytes of JSON."""
+
+    data: dict[str, Any]
+    size: int
+
+
 class CallOutcome(NamedTuple):
-    """The outcome of a call: the return value or the exception, the logged lines, and the duration in seconds."""
+    """The outcome of a call.
+
+    value or error: the return value or the exception. logs: the lines of ``log`` that are not sent yet. output: of
+    ``set_output``. It counts if the value is None, and goes with a failure. seconds: the duration.
+    """
 
     value: Any = None
     error: BaseException | None = None
     logs: Sequence[TaskExecLog] = ()
     seconds: float = 0.0
+    output: SetOutput | None = None
 
 
 class PreparedResult(NamedTuple):
@@ -101,6 +113,8 @@ def prepare_result(task: Task, outcome: CallOutcome, worker_id: str) -> Prepared
         terminal = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR
         result = failed(task.task_id, task.workflow_instance_id, reason, terminal)
         size = error.size if isinstance(error, OversizeOutput) else 2
+        if outcome.output is not None:
+            result.output_data = outcome.output.data
         error_class = type(error).__name__
     result.worker_id = worker_id
     if outcome.logs or result.logs:
@@ -110,15 +124,18 @@ def prepare_result(task: Task, outcome: CallOutcome, worker_id: str) -> Prepared
 
 def _returned(task: Task, outcome: CallOutcome) -> tuple[TaskResult, int]:
     value = outcome.value
+    if value is None and outcome.output is not None:
+        data, size = outcome.output
+        return TaskResult(task.task_id, task.workflow_instance_id, output_data=data), size
     if inspect.iscoroutine(value):
         value.close()
         raise ConfigurationError("the function returned a coroutine: give the runner the `async def` itself")
     if not isinstance(value, models.TaskResult):
-        data, size = _sized(value)
+        data, size = sized_output(value)
         return TaskResult(task.task_id, task.workflow_instance_id, output_data=data), size
     if value.status not in TaskResultStatus.__members__.values():
         raise ConfigurationError(f"status {value.status!r} is not one of {', '.join(TaskResultStatus)}")
-    data, size = _sized(value.output_data)
+    data, size = sized_output(value.output_data)
     result = copy_to_send(
         value if isinstance(value, TaskResult) else TaskResult(**msgspec.structs.asdict(value)),
         task_id=task.task_id,
@@ -146,7 +163,8 @@ def copy_to_send(result: R, **members: Any) -> R:
     )
 
 
-def _sized(value: Any) -> tuple[dict[str, Any], int]:
+def sized_output(value: Any) -> tuple[dict[str, Any], int]:
+    """The output in plain JSON values, and its size. ConfigurationError if it cannot be sent."""
     data, size = output_data(value)
     if size > LARGEST_OUTPUT:
         raise OversizeOutput(size)
@@ -156,7 +174,9 @@ def _sized(value: Any) -> tuple[dict[str, Any], int]:
 def _raised(task: Task, outcome: CallOutcome) -> tuple[TaskResult, int]:
     error = outcome.error
     assert error is not None  # noqa: S101 - for the type checker; the caller has checked it
-    result = failed(task.task_id, task.workflow_instance_id, _describe(error))
+    result, size = failed(task.task_id, task.workflow_instance_id, _describe(error)), 2
+    if outcome.output is not None:
+        result.output_data, size = outcome.output
     try:
         if any(isinstance(cause, NonRetryableError) for cause in _causes(error)):
             result.status = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR
@@ -166,7 +186,7 @@ def _raised(task: Task, outcome: CallOutcome) -> tuple[TaskResult, int]:
     except BaseException as problem:  # noqa: BLE001 - reading the error may run any code of the user
         lines = [f"its traceback could not be made: {_describe(problem)}"]
     result.add_log("".join(lines)[-LONGEST_TRACEBACK:])
-    return result, 2
+    return result, size
 
 
 def failed(

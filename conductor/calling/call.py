@@ -5,16 +5,24 @@ from __future__ import annotations
 from typing import Protocol
 
 from conductor._flag import Flag
+from conductor.context import TaskContext
 from conductor.models import Task
 
 
 class Call(Protocol):
-    """task: passed to the function. lost: set when the result is not needed any more."""
+    """task: passed to the function. lost: set when the result is not needed any more.
+
+    received: the time of the delivery, on the runner's clock. context: set by the caller just before the function.
+    """
+
+    context: TaskContext | None
 
     @property
     def task(self) -> Task: ...
     @property
     def lost(self) -> Flag: ...
+    @property
+    def received(self) -> float: ...
 
 
 class NotBegunError(Exception):

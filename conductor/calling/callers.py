@@ -16,12 +16,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from conductor import _recording
+from conductor._notes import NOTHING, Told
 from conductor.calling.call import Call, NotBegunError, ProcessDiedError
 from conductor.calling.execute import execute
 from conductor.calling.process_pool import ProcessPool
 from conductor.context import TaskContext, WorkerContext
 from conductor.errors import ConfigurationError
-from conductor.task_result import CallOutcome, PreparedResult
+from conductor.task_result import CallOutcome, PreparedResult, at_most_ten
 from conductor.worker import Worker
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ class OnThisThread:
     def call(self, call: C, begin: Callable[[C], bool]) -> CallOutcome:
         if not begin(call):
             raise NotBegunError
-        return execute(self._function, TaskContext(call.task, call.lost, self._shared))
+        call.context = TaskContext(call.task, call.lost, self._shared, call.received)
+        return execute(self._function, call.context)
 
     def give_up(self, call: Call) -> None:  # noqa: ARG002 - the protocol's
         """Count the thread as lost, because a thread cannot be ended."""
@@ -86,22 +88,38 @@ class InProcess:
 
     fate_of_hung_function = "its process is killed"
 
-    def __init__(self, worker: Worker, processes: Processes) -> None:
+    def __init__(self, worker: Worker, processes: Processes, shared: WorkerContext) -> None:
         self._longest_wait = worker.timeout
         self._processes = processes
+        self._shared = shared
 
     def call(self, call: C, begin: Callable[[C], bool]) -> CallOutcome | PreparedResult:
         try:
-            return self._processes.call(call, partial(begin, call), self._longest_wait)
+            finished = self._processes.call(call, partial(self._begin, call, begin), self._longest_wait)
         except ProcessDiedError as error:
+            told = _end(call)
             # Without its frames: they tell nothing of the function, and a log record would keep the process's pipes.
-            return CallOutcome(error=error.with_traceback(None))
+            return CallOutcome(None, error.with_traceback(None), told.lines, output=told.output)
+        if lines := _end(call).lines:
+            finished.result.logs = at_most_ten([*lines, *finished.result.logs])
+        return finished
 
     def give_up(self, call: Call) -> None:
         self._processes.kill(call.task.task_id)
 
     def close(self) -> None:
         self._processes.close()
+
+    def _begin(self, call: C, begin: Callable[[C], bool]) -> bool:
+        """In this process, the context has a copy of the notes that the function makes in the other one."""
+        if not begin(call):
+            return False
+        call.context = TaskContext(call.task, call.lost, self._shared, call.received)
+        return True
+
+
+def _end(call: Call) -> Told:
+    return NOTHING if call.context is None else call.context.end()
 
 
 def make_caller(worker: Worker, worker_id: str, shared: WorkerContext) -> Caller | None:
@@ -120,4 +138,5 @@ def make_caller(worker: Worker, worker_id: str, shared: WorkerContext) -> Caller
         raise ConfigurationError(f"{worker.execute!r} is `async def`: it runs on the event loop, and takes no executor")
     from conductor.calling.processes import Processes  # noqa: PLC0415 - not every worker needs multiprocessing
 
-    return InProcess(worker, Processes(worker.executor, worker.execute, worker.task_name, worker_id, shared.stopping))
+    processes = Processes(worker.executor, worker.execute, worker.task_name, worker_id, shared.stopping)
+    return InProcess(worker, processes, shared)

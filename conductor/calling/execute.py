@@ -6,11 +6,14 @@ import time
 from copy import copy
 from typing import Any
 
-from conductor import _forks
+from conductor import _forks, models
+from conductor._log import about, logger_of
 from conductor.context import BoundFunction, TaskContext, current
 from conductor.errors import NonRetryableError
 from conductor.models import Task
 from conductor.task_result import CallOutcome
+
+logger = logger_of(__name__)
 
 LONGEST_PATH = 150
 """Characters of a storage path in the reason, which has 500 in all."""
@@ -68,4 +71,11 @@ def _check_payloads(task: Task) -> None:
 def _outcome(
     context: TaskContext, started: float, *, value: Any = None, error: BaseException | None = None
 ) -> CallOutcome:
-    return CallOutcome(value, error, tuple(context.logs), time.perf_counter() - started)
+    told = context.end()
+    if told.put_off is not None and error is None:
+        if value is None:
+            value = told.put_off
+        elif not isinstance(value, models.TaskResult):
+            extra = about(context.task_name, context, context.retry_count)
+            logger.warning("in_progress() was called, but another value is returned and counts", extra=extra)
+    return CallOutcome(value, error, told.lines, time.perf_counter() - started, told.output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import signal
 import sys
@@ -14,7 +15,8 @@ from multiprocessing import resource_tracker
 import msgspec
 
 from conductor.calling.call import NotBegunError, ProcessDiedError
-from conductor.calling.process_main import GOES_ON, LEVELS, LOST, STOPPING, Duties, kill_group, serve
+from conductor.calling.process_main import GOES_ON, LEVELS, LOST, SECONDS, STOPPING, Duties, kill_group, serve
+from conductor.calling.process_notes import RESULT
 
 EXIT_CODE_WITHIN = 1.0
 """Seconds; a process that has closed its pipes is about to have an exit code."""
@@ -25,8 +27,8 @@ _spawn = multiprocessing.get_context("spawn")
 class Process:
     """Making one starts it, and raises what multiprocessing raises if that is impossible.
 
-    One thread reads ``messages``. One thread at a time uses ``send`` and ``result``. All other methods may be called by
-    any thread.
+    One thread reads ``messages``. One thread at a time uses ``send`` and ``answers``. Any thread may call the other
+    methods.
     """
 
     def __init__(self, duties: Duties, levels: Mapping[str, int]) -> None:
@@ -56,34 +58,44 @@ class Process:
     def is_alive(self) -> bool:
         return self._process.is_alive()
 
-    def send(self, task: bytes, levels: Mapping[str, int], *, is_stopping: bool) -> None:
+    def send(self, task: bytes, seconds_left: float | None, levels: Mapping[str, int], *, is_stopping: bool) -> None:
         """Let the function begin with a task. NotBegunError: the process has ended."""
         self.number_of_tasks += 1
         try:
             if levels is not self._levels:
                 self._levels = levels
                 self._tasks.send_bytes(LEVELS + msgspec.json.encode(levels))
-            self._tasks.send_bytes((STOPPING if is_stopping else GOES_ON) + task)
+            time = SECONDS.pack(math.inf if seconds_left is None else seconds_left)
+            self._tasks.send_bytes((STOPPING if is_stopping else GOES_ON) + time + task)
         except OSError:
             self.has_ended = True
             raise NotBegunError from None
 
-    def result(self) -> bytes:
-        """The result of the task that was sent. Blocks until the function has ended.
+    def answers(self) -> Iterator[tuple[bytes, bytes]]:
+        """The notes of the function for the task that was sent, and last its result: see process_notes.
+
+        Blocks for each of them.
 
         NotBegunError: the process ended before it read the task. Linux alone tells that, by a reset of the connection;
         elsewhere it is a ProcessDiedError, and the task fails. An acknowledgement would cost each task a wake-up.
         """
+        kind = b""
+        while kind != RESULT:
+            answer = self._answer()
+            kind = answer[:1]
+            yield kind, answer[1:]
+
+    def _answer(self) -> bytes:
         died: Exception
         try:
-            result = self._tasks.recv_bytes()
+            answer = self._tasks.recv_bytes()
         except ConnectionResetError:
             died = NotBegunError()
         except (EOFError, OSError):
             died = ProcessDiedError(self.ending())
         else:
-            self.has_ended_task = True
-            return result
+            self.has_ended_task = self.has_ended_task or answer[:1] == RESULT
+            return answer
         self.has_ended = True
         raise died  # here, so that nothing leads to the frames of the caught error, which refer to the pipes
 
@@ -115,7 +127,7 @@ class Process:
         return f"its process ended, with exit code {code}{_name_of_signal(-code)}"
 
     def close(self) -> None:
-        """Close the pipes into it, once no thread uses ``send`` or ``result``. Repeating it changes nothing."""
+        """Close the pipes into it, once no thread uses ``send`` or ``answers``. Repeating it changes nothing."""
         self._tasks.close()
         with self._ordering:
             self._orders.close()

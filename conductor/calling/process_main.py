@@ -3,8 +3,8 @@
 ============  =========  ===============================================================================================
 pipe          direction  content
 ============  =========  ===============================================================================================
-``tasks``     both ways  in: tasks, as JSON behind GOES_ON or STOPPING; LEVELS before a task whenever they have changed.
-                         Out: one result for each task, as JSON.
+``tasks``     both ways  in: tasks, as JSON behind GOES_ON or STOPPING and SECONDS; LEVELS before a task whenever they
+                         have changed. Out: for each task, its notes and its result (process_notes).
 ``orders``    in         STOPPING; LOST. Its end is the parent's.
 ``messages``  out        READY or PROBLEM, once; RECORD
 ============  =========  ===============================================================================================
@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import operator
 import os
 import signal
+import struct
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -34,6 +36,7 @@ from conductor._flag import Flag
 from conductor.binding import bind
 from conductor.calling.execute import execute
 from conductor.calling.process_log import RecordSender, set_levels
+from conductor.calling.process_notes import NotesSender
 from conductor.context import BoundFunction, TaskContext, WorkerContext
 from conductor.models import Task
 from conductor.task_result import prepare_result
@@ -42,6 +45,8 @@ from conductor.worker import Execute
 
 GOES_ON, STOPPING = b"-", b"s"
 """Before a task: whether the worker is stopping. The latter is also an order."""
+SECONDS = struct.Struct("!d")
+"""Before a task: the seconds until its deadline. Infinite: it has none."""
 LEVELS = b"v"
 """Before the levels of loggers, as JSON."""
 LOST = b"l"
@@ -87,13 +92,14 @@ def serve(
         sender.tell(PROBLEM, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
         return
     sender.tell(READY)
+    notes_sender = NotesSender(tasks)
     with suppress(EOFError):  # the parent has ended
         while True:
             message = tasks.recv_bytes()
             if message[:1] == LEVELS:
                 set_levels(_levels.decode(message[1:]))
             else:
-                tasks.send_bytes(_result(function, message, parent, duties.worker_id))
+                notes_sender.send_result(_result(function, message, parent, duties.worker_id, notes_sender))
 
 
 def find(module: str, function: str) -> Execute:
@@ -151,11 +157,16 @@ class _Parent:
                 lost.set()
 
 
-def _result(function: BoundFunction, message: bytes, parent: _Parent, worker_id: str) -> bytes:
+def _result(
+    function: BoundFunction, message: bytes, parent: _Parent, worker_id: str, notes_sender: NotesSender
+) -> bytes:
     process_id = os.getpid()
     lost = parent.next_task(message[:1])
-    task = _tasks.decode(message[1:])
-    outcome = execute(function, TaskContext(task, lost, WorkerContext(parent.stopping)))
+    (seconds_left,) = SECONDS.unpack_from(message, 1)
+    task = _tasks.decode(message[1 + SECONDS.size :])
+    timeout = None if math.isinf(seconds_left) else seconds_left
+    shared = WorkerContext(parent.stopping, worker_id=worker_id, timeout=timeout, listener=notes_sender)
+    outcome = execute(function, TaskContext(task, lost, shared))
     if os.getpid() != process_id:  # the function has forked and comes back twice: only the original answers
         os._exit(0)
     _flush()

@@ -14,6 +14,7 @@ from conductor.calling.process import Process
 from conductor.calling.process_lending import Lending
 from conductor.calling.process_log import Levels
 from conductor.calling.process_main import Duties, find
+from conductor.calling.process_notes import RESULT, add_to_notes
 from conductor.calling.process_place import Place
 from conductor.calling.process_pool import ProcessPool
 from conductor.errors import ConfigurationError
@@ -58,6 +59,8 @@ class Processes:
     def call(self, call: Call, begin: Callable[[], bool], patience: float | None = None) -> PreparedResult:
         """Run the function with the task. Blocks until a process is free, and then until the function has ended.
 
+        The lines of the function's log are not in the result: they are in the notes of ``call.context``.
+
         begin is called just before the function begins, and returns whether it may.
 
         Raises NotBegunError: no process was free for patience seconds, begin returned False, ``close`` was called
@@ -86,11 +89,18 @@ class Processes:
             place.close()
 
     def _run(self, process: Process, call: Call) -> PreparedResult:
-        process.send(msgspec.json.encode(call.task), self._levels.look(), is_stopping=bool(self._stopping))
+        context = call.context  # begin has set it
+        seconds_left = None if context is None else context.seconds_left()
+        process.send(
+            msgspec.json.encode(call.task), seconds_left, self._levels.look(), is_stopping=bool(self._stopping)
+        )
         tell_lost = partial(process.tell_lost, process.number_of_tasks)
         call.lost.listen(tell_lost)
         try:
-            finished = _results.decode(process.result())
+            for kind, content in process.answers():
+                if context is not None and kind != RESULT:
+                    add_to_notes(context, kind, content)
+            finished = _results.decode(content)  # the last one is the result
         except ProcessDiedError:
             if self._lending.closed.is_set():
                 raise KilledError from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from conductor._clock import Clock
 from conductor._schedule import Schedule
 from conductor.delivery.lease import LeaseKeeper
+from conductor.delivery.log_sender import LogSender
 from conductor.delivery.sender_threads import SenderThreads
 from conductor.delivery.update_v2 import UpdateV2
 from conductor.errors import ConductorError
@@ -36,17 +37,20 @@ class DeliveryContext:
     update_v2: UpdateV2 = field(init=False)
     leases: LeaseKeeper = field(init=False)
     sender_threads: SenderThreads = field(init=False)
+    log_sender: LogSender = field(init=False)
 
     def __post_init__(self) -> None:
         self.schedule = Schedule("conductor-timers", self.clock)
         self.update_v2 = UpdateV2(self.clock)
         self.leases = LeaseKeeper(self.client, self.worker_id, self.clock, self.schedule)
         self.sender_threads = SenderThreads(self.schedule)
+        self.log_sender = LogSender(self.client, self.clock, self.schedule)
 
     def close(self) -> None:
         """Called after the last worker. Results that are sent later stay in the closed outbox."""
         self.schedule.close()
         self.leases.close()
         self.sender_threads.close()
+        self.log_sender.close()
         if self.outbox is not None:
             self.outbox.close()

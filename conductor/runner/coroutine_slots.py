@@ -34,6 +34,7 @@ class CoroutineSlots:
         self,
         worker: Worker,
         resources: Resources,
+        shared: WorkerContext,
         capacity: Capacity,
         intake: Intake,
         steps: TaskSteps,
@@ -42,7 +43,7 @@ class CoroutineSlots:
         self._function = worker.bound
         self._event_loop = resources.event_loop
         self._sender_threads = resources.sender_threads
-        self._shared = WorkerContext(capacity.closed)
+        self._shared = shared
         self._capacity = capacity
         self._intake = intake
         self._steps = steps
@@ -63,7 +64,8 @@ class CoroutineSlots:
         run.coroutine = asyncio.current_task()
         if not self._steps.begin(run, self._time_limit_is_over):
             return
-        outcome = await execute_async(self._function, TaskContext(run.task, run.lost, self._shared))
+        run.context = TaskContext(run.task, run.lost, self._shared, run.received)
+        outcome = await execute_async(self._function, run.context)
         if self._steps.end(run):
             self._sender_threads.run(partial(self._report, run, outcome))
 
@@ -109,6 +111,7 @@ class CoroutineSlots:
         """Fail the task and go on with its slot, unless its function has ended just now."""
         if not self._steps.end(run):
             return
+        failure = self._steps.timed_out(run, "cancelled")
         if run.coroutine is not None:
             self._event_loop.cancel(run.coroutine)
-        self._report(run, self._steps.timed_out(run, "cancelled"))
+        self._report(run, failure)

@@ -13,6 +13,7 @@ from conductor._clock import Clock
 from conductor._flag import Flag
 from conductor._log import logger_of
 from conductor.calling.event_loop import EventLoop
+from conductor.context import WorkerContext
 from conductor.delivery.context import DeliveryContext, OnResultLost
 from conductor.errors import ConfigurationError
 from conductor.runner.definitions import Definitions
@@ -78,6 +79,15 @@ class Setup:
     clock: Clock
     log: RunnerLog
     definitions: Definitions | None
+
+    def worker_context(self, worker: Worker) -> WorkerContext:
+        return WorkerContext(
+            stopping=Flag(),
+            worker_id=self.worker_id,
+            timeout=worker.timeout,
+            lease_extension=worker.lease_extension,
+            clock=self.clock,
+        )
 
     def open_resources(self, work_was_left: threading.Event, on_end: Callable[[], None]) -> Resources:
         """Open the shared objects. ConfigurationError: the outbox cannot be used."""

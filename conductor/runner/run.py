@@ -17,6 +17,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from conductor._flag import Flag
+from conductor.context import TaskContext
 from conductor.delivery.lease import Lease
 from conductor.models import Task
 
@@ -50,11 +51,23 @@ class Run:
     lost: set when the result is not needed any more.
     lease: None if it is not extended.
     time_limit: the schedule's key of the time limit, while one counts.
+    context: the function's; None before the function begins.
     coroutine: set while an ``async def`` function runs.
     is_logged: the log has a message about the begin, so it gets one about the end.
     """
 
-    __slots__ = ("_moving", "coroutine", "is_logged", "lease", "lost", "phase", "received", "task", "time_limit")
+    __slots__ = (
+        "_moving",
+        "context",
+        "coroutine",
+        "is_logged",
+        "lease",
+        "lost",
+        "phase",
+        "received",
+        "task",
+        "time_limit",
+    )
 
     def __init__(self, task: Task, received: float, lost: Flag, lease: Lease | None) -> None:
         self.task = task
@@ -63,6 +76,7 @@ class Run:
         self.lease = lease
         self.phase = Phase.WAITING
         self.time_limit: object = None
+        self.context: TaskContext | None = None
         self.coroutine: asyncio.Task[None] | None = None
         self.is_logged = False
         self._moving = threading.Lock()  # guards phase

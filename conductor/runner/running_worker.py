@@ -10,6 +10,7 @@ from conductor import _recording, _stopping
 from conductor._flag import Flag
 from conductor._log import logger_of
 from conductor.calling.callers import Caller
+from conductor.context import WorkerContext
 from conductor.delivery.result_sender import ResultSender
 from conductor.models import Task
 from conductor.runner.capacity import Capacity
@@ -38,14 +39,14 @@ class Slots(Protocol):
 class RunningWorker:
     """Polls from construction until ``shutdown``. Calls ``resources.on_end`` after its last task.
 
-    caller: see ``calling.callers``; None for an ``async def`` function. closed: set by ``shutdown``.
+    caller: see ``calling.callers``; None for an ``async def`` function. shared: ``shutdown`` sets its ``stopping``.
     """
 
-    def __init__(self, worker: Worker, resources: Resources, caller: Caller | None, closed: Flag) -> None:
+    def __init__(self, worker: Worker, resources: Resources, caller: Caller | None, shared: WorkerContext) -> None:
         self.worker = worker
         self.drain_until = math.inf
         """The end of the drain on the runner's clock; infinite until ``shutdown``."""
-        self.capacity = Capacity(worker.task_name, worker.batch_size, closed, self._end)
+        self.capacity = Capacity(worker.task_name, worker.batch_size, shared.stopping, self._end)
         if worker.paused:
             self.capacity.pause()
         self.settings = settings_of(worker)
@@ -56,18 +57,19 @@ class RunningWorker:
         self._unstarted_tasks = UnstartedTasks(worker.task_name, resources, self.capacity, self._sender)
         self._intake = Intake(worker, resources, self.capacity, self._unstarted_tasks, self._abandoned)
         self._steps = TaskSteps(worker, resources, self.capacity, self._intake)
-        self._slots = self._make_slots(caller)
+        shared.listener = resources.log_sender
+        self._slots = self._make_slots(caller, shared)
         self._polling_has_ended = threading.Event()
         _recording.executing.add(self._intake)
         threading.Thread(target=self._poll, name=f"conductor-poll-{worker.task_name}", daemon=True).start()
 
-    def _make_slots(self, caller: Caller | None) -> Slots:
+    def _make_slots(self, caller: Caller | None, shared: WorkerContext) -> Slots:
         parts = self.capacity, self._intake, self._steps, self._sender
         if caller is not None:
             return ThreadSlots(self.worker.task_name, caller, *parts)
         from conductor.runner.coroutine_slots import CoroutineSlots  # noqa: PLC0415 - not every worker needs asyncio
 
-        return CoroutineSlots(self.worker, self._resources, *parts)
+        return CoroutineSlots(self.worker, self._resources, shared, *parts)
 
     @property
     def is_stopping(self) -> bool:

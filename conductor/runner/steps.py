@@ -8,6 +8,7 @@ from functools import partial
 
 from conductor import _recording
 from conductor._log import about, logger_of
+from conductor._notes import NOTHING
 from conductor.delivery.pending_result import RETRY_AT_LEAST, PendingResult
 from conductor.models import TaskResultStatus
 from conductor.runner import task_log
@@ -16,7 +17,7 @@ from conductor.runner.intake import Intake
 from conductor.runner.resources import Resources
 from conductor.runner.run import Phase, Run
 from conductor.task_client import Delivery
-from conductor.task_result import CallOutcome, PreparedResult, failed, prepare_result
+from conductor.task_result import CallOutcome, PreparedResult, at_most_ten, failed, prepare_result
 from conductor.worker import Worker
 
 logger = logger_of(__name__)
@@ -64,14 +65,22 @@ class TaskSteps:
         return run.move(Phase.EXECUTING, Phase.REPORTING)
 
     def timed_out(self, run: Run, fate: str) -> PreparedResult:
-        """The result of a task whose time limit has passed. fate: of its function, for the log."""
+        """The result of a task whose time limit has passed, with the function's notes.
+
+        fate: of its function, for the log.
+        """
+        told = NOTHING if run.context is None else run.context.end()  # before the function hears that it is lost
         run.lost.set()
         limit = self._worker.timeout or 0.0
         task_log.timed_out(self._worker.task_name, run.task, limit, fate)
         reason = f"TimeoutError: not finished after {limit:g} s, the worker's time limit"
         result = failed(run.task.task_id, run.task.workflow_instance_id, reason)
+        size = 2
+        if told.output is not None:
+            result.output_data, size = told.output
+        result.logs = at_most_ten([*told.lines])
         result.worker_id = self._resources.worker_id
-        return PreparedResult(result, 2, limit, TimeoutError.__name__)
+        return PreparedResult(result, size, limit, TimeoutError.__name__)
 
     def prepare(self, run: Run, ended: CallOutcome | PreparedResult) -> PendingResult:
         """Prepare the result, record it and log the end of the task."""
@@ -79,6 +88,8 @@ class TaskSteps:
         if isinstance(ended, CallOutcome):
             error = ended.error
             ended = prepare_result(run.task, ended, self._resources.worker_id)
+        if run.context is not None and run.context.notes is not None:
+            run.context.notes.date(ended.result.logs)
         self._record(run, ended)
         task_log.ended(self._worker.task_name, run.task, ended, error, run.is_logged)
         if ended.result.status == TaskResultStatus.IN_PROGRESS:

@@ -9,10 +9,8 @@ import threading
 import time
 from collections.abc import Sequence
 
-from conductor._flag import Flag
 from conductor._log import logger_of
 from conductor.calling.callers import Caller, make_caller
-from conductor.context import WorkerContext
 from conductor.delivery.outbox_sender import OutboxSender
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.runner.leaks import Leaks
@@ -25,6 +23,8 @@ logger = logger_of(__name__)
 
 LAST_ANSWERS_WITHIN = 1.5
 """Seconds that ``_abandon`` waits for the answers to the last requests."""
+LAST_LINES_WITHIN = 1.0
+"""Seconds that ``wait`` waits at its end for requests with log lines."""
 LOSSES_REPORTED_WITHIN = 0.3
 """Seconds that on_result_lost may take after that."""
 
@@ -54,17 +54,17 @@ class Workers:
         self._setup.log.settings(workers)
         callers: list[Caller | None] = []
         started: list[RunningWorker] = []
-        stops = [Flag() for _ in workers]
+        contexts = [self._setup.worker_context(worker) for worker in workers]
         try:
-            for worker, stopping in zip(workers, stops, strict=True):  # with processes this may take a second
-                callers.append(make_caller(worker, self._setup.worker_id, WorkerContext(stopping)))
+            for worker, context in zip(workers, contexts, strict=True):  # with processes this may take a second
+                callers.append(make_caller(worker, self._setup.worker_id, context))
             with self._locked():
                 self._check_keys(workers)  # again, because another thread may have started one meanwhile
-                for worker, caller, stopping in zip(workers, callers, stops, strict=True):
+                for worker, caller, context in zip(workers, callers, contexts, strict=True):
                     previous = self._workers.get(worker.key)
                     if previous is not None:
                         self._replaced = [each for each in (*self._replaced, previous) if not each.capacity.has_ended]
-                    running = RunningWorker(worker, self._opened(), caller, stopping)
+                    running = RunningWorker(worker, self._opened(), caller, context)
                     self._workers[worker.key] = running
                     started.append(running)
                     self._setup.log.started(worker)
@@ -132,6 +132,8 @@ class Workers:
 
     def wait(self, deadline: float, handle_signals: bool) -> bool:
         """Block until all workers have ended: see TaskRunner.wait_workers. deadline: on the monotonic clock."""
+        with self._locked():
+            resources = self._resources
         with self._waiters.events() as events, signals_into(events, handle_signals):
             while alive := self._alive_or_close():
                 self._setup.log.polling()
@@ -147,6 +149,8 @@ class Workers:
                     return self._abandon(alive) if drained <= deadline else False
                 if event != WAKE_UP:
                     pass_to_all_runners(event)
+        if resources is not None:
+            resources.log_sender.wait_for_answers(LAST_LINES_WITHIN)
         return not self.work_was_left.is_set()
 
     def _on_signal(self, number: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from conductor import _stopping
 from conductor._arguments import Duration, seconds
+from conductor._clock import MonotonicClock
 from conductor._flag import Flag
 from conductor._output import output_data
 from conductor.calling.execute import execute as call, execute_async
@@ -69,7 +70,8 @@ async def _awaited(worker: Worker, task: Task) -> TaskResult:
 
 
 def _context(task: Task) -> TaskContext:
-    return TaskContext(task, Flag(), WorkerContext(Flag()))
+    clock = MonotonicClock()
+    return TaskContext(task, Flag(), WorkerContext(Flag(), worker_id=WORKER_ID, clock=clock), clock.now())
 
 
 def _loop_runs() -> bool:
@@ -85,7 +87,8 @@ class FakeTaskClient:
 
     ``add_task`` feeds it, ``results`` waits for what was sent. A task that is answered with IN_PROGRESS is queued again
     at once, whatever its callback, with its new output and poll_count + 1. No lease ends; ``extensions`` counts, by
-    task id, what was sent to make one longer.
+    task id, what was sent to make one longer. ``logs`` holds, by task id, the entries that were sent while functions
+    ran; the other entries are in the results.
     """
 
     server = "fake"
@@ -98,6 +101,7 @@ class FakeTaskClient:
         self._results: list[TaskResult] = []
         self._failures: deque[ConductorError] = deque()
         self.extensions: Counter[str] = Counter()
+        self.logs: defaultdict[str, list[str]] = defaultdict(list)
 
     def add_task(self, task_name: str, input_data: Any = None, *, domain: str | None = None, **members: Any) -> str:
         """Queue a task; returns its id. input_data and members: as for run_worker."""
@@ -172,6 +176,10 @@ class FakeTaskClient:
         with self._changed:
             self._known(task.task_id)
             self.extensions[task.task_id] += 1
+
+    def add_log(self, task_id: str, text: str, timeout: float) -> None:  # noqa: ARG002 - the protocol's
+        with self._changed:
+            self.logs[task_id].append(text)
 
     def get_task(self, task_id: str) -> Task:
         with self._changed:

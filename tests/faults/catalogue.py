@@ -77,6 +77,7 @@ ROWS = {
     "W20": "too deep a recursion, too little memory",
     "W21": "a function puts its task off",
     "W22": "a function returns something else than a mapping",
+    "W23": "a function logs, and its lines are not accepted while it runs",
     "L1": "a signal while tasks run",
     "L2": "a signal while a poll is in flight",
     "L3": "a signal with more tasks in hand than slots",

@@ -272,7 +272,7 @@ from support import process_functions
 
 def call_of(do, argument=None):
     task = Task(do, "w1", input_data={"do": do, "with": argument})
-    return SimpleNamespace(task=task, lost=Flag())
+    return SimpleNamespace(task=task, lost=Flag(), received=0.0, context=None)
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of every fork beside threads

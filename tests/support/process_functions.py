@@ -23,6 +23,12 @@ def decorated(task: Task):
     return {"process": os.getpid(), "name": task.input_data["name"]}
 
 
+def work_as_given(task):
+    """The same, as the input of a workflow says it."""
+    given = task.input_data["given"]
+    return DEEDS[given["do"]](task, given.get("with"))
+
+
 def echo(task, value):
     return {"value": value, "process": os.getpid(), "type": task.task_type}
 
@@ -64,6 +70,48 @@ def die_when(task, directory):
 def fail(task, text):
     task_context().log("before it failed")
     raise ValueError(text)
+
+
+def tell_and_die(task, value):
+    """Half of it on a thread that the function has started."""
+    context = task_context()
+    context.log("one")
+    thread = threading.Thread(target=context.log, args=("two",))
+    thread.start()
+    thread.join()
+    context.set_output({"done": 1})
+    context.set_output({"done": 2})
+    os._exit(3)
+
+
+def tell_and_hang(task, path):
+    task_context().log("one")
+    task_context().set_output({"done": 1})
+    Path(path).touch()
+    threading.Event().wait(60)
+
+
+def tell_slowly(task, count):
+    """So many lines, for a little more than a second each ten."""
+    for number in range(count):
+        task_context().log(f"line {number}")
+        time.sleep(0.11)
+
+
+def tell_much(task, count):
+    for number in range(count):
+        task_context().log(str(number))
+
+
+def put_off(task, seconds):
+    """Forgets to return it."""
+    task_context().set_output({"done": 1})
+    task_context().in_progress(seconds)
+
+
+def tell_time(task, value):
+    context = task_context()
+    return {"left": context.seconds_left(), "worker_id": context.worker_id, "deadline": context.deadline}
 
 
 def fail_for_good(task, text):
@@ -156,6 +204,12 @@ DEEDS = {
         die,
         die_when,
         fail,
+        tell_and_die,
+        tell_and_hang,
+        tell_slowly,
+        tell_much,
+        put_off,
+        tell_time,
         fail_for_good,
         leave,
         answer_later,

@@ -31,6 +31,7 @@ class _Record:
 class TaskQueue:
     """Thread-safe. Counters by task id: ``deliveries``, ``requeues``, ``extensions``, ``expiries``, and ``repeated``:
     results that changed nothing since the task had ended. ``accepted``: the status of each task that a result ended.
+    ``logs``: all lines of each task, of its results and those that were sent while it ran.
 
     A task whose lease ends is TIMED_OUT; a retry of it with an id of its own (``t1.1``, then ``t1.2``) takes its
     place in the queue, its ``retriedTaskId`` the old one. Leases are looked at whenever somebody asks for something.
@@ -41,6 +42,7 @@ class TaskQueue:
     def __init__(self, clock=time.monotonic, longest_wait=0.2):
         self.longest_wait = longest_wait
         self.accepted = {}
+        self.logs = defaultdict(list)
         self.repeated, self.deliveries, self.requeues = Counter(), Counter(), Counter()
         self.extensions, self.expiries = Counter(), Counter()
         self._clock = clock
@@ -140,6 +142,8 @@ class TaskQueue:
                 self.repeated[result["taskId"]] += 1
                 return True
             record.wire["outputData"] = result.get("outputData") or {}
+            for entry in result.get("logs") or ():
+                self.add_log(result["taskId"], entry["log"])
             if result["status"] == "IN_PROGRESS":
                 self.requeues[result["taskId"]] += 1
                 self._schedule(record, result.get("callbackAfterSeconds") or 0)
@@ -148,6 +152,11 @@ class TaskQueue:
             record.wire["reasonForIncompletion"] = result.get("reasonForIncompletion")
             self.accepted[result["taskId"]] = result["status"]
             return True
+
+    def add_log(self, task_id, text):
+        """What POST /tasks/ID/log does."""
+        with self._changed:
+            self.logs[task_id] += text.split("\n")
 
     def _known(self, task_id):
         if task_id not in self._records:

@@ -113,7 +113,7 @@ class RawServer(TaskQueue):
     """A context manager. Leaving it cuts all connections and waits for nobody.
 
     Operations: "poll", "update" (POST /tasks), "update_v2", "any_update" (both), "extend" (either with extendLease),
-    "get_task", "token", "other". key: (key id, secret), with which calls need a token.
+    "get_task", "log", "token", "other". key: (key id, secret), with which calls need a token.
 
     ``requests``: every request so far; ``of(operation)``: those of one. ``counts``: how many, by operation.
     ``connections``: how many were accepted. ``tokens_issued``. The rest is counted by TaskQueue.
@@ -287,6 +287,9 @@ class RawServer(TaskQueue):
             return self._answer_poll(request, is_over)
         if request.operation in ("update", "update_v2", "extend"):
             return self._answer_update(request, is_over)
+        if request.operation == "log":
+            self.add_log(request.path.split("/")[3], request.body.decode())
+            return Answer()
         if request.operation == "get_task":
             return Answer(body=self.task(request.path.removeprefix(f"{TASKS}/")))
         return _error(404, f"No static resource {request.path[1:]}.")
@@ -339,6 +342,8 @@ def _operation(method, path, body):
         return "token"
     if method == "GET" and path.startswith(POLL):
         return "poll"
+    if method == "POST" and path.startswith(f"{TASKS}/") and path.endswith("/log"):
+        return "log"
     return "get_task" if method == "GET" and path.count("/") == 3 and path.startswith(f"{TASKS}/") else "other"
 
 

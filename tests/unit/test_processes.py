@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from conductor._flag import Flag
 from conductor.calling import process_main
 from conductor.calling.call import KilledError, NotBegunError, ProcessDiedError
 from conductor.calling.processes import Processes
+from conductor.context import TaskContext, WorkerContext
 from support import process_functions
 from support.programs import is_alive
 from support.waiting import eventually
@@ -32,10 +34,13 @@ COMPLETED, FAILED = TaskResultStatus.COMPLETED, TaskResultStatus.FAILED
 class Call:
     task: Task
     lost: Flag = field(default_factory=Flag)
+    received: float = 0.0
+    context: TaskContext | None = None
 
 
 def call_of(do, argument=None, task_id="t1"):
-    return Call(Task(task_id, "w1", input_data={"do": do, "with": argument}, task_type="typed", retry_count=2))
+    task = Task(task_id, "w1", input_data={"do": do, "with": argument}, task_type="typed", retry_count=2)
+    return Call(task, context=TaskContext(task, Flag(), WorkerContext(Flag())))
 
 
 def run(processes, do, argument=None, task_id="t1", patience=20):
@@ -173,8 +178,10 @@ def test_an_output_comes_back_as_it_would_from_a_thread(whole):
 
 
 def test_a_failure_comes_back_with_its_logs_and_its_traceback(whole):
-    finished = run(whole, "fail", "boom")
-    said, traceback = finished.result.logs
+    call = call_of("fail", "boom")
+    finished = whole.call(call, lambda: True)
+    (said,) = call.context.end().lines
+    (traceback,) = finished.result.logs
     assert said.log == "before it failed"
     assert "process_functions.py" in traceback.log
     assert traceback.log.endswith("ValueError: boom\n")
@@ -197,6 +204,39 @@ def test_a_failure_comes_back_with_its_logs_and_its_traceback(whole):
 def test_what_goes_wrong_in_a_process_has_the_same_end_as_in_a_thread(whole, do, argument, status, reason):
     result = run(whole, do, argument).result
     assert (result.status, result.reason_for_incompletion) == (status, reason)
+
+
+def test_the_lines_of_a_process_that_dies_and_the_output_that_it_has_set_are_not_lost(make):
+    call = call_of("tell_and_die")
+    with pytest.raises(ProcessDiedError):
+        make().call(call, lambda: True)
+    told = call.context.end()
+    assert [line.log for line in told.lines] == ["one", "two"]
+    assert told.output == ({"done": 2}, 10)
+
+
+def test_more_lines_than_may_wait_neither_fill_the_memory_nor_stop_a_process(whole):
+    call = call_of("tell_much", 5_000)
+    assert whole.call(call, lambda: True).result.status == COMPLETED
+    lines = [line.log for line in call.context.end().lines]
+    assert lines == [*map(str, range(1_000)), "(lines left out here: 4000)"]
+
+
+def test_a_task_is_put_off_in_a_process(whole):
+    result = run(whole, "put_off", 60).result
+    assert (result.status, result.callback_after_seconds) == (TaskResultStatus.IN_PROGRESS, 60)
+    assert result.output_data == {"done": 1}
+
+
+def test_a_process_knows_the_deadline_and_the_worker_id(whole):
+    assert run(whole, "tell_time").result.output_data == {"left": None, "worker_id": "me", "deadline": None}
+    call = call_of("tell_time")
+    shared = WorkerContext(Flag(), timeout=30.0)
+    call.context = TaskContext(call.task, Flag(), shared, shared.clock.now())
+    output = whole.call(call, lambda: True).result.output_data
+    assert 20 < output["left"] <= 30
+    deadline = datetime.fromisoformat(output["deadline"])
+    assert abs((deadline - call.context.deadline).total_seconds()) < 5
 
 
 def test_a_callback_keeps_its_whole_seconds(whole):
