@@ -60,18 +60,27 @@ from conductor.worker_task import WorkerFunction, worker_task
 from conductor.workflow_executor import WorkflowExecutor
 
 if TYPE_CHECKING:
+    from conductor.async_executor import AsyncTaskExecutor
+    from conductor.async_workflow_executor import AsyncWorkflowExecutor
     from conductor.calling.process_pool import process_pool
     from conductor.metrics import MetricsCollector, MetricsServer, provide_metrics
     from conductor.schemas import input_schema, output_schema
 
 _METRICS = ("MetricsCollector", "MetricsServer", "provide_metrics")
 _SCHEMAS = ("input_schema", "output_schema")
-_LATER = dict.fromkeys(_METRICS, "conductor.metrics") | dict.fromkeys(_SCHEMAS, "conductor.schemas")
-_LATER["process_pool"] = "conductor.calling.process_pool"
+_LATER = {
+    **dict.fromkeys(_METRICS, "conductor.metrics"),
+    **dict.fromkeys(_SCHEMAS, "conductor.schemas"),
+    "AsyncTaskExecutor": "conductor.async_executor",
+    "AsyncWorkflowExecutor": "conductor.async_workflow_executor",
+    "process_pool": "conductor.calling.process_pool",
+}
 
 __all__ = [
     "ApiClient",
     "ApiError",
+    "AsyncTaskExecutor",
+    "AsyncWorkflowExecutor",
     "AuthenticationError",
     "AuthenticationSettings",
     "CacheConfig",

@@ -13,6 +13,7 @@ PYTHONPATH=generated lint-imports --no-cache | tail -n 8
 shellcheck -x scripts/*.sh .ci/run
 "$python" scripts/sync_snippets.py --check
 "$python" scripts/served_document.py --check
+"$python" scripts/generate_async_executors.py --check
 
 # The generated client is what the document, the patches and the templates make, whatever the hash seed.
 before=$(git status --porcelain -- openapi generated; find openapi generated -type f -print0 | sort -z | xargs -0 cat | cksum)

@@ -1,4 +1,4 @@
-"""The one event loop of a runner's ``async def`` workers, on a thread of its own.
+"""The event loop of a runner's ``async def`` functions: one on a thread of its own, or the caller's.
 
 The thread is a daemon: a function that never returns must not keep the process alive.
 """
@@ -8,20 +8,23 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from conductor import _forks
+from conductor._flag import Flag
 from conductor._log import logger_of
+from conductor.errors import ConductorError, ConfigurationError
 
 if TYPE_CHECKING:
     import asyncio
 
 logger = logger_of(__name__)
 
-Ended = Callable[["asyncio.Task[None]"], object]
+T = TypeVar("T")
+Ended = Callable[[], object]
 
 BLOCKED_AFTER = 1.0
 """Seconds without a turn after which an event loop counts as blocked."""
@@ -30,83 +33,156 @@ LOOP_RESTART_DELAY = 0.1
 
 
 class EventLoop:
-    """One event loop on one thread. The first use starts it, and loads asyncio, which not every worker needs.
+    """Runs coroutines on one event loop. Thread-safe.
 
-    While coroutines run, another thread checks whether a function blocks the loop, and logs the place. Thread-safe.
+    loop: the caller's, which is neither started nor stopped here. None: a new one on a thread of its own. The first use
+        starts it, and loads asyncio, which not every worker needs.
+    lost: set when the loop is found to be closed, although it is needed. No coroutine can run any more.
+
+    While coroutines run, another thread checks whether a function blocks the loop, and logs the place.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.lost = Flag()
         self._name = name
-        self._lock = threading.Lock()  # guards the next
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = threading.Event()
+        self._is_callers = loop is not None
+        self._lock = threading.Lock()  # guards the next two, and the end of all coroutines of a closed loop
+        self._loop = loop
+        self._is_watched = False
+        self._closed = threading.Event()  # by ``close``
         self._starting: deque[tuple[Coroutine[Any, Any, None], Ended]] = deque()  # its operations are atomic
         self._is_woken = False  # the loop is about to start them
-        self._tasks: set[asyncio.Task[None]] = set()  # for the loop's thread alone; asyncio holds them weakly
+        # asyncio holds tasks weakly. Changed on the loop's thread, or on another one if the loop is closed.
+        self._tasks: dict[asyncio.Task[None], Ended] = {}
+        self._thread_id = 0  # the loop's thread, when it last started coroutines
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no coroutine can be started, because the loop is closed."""
+        with self._lock:
+            return self._loop is not None and self._loop.is_closed()
 
     def start(self, coroutine: Coroutine[Any, Any, None], ended: Ended) -> None:
         """Start the coroutine, which must not raise, without waiting for it.
 
-        ended: called on the loop's thread after the coroutine, also if it was cancelled before it began.
-        RuntimeError: the system has no thread left, or a function has closed the loop.
+        ended: called on the loop's thread after the coroutine, also if it was cancelled before it began. If the loop is
+            closed before the coroutine has ended, it is called on another thread.
+        RuntimeError: the system has no thread left, or the loop is closed.
         """
-        starting = coroutine, ended
         try:
-            with self._lock:
-                if self._loop is None:
-                    self._loop = self._new_loop()
-                loop = self._loop
-            self._starting.append(starting)
-            if not self._is_woken:  # coroutines that start together wake the loop once
-                self._is_woken = True
-                loop.call_soon_threadsafe(self._create_tasks, loop)
+            loop = self._opened()
         except BaseException:
-            self._is_woken = False
-            with suppress(ValueError):  # there was no loop to start it
-                self._starting.remove(starting)
             coroutine.close()
+            if self.is_closed:
+                self._found_closed()
             raise
+        self._starting.append((coroutine, ended))
+        if self._is_woken:  # coroutines that start together wake the loop once
+            return
+        self._is_woken = True
+        try:
+            loop.call_soon_threadsafe(self._create_tasks, loop)
+        except RuntimeError:  # it was closed just now
+            self._found_closed()
+
+    def run(self, function: Callable[[], Awaitable[T]]) -> T:
+        """Await the function on the loop. Blocks until it has ended. Returns its value, or raises its error.
+
+        ConductorError: this is the loop's own thread, which would wait for itself; or the caller's loop does not run,
+            or is closed before the end. RuntimeError: the system has no thread left, or the loop is closed.
+        """
+        from concurrent.futures import Future  # noqa: PLC0415 - not every worker needs it
+
+        outcome: Future[T] = Future()
+
+        async def call() -> None:
+            try:
+                outcome.set_result(await function())
+            except BaseException as error:  # noqa: BLE001 - ``result`` raises it
+                fail(error)
+
+        def ended() -> None:
+            fail(ConductorError("the event loop was closed before a coroutine on it had ended"))
+
+        def fail(error: BaseException) -> None:
+            if not outcome.done():  # an unfinished coroutine gets a GeneratorExit later
+                outcome.set_exception(error)
+
+        loop = self._opened()
+        if is_running_here(loop):
+            raise ConductorError(
+                "this blocks the event loop that it waits for: use"
+                " `await asyncio.to_thread(runner.start_worker, ...)`, or start_workers in the same way"
+            )
+        if self._is_callers and not loop.is_running():
+            raise ConductorError("the event loop does not run: start it before the workers")
+        self.start(call(), ended)
+        return outcome.result()
 
     def cancel(self, task: asyncio.Task[None]) -> None:
-        """Cancel a coroutine. Does nothing after ``close``."""
-        with self._lock:
-            loop = self._loop
-        if loop is not None:
-            with suppress(RuntimeError):  # a function has closed it
-                loop.call_soon_threadsafe(task.cancel)
+        """Cancel a coroutine. Does nothing if the loop is closed."""
+        with suppress(RuntimeError):
+            task.get_loop().call_soon_threadsafe(task.cancel)
 
     def close(self) -> None:
-        """Stop the loop, if there is one, and close it on its own thread. Unfinished coroutines stay unfinished."""
+        """No coroutine is started any more. Unfinished ones are not awaited. Returns at once.
+
+        The loop's own thread stops and closes it. The caller's loop continues.
+        """
         with self._lock:
-            loop, self._loop = self._loop, None
+            loop = self._loop
+            if not self._is_callers:
+                self._loop = None
         if loop is not None:
             self._closed.set()
-            with suppress(RuntimeError):  # a function has closed it
-                loop.call_soon_threadsafe(loop.stop)
+            if not self._is_callers:
+                with suppress(RuntimeError):  # a function has closed it
+                    loop.call_soon_threadsafe(loop.stop)
 
     def _create_tasks(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._thread_id = threading.get_ident()
         self._is_woken = False  # before the look, so that none is missed
         while self._starting:
             coroutine, ended = self._starting.popleft()
             task = loop.create_task(coroutine)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            task.add_done_callback(ended)
+            self._tasks[task] = ended
+            task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task)()
+
+    def _found_closed(self) -> None:
+        """The loop is closed: no coroutine of it goes on. Called on any thread, and more than once."""
+        self.lost.set()
+        with self._lock:  # no other thread removes anything now
+            started, not_started = list(self._tasks.values()), []
+            self._tasks.clear()
+            while self._starting:
+                coroutine, ended = self._starting.popleft()
+                coroutine.close()
+                not_started.append(ended)
+        for ended in (*not_started, *started):
+            ended()
+
+    def _opened(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            loop = self._loop = self._loop or self._new_loop()
+            if loop.is_closed():
+                raise RuntimeError("the event loop is closed")
+            if not self._is_watched:
+                self._is_watched = True
+                self._start_watch(loop)
+            return loop
 
     def _new_loop(self) -> asyncio.AbstractEventLoop:
         import asyncio  # noqa: PLC0415
 
         loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=self._serve, args=(loop,), name=self._name, daemon=True)
         try:
-            thread.start()
+            threading.Thread(target=self._serve, args=(loop,), name=self._name, daemon=True).start()
         except RuntimeError:  # the system has no thread left
             loop.close()
             raise
-        try:
-            threading.Thread(target=self._watch, args=(loop, thread), name=f"{self._name}-watch", daemon=True).start()
-        except RuntimeError as error:
-            logger.warning("an async function that blocks the event loop will not be named: %s", error)
         return loop
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -121,20 +197,54 @@ class EventLoop:
                 self._closed.wait(LOOP_RESTART_DELAY)  # a loop that stays broken must not be run in a tight loop
         loop.close()
 
-    def _watch(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    def _start_watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            threading.Thread(target=self._watch, args=(loop,), name=f"{self._name}-watch", daemon=True).start()
+        except RuntimeError as error:
+            logger.warning("an async function that blocks the event loop will not be named: %s", error)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         while not self._closed.wait(BLOCKED_AFTER):
-            if not self._tasks:
+            if not (self._tasks or self._starting):
+                continue
+            if loop.is_closed():
+                self._found_closed()
                 continue
             answered = threading.Event()
-            with suppress(RuntimeError):  # a function has closed it
+            with suppress(RuntimeError):  # it is closed
                 loop.call_soon_threadsafe(answered.set)
             place = ""
             if not answered.wait(BLOCKED_AFTER / 2):  # later it may have just ended
-                place = _place(sys._current_frames().get(thread.ident or 0))  # noqa: SLF001 - there is no other way to ask
-            if not answered.wait(BLOCKED_AFTER / 2) and not self._closed.is_set():
+                place = _place(sys._current_frames().get(self._thread_id))  # noqa: SLF001 - there is no other way to ask
+            if answered.wait(BLOCKED_AFTER / 2) or self._closed.is_set() or loop.is_closed():
+                continue
+            if loop.is_running():
                 logger.warning("an async function blocks the event loop, which holds up all of them%s", place)
-                while not (answered.wait(BLOCKED_AFTER) or self._closed.is_set()):
-                    pass  # logged once per block
+            else:
+                logger.warning("the event loop does not run, which holds up the async functions on it")
+            while not (answered.wait(BLOCKED_AFTER) or self._closed.is_set() or loop.is_closed()):
+                pass  # logged once per block
+
+
+def checked_event_loop(loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
+    """The loop. ConfigurationError unless it is an event loop that is not closed."""
+    import asyncio  # noqa: PLC0415
+
+    if not isinstance(loop, asyncio.AbstractEventLoop):
+        raise ConfigurationError(f"event_loop must be an event loop of asyncio, not {loop!r}")
+    if loop.is_closed():
+        raise ConfigurationError("event_loop must not be closed")
+    return loop
+
+
+def is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether this thread runs the loop."""
+    import asyncio  # noqa: PLC0415
+
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
 
 
 def _place(frame: FrameType | None) -> str:

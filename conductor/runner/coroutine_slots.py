@@ -17,6 +17,7 @@ from functools import partial
 from conductor.calling.execute import execute_async
 from conductor.context import TaskContext, WorkerContext
 from conductor.delivery.result_sender import ResultSender
+from conductor.errors import ConfigurationError
 from conductor.runner.capacity import Capacity
 from conductor.runner.intake import Intake
 from conductor.runner.resources import Resources
@@ -42,6 +43,10 @@ class CoroutineSlots:
     ) -> None:
         self._function = worker.bound
         self._event_loop = resources.event_loop
+        if self._event_loop.is_closed:
+            raise ConfigurationError(
+                f"{worker.task_name}: an `async def` function cannot run, as its event loop is closed"
+            )
         self._sender_threads = resources.sender_threads
         self._shared = shared
         self._capacity = capacity
@@ -69,10 +74,12 @@ class CoroutineSlots:
         if self._steps.end(run):
             self._sender_threads.run(partial(self._report, run, outcome))
 
-    def _call_ended(self, run: Run, _: asyncio.Task[None]) -> None:
-        """Called after ``_call``. Give the slot back if the function has not begun."""
+    def _call_ended(self, run: Run) -> None:
+        """Called after ``_call``, or when the loop is closed. Give the slot back if the function has not ended."""
         if run.phase in (Phase.WAITING, Phase.WITHDRAWN):
             self._intake.hand_back(run)
+            self._capacity.give_back()
+        elif run.phase is Phase.EXECUTING and self._steps.not_ended(run):
             self._capacity.give_back()
 
     def _report(self, run: Run, ended: CallOutcome | PreparedResult) -> None:

@@ -39,7 +39,7 @@ class Intake:
         self._can_be_lost = worker.lease_extension or worker.timeout is not None
         self._runs: dict[str, Run] = {}  # by task id; its operations are atomic
         self._redeliverable: set[Run] = set()  # see ``allow_redelivery``; its operations are atomic
-        self._killed: set[Run] = set()  # with their processes, at the end of the drain; also atomic
+        self._killed: set[Run] = set()  # see ``killed``; also atomic
 
     @property
     def executing(self) -> int:
@@ -118,13 +118,17 @@ class Intake:
         self._unstarted_tasks.hand_back(run.task, run.received, run.lease)
         return True
 
-    def killed(self, run: Run) -> None:
-        """Remove a task whose process was killed at the end of the drain. It is delivered again after its lease."""
+    def killed(self, run: Run) -> bool:
+        """Remove a task whose process was killed at the end of the drain, or whose event loop was closed.
+
+        It is delivered again after its lease. Returns False if it does not run any more.
+        """
         if not run.move(Phase.EXECUTING, Phase.WITHDRAWN):
-            return
+            return False
         self._resources.work_was_left.set()
         self._killed.add(run)
         self.forget(run)
+        return True
 
     def abandon(self) -> None:
         """The drain is over. Hand back the tasks that have not begun, and log the tasks that run."""

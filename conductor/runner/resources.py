@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conductor._clock import Clock
@@ -24,6 +24,8 @@ from conductor.worker import Worker
 from conductor.worker_settings import OUTBOX, RunnerSettings
 
 if TYPE_CHECKING:
+    import asyncio
+
     from conductor.delivery.outbox import Outbox
 
 logger = logger_of(__name__)
@@ -39,11 +41,7 @@ class Resources(DeliveryContext):
     log: RunnerLog
     definitions: Definitions | None
     on_end: Callable[[], None]
-    event_loop: EventLoop = field(init=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.event_loop = EventLoop("conductor-loop")
+    event_loop: EventLoop
 
     def register_definition(self, worker: Worker, closed: Flag) -> None:
         """Register the worker's task definition, if it asks for that: see Definitions.register."""
@@ -68,7 +66,10 @@ class Resources(DeliveryContext):
 
 @dataclass
 class Setup:
-    """The arguments of a runner. own_client: the client that the runner made itself, and therefore closes."""
+    """The arguments of a runner.
+
+    own_client: the client that the runner made itself, and therefore closes. event_loop: the caller's, if it gave one.
+    """
 
     client: TaskClient
     own_client: ApiClient | None
@@ -79,6 +80,7 @@ class Setup:
     clock: Clock
     log: RunnerLog
     definitions: Definitions | None
+    event_loop: asyncio.AbstractEventLoop | None
 
     def worker_context(self, worker: Worker) -> WorkerContext:
         return WorkerContext(
@@ -93,7 +95,8 @@ class Setup:
         """Open the shared objects. ConfigurationError: the outbox cannot be used."""
         outbox = None if self.outbox_path is None else open_outbox(self.outbox_path, self.client)
         mine = self.client, self.worker_id, self.clock, work_was_left, outbox, self.on_result_lost
-        return Resources(*mine, log=self.log, definitions=self.definitions, on_end=on_end)
+        event_loop = EventLoop("conductor-loop", self.event_loop)
+        return Resources(*mine, log=self.log, definitions=self.definitions, on_end=on_end, event_loop=event_loop)
 
 
 def usable_outbox(settings: RunnerSettings, client: TaskClient) -> str | None:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Sequence
 
@@ -33,7 +32,7 @@ class RunnerLog:
         self._lock = threading.RLock()
         self._unnamed: list[Worker] = []  # started, and not logged yet
         self._answered: set[WorkerKey] = set()
-        self._signal: str | None = None  # the last one, since the first worker started
+        self._stop_cause: str | None = None  # the last one, since the first worker started
         self._runs = False
         self._has_looked_at_variables = False
 
@@ -74,14 +73,14 @@ class RunnerLog:
         if self._definitions is not None:
             self._definitions.look_at(worker)
 
-    def signalled(self, number: int) -> None:
-        """Name this signal in the next message."""
+    def stop_requested(self, cause: str) -> None:
+        """Name the cause in the next message. It is the name of a signal, or another word."""
         with self._lock:
             if not self._runs:
                 return
-            is_first, self._signal = self._signal is None, signal.Signals(number).name
+            is_first, self._stop_cause = self._stop_cause is None, cause
         if not is_first:
-            logger.warning("%s: the second signal, so the drain is over", self._signal)
+            logger.warning("%s: the second request to stop, so the drain is over", cause)
 
     def draining(self, ending: Sequence[tuple[Worker, int]], seconds: float, task_name: str | None) -> None:
         """ending: the workers, each with its number of tasks in hand. task_name: None if the whole runner ends."""
@@ -89,7 +88,7 @@ class RunnerLog:
             return
         self.polling()
         of_whom = "" if task_name is None else f" of {_name(ending[0][0])}"
-        cause = f"shutdown{of_whom}" if self._signal is None else self._signal
+        cause = f"shutdown{of_whom}" if self._stop_cause is None else self._stop_cause
         running = sum(in_hand for _, in_hand in ending)
         logger.info(
             "%s: draining, %s, up to %g s", cause, "1 task runs" if running == 1 else f"{running} tasks run", seconds
@@ -101,7 +100,7 @@ class RunnerLog:
         Earlier messages name each task that is left and each result that was not delivered.
         """
         with self._lock:
-            ran, self._runs, self._signal = self._runs, False, None
+            ran, self._runs, self._stop_cause = self._runs, False, None
         if self._definitions is not None:
             self._definitions.close()
         if not ran:

@@ -109,6 +109,18 @@ class TaskSteps:
         logger.error("a bug kept a result from being sent", exc_info=bug, extra=self._about(run))
         self._intake.forget(run)
 
+    def not_ended(self, run: Run) -> bool:
+        """Let go of a task whose function stands still, because its event loop is closed.
+
+        Returns False if the time limit came first and has taken the run over.
+        """
+        self._resources.schedule.cancel(run.time_limit)
+        if not self._intake.killed(run):
+            return False
+        said = "its event loop was closed while it ran; the task is delivered again when its lease ends"
+        logger.error(said, extra=self._about(run))
+        return True
+
     def not_started(self, run: Run, error: Exception) -> None:
         """Hand back a task that could not be started, for example because the system has no thread left."""
         logger.error("handed back a task that could not be started: %s", error, extra=self._about(run))

@@ -6,10 +6,11 @@ import math
 import os
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from conductor._arguments import Duration, is_async, seconds
 from conductor._clock import MonotonicClock
+from conductor.calling.event_loop import checked_event_loop, is_running_here
 from conductor.calling.process_pool import ProcessPool
 from conductor.context import current_task
 from conductor.definitions import Readable
@@ -22,12 +23,16 @@ from conductor.runner.definitions import Definitions
 from conductor.runner.given_workers import Startable, workers_in
 from conductor.runner.resources import Setup, usable_outbox
 from conductor.runner.runner_log import RunnerLog
+from conductor.runner.signals import signals_into
 from conductor.runner.worker_controls import WorkerControls
 from conductor.runner.workers import Workers
 from conductor.task_client import HttpTaskClient, TaskClient
 from conductor.transport import ApiClient
 from conductor.worker import Execute, Worker
 from conductor.worker_settings import RunnerSettings, Setting, with_environment
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class TaskRunner(WorkerControls):
@@ -44,9 +49,16 @@ class TaskRunner(WorkerControls):
         result is lost with its process.
     on_result_lost: called with each TaskResult that will not be delivered, and with the last error. The result was
         refused, is not needed any more, or could not be sent in time. The call is made on a thread of the runner.
+    event_loop: the loop that runs ``async def`` functions, usually ``asyncio.get_running_loop()``, so that they can use
+        its locks, futures and connection pools. The program keeps it running until the workers have ended. None: a
+        loop of the runner's own, on a thread.
 
-    A context manager. Leaving it shuts all workers down and waits for them. A task name and a domain together name a
-    worker. If there is no such worker, a setter raises ConfigurationError, and a getter returns 0 or None.
+    A context manager. Leaving it shuts all workers down and waits for them. ``async with`` does so without blocking the
+    event loop: if its block is cancelled, running tasks still finish; a second cancellation ends the wait within two
+    seconds.
+
+    A task name and a domain together name a worker. If there is no such worker, a setter raises ConfigurationError, and
+    a getter returns 0 or None.
     """
 
     def __init__(
@@ -57,32 +69,51 @@ class TaskRunner(WorkerControls):
         shutdown_timeout: Duration | None = None,
         outbox: str | os.PathLike[str] | None = None,
         on_result_lost: OnResultLost | None = None,
+        event_loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self._given = RunnerSettings(worker_id, shutdown_timeout, outbox)
         if not isinstance(api_client, TaskClient | ApiClient | None):
             raise ConfigurationError(f"api_client must be an ApiClient, not {type(api_client).__name__}")
         if on_result_lost is not None and (not callable(on_result_lost) or is_async(on_result_lost)):
             raise ConfigurationError(f"on_result_lost must be callable, and no `async def`, not {on_result_lost!r}")
+        event_loop = None if event_loop is None else checked_event_loop(event_loop)
         own_client = None
         if api_client is None:
             api_client = own_client = ApiClient()
         client = HttpTaskClient(api_client) if isinstance(api_client, ApiClient) else api_client
-        outbox_path = usable_outbox(self._given, client)
-        worker_id, drain_within = self._given.worker_id, self._given.shutdown_timeout
         clock = MonotonicClock()
         definitions = Definitions(api_client, clock) if isinstance(api_client, ApiClient) else None
-        log = RunnerLog(client.server, worker_id, definitions)
         self._setup = Setup(
-            client, own_client, worker_id, drain_within, outbox_path, on_result_lost, clock, log, definitions
+            client=client,
+            own_client=own_client,
+            worker_id=self._given.worker_id,
+            shutdown_timeout=self._given.shutdown_timeout,
+            outbox_path=usable_outbox(self._given, client),
+            on_result_lost=on_result_lost,
+            clock=clock,
+            log=RunnerLog(client.server, self._given.worker_id, definitions),
+            definitions=definitions,
+            event_loop=event_loop,
         )
         super().__init__(Workers(self._setup))
 
     def __enter__(self) -> Self:
+        self._require_other_thread()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.shutdown()
         self.wait_workers()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        from conductor.runner import async_wait  # noqa: PLC0415 - not every program needs asyncio
+
+        await async_wait.drain(self._workers, error)
 
     def start_worker(
         self,
@@ -198,13 +229,39 @@ class TaskRunner(WorkerControls):
         the timeout has passed (the workers continue), or if work was left behind at the end of ``shutdown_timeout`` or
         at a second signal. The log names such tasks; they are delivered again when their leases end. A result that was
         given up since the first worker started counts as left behind too. Scripts end with
-        ``sys.exit(not runner.wait_workers())``.
+        ``sys.exit(not runner.wait_workers())``. On the thread of the ``event_loop`` it raises ConductorError.
 
         handle_signals: on the main thread, SIGINT and SIGTERM shut all workers down, and a second signal makes this
             method return at once. The previous handlers are restored. The signals reach all runners of the process, so
             wait for each of them.
         """
-        if current_task() is not None or inside_on_result_lost():
-            raise ConductorError("a worker function, or on_result_lost, must not wait for the workers to end")
-        deadline = math.inf if timeout is None else time.monotonic() + seconds("timeout", timeout)
-        return self._workers.wait(deadline, handle_signals)
+        deadline = _deadline(timeout)
+        self._require_other_thread()
+        with self._workers.waiters.events() as events, signals_into(events, handle_signals):
+            return self._workers.wait(deadline, events)
+
+    async def wait(self, timeout: Duration | None = None, handle_signals: bool = True) -> bool:  # noqa: ASYNC109 - as in wait_workers
+        """``wait_workers`` for a coroutine: the same results, and the event loop goes on.
+
+        Cancelling it ends the waiting; the workers continue. handle_signals: as for ``wait_workers``. Meanwhile Ctrl-C
+        does not cancel the main task of ``asyncio.run``. Handlers that were set with ``loop.add_signal_handler`` are
+        called too.
+        """
+        from conductor.runner import async_wait  # noqa: PLC0415 - not every program needs asyncio
+
+        deadline = _deadline(timeout)
+        return await async_wait.wait(self._workers, deadline, handle_signals)
+
+    def _require_other_thread(self) -> None:
+        """ConductorError if blocking this thread would block the functions of the workers."""
+        if self._setup.event_loop is not None and is_running_here(self._setup.event_loop):
+            raise ConductorError(
+                "this would block the event loop of the worker functions: use `async with` and `await runner.wait()`"
+            )
+
+
+def _deadline(timeout: Duration | None) -> float:
+    """On the monotonic clock."""
+    if current_task() is not None or inside_on_result_lost():
+        raise ConductorError("a worker function, or on_result_lost, must not wait for the workers to end")
+    return math.inf if timeout is None else time.monotonic() + seconds("timeout", timeout)

@@ -8,6 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from conductor._log import logger_of
 from conductor.calling.callers import Caller, make_caller
@@ -16,7 +17,7 @@ from conductor.errors import ConductorError, ConfigurationError
 from conductor.runner.leaks import Leaks
 from conductor.runner.resources import Resources, Setup
 from conductor.runner.running_worker import RunningWorker
-from conductor.runner.signals import WAKE_UP, Waiters, next_event, pass_to_all_runners, signal_listeners, signals_into
+from conductor.runner.signals import STOP_WAITING, WAKE_UP, Waiters, next_event, pass_to_all_runners, signal_listeners
 from conductor.worker import Worker, WorkerKey
 
 logger = logger_of(__name__)
@@ -37,7 +38,7 @@ class Workers:
         self.work_was_left = threading.Event()
         """Set when a result is lost or stays in the outbox. Cleared when the first worker starts."""
         self._process_id = os.getpid()
-        self._waiters = Waiters()
+        self.waiters = Waiters()
         # Guards everything below. A user's signal handler may call shutdown while its thread holds it.
         self._state = threading.RLock()
         self._resources: Resources | None = None  # while workers run
@@ -45,7 +46,8 @@ class Workers:
         self._leaks: Leaks | None = None
         self._workers: dict[WorkerKey, RunningWorker] = {}  # the newest worker of each key; it may be stopping
         self._replaced: list[RunningWorker] = []  # stopping workers; each key has a newer worker
-        self._signals = 0  # since the first worker started; it survives the end of a wait_workers call
+        # Signals, and cancellations of a drain, since the first worker started. It survives the end of ``wait``.
+        self._stop_requests = 0
 
     def start(self, workers: Sequence[Worker]) -> None:
         """Start all of them, or none if one cannot be started. See TaskRunner.start_workers."""
@@ -75,7 +77,7 @@ class Workers:
                 if caller is not None:
                     caller.close()
             raise
-        self._waiters.wake_up()
+        self.waiters.wake_up()
 
     def _check_keys(self, workers: Sequence[Worker]) -> None:
         """ConfigurationError: two of the workers have the same key, or a worker of one of the keys is running."""
@@ -128,37 +130,44 @@ class Workers:
         self._setup.log.draining(in_hand, self._setup.shutdown_timeout, task_name)
         for running in ending:
             running.shutdown(drain_until)
-        self._waiters.wake_up()
+        self.waiters.wake_up()
 
-    def wait(self, deadline: float, handle_signals: bool) -> bool:
-        """Block until all workers have ended: see TaskRunner.wait_workers. deadline: on the monotonic clock."""
+    def wait(self, deadline: float, events: queue.SimpleQueue[int]) -> bool:
+        """Block until all workers have ended: see TaskRunner.wait_workers. deadline: on the monotonic clock.
+
+        events: a queue of ``waiters``, which may also get signals. STOP_WAITING in it makes this method return False.
+        """
         with self._locked():
             resources = self._resources
-        with self._waiters.events() as events, signals_into(events, handle_signals):
-            while alive := self._alive_or_close():
-                self._setup.log.polling()
-                if self._signals > 1:
-                    return self._abandon(alive)
-                if self._signals and self.active():  # workers may have started since
-                    self.shutdown()
-                drain_until = max(running.drain_until for running in alive)
-                drained = time.monotonic() + drain_until - self._setup.clock.now()
-                try:
-                    event = next_event(events, min(deadline, drained))
-                except queue.Empty:
-                    return self._abandon(alive) if drained <= deadline else False
-                if event != WAKE_UP:
-                    pass_to_all_runners(event)
+        while alive := self._alive_or_close():
+            self._setup.log.polling()
+            if self._stop_requests > 1:
+                return self._abandon(alive)
+            if self._stop_requests and self.active():  # workers may have started since
+                self.shutdown()
+            drain_until = max(running.drain_until for running in alive)
+            drained = time.monotonic() + drain_until - self._setup.clock.now()
+            try:
+                event = next_event(events, min(deadline, drained))
+            except queue.Empty:
+                return self._abandon(alive) if drained <= deadline else False
+            if event == STOP_WAITING:
+                return False
+            if event != WAKE_UP:
+                pass_to_all_runners(event)
         if resources is not None:
             resources.log_sender.wait_for_answers(LAST_LINES_WITHIN)
         return not self.work_was_left.is_set()
 
-    def _on_signal(self, number: int) -> None:
-        """The first signal drains, even before ``wait``. The second one is for the thread in ``wait``."""
+    def request_stop(self, cause: str) -> None:
+        """The first request drains, even before ``wait``. The second one is for the thread in ``wait``.
+
+        cause: the name of a signal, or another word for the log.
+        """
         if os.getpid() == self._process_id:
-            self._setup.log.signalled(number)
+            self._setup.log.stop_requested(cause)
             with self._locked():
-                self._signals += 1
+                self._stop_requests += 1
             self.shutdown()
 
     def _locked(self) -> threading.RLock:
@@ -171,8 +180,9 @@ class Workers:
         """The shared resources. The first worker opens them."""
         if self._resources is None:
             self.work_was_left.clear()
-            self._signals = 0
-            resources = self._setup.open_resources(self.work_was_left, self._waiters.wake_up)
+            self._stop_requests = 0
+            resources = self._setup.open_resources(self.work_was_left, self.waiters.wake_up)
+            resources.event_loop.lost.listen(partial(_end_coroutines, self))
             try:
                 self._outbox_sender = None if resources.outbox is None else OutboxSender(resources.outbox, resources)
             except RuntimeError:  # the system has no thread left
@@ -180,7 +190,7 @@ class Workers:
                 raise
             self._leaks = Leaks()
             atexit.register(self._warn_at_exit)
-            signal_listeners.add(self._on_signal)
+            signal_listeners.add(self.request_stop)
             self._resources = resources
         return self._resources
 
@@ -193,7 +203,7 @@ class Workers:
                 if self._outbox_sender is not None:
                     self._outbox_sender.close()  # before the outbox, to know whether results are left
                 resources.close()
-                signal_listeners.discard(self._on_signal)
+                signal_listeners.discard(self.request_stop)
                 self._warn_of_leaks()
                 self._setup.log.stopped(0, not self.work_was_left.is_set())
             if not alive and self._setup.own_client is not None:
@@ -209,7 +219,7 @@ class Workers:
         4. Threads and processes that keep this process from ending are logged.
         """
         with self._locked():
-            self._signals = 0  # the next signal counts for workers that are started from now on
+            self._stop_requests = 0  # the next signal counts for workers that are started from now on
             outbox_sender = self._outbox_sender
         until = time.monotonic() + LAST_ANSWERS_WITHIN
         abandoned_now = [running for running in workers if running.abandon()]
@@ -240,6 +250,14 @@ class Workers:
 def _named(worker: Worker) -> str:
     source = f" ({worker.sources['domain']})" if "domain" in worker.sources else ""
     return f"task_name {worker.task_name!r} {_of(worker.domain)}{source}"
+
+
+def _end_coroutines(workers: Workers) -> None:
+    """The event loop is closed. Each further task of an async function would be handed back."""
+    logger.error("the event loop was closed, so the workers with async functions end")
+    for running in workers.active():
+        if running.worker.is_async:
+            workers.shutdown(*running.worker.key)
 
 
 def _of(domain: str | None) -> str:

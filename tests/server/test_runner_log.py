@@ -167,7 +167,7 @@ def test_a_second_signal_is_said(said, client):
         target=lambda: (eventually(lambda: len(said()) == 2), os.kill(os.getpid(), signal.SIGTERM))
     ).start()
     assert not runner.wait_workers()
-    assert said()[2] == ("WARNING", "SIGTERM: the second signal, so the drain is over")
+    assert said()[2] == ("WARNING", "SIGTERM: the second request to stop, so the drain is over")
     gate.opened.set()
 
 

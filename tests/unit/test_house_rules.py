@@ -14,6 +14,8 @@ FACES = {
     "TaskRunner": "what a program does with its workers, in the names of the Go client",
     "TaskExecutor": "a method for each operation of the server on tasks",
     "WorkflowExecutor": "a method for each operation of the server on workflows",
+    "AsyncTaskExecutor": "the methods of TaskExecutor",
+    "AsyncWorkflowExecutor": "the methods of WorkflowExecutor",
 }
 """Classes that may have more methods than others, and why."""
 PRIVATE_NAMES_OF_OTHERS = {
