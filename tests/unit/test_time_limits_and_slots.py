@@ -39,7 +39,7 @@ class EndsTooLate:
 @pytest.mark.parametrize("end", [KilledError(), NotBegunError(), ValueError("a bug")], ids=repr)
 def test_a_slot_that_a_time_limit_has_taken_over_is_given_back_once(monkeypatch, end, caplog):
     client, caller = FakeTaskClient(), EndsTooLate(end)
-    monkeypatch.setattr("conductor.runner.task_runner.make_caller", lambda *_: caller)
+    monkeypatch.setattr("conductor.runner.workers.make_caller", lambda *_: caller)
     with TaskRunner(client, shutdown_timeout=2) as runner:
         runner.start_worker("t", print, timeout=0.05, poll_timeout=0.01)
         client.add_task("t")
@@ -60,7 +60,7 @@ class Breaks(EndsTooLate):
 @pytest.mark.parametrize("limit", [None, 0.05])
 def test_a_bug_after_a_functions_begin_fails_the_task_and_its_time_limit_counts_no_more(monkeypatch, limit):
     client = FakeTaskClient()
-    monkeypatch.setattr("conductor.runner.task_runner.make_caller", lambda *_: Breaks(ValueError("a bug")))
+    monkeypatch.setattr("conductor.runner.workers.make_caller", lambda *_: Breaks(ValueError("a bug")))
     with TaskRunner(client, shutdown_timeout=2) as runner:
         runner.start_worker("t", print, timeout=limit, poll_timeout=0.01)
         client.add_task("t")
