@@ -21,6 +21,7 @@ from conductor.errors import (
     WorkflowNotCompletedError,
 )
 from conductor.executor import TaskExecutor
+from conductor.interceptor import Interceptor
 from conductor.logs import TaskFilter
 from conductor.models import (
     CacheConfig,
@@ -91,6 +92,7 @@ __all__ = [
     "ExternalStorageLocation",
     "HttpSettings",
     "IdempotencyStrategy",
+    "Interceptor",
     "InvalidInputError",
     "MetricsCollector",
     "MetricsServer",

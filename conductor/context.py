@@ -24,12 +24,36 @@ _CLOSED = Notes(Task("", ""), None)
 _CLOSED.end()
 
 
+class RunnerState:
+    """The value of a runner's lifespan, or the reason why there is none."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+        self._current: tuple[Any, ...] = ()  # with the value as its only member, while there is one
+
+    def set(self, value: Any) -> None:
+        self._current = (value,)
+
+    def clear(self) -> None:
+        self._current = ()
+
+    def get(self) -> Any:
+        """The value. ConductorError if there is none."""
+        for value in self._current:
+            return value
+        raise ConductorError(f"task_context().state: {self._reason}")
+
+
+NO_LIFESPAN = RunnerState("the runner has no lifespan: TaskRunner(lifespan=…)")
+
+
 @dataclass(slots=True)
 class WorkerContext:
     """The part of a TaskContext that all tasks of a worker share.
 
     stopping: set when the worker begins to stop. timeout: the worker's time limit in seconds. lease_extension: whether
     leases are extended. listener: hears of the notes of running functions; None: the notes are read at their end.
+    state: of the runner.
     """
 
     stopping: Flag
@@ -38,6 +62,7 @@ class WorkerContext:
     lease_extension: bool = False
     clock: Clock = field(default_factory=MonotonicClock)
     listener: Listener | None = None
+    state: RunnerState = NO_LIFESPAN
 
 
 class TaskContext:
@@ -110,6 +135,14 @@ class TaskContext:
         """
         ends_at = _end_of(self._polled, self._received, self._began, self._shared)
         return None if ends_at is None else max(0.0, ends_at - self._shared.clock.now())
+
+    @property
+    def state(self) -> Any:
+        """The value of the runner's ``lifespan``, for example a database pool. All tasks of the runner share it.
+
+        ConductorError: the runner has no lifespan, or the function runs in a process of a ``process_pool``.
+        """
+        return self._shared.state.get()
 
     def log(self, text: str) -> None:
         """Add a line to the task's log at the server.

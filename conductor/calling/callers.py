@@ -16,7 +16,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from conductor import _recording
+from conductor._interception import Interceptors
 from conductor._notes import NOTHING, Told
+from conductor.calling.around_process import AroundProcess
 from conductor.calling.call import Call, NotBegunError, ProcessDiedError
 from conductor.calling.execute import execute
 from conductor.calling.process_pool import ProcessPool
@@ -61,9 +63,9 @@ class OnThisThread:
 
     fate_of_hung_function = "its thread is lost"
 
-    def __init__(self, worker: Worker, shared: WorkerContext) -> None:
+    def __init__(self, worker: Worker, shared: WorkerContext, interceptors: Interceptors) -> None:
         self._task_name = worker.task_name
-        self._function = worker.bound
+        self._function = interceptors.around(worker.bound)
         self._shared = shared
 
     def call(self, call: C, begin: Callable[[C], bool]) -> CallOutcome:
@@ -88,14 +90,17 @@ class InProcess:
 
     fate_of_hung_function = "its process is killed"
 
-    def __init__(self, worker: Worker, processes: Processes, shared: WorkerContext) -> None:
+    def __init__(
+        self, worker: Worker, processes: Processes, shared: WorkerContext, around: AroundProcess | None
+    ) -> None:
         self._longest_wait = worker.timeout
         self._processes = processes
         self._shared = shared
+        self._around = around
 
     def call(self, call: C, begin: Callable[[C], bool]) -> CallOutcome | PreparedResult:
         try:
-            finished = self._processes.call(call, partial(self._begin, call, begin), self._longest_wait)
+            finished = self._processes.call(call, partial(self._begin, call, begin), self._longest_wait, self._around)
         except ProcessDiedError as error:
             told = _end(call)
             # Without its frames: they tell nothing of the function, and a log record would keep the process's pipes.
@@ -122,14 +127,14 @@ def _end(call: Call) -> Told:
     return NOTHING if call.context is None else call.context.end()
 
 
-def make_caller(worker: Worker, worker_id: str, shared: WorkerContext) -> Caller | None:
+def make_caller(worker: Worker, worker_id: str, shared: WorkerContext, interceptors: Interceptors) -> Caller | None:
     """Make the caller of a worker. None for an ``async def`` function, because the event loop runs it.
 
-    ConfigurationError: the ``executor`` cannot work. With processes this blocks until one of them has found the
-    function.
+    ConfigurationError: the ``executor`` or an interceptor cannot work. With processes this blocks until one of them
+    has found the function.
     """
     if worker.executor is None:
-        return None if worker.is_async else OnThisThread(worker, shared)
+        return None if worker.is_async else OnThisThread(worker, shared, interceptors)
     if not isinstance(worker.executor, ProcessPool):
         raise ConfigurationError(
             f"executor must be made by process_pool(…), not {worker.executor!r}: batch_size sets the number of threads"
@@ -138,5 +143,6 @@ def make_caller(worker: Worker, worker_id: str, shared: WorkerContext) -> Caller
         raise ConfigurationError(f"{worker.execute!r} is `async def`: it runs on the event loop, and takes no executor")
     from conductor.calling.processes import Processes  # noqa: PLC0415 - not every worker needs multiprocessing
 
+    methods = interceptors.executes()
     processes = Processes(worker.executor, worker.execute, worker.task_name, worker_id, shared.stopping)
-    return InProcess(worker, processes, shared)
+    return InProcess(worker, processes, shared, AroundProcess(worker_id, methods) if methods else None)

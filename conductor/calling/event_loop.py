@@ -28,6 +28,8 @@ Ended = Callable[[], object]
 
 BLOCKED_AFTER = 1.0
 """Seconds without a turn after which an event loop counts as blocked."""
+CALL_FUNCTIONS = ("conductor.calling.execute", "conductor._interception")
+"""The modules that call worker functions and interceptors on the event loop."""
 LOOP_RESTART_DELAY = 0.1
 """Seconds until a loop that was stopped continues."""
 
@@ -250,8 +252,9 @@ def is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
 def _place(frame: FrameType | None) -> str:
     """The place in the worker function. Empty if the thread is not in one, or is in a task that one has started."""
     while frame is not None and (caller := frame.f_back) is not None:
-        if caller.f_globals.get("__name__", "").startswith("conductor."):
-            is_function = caller.f_code.co_name == "execute_async"
+        module = caller.f_globals.get("__name__", "")
+        if module.startswith("conductor."):
+            is_function = module in CALL_FUNCTIONS
             code = frame.f_code
             return f": {code.co_qualname} at {code.co_filename}:{frame.f_lineno}" if is_function else ""
         frame = caller

@@ -37,7 +37,7 @@ from conductor.binding import bind
 from conductor.calling.execute import execute
 from conductor.calling.process_log import RecordSender, set_levels
 from conductor.calling.process_notes import NotesSender
-from conductor.context import BoundFunction, TaskContext, WorkerContext
+from conductor.context import BoundFunction, RunnerState, TaskContext, WorkerContext
 from conductor.models import Task
 from conductor.task_result import prepare_result
 from conductor.transport import Decoder
@@ -53,6 +53,10 @@ LOST = b"l"
 """Before the number of a task, of which nobody waits for the result any more."""
 READY, PROBLEM = b"k", b"p"
 """It can run the function. The latter stands before the reason why not."""
+
+_NO_STATE = RunnerState(
+    "a lifespan is in the main process, and not in this one: make the objects in process_pool(…, initializer=…)"
+)
 
 _tasks = Decoder(Task, whole=False)
 _levels = msgspec.json.Decoder(dict[str, int])
@@ -165,7 +169,9 @@ def _result(
     (seconds_left,) = SECONDS.unpack_from(message, 1)
     task = _tasks.decode(message[1 + SECONDS.size :])
     timeout = None if math.isinf(seconds_left) else seconds_left
-    shared = WorkerContext(parent.stopping, worker_id=worker_id, timeout=timeout, listener=notes_sender)
+    shared = WorkerContext(
+        parent.stopping, worker_id=worker_id, timeout=timeout, listener=notes_sender, state=_NO_STATE
+    )
     outcome = execute(function, TaskContext(task, lost, shared))
     if os.getpid() != process_id:  # the function has forked and comes back twice: only the original answers
         os._exit(0)

@@ -9,6 +9,7 @@ import msgspec
 
 from conductor._arguments import is_async
 from conductor._flag import Flag
+from conductor.calling.around_process import AroundProcess
 from conductor.calling.call import Call, KilledError, NotBegunError, ProcessDiedError
 from conductor.calling.process import Process
 from conductor.calling.process_lending import Lending
@@ -18,6 +19,7 @@ from conductor.calling.process_notes import RESULT, add_to_notes
 from conductor.calling.process_place import Place
 from conductor.calling.process_pool import ProcessPool
 from conductor.errors import ConfigurationError
+from conductor.models import Task
 from conductor.task_result import PreparedResult, whole_seconds
 from conductor.worker import Execute
 
@@ -56,12 +58,14 @@ class Processes:
             )
         stopping.listen(self._lending.tell_stopping)
 
-    def call(self, call: Call, begin: Callable[[], bool], patience: float | None = None) -> PreparedResult:
+    def call(
+        self, call: Call, begin: Callable[[], bool], patience: float | None = None, around: AroundProcess | None = None
+    ) -> PreparedResult:
         """Run the function with the task. Blocks until a process is free, and then until the function has ended.
 
         The lines of the function's log are not in the result: they are in the notes of ``call.context``.
 
-        begin is called just before the function begins, and returns whether it may.
+        begin is called just before the function begins, and returns whether it may. around: the interceptors.
 
         Raises NotBegunError: no process was free for patience seconds, begin returned False, ``close`` was called
             meanwhile, or the process ended before it had read the task (then after begin).
@@ -74,7 +78,8 @@ class Processes:
         try:
             if not begin():
                 raise NotBegunError
-            return self._run(process, call)
+            run = partial(self._run, process, call)
+            return run(call.task) if around is None else around.call(call, run)
         finally:
             self._lending.take_back(process)
 
@@ -88,12 +93,10 @@ class Processes:
         for place in self._places:
             place.close()
 
-    def _run(self, process: Process, call: Call) -> PreparedResult:
+    def _run(self, process: Process, call: Call, task: Task) -> PreparedResult:
         context = call.context  # begin has set it
         seconds_left = None if context is None else context.seconds_left()
-        process.send(
-            msgspec.json.encode(call.task), seconds_left, self._levels.look(), is_stopping=bool(self._stopping)
-        )
+        process.send(msgspec.json.encode(task), seconds_left, self._levels.look(), is_stopping=bool(self._stopping))
         tell_lost = partial(process.tell_lost, process.number_of_tasks)
         call.lost.listen(tell_lost)
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conductor._clock import Clock
+from conductor._interception import Interceptors
 from conductor._schedule import Schedule
 from conductor.delivery.lease import LeaseKeeper
 from conductor.delivery.log_sender import LogSender
@@ -33,6 +34,7 @@ class DeliveryContext:
     work_was_left: threading.Event
     outbox: Outbox | None
     on_result_lost: OnResultLost | None
+    interceptors: Interceptors
     schedule: Schedule = field(init=False)
     update_v2: UpdateV2 = field(init=False)
     leases: LeaseKeeper = field(init=False)

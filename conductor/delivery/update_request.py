@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from conductor import _recording
 from conductor._log import logger_of, printable
@@ -28,6 +29,9 @@ def send_once(context: DeliveryContext, task_name: str, pending: PendingResult) 
             return NO_TASKS
         if pending.lease is not None and pending.is_terminal:
             context.leases.extend_held(pending.lease, is_repeat)
+        if context.interceptors.see_updates:
+            request = partial(_timed_request, context, task_name, pending)
+            return context.interceptors.update(pending.result, request, pending.about(task_name))
         return _timed_request(context, task_name, pending)
     except ConductorError:
         raise

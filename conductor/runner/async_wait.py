@@ -1,4 +1,4 @@
-"""Waits for the workers of a runner in a coroutine. A thread blocks in its place, so the event loop goes on."""
+"""Waits for a runner's lifespan and its workers in a coroutine. A thread blocks, and the event loop goes on."""
 
 from __future__ import annotations
 
@@ -14,6 +14,20 @@ from conductor.runner.workers import Workers
 
 CANCELLATION = "cancellation"
 """The cause of a stop, for the log."""
+
+
+async def enter_lifespan(workers: Workers) -> None:
+    """Enter the lifespan before the first worker starts. It may run on the loop of this coroutine.
+
+    If this is cancelled, the lifespan is left when it is entered. A second cancellation does not wait for that.
+    """
+    entering = asyncio.ensure_future(asyncio.to_thread(workers.start, []))
+    try:
+        await asyncio.shield(entering)
+    except asyncio.CancelledError as cancelled:
+        await asyncio.gather(entering, return_exceptions=True)
+        await drain(workers, cancelled)
+        raise
 
 
 async def wait(workers: Workers, deadline: float, handle_signals: bool) -> bool:

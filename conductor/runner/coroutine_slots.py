@@ -41,7 +41,7 @@ class CoroutineSlots:
         steps: TaskSteps,
         sender: ResultSender,
     ) -> None:
-        self._function = worker.bound
+        self._function = resources.interceptors.around_async(worker.bound)
         self._event_loop = resources.event_loop
         if self._event_loop.is_closed:
             raise ConfigurationError(

@@ -10,11 +10,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Protocol
 
 from conductor import _recording
 from conductor._backoff import Backoff
 from conductor._clock import Clock
+from conductor._interception import Interceptors
 from conductor._log import about, logger_of
 from conductor.delivery.failure_log import FailureLog
 from conductor.errors import AnswerTooLargeError, ApiError, ConductorError, DecodeError
@@ -52,6 +54,8 @@ class TaskSource(Protocol):
 
     @property
     def clock(self) -> Clock: ...
+    @property
+    def interceptors(self) -> Interceptors: ...
 
     def poll(self, worker: Worker, count: int, timeout: float) -> Delivery: ...
 
@@ -104,7 +108,7 @@ class Poller:
         started = self._clock.now()
         self._waits_for_tasks = False
         try:
-            delivery = self._timed_poll(asked)
+            delivery = self._source.interceptors.poll(self._worker, partial(self._timed_poll, asked))
             for task in self._distinct(delivery.tasks):
                 used += self._receiver.receive(task, used < asked)
             for result in delivery.unreadable:

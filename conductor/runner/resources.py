@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from conductor._clock import Clock
 from conductor._flag import Flag
+from conductor._interception import Interceptors
 from conductor._log import logger_of
 from conductor.calling.event_loop import EventLoop
-from conductor.context import WorkerContext
+from conductor.context import NO_LIFESPAN, WorkerContext
 from conductor.delivery.context import DeliveryContext, OnResultLost
 from conductor.errors import ConfigurationError
 from conductor.runner.definitions import Definitions
+from conductor.runner.lifespan import Lifespan, Lifespans
 from conductor.runner.runner_log import RunnerLog
 from conductor.task_client import Delivery, TaskClient
 from conductor.transport import ApiClient
@@ -77,6 +79,8 @@ class Setup:
     shutdown_timeout: float
     outbox_path: str | None
     on_result_lost: OnResultLost | None
+    interceptors: Interceptors
+    lifespans: Lifespans | None
     clock: Clock
     log: RunnerLog
     definitions: Definitions | None
@@ -89,14 +93,20 @@ class Setup:
             timeout=worker.timeout,
             lease_extension=worker.lease_extension,
             clock=self.clock,
+            state=NO_LIFESPAN if self.lifespans is None else self.lifespans.state,
         )
+
+    @property
+    def entered_lifespan(self) -> Lifespan | None:
+        """The lifespan that is entered, or is being left."""
+        return None if self.lifespans is None else self.lifespans.entered
 
     def open_resources(self, work_was_left: threading.Event, on_end: Callable[[], None]) -> Resources:
         """Open the shared objects. ConfigurationError: the outbox cannot be used."""
         outbox = None if self.outbox_path is None else open_outbox(self.outbox_path, self.client)
         mine = self.client, self.worker_id, self.clock, work_was_left, outbox, self.on_result_lost
         event_loop = EventLoop("conductor-loop", self.event_loop)
-        return Resources(*mine, log=self.log, definitions=self.definitions, on_end=on_end, event_loop=event_loop)
+        return Resources(*mine, self.interceptors, self.log, self.definitions, on_end, event_loop)
 
 
 def usable_outbox(settings: RunnerSettings, client: TaskClient) -> str | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from conductor._arguments import Duration, is_async, seconds
 from conductor._clock import MonotonicClock
+from conductor._interception import Interceptors
 from conductor.calling.event_loop import checked_event_loop, is_running_here
 from conductor.calling.process_pool import ProcessPool
 from conductor.context import current_task
@@ -17,10 +19,12 @@ from conductor.definitions import Readable
 from conductor.delivery.context import OnResultLost
 from conductor.delivery.results_in_hand import inside_on_result_lost
 from conductor.errors import ConductorError, ConfigurationError
+from conductor.interceptor import Interceptor
 from conductor.models import TaskDef
 from conductor.runner.check import Problem
 from conductor.runner.definitions import Definitions
 from conductor.runner.given_workers import Startable, workers_in
+from conductor.runner.lifespan import LifespanMaker, Lifespans
 from conductor.runner.resources import Setup, usable_outbox
 from conductor.runner.runner_log import RunnerLog
 from conductor.runner.signals import signals_into
@@ -43,6 +47,13 @@ class TaskRunner(WorkerControls):
         process id (``host-4711``).
     shutdown_timeout: the time that running tasks have to finish after ``shutdown``; seconds or timedelta. None:
         CONDUCTOR_WORKER_SHUTDOWN_TIMEOUT, else 30 s.
+    interceptors: code around polls, executions and updates, the outermost first: see Interceptor.
+    lifespan: an async or plain context manager, or a function without parameters that makes one, as in ASGI frameworks.
+        It is entered before the first poll of the first worker, and left when the last result was sent. Its value is
+        ``task_context().state``. An async one is entered and left on the runner's event loop, a plain one on a thread
+        of its own. ``async with``, or else the first ``start_worker``, enters it and raises the error of entering.
+        Leaving has the rest of shutdown_timeout, at least a second; its error is logged. A new start enters it again,
+        for which a function is needed.
     outbox: the path of a file that keeps each final result from its first attempt until the server accepts it. Results
         that are left there, for instance after ``kill -9``, are sent when the first worker starts, oldest first, if
         they are for this server. Processes may share the file. None: CONDUCTOR_WORKER_OUTBOX. Without an outbox, a
@@ -67,6 +78,8 @@ class TaskRunner(WorkerControls):
         *,
         worker_id: str | None = None,
         shutdown_timeout: Duration | None = None,
+        interceptors: Sequence[Interceptor] = (),
+        lifespan: LifespanMaker | None = None,
         outbox: str | os.PathLike[str] | None = None,
         on_result_lost: OnResultLost | None = None,
         event_loop: asyncio.AbstractEventLoop | None = None,
@@ -90,6 +103,8 @@ class TaskRunner(WorkerControls):
             shutdown_timeout=self._given.shutdown_timeout,
             outbox_path=usable_outbox(self._given, client),
             on_result_lost=on_result_lost,
+            interceptors=Interceptors(interceptors),
+            lifespans=None if lifespan is None else Lifespans(lifespan, clock),
             clock=clock,
             log=RunnerLog(client.server, self._given.worker_id, definitions),
             definitions=definitions,
@@ -106,6 +121,10 @@ class TaskRunner(WorkerControls):
         self.wait_workers()
 
     async def __aenter__(self) -> Self:
+        if self._setup.lifespans is not None:
+            from conductor.runner import async_wait  # noqa: PLC0415 - not every program needs asyncio
+
+            await async_wait.enter_lifespan(self._workers)
         return self
 
     async def __aexit__(
@@ -134,6 +153,8 @@ class TaskRunner(WorkerControls):
         register_schemas: bool = False,
     ) -> None:
         """Start polling for a task type. Returns at once; with processes, when the first one has started.
+
+        The first call waits until the lifespan is entered, and raises its error.
 
         execute: called on a thread of the worker, or awaited on the runner's event loop if it is an ``async def``
             function. It gets the Task, or typed values from the task's input, as its signature says
@@ -228,7 +249,8 @@ class TaskRunner(WorkerControls):
         Returns True if all workers have ended and no work was left behind, also if there are none. Returns False if
         the timeout has passed (the workers continue), or if work was left behind at the end of ``shutdown_timeout`` or
         at a second signal. The log names such tasks; they are delivered again when their leases end. A result that was
-        given up since the first worker started counts as left behind too. Scripts end with
+        given up since the first worker started counts as left behind too, and so does a lifespan that could not be left
+        in time. Scripts end with
         ``sys.exit(not runner.wait_workers())``. On the thread of the ``event_loop`` it raises ConductorError.
 
         handle_signals: on the main thread, SIGINT and SIGTERM shut all workers down, and a second signal makes this

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import queue
 import threading
@@ -15,6 +16,7 @@ from conductor.calling.callers import Caller, make_caller
 from conductor.delivery.outbox_sender import OutboxSender
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.runner.leaks import Leaks
+from conductor.runner.lifespan import Lifespan
 from conductor.runner.resources import Resources, Setup
 from conductor.runner.running_worker import RunningWorker
 from conductor.runner.signals import STOP_WAITING, WAKE_UP, Waiters, next_event, pass_to_all_runners, signal_listeners
@@ -28,6 +30,8 @@ LAST_LINES_WITHIN = 1.0
 """Seconds that ``wait`` waits at its end for requests with log lines."""
 LOSSES_REPORTED_WITHIN = 0.3
 """Seconds that on_result_lost may take after that."""
+LIFESPAN_LEFT_WITHIN = 1.0
+"""Seconds that the lifespan may take to be left, also if the drain is nearly over."""
 
 
 class Workers:
@@ -42,6 +46,7 @@ class Workers:
         # Guards everything below. A user's signal handler may call shutdown while its thread holds it.
         self._state = threading.RLock()
         self._resources: Resources | None = None  # while workers run
+        self._starting = 0  # calls of ``start`` under way; the resources stay open
         self._outbox_sender: OutboxSender | None = None
         self._leaks: Leaks | None = None
         self._workers: dict[WorkerKey, RunningWorker] = {}  # the newest worker of each key; it may be stopping
@@ -50,23 +55,32 @@ class Workers:
         self._stop_requests = 0
 
     def start(self, workers: Sequence[Worker]) -> None:
-        """Start all of them, or none if one cannot be started. See TaskRunner.start_workers."""
+        """Start all of them, or none if one cannot be started. See TaskRunner.start_workers.
+
+        Without workers, only the lifespan is entered, if there is one.
+        """
         with self._locked():
             self._check_keys(workers)
         self._setup.log.settings(workers)
         callers: list[Caller | None] = []
         started: list[RunningWorker] = []
         contexts = [self._setup.worker_context(worker) for worker in workers]
+        with self._locked():
+            self._starting += 1
         try:
             for worker, context in zip(workers, contexts, strict=True):  # with processes this may take a second
-                callers.append(make_caller(worker, self._setup.worker_id, context))
+                callers.append(make_caller(worker, self._setup.worker_id, context, self._setup.interceptors))
+            with self._locked():
+                resources = self._opened()
+            if self._setup.lifespans is not None:
+                self._setup.lifespans.enter(resources.event_loop, resources.on_end)
             with self._locked():
                 self._check_keys(workers)  # again, because another thread may have started one meanwhile
                 for worker, caller, context in zip(workers, callers, contexts, strict=True):
                     previous = self._workers.get(worker.key)
                     if previous is not None:
                         self._replaced = [each for each in (*self._replaced, previous) if not each.capacity.has_ended]
-                    running = RunningWorker(worker, self._opened(), caller, context)
+                    running = RunningWorker(worker, resources, caller, context)
                     self._workers[worker.key] = running
                     started.append(running)
                     self._setup.log.started(worker)
@@ -76,7 +90,12 @@ class Workers:
             for caller in callers[len(started) :]:
                 if caller is not None:
                     caller.close()
+            with self._locked():
+                self._starting -= 1
+                self._alive_or_close()
             raise
+        with self._locked():
+            self._starting -= 1
         self.waiters.wake_up()
 
     def _check_keys(self, workers: Sequence[Worker]) -> None:
@@ -145,7 +164,7 @@ class Workers:
                 return self._abandon(alive)
             if self._stop_requests and self.active():  # workers may have started since
                 self.shutdown()
-            drain_until = max(running.drain_until for running in alive)
+            drain_until = max(each.drain_until for each in alive)
             drained = time.monotonic() + drain_until - self._setup.clock.now()
             try:
                 event = next_event(events, min(deadline, drained))
@@ -194,11 +213,19 @@ class Workers:
             self._resources = resources
         return self._resources
 
-    def _alive_or_close(self) -> list[RunningWorker]:
-        """The workers that have not ended. If there is none, close the resources."""
+    def _alive_or_close(self) -> Sequence[RunningWorker | Lifespan]:
+        """The workers that have not ended, or else the lifespan that is being left. Without both, close the rest."""
         with self._locked():  # so that no worker starts between the check and the closing
             alive = [each for each in (*self._workers.values(), *self._replaced) if not each.capacity.has_ended]
-            if not alive and self._resources is not None:
+            if alive or self._starting:
+                return alive
+            lifespan = self._setup.entered_lifespan
+            if lifespan is not None:
+                now = self._setup.clock.now()
+                ends = (each.drain_until for each in self._workers.values())
+                lifespan.leave(max(now + LIFESPAN_LEFT_WITHIN, max(ends, default=now + self._setup.shutdown_timeout)))
+                return [lifespan]
+            if self._resources is not None:
                 resources, self._resources = self._resources, None
                 if self._outbox_sender is not None:
                     self._outbox_sender.close()  # before the outbox, to know whether results are left
@@ -206,29 +233,38 @@ class Workers:
                 signal_listeners.discard(self.request_stop)
                 self._warn_of_leaks()
                 self._setup.log.stopped(0, not self.work_was_left.is_set())
-            if not alive and self._setup.own_client is not None:
+            if self._setup.own_client is not None:
                 self._setup.own_client.close()
-        return alive
+        return []
 
-    def _abandon(self, workers: list[RunningWorker]) -> bool:
+    def _abandon(self, alive: Sequence[RunningWorker | Lifespan]) -> bool:
         """The drain is over, or a second signal has come. End within two seconds, even if the server does not answer.
 
         1. No more attempts are made: see RunningWorker.abandon.
         2. Requests under way get LAST_ANSWERS_WITHIN for their answers.
         3. Lost results are logged, and passed to on_result_lost.
-        4. Threads and processes that keep this process from ending are logged.
+        4. The lifespan is left, in the same time, and then given up.
+        5. Threads and processes that keep this process from ending are logged.
         """
         with self._locked():
             self._stop_requests = 0  # the next signal counts for workers that are started from now on
             outbox_sender = self._outbox_sender
-        until = time.monotonic() + LAST_ANSWERS_WITHIN
+            lifespan = None if self._starting else self._setup.entered_lifespan
+        workers = [each for each in alive if isinstance(each, RunningWorker)]
+        until = time.monotonic() + (LAST_ANSWERS_WITHIN if workers else 0.0)
         abandoned_now = [running for running in workers if running.abandon()]
+        if lifespan is not None:
+            lifespan.leave(-math.inf)
         if outbox_sender is not None:
             outbox_sender.close()
         for reported in [running.wait_for_last_answers(until - time.monotonic()) for running in abandoned_now]:
             reported.wait(max(0.0, until + LOSSES_REPORTED_WITHIN - time.monotonic()))
+        if lifespan is not None and not lifespan.wait_ended(until + LOSSES_REPORTED_WITHIN - time.monotonic()):
+            lifespan.give_up()
         self._warn_of_leaks()
         self._setup.log.stopped(sum(running.in_hand for running in abandoned_now), False)
+        if not workers:
+            self._alive_or_close()
         return False
 
     def _warn_of_leaks(self) -> None:

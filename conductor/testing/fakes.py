@@ -16,7 +16,7 @@ from conductor._clock import MonotonicClock
 from conductor._flag import Flag
 from conductor._output import output_data
 from conductor.calling.execute import execute as call, execute_async
-from conductor.context import TaskContext, WorkerContext
+from conductor.context import RunnerState, TaskContext, WorkerContext
 from conductor.errors import ConductorError, ConfigurationError, NotFoundError
 from conductor.models import Task, TaskResultStatus, TaskStatus
 from conductor.task_client import Delivery
@@ -24,6 +24,8 @@ from conductor.task_result import TaskResult, prepare_result
 from conductor.worker import Execute, Worker
 
 WORKER_ID = "test-worker"
+
+_MISSING = object()
 
 
 def make_task(input_data: Any = None, **members: Any) -> Task:
@@ -37,41 +39,46 @@ def make_task(input_data: Any = None, **members: Any) -> Task:
     return Task(**(ids | members), input_data=output_data(input_data, "input_data")[0])
 
 
-def run_worker(execute: Execute, input_data: Any = None, **members: Any) -> TaskResult:
+def run_worker(execute: Execute, input_data: Any = None, *, state: Any = _MISSING, **members: Any) -> TaskResult:
     """Run a worker function once, on this thread, as a runner would; returns the result that would be sent.
 
     execute: ``def`` or ``async def``; where an event loop runs, that needs ``arun_worker``. It is checked as
         ``start_worker`` checks it.
     input_data: what a workflow may be started with: a mapping, dataclass, struct, …. The function sees what a server
         makes of it: of a Decimal, date or tuple what JSON has in its place.
+    state: what ``task_context().state`` is, in the place of a lifespan's value.
     members: more of the task, e.g. ``retry_count=2``.
 
     What the function raises becomes the result's status and reason. ConfigurationError for what no server could send.
     """
     worker, task = Worker("test", execute), make_task(input_data, **members)
     if not worker.is_async:
-        return prepare_result(task, call(worker.bound, _context(task)), WORKER_ID).result
+        return prepare_result(task, call(worker.bound, _context(task, state)), WORKER_ID).result
     if _loop_runs():
         raise ConfigurationError("an event loop runs on this thread: `await arun_worker(...)` instead of run_worker")
-    return asyncio.run(_awaited(worker, task))
+    return asyncio.run(_awaited(worker, task, state))
 
 
-async def arun_worker(execute: Execute, input_data: Any = None, **members: Any) -> TaskResult:
+async def arun_worker(execute: Execute, input_data: Any = None, *, state: Any = _MISSING, **members: Any) -> TaskResult:
     """``run_worker`` for tests that are coroutines themselves. A ``def`` function runs on a thread of its own."""
     worker, task = Worker("test", execute), make_task(input_data, **members)
     if worker.is_async:
-        return await asyncio.create_task(_awaited(worker, task))  # a task has a context of its own
-    outcome = await asyncio.to_thread(call, worker.bound, _context(task))
+        return await asyncio.create_task(_awaited(worker, task, state))  # a task has a context of its own
+    outcome = await asyncio.to_thread(call, worker.bound, _context(task, state))
     return prepare_result(task, outcome, WORKER_ID).result
 
 
-async def _awaited(worker: Worker, task: Task) -> TaskResult:
-    return prepare_result(task, await execute_async(worker.bound, _context(task)), WORKER_ID).result
+async def _awaited(worker: Worker, task: Task, state: Any) -> TaskResult:
+    return prepare_result(task, await execute_async(worker.bound, _context(task, state)), WORKER_ID).result
 
 
-def _context(task: Task) -> TaskContext:
+def _context(task: Task, state: Any) -> TaskContext:
     clock = MonotonicClock()
-    return TaskContext(task, Flag(), WorkerContext(Flag(), worker_id=WORKER_ID, clock=clock), clock.now())
+    of_runner = RunnerState("the test gives it: run_worker(…, state=…)")
+    if state is not _MISSING:
+        of_runner.set(state)
+    shared = WorkerContext(Flag(), worker_id=WORKER_ID, clock=clock, state=of_runner)
+    return TaskContext(task, Flag(), shared, clock.now())
 
 
 def _loop_runs() -> bool:

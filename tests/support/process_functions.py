@@ -138,6 +138,16 @@ def see_context(task, value):
     return {"task_id": context.task_id, "stopping": bool(context.stopping), "lost": bool(context.lost)}
 
 
+def tell(task, text):
+    """Puts the text into the task's log and output."""
+    task_context().log(text)
+    task_context().set_output({"told": text})
+
+
+def see_lifespan(task, value):
+    return {"state": task_context().state}
+
+
 def wait_for_flag(task, name):
     context = task_context()
     getattr(context, name).wait(20)
@@ -215,6 +225,8 @@ DEEDS = {
         answer_later,
         unsendable,
         see_context,
+        see_lifespan,
+        tell,
         wait_for_flag,
         log_records,
         log_for_ever,

@@ -6,6 +6,7 @@ import pytest
 
 from conductor import Task, TransportError
 from conductor._flag import Flag
+from conductor._interception import Interceptors
 from conductor.errors import AnswerTooLargeError
 from conductor.runner.capacity import Capacity
 from conductor.runner.poll import Poller
@@ -30,6 +31,7 @@ class Script:
         worker = Worker("t", lambda task: None, **worker_settings)
         self.poller = Poller(worker, self, self.capacity, self)
         self.waits = []
+        self.interceptors = Interceptors()
 
     def now(self):
         return 0.0
