@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from inspect import formatannotation
 from pathlib import PurePath
 from typing import Any
@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from conductor._misfit import DoesNotFitError, describe, find_misfit, word_for
+from conductor._misfit import DoesNotFitError, find_misfit, path_step, word_for
 from conductor._other_spellings import members, respelt
 from conductor._own_init import OwnInit, StandIn, with_stand_ins
 from conductor._pydantic_types import is_of_pydantic, is_pydantic_structure, pydantic_converter
 from conductor.errors import ConfigurationError
 
-__all__ = ["Converter", "DoesNotFitError", "converter", "describe"]
+__all__ = ["Converter", "DoesNotFitError", "convert_object", "converter"]
 
 Converter = Callable[[Any], Any]
 _STRUCTURES = (
@@ -59,10 +59,10 @@ def _converter(kind: Any, begun: dict[type, OwnInit]) -> Converter:
 
     def convert(value: Any) -> Any:
         try:
-            return msgspec.convert((value,), holder, str_keys=True, dec_hook=hook).value
+            return convert_once(value)
         except msgspec.ValidationError:
             given = respelt(field.type, value)
-        except TypeError:
+        except TypeError:  # unhashable
             raise DoesNotFitError("$", "values that a set can hold", word_for(value)) from None
         try:
             return convert_once(given)
@@ -70,6 +70,20 @@ def _converter(kind: Any, begun: dict[type, OwnInit]) -> Converter:
             raise find_misfit(field.type, value, given, error, convert_once) from None
 
     return convert
+
+
+def convert_object(convert: Converter, members: Mapping[str, Any]) -> Any:
+    """Convert an object. Members that are null leave fields their defaults if null does not fit."""
+    kept = members
+    nulls: dict[str, DoesNotFitError] = {}
+    while True:
+        try:
+            return convert(kept)
+        except DoesNotFitError as problem:
+            if problem.got != "null" or problem.path in nulls:
+                raise nulls.get(problem.path, problem) from None
+            nulls[problem.path] = problem
+            kept = {name: value for name, value in kept.items() if f"${path_step(name)}" != problem.path}
 
 
 def is_structure(kind: Any) -> bool:

@@ -10,14 +10,12 @@ from typing import Any, Unpack, get_args, get_origin
 
 from msgspec import inspect
 
-from conductor._convert import converter, is_structure
+from conductor._convert import convert_object, converter
 from conductor._misfit import DoesNotFitError, path_step
 from conductor._other_spellings import members
-from conductor._parameters import NO_DEFAULT, Parameter, read_parameters
+from conductor._parameters import NO_DEFAULT, Parameter
 from conductor._pydantic_types import is_of_pydantic
-from conductor.binding import only_task, takes
-from conductor.context import TaskContext
-from conductor.models import Task
+from conductor.binding import parameters_of_input, takes_task
 
 Fields = Mapping[str, bool]
 """The names of members of an object; whether it needs them."""
@@ -28,22 +26,16 @@ EXPRESSION = "${"
 
 def problem_with(execute: Callable[..., Any], given: Mapping[str, Any]) -> str:
     """The first problem of a function with its inputs, which may hold expressions. Empty if there is none."""
-    parameters = read_parameters(execute)
-    if parameters is None:
-        return ""
-    of_task = [each for each in parameters if takes(each.annotation, Task)]
-    of_input = [each for each in parameters if each not in of_task and not takes(each.annotation, TaskContext)]
-    if only_task(of_input) is not None:
-        return ""
-    if not (len(of_input) == 1 and of_input[0].others is None and is_structure(of_input[0].annotation)):
-        return _problem_by_name(of_input, given, takes_others=bool(of_task))
-    (only,) = of_input
+    parameters, may_be_whole = parameters_of_input(execute)
+    if not may_be_whole:
+        return _problem_by_name(parameters, given, takes_others=takes_task(execute))
+    (only,) = parameters
     if not given and only.default is not NO_DEFAULT:
         return ""
-    whole = _problem_with_whole(only.annotation, given)
-    if not whole or only.name not in given:
-        return whole
-    return _problem_by_name(of_input, given, takes_others=bool(of_task))
+    problem = _problem_with_whole(only.annotation, given)
+    if problem and only.name in given:
+        return _problem_by_name(parameters, given, takes_others=takes_task(execute))
+    return problem
 
 
 def _problem_by_name(parameters: Sequence[Parameter], given: Mapping[str, Any], *, takes_others: bool) -> str:
@@ -75,7 +67,13 @@ def _problem_with_whole(kind: Any, given: Mapping[str, Any]) -> str:
     fields = _fields(kind)
     if fields is not None and (problem := _problem_with_names(fields, given, takes_others=False)):
         return problem
-    return _misfit(kind, given, "")
+    if _holds_expression(given):
+        return ""
+    try:
+        convert_object(converter(kind), given)
+    except DoesNotFitError as misfit:
+        return str(misfit)
+    return ""
 
 
 def _problem_with_names(known: Fields, given: Mapping[str, Any], *, takes_others: bool) -> str:

@@ -15,7 +15,6 @@ from msgspec import ValidationError, inspect
 from conductor._other_spellings import NOTHING, members
 
 _PROBLEM = re.compile(r"(?s)(?P<problem>.*?)(?: - at `(?P<in_key>key` in `)?\$\[0\](?P<path>[^`]*)`)?")
-_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[\.\.\.\]")
 _LIMIT = re.compile(r"Expected (?P<expected>(?:(?!, got `).)*?)(?:, got (?P<got>\d+))?")
 _FIELD = re.compile(r"Object (?P<state>missing required|contains unknown) field `(?P<name>.+)`")
 _ANY = inspect.AnyType()
@@ -90,9 +89,9 @@ def find_misfit(
     found = _PROBLEM.fullmatch(str(error))
     assert found is not None  # noqa: S101 - for the type checker: it matches any text
     place = _Place(kind, original, given)
-    for step in _STEP.finditer(found["path"] or ""):
-        name, index = step.groups()
-        place.enter(name or (int(index) if index else place.first_misfit(str(error), convert)))
+    path = found["path"] or ""
+    while path:
+        path = place.follow(path, str(error), convert)
     if error.__cause__ is not None:
         return of_check(place.path, error.__cause__)
     return _of_msgspec(place, found["problem"], in_key=bool(found["in_key"]))
@@ -131,35 +130,53 @@ class _Place:
         self._whole = given
         self._steps: list[Any] = []
 
+    def follow(self, path: str, problem: str, convert: Callable[[Any], Any]) -> str:
+        """Take the first step of a path of msgspec. Returns the rest."""
+        if path.startswith("["):
+            index, _, rest = path[1:].partition("]")
+            if index == "...":
+                self.enter_first_misfit(problem, convert)
+            else:
+                self.enter(int(index))
+            return rest
+        names = [field.encode_name for each in members(self.kind) for field in _fields(each)]
+        fitting = [name for name in names if re.match(rf"\.{re.escape(name)}($|[.\[])", path)]
+        name = max(fitting, key=len, default=path[1:])  # a name may contain a dot; only the tag of a struct is no field
+        self.enter(name)
+        return path[1 + len(name) :]
+
     def enter(self, step: Any) -> None:
         """Go on to a member or an item."""
         self._steps.append(step)
         if isinstance(step, int) and isinstance(self.value, dict):  # a NamedTuple, given as an object
             step = _fields(self.kind)[step].name
+        self._enter_original(step)
+
+    def enter_first_misfit(self, problem: str, convert: Callable[[Any], Any]) -> None:
+        """Go on to the first value in this object that does not fit. msgspec names the object alone."""
+        part = self._whole
+        for step in self._steps:
+            part = part[step]
+        members = list(part.items())
+
+        def is_in_first(number: int) -> bool:
+            try:
+                convert(_replaced(self._whole, self._steps, dict(members[:number])))
+            except ValidationError as error:
+                return str(error) == problem
+            return False
+
+        number = bisect_left(range(len(members) + 1), True, key=is_in_first) - 1
+        self._steps.append(members[number][0])
+        self._enter_original(list(self.value)[number])
+
+    def _enter_original(self, step: Any) -> None:
         self.kind = _inner(self.kind, step)
         try:
             self.value = self.value[step]
         except LookupError:
             self.value = NOTHING
         self.path += path_step(step)
-
-    def first_misfit(self, problem: str, convert: Callable[[Any], Any]) -> Any:
-        """The key of the first value in this object that does not fit."""
-        part = self._whole
-        for step in self._steps:
-            part = part[step]
-        keys = list(part)
-
-        def is_in_first(number: int) -> bool:
-            first = {key: part[key] for key in keys[:number]}
-            try:
-                convert(_replaced(self._whole, self._steps, first))
-            except ValidationError as error:
-                return str(error) == problem
-            return False
-
-        number = bisect_left(range(len(keys) + 1), True, key=is_in_first)
-        return keys[number - 1]
 
     def key_kind(self) -> inspect.Type:
         """The type of the keys of this object."""

@@ -53,7 +53,10 @@ def _needs_init(kind: Any, seen: frozenset[Any]) -> bool:
     if "__pydantic_validator__" in vars(kind):
         return False
     if attributes is None:
-        if inspect.signature(kind).parameters.keys() != {each.name for each in dataclasses.fields(kind)}:
+        parameters = inspect.signature(kind).parameters
+        if any(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in parameters.values()):
+            return False  # it does not say what it takes
+        if parameters.keys() != {each.name for each in dataclasses.fields(kind)}:
             return True
     elif any(each.converter or not each.init or each.alias != each.name for each in attributes):
         return True

@@ -138,6 +138,7 @@ def _resolved(parameter: inspect.Parameter, function: Any) -> Any:
     try:
         return _evaluated(annotation, core)
     except Exception as error:
+        # Task is often imported for type checkers alone.
         if isinstance(annotation, str) and (task := _TASK_AS_TEXT.fullmatch(annotation)):
             return TaskContext if task[1] == "TaskContext" else Task
         if parameter.name == "task":
@@ -159,7 +160,7 @@ def _evaluated(annotation: Any, core: Any) -> Any:
 
     shell.__annotations__ = {"it": annotation}
     hint = typing.get_type_hints(shell, names, include_extras=True)["it"]
-    return getattr(hint, "__value__", hint)  # of ``type Name = ...``
+    return hint if typing.get_origin(hint) else getattr(hint, "__value__", hint)  # of ``type Name = ...``
 
 
 def _closure(function: Any) -> dict[str, Any]:

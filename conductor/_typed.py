@@ -7,7 +7,7 @@ from typing import Any
 
 from conductor_client import base
 
-from conductor._convert import Converter, DoesNotFitError, converter
+from conductor._convert import Converter, DoesNotFitError, convert_object, converter
 from conductor.errors import ConfigurationError, DecodeError, InvalidInputError, WorkflowNotCompletedError
 from conductor.models import Task, Workflow, WorkflowStatus
 
@@ -32,7 +32,7 @@ def output_of(workflow: Workflow, output_type: Any) -> Any:
     if workflow.external_output_payload_storage_path and not workflow.output:
         raise DecodeError(f"the output of workflow {workflow.workflow_id} lies in the server's external storage")
     try:
-        return _converter(output_type)(workflow.output)
+        return convert_object(_converter(output_type), workflow.output)
     except DoesNotFitError as error:
         raise DecodeError(f"the output of workflow {workflow.workflow_id} does not fit: {error}") from None
 
@@ -40,7 +40,7 @@ def output_of(workflow: Workflow, output_type: Any) -> Any:
 def _input_of(task: Task, input_type: Any) -> Any:
     """The code of ``Task.input_as``."""
     try:
-        return _converter(input_type)(task.input_data)
+        return convert_object(_converter(input_type), task.input_data)
     except DoesNotFitError as error:
         raise InvalidInputError(f"{error}") from None
 

@@ -119,7 +119,7 @@ class AsyncWorkflowExecutor(AsyncExecutor[WorkflowExecutor]):
     ) -> Any:
         """See WorkflowExecutor.execute_workflow."""
         method: Any = self._blocking.execute_workflow
-        result: Any = await self._call(
+        return await self._call(
             method,
             name,
             input,
@@ -133,7 +133,6 @@ class AsyncWorkflowExecutor(AsyncExecutor[WorkflowExecutor]):
             idempotency_key=idempotency_key,
             idempotency_strategy=idempotency_strategy,
         )
-        return result
 
     @overload
     async def get_output(self, workflow_id: str, output_type: type[T]) -> T: ...
@@ -144,8 +143,7 @@ class AsyncWorkflowExecutor(AsyncExecutor[WorkflowExecutor]):
     async def get_output(self, workflow_id: str, output_type: Any) -> Any:
         """See WorkflowExecutor.get_output."""
         method: Any = self._blocking.get_output
-        result: Any = await self._call(method, workflow_id, output_type)
-        return result
+        return await self._call(method, workflow_id, output_type)
 
     async def get_workflow(self, workflow_id: str, include_tasks: bool = True) -> Workflow:
         """See WorkflowExecutor.get_workflow."""

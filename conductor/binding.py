@@ -8,7 +8,7 @@
 3. A structure that is the only parameter from the input gets the whole input, unless the input has a member with the
    parameter's name that fits. A structure is a dataclass or another type that JSON writes as an object, ``dict`` too.
 4. A member that is missing leaves a parameter its default. So does ``null`` if the type has no None: an expression of a
-   workflow that finds nothing gives ``null``.
+   workflow that finds nothing gives ``null``. The fields of a structure that gets the whole input count as parameters.
 
 For example, with the input ``{"sku": "a-1", "count": 2}``::
 
@@ -33,7 +33,7 @@ from types import UnionType
 from typing import Annotated, Any, Protocol, TypeVar, Union, Unpack, get_args, get_origin
 
 from conductor._arguments import is_of_kind
-from conductor._convert import Converter, converter, is_structure
+from conductor._convert import Converter, convert_object, converter, is_structure
 from conductor._misfit import DoesNotFitError, path_step
 from conductor._other_spellings import NOTHING
 from conductor._parameters import NO_DEFAULT, Parameter, read_parameters
@@ -64,6 +64,12 @@ def parameters_of_input(execute: Callable[..., Any]) -> tuple[list[Parameter], b
     named = {each.name: each for each in parameters or []}
     of_input = [each for each in sources or [] if not isinstance(each, _Task | _Context | _Default)]
     return [named[each.name] for each in of_input], any(isinstance(each, _Whole) for each in of_input)
+
+
+def takes_task(execute: Callable[..., Any]) -> bool:
+    """Whether the function gets the task itself, and so may use any member of the input."""
+    _, sources = _read(execute)
+    return sources is None or any(isinstance(each, _Task) for each in sources)
 
 
 def _read(execute: Callable[..., Any]) -> tuple[list[Parameter] | None, list[_Source] | None]:
@@ -241,12 +247,12 @@ class _Whole(_Member):
     def take(self, context: TaskContext) -> Any:
         data = context.task.input_data
         if self.name not in data:
-            return self.convert(data) if data or self.default is NO_DEFAULT else self.default
+            return convert_object(self.convert, data) if data or self.default is NO_DEFAULT else self.default
         try:
             return super().take(context)
         except DoesNotFitError as problem:
             with suppress(DoesNotFitError):
-                return self.convert(data)
+                return convert_object(self.convert, data)
             raise problem from None
 
 

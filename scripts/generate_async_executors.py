@@ -99,13 +99,16 @@ def coroutine(function: ast.FunctionDef, name: str, is_overloaded: bool) -> Iter
     method = f"self._blocking.{function.name}"
     yield f'    async def {signature(function)}\n        """See {name}.{function.name}."""'
     arguments = ", ".join(passed_on(function.args))
-    if is_overloaded:  # of its overloads, a type checker would try only the first
-        yield f"        method: Any = {method}"
-        returns = ast.unparse(function.returns or ast.Name("Any"))
+    returns = ast.unparse(function.returns or ast.Name("None"))
+    if not is_overloaded:
+        yield f"        return await self._call({method}, {arguments})"
+        return
+    yield f"        method: Any = {method}"  # of overloads, a type checker would try only the first
+    if returns == "Any":
+        yield f"        return await self._call(method, {arguments})"
+    else:
         yield f"        result: {returns} = await self._call(method, {arguments})"
         yield "        return result"
-    else:
-        yield f"        return await self._call({method}, {arguments})"
 
 
 def text(module: str, name: str) -> str:

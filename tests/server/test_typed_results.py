@@ -137,6 +137,12 @@ def test_the_input_of_a_task_is_read_as_a_value_of_the_type():
     assert task.input_as(dict[str, str]) == {"order_id": "7", "amount": "1.50"}
 
 
+def test_null_leaves_a_field_its_default_as_with_parameters():
+    assert make_task({"order_id": "7", "amount": "1.50", "lines": None}).input_as(Receipt).lines == []
+    with pytest.raises(InvalidInputError, match=r"\$.order_id: expected str, got null"):
+        make_task({"order_id": None, "amount": "1.50"}).input_as(Receipt)
+
+
 def test_an_input_that_does_not_fit_fails_the_task_for_good():
     def work(task: Task) -> str:
         return task.input_as(Receipt).order_id

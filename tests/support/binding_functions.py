@@ -122,6 +122,11 @@ class Renamed(msgspec.Struct, rename="camel"):
     order_id: str
 
 
+class Dotted(msgspec.Struct, rename=lambda name: name.replace("_", ".")):
+    prices_now: dict[str, int]
+    prices: int = 0
+
+
 class Strict(msgspec.Struct, forbid_unknown_fields=True):
     a: int
 
@@ -687,6 +692,10 @@ def renamed(renamed: Renamed):
     return shown(renamed)
 
 
+def dotted(dotted: Dotted):
+    return shown(dotted)
+
+
 def strict(strict: Strict):
     return shown(strict)
 
@@ -741,6 +750,10 @@ def mutable_mapping(data: MutableMapping[str, object]):
 
 def int_keys(data: dict[int, str]):
     return shown(data)
+
+
+def by_day(days: dict[dt.date, int]):
+    return shown(days)
 
 
 def nested_mapping(data: dict[str, dict[str, list[int]]]):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from conductor import Task, process_pool
+from conductor import ConfigurationError, Task, TaskRunner, process_pool
 from conductor._flag import Flag
 from conductor.calling.processes import Processes
-from conductor.testing import run_worker
+from conductor.testing import FakeTaskClient, run_worker
 from support import binding_functions
 from support.binding_rows import ROWS, run_row, wire
 
@@ -71,6 +71,24 @@ def test_a_function_in_a_process_gets_the_same():
             assert wire(result) == expected, (function, given)
     finally:
         processes.close()
+
+
+def test_a_typed_function_is_bound_where_a_process_finds_it():
+    processes = Processes(process_pool(1), binding_functions.order, "t", "w", Flag())
+    try:
+        for given, expected in (({"lines": []}, "Order(lines=[], note=None)"), ({}, "$.lines: expected array")):
+            result = processes.call(Call(Task("t1", "w1", input_data=given)), lambda: True, 20).result
+            assert expected in wire(result)[1]
+    finally:
+        processes.close()
+
+
+def test_a_function_that_cannot_be_bound_starts_no_process():
+    def work(socket: complex):
+        pass
+
+    with TaskRunner(FakeTaskClient()) as runner, pytest.raises(ConfigurationError, match="'socket' that no input"):
+        runner.start_worker("t", work, executor=process_pool(1))
 
 
 def test_the_table_is_large_and_shows_every_function():

@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 import subprocess
 import sys
+import types
 from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
@@ -16,17 +17,56 @@ from hypothesis import given, settings, strategies as st
 from conductor import ConfigurationError, InvalidInputError, NonRetryableError
 from conductor._convert import DoesNotFitError, converter
 from conductor.testing import run_worker
-from support.binding_functions import Aliased, Card, Checked, Color, Even, Order, Parcel, Pet, Point, Team, Times, Tree
+from support.binding_functions import (
+    Aliased,
+    Card,
+    Checked,
+    Color,
+    Dotted,
+    Even,
+    Label,
+    Order,
+    Parcel,
+    Pet,
+    Point,
+    Price,
+    Shelf,
+    Team,
+    Times,
+    Tree,
+)
 
 SECRET = "hunter2"
 TYPES = [
     *(int, float, bool, bytes, Decimal, UUID, dt.datetime, dt.date, dt.time, dt.timedelta, None, Color),
     *(Literal["a", "b"], Order, Times, Tree, Point, Card, Parcel, Checked, Pet, Even, Team, Aliased),
+    *(Dotted, Label, Shelf, Price, dict[dt.date, list[Point]], dict[str, dict[str, Order]]),
     *(list[int], dict[str, int], tuple[int, str], set[int], int | None, list[Team], pydantic.HttpUrl),
     Annotated[str, msgspec.Meta(max_length=3)],
     Annotated[int, pydantic.Field(gt=5)],
 ]
-NAMES = ["lines", "sku", "number", "type", "users", "name", "age", "orderId", "at", "x", "weight", "site"]
+NAMES = [
+    "labels",
+    "text",
+    "size",
+    "squares",
+    "amount",
+    "2026-01-02",
+    "20260103",
+    "prices.now",
+    "lines",
+    "sku",
+    "number",
+    "type",
+    "users",
+    "name",
+    "age",
+    "orderId",
+    "at",
+    "x",
+    "weight",
+    "site",
+]
 SECRETS = st.sampled_from([SECRET, f"x{SECRET}", f"http://{SECRET}:port"])
 VALUES = st.recursive(
     SECRETS | st.none() | st.integers(0, 9),
@@ -145,3 +185,51 @@ def test_pydantic_and_attrs_are_not_imported_for_a_worker_without_them():
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
     assert answer.stdout.splitlines() == ["{'result': 5}", "[]"]
+
+
+NEW_SYNTAX = """
+import dataclasses
+from conductor import Task
+
+@dataclasses.dataclass
+class Line:
+    sku: str
+
+@dataclasses.dataclass
+class Box[T]:
+    content: T
+
+type Lines = list[Line]
+type TheTask = Task
+type MaybeLine = Line | None
+type Pair[T] = tuple[T, T]
+
+def alias(lines: Lines): return repr(lines)
+def alias_of_task(t: TheTask): return type(t).__name__
+def alias_of_structure(line: MaybeLine): return repr(line)
+def variable[T: Line](line: T): return repr(line)
+def generic(box: Box[int]): return repr(box)
+def generic_alias(x: Pair[int]): return repr(x)
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the syntax is that of Python 3.12")
+@pytest.mark.parametrize(
+    ("function", "given", "expected"),
+    [
+        ("alias", {"lines": [{"sku": "a"}]}, "[Line(sku='a')]"),
+        ("alias", {"lines": [{}]}, "InvalidInputError: $.lines[0].sku: expected str, got nothing"),
+        ("alias_of_task", {}, "Task"),
+        ("alias_of_structure", {"sku": "a"}, "Line(sku='a')"),
+        ("variable", {"sku": "a"}, "Line(sku='a')"),
+        ("generic", {"content": 1}, "Box(content=1)"),
+        ("generic_alias", {"x": [1, "a"]}, "InvalidInputError: $.x[1]: expected int, got str"),
+    ],
+)
+@pytest.mark.parametrize("first_line", ["", "from __future__ import annotations"])
+def test_types_in_the_syntax_of_python_3_12_are_read(function, given, expected, first_line, monkeypatch):
+    module = types.ModuleType("new_syntax")
+    monkeypatch.setitem(sys.modules, "new_syntax", module)
+    exec(compile(first_line + NEW_SYNTAX, "new_syntax", "exec", dont_inherit=True), vars(module))  # noqa: S102
+    result = run_worker(getattr(module, function), given)
+    assert (result.reason_for_incompletion or result.output_data["result"]) == expected
