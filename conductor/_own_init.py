@@ -1,7 +1,8 @@
 """Dataclasses and attrs classes whose objects only their own ``__init__`` can make. msgspec makes objects without it.
 
 ``__init__`` of such a class does not take each field as it is: there is an ``init=False``, an ``InitVar``, a converter
-or an alias of attrs. A class with a field of such a type counts too.
+or an alias of attrs. A class with a field of such a type counts too, and so does one with a field that pydantic
+validates.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from conductor._misfit import DoesNotFitError, of_check, path_step, word_for
 from conductor._other_spellings import NOTHING
+from conductor._pydantic_types import is_of_pydantic
 
 Converter = Callable[[Any], Any]
 
@@ -50,8 +52,6 @@ def _needs_init(kind: Any, seen: frozenset[Any]) -> bool:
     attributes = getattr(kind, "__attrs_attrs__", None)
     if kind in seen or (attributes is None and not dataclasses.is_dataclass(kind)):
         return False
-    if "__pydantic_validator__" in vars(kind):
-        return False
     if attributes is None:
         parameters = inspect.signature(kind).parameters
         if any(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in parameters.values()):
@@ -66,6 +66,8 @@ def _needs_init(kind: Any, seen: frozenset[Any]) -> bool:
 
 
 def _holds(hint: Any, seen: frozenset[Any]) -> bool:
+    if is_of_pydantic(hint):
+        return True
     if isinstance(hint, type) and get_origin(hint) is None:
         return _needs_init(hint, seen)
     return any(_holds(each, seen) for each in get_args(hint))

@@ -234,6 +234,25 @@ class Mixed:
     path: Path
 
 
+@dataclasses.dataclass
+class Sensor:
+    reading: Reading
+    level: Annotated[int, pydantic.Field(gt=5)] = 6
+    users: list[User] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(init=False)
+class OwnArguments:
+    number: int
+
+    def __init__(self, **members):
+        self.number = members["number"]
+
+
+class Numbers(pydantic.RootModel[list[int]]):
+    pass
+
+
 class HasInput(Protocol):
     input_data: Any
 
@@ -801,6 +820,18 @@ def tagged_shape(shape: Annotated[Circle | Square, pydantic.Field(discriminator=
 
 def reading(reading: Reading):
     return shown(reading)
+
+
+def sensor(sensor: Sensor):
+    return shown(sensor)
+
+
+def numbers(numbers: Numbers):
+    return shown(numbers)
+
+
+def own_arguments(given: OwnArguments):
+    return shown(given)
 
 
 def url(x: pydantic.HttpUrl):

@@ -4,7 +4,6 @@ import asyncio
 import re
 import sys
 import types
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,7 @@ from conductor.calling.processes import Processes
 from conductor.testing import FakeTaskClient, run_worker
 from support import binding_functions
 from support.binding_rows import ROWS, run_row, wire
-
-
-@dataclass
-class Call:
-    task: Task
-    lost: Flag = field(default_factory=Flag)
-
+from support.process_calls import Call
 
 PLAIN = Path(binding_functions.__file__).read_text()
 FUTURE = "from __future__ import annotations\n"

@@ -72,6 +72,7 @@ CALLS = [
     (WorkflowExecutor, "execute_workflow", ["n"], "execute_workflow"),
     (WorkflowExecutor, "rerun", ["w"], "rerun_workflow"),
     (WorkflowExecutor, "get_workflow", ["w"], "get_workflow"),
+    (WorkflowExecutor, "get_output", ["w", dict], "get_workflow"),
     (WorkflowExecutor, "get_by_correlation_ids", ["n", "c"], "get_workflows_by_correlation_ids"),
     (WorkflowExecutor, "get_workflow_status", ["w"], "get_workflow_status"),
     (WorkflowExecutor, "pause", ["w"], "pause_workflow"),

@@ -11,7 +11,6 @@ import shutil
 import signal
 import threading
 import time
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -24,23 +23,16 @@ from conductor.calling.call import KilledError, NotBegunError, ProcessDiedError
 from conductor.calling.processes import Processes
 from conductor.context import TaskContext, WorkerContext
 from support import process_functions
+from support.process_calls import Call
 from support.programs import is_alive
 from support.waiting import eventually
 
 COMPLETED, FAILED = TaskResultStatus.COMPLETED, TaskResultStatus.FAILED
 
 
-@dataclass
-class Call:
-    task: Task
-    lost: Flag = field(default_factory=Flag)
-    received: float = 0.0
-    context: TaskContext | None = None
-
-
 def call_of(do, argument=None, task_id="t1"):
     task = Task(task_id, "w1", input_data={"do": do, "with": argument}, task_type="typed", retry_count=2)
-    return Call(task, context=TaskContext(task, Flag(), WorkerContext(Flag())))
+    return Call(task)
 
 
 def run(processes, do, argument=None, task_id="t1", patience=20):
