@@ -15,6 +15,7 @@ from conductor.errors import (
     InvalidInputError,
     NonRetryableError,
     NotFoundError,
+    PayloadError,
     RateLimitedError,
     ServerError,
     TransportError,
@@ -50,6 +51,7 @@ from conductor.models import (
     WorkflowTaskJoinMode,
     WorkflowTaskType,
 )
+from conductor.payload_settings import PayloadSettings
 from conductor.runner.check import Problem
 from conductor.runner.task_runner import TaskRunner
 from conductor.settings import AuthenticationSettings, HttpSettings, MetricsSettings
@@ -99,6 +101,8 @@ __all__ = [
     "MetricsSettings",
     "NonRetryableError",
     "NotFoundError",
+    "PayloadError",
+    "PayloadSettings",
     "PollData",
     "Problem",
     "RateLimitConfig",

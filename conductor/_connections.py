@@ -8,6 +8,7 @@ import time
 from base64 import b64encode
 from collections import deque
 from collections.abc import Mapping
+from typing import Protocol
 from urllib.parse import unquote_to_bytes, urlsplit
 from weakref import finalize
 
@@ -20,7 +21,6 @@ from urllib3.util.ssltransport import SSLTransport
 
 from conductor._exchange import Connection
 from conductor._redaction import Secret, SecretBytes
-from conductor.settings import HttpSettings
 
 MOST_IDLE = 1_000
 """Connections that are kept for reuse."""
@@ -74,14 +74,27 @@ class Exchange:
         return answer
 
 
+class Peer(Protocol):
+    """A server and the way to it, such as HttpSettings."""
+
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def proxy_url(self) -> str | None: ...
+    @property
+    def connect_timeout(self) -> float: ...
+
+
 class Connections:
     """Connections to one server, through its proxy if there is one. Thread-safe: each serves one request at a time.
 
-    host: the server's, with its port. prefix: of the path of each request. head: for the proxy that reads them.
+    host: the server's, with its port. prefix: of the path of each request. head: for the proxy that reads them. most:
+    see Connection.
     """
 
-    def __init__(self, settings: HttpSettings, context: ssl.SSLContext) -> None:
+    def __init__(self, settings: Peer, context: ssl.SSLContext, most: int | None = None) -> None:
         self._context = context
+        self._most = most
         self._connect_timeout = settings.connect_timeout
         self._server = _parsed(settings.base_url)
         self._proxy = None if settings.proxy_url is None else _parsed(str(settings.proxy_url))
@@ -133,7 +146,7 @@ class Connections:
             opened = HTTPSConnection(host, port, timeout=timeout, ssl_context=self._context)
         try:
             opened.connect()
-            connection = Connection(opened.sock)
+            connection = Connection(opened.sock, self._most)
             if self._proxy is not None and self._is_https:
                 connection = self._through(connection, is_tls)
         except BaseException:
@@ -155,8 +168,8 @@ class Connections:
         name = _name_of(self._server).rstrip(".")  # no certificate has the dot
         if is_tls:
             limited = _LimitedSocket(proxy.socket, deadline - time.monotonic())
-            return Connection(SSLTransport(limited, self._context, name))  # type: ignore[arg-type]
-        return Connection(self._context.wrap_socket(proxy.socket, server_hostname=name))
+            return Connection(SSLTransport(limited, self._context, name), self._most)  # type: ignore[arg-type]
+        return Connection(self._context.wrap_socket(proxy.socket, server_hostname=name), self._most)
 
 
 class _LimitedSocket:

@@ -27,7 +27,6 @@ BEGINNING = 2**16
 """Bytes of a larger body that are kept."""
 
 _PIECE = 2**16
-_TOO_LARGE = f"a body of {LARGEST_BODY // 2**20} MiB or more"
 _NOTHING_CAME = "the connection was closed before an answer came"
 _READ = ("content-encoding", "content-length", "content-type", "location", "retry-after", "transfer-encoding")
 _NAMES = {name.encode(): name for name in _READ}
@@ -45,14 +44,15 @@ class KeptConnectionClosedError(ExchangeError):
 class Connection:
     """An open connection, for one request at a time.
 
-    can_be_kept: whether the connection may serve another request.
+    most: bytes of a body after decompression; a body that is announced to be longer is not read. None: LARGEST_BODY,
+    and of a larger body the beginning is kept. can_be_kept: whether the connection may serve another request.
     """
 
-    def __init__(self, opened: socket.socket | SSLTransport) -> None:
+    def __init__(self, opened: socket.socket | SSLTransport, most: int | None = None) -> None:
         self.socket: Any = opened  # either has the same methods
         self._timeout: float | None = None  # the socket's
         self._is_used = False
-        self._answer = _IncomingAnswer()
+        self._answer = _IncomingAnswer(most)
         self.can_be_kept = True
 
     def is_readable(self) -> bool:
@@ -126,7 +126,9 @@ class Connection:
 class _IncomingAnswer:
     """Collects the answer to one request after another. httptools calls the ``on_…`` methods."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None) -> None:
+        self._too_large = LARGEST_BODY if most is None else most + 1
+        self._keeps_beginning = most is None
         self._parser = httptools.HttpResponseParser(self)
         # Some servers send lines of the head that end without CR, headers that go on in the next line, a length beside
         # chunks, or a chunk's length that ends with spaces.
@@ -165,9 +167,9 @@ class _IncomingAnswer:
             self.keeps_connection = False  # the data after the answer cannot be read
         if not self._has_head and self.received > LONGEST_HEAD:
             raise ExchangeError(f"the answer's head is longer than {LONGEST_HEAD // 1024} KiB")
-        if self._size >= LARGEST_BODY:
+        if self._size >= self._too_large:
             self.is_complete, self.keeps_connection = True, False
-        elif self.received > 2 * LARGEST_BODY:
+        elif self.received > LONGEST_HEAD + 2 * self._too_large:
             raise ExchangeError("the answer is longer than its body: its chunks or trailers do not end")
 
     def end(self) -> None:
@@ -180,10 +182,12 @@ class _IncomingAnswer:
 
     def read(self) -> Answer:
         pieces, self._pieces = self._pieces, []  # a kept connection holds no body
-        if self._size < LARGEST_BODY and "content-encoding" not in self._headers:
+        if self._size < self._too_large and "content-encoding" not in self._headers:
             return Answer(self._status, self._headers, b"".join(pieces))
-        content, flaw = _decoded(self._headers.get("content-encoding", ""), pieces)
-        return Answer(self._status, self._headers, content, flaw, flaw == _TOO_LARGE)
+        if not pieces and self._size:  # it was announced to be too large
+            return Answer(self._status, self._headers, b"", _too_large(self._too_large), True)
+        content, flaw = _decoded(self._headers.get("content-encoding", ""), pieces, self._too_large)
+        return Answer(self._status, self._headers, content, flaw, flaw == _too_large(self._too_large))
 
     def on_message_begin(self) -> None:
         if self.is_complete:  # an answer to nothing: it could be taken for that to the next request
@@ -204,6 +208,8 @@ class _IncomingAnswer:
             if self._coding and not self._coding.endswith("chunked") and length.isdecimal():
                 self._length = int(length)  # which the parser does not heed beside such a coding
             self.is_complete = self._has_head and (self._ends_with_head or self._length == 0)
+            if self._has_head and not self._keeps_beginning and length.isdecimal() and int(length) >= self._too_large:
+                self._size, self.is_complete = int(length), True
 
     def on_body(self, piece: bytes) -> None:
         if not self.is_complete:
@@ -222,7 +228,11 @@ class _IncomingAnswer:
             self._headers.clear()
 
 
-def _decoded(encoding: str, pieces: Iterable[bytes]) -> tuple[bytes, str]:
+def _too_large(size: int) -> str:
+    return f"a body of {size / 2**20:g} MiB or more"
+
+
+def _decoded(encoding: str, pieces: Iterable[bytes], too_large: int) -> tuple[bytes, str]:
     """The decoded body, and the problem with it. A body that is too large is cut to its beginning."""
     encoding = encoding.strip().lower()
     if "," in encoding:  # the size between the steps has no limit
@@ -237,8 +247,8 @@ def _decoded(encoding: str, pieces: Iterable[bytes]) -> tuple[bytes, str]:
         for piece in pieces:
             found.append(piece)
             size += len(piece)
-            if size >= LARGEST_BODY:
-                return b"".join(found[: BEGINNING // 1024])[:BEGINNING], _TOO_LARGE
+            if size >= too_large:
+                return b"".join(found[: BEGINNING // 1024])[:BEGINNING], _too_large(too_large)
     except zlib.error:
         return b"", "a body that cannot be decompressed"
     return b"".join(found), ""

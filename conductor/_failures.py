@@ -68,22 +68,28 @@ class Attempt:
     def _no_answer(self, call: str, cause: BaseException | None) -> TransportError:
         if not isinstance(cause, NotConnectedError):
             return TransportError(f"{call} at {self.settings.base_url}: {self._reason(cause)}")
-        error = TransportError(f"cannot reach {self.settings.route}: {self._reason(_innermost(cause.__cause__))}")
+        error = TransportError(f"cannot reach {self.settings.route}: {self._reason(cause)}")
         error.may_have_arrived = False
         return error
 
     def _reason(self, cause: BaseException | None) -> str:
-        """The cause in a few plain words."""
-        match cause:
-            case exceptions.ConnectTimeoutError():
-                return f"no connection within {self.settings.connect_timeout:g} s"
-            case NoAnswerInTimeError():
-                return f"no answer within {self.read_timeout:g} s"
-            case ExchangeError():
-                return str(cause)
-            case OSError():
-                return self.shown(_words_of(cause))
-        return f"{type(cause).__name__}: {self.shown(str(cause))}"
+        return reason_of(cause, self.settings.connect_timeout, self.read_timeout, self.shown)
+
+
+def reason_of(cause: BaseException | None, connect_timeout: float, read_timeout: float, shown: Shown) -> str:
+    """The cause of a failed exchange in a few plain words."""
+    if isinstance(cause, NotConnectedError):
+        cause = _innermost(cause.__cause__)
+    match cause:
+        case exceptions.ConnectTimeoutError():
+            return f"no connection within {connect_timeout:g} s"
+        case NoAnswerInTimeError():
+            return f"no answer within {read_timeout:g} s"
+        case ExchangeError():
+            return str(cause)
+        case OSError():
+            return shown(_words_of(cause))
+    return f"{type(cause).__name__}: {shown(str(cause))}"
 
 
 def _words_of(error: OSError) -> str:

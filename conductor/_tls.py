@@ -33,6 +33,19 @@ def ssl_context(settings: HttpSettings) -> ssl.SSLContext:
     return context
 
 
+def storage_context(settings: HttpSettings) -> ssl.SSLContext:
+    """The TLS context for other servers than that of the settings.
+
+    It accepts the authorities of the system and those of ca_file, checks the certificate in any case, and has no client
+    certificate.
+    """
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    context.load_default_certs()
+    if settings.ca_file is not None:
+        context.load_verify_locations(settings.ca_file)
+    return context
+
+
 def _load_client_certificate(context: ssl.SSLContext, cert: str, key: str | None) -> None:
     with ExitStack() as files:
         certificate = files.enter_context(_as_file(cert))

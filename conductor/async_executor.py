@@ -24,9 +24,9 @@ class AsyncTaskExecutor(AsyncExecutor[TaskExecutor]):
     def __init__(self, api_client: ApiClient | None = None, *, max_threads: int = MAX_THREADS) -> None:
         super().__init__(TaskExecutor(api_client), max_threads)
 
-    async def get_task(self, task_id: str) -> Task:
+    async def get_task(self, task_id: str, fetch_payloads: bool = False) -> Task:
         """See TaskExecutor.get_task."""
-        return await self._call(self._blocking.get_task, task_id)
+        return await self._call(self._blocking.get_task, task_id, fetch_payloads)
 
     async def update_task(
         self,

@@ -145,9 +145,11 @@ class AsyncWorkflowExecutor(AsyncExecutor[WorkflowExecutor]):
         method: Any = self._blocking.get_output
         return await self._call(method, workflow_id, output_type)
 
-    async def get_workflow(self, workflow_id: str, include_tasks: bool = True) -> Workflow:
+    async def get_workflow(
+        self, workflow_id: str, include_tasks: bool = True, fetch_payloads: bool = False
+    ) -> Workflow:
         """See WorkflowExecutor.get_workflow."""
-        return await self._call(self._blocking.get_workflow, workflow_id, include_tasks)
+        return await self._call(self._blocking.get_workflow, workflow_id, include_tasks, fetch_payloads)
 
     async def get_by_correlation_ids(
         self, name: str, *correlation_ids: str, include_closed: bool = False, include_tasks: bool = False

@@ -17,7 +17,7 @@ from conductor._flag import Flag
 from conductor._notes import NOTHING, Listener, Notes, Told
 from conductor.errors import ConductorError, ConfigurationError, NonRetryableError
 from conductor.models import Task, TaskResultStatus
-from conductor.task_result import SetOutput, TaskResult, log_entry, sized_output
+from conductor.task_result import LARGEST_OUTPUT, SetOutput, TaskResult, log_entry, sized_output
 
 _CLOSED = Notes(Task("", ""), None)
 """The notes of an execution that has told nothing until its end."""
@@ -53,7 +53,7 @@ class WorkerContext:
 
     stopping: set when the worker begins to stop. timeout: the worker's time limit in seconds. lease_extension: whether
     leases are extended. listener: hears of the notes of running functions; None: the notes are read at their end.
-    state: of the runner.
+    largest_output: bytes of JSON. state: of the runner.
     """
 
     stopping: Flag
@@ -62,6 +62,7 @@ class WorkerContext:
     lease_extension: bool = False
     clock: Clock = field(default_factory=MonotonicClock)
     listener: Listener | None = None
+    largest_output: int = LARGEST_OUTPUT
     state: RunnerState = NO_LIFESPAN
 
 
@@ -166,7 +167,7 @@ class TaskContext:
         if isinstance(output, models.TaskResult):
             raise ConfigurationError("output must be a value that becomes the output, not a TaskResult: return it")
         try:
-            data, size = sized_output(output)
+            data, size = sized_output(output, self._shared.largest_output)
         except ConfigurationError as error:
             raise NonRetryableError(f"the output cannot be sent: {error}") from None
         self.writable_notes().set_output(SetOutput(data, size))

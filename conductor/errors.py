@@ -76,6 +76,21 @@ class AnswerTooLargeError(DecodeError):
         self.beginning = beginning
 
 
+class PayloadError(ConductorError):
+    """A payload could not be read from the server's external storage, or written to it. The text names the host.
+
+    It shows no more of an address, because the rest may be signed.
+    """
+
+
+class UnusablePayloadError(PayloadError, NonRetryableError):
+    """The same, and another try would not help: the payload or its address cannot be used."""
+
+
+class PayloadElsewhereError(UnusablePayloadError):
+    """A payload lies in the server's external storage, and the server gives no address of it."""
+
+
 class ApiError(ConductorError):
     """The server answered with an error status.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, get_args
 
@@ -19,6 +20,7 @@ from conductor._arguments import (
     one_of,
     optional_text,
     path_segment,
+    require_instance,
     require_instances,
     require_text,
     whole_number,
@@ -27,6 +29,7 @@ from conductor._output import output_data
 from conductor.definitions import Readable, wire_definition, wire_definitions
 from conductor.errors import ConfigurationError, DecodeError, NotFoundError
 from conductor.models import ExternalStorageLocation, ResultStatus, Task, TaskDef, TaskResultStatus, Workflow
+from conductor.payloads import PayloadStorage, with_payloads
 from conductor.task_result import (
     TaskResult,
     as_valid_unicode,
@@ -60,6 +63,10 @@ class BaseExecutor:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
+    @cached_property
+    def _payloads(self) -> PayloadStorage:
+        return PayloadStorage(self._api)
+
     def close(self) -> None:
         """Close the connection if it was made here."""
         if self._made_client:
@@ -69,9 +76,15 @@ class BaseExecutor:
 class TaskExecutor(BaseExecutor):
     """Looks at tasks, completes them from outside of a worker, and manages task definitions and queues."""
 
-    def get_task(self, task_id: str) -> Task:
-        """NotFoundError for an unknown id (server >= 3.21.20)."""
-        return self._api.call(tasks.get_task.sync, path_segment("task_id", task_id))
+    def get_task(self, task_id: str, fetch_payloads: bool = False) -> Task:
+        """NotFoundError for an unknown id (server >= 3.21.20).
+
+        fetch_payloads: read the input and the output from the server's external storage if they are there. PayloadError
+            if that is not possible.
+        """
+        fetches = require_instance("fetch_payloads", fetch_payloads, bool, "True or False")
+        task = self._api.call(tasks.get_task.sync, path_segment("task_id", task_id))
+        return with_payloads(task, self._payloads.read) if fetches else task
 
     def update_task(
         self,

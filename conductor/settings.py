@@ -168,6 +168,10 @@ class HttpSettings(Unpicklable):
         parts = urlsplit(self.base_url)
         return parts.scheme == "https" or (self.proxy_url is None and is_loopback(parts.hostname or ""))
 
+    def proxy_to(self, url: str) -> str | None:
+        """The proxy for another server. The environment may name another one for it, or none."""
+        return self.proxy_url if self._proxy_note == "proxy_url" else _proxy_for(url)[0]
+
     def headers_now(self) -> dict[str, str]:
         """The headers of the next request. TransportError if the function for them fails."""
         if isinstance(self.headers, dict):

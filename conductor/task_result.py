@@ -91,10 +91,11 @@ class PreparedResult(NamedTuple):
 
 
 class OversizeOutput(ConfigurationError):  # noqa: N818 - says what it is
-    """size: in bytes of JSON."""
+    """size, largest: in bytes of JSON."""
 
-    def __init__(self, size: int) -> None:
-        super().__init__(f"an output of {size} bytes of JSON, where a server takes {LARGEST_OUTPUT}")
+    def __init__(self, size: int, largest: int) -> None:
+        limit = f"a server takes {largest}" if largest == LARGEST_OUTPUT else f"max_size is {largest}"
+        super().__init__(f"an output of {size} bytes of JSON, where {limit}")
         self.size = size
 
 
@@ -102,11 +103,16 @@ def log_entry(task_id: str, text: str) -> TaskExecLog:
     return TaskExecLog(log=as_valid_unicode(text), task_id=task_id, created_time=models.milliseconds(time.time()))
 
 
-def prepare_result(task: Task, outcome: CallOutcome, worker_id: str) -> PreparedResult:
-    """Make the result of an outcome. Never raises."""
+def prepare_result(
+    task: Task, outcome: CallOutcome, worker_id: str, largest_output: int = LARGEST_OUTPUT
+) -> PreparedResult:
+    """Make the result of an outcome. Never raises. largest_output: bytes; a larger output fails the task for good."""
     error_class = None if outcome.error is None else type(outcome.error).__name__
     try:
-        result, size = (_returned if outcome.error is None else _raised)(task, outcome)
+        if outcome.error is None:
+            result, size = _returned(task, outcome, largest_output)
+        else:
+            result, size = _raised(task, outcome)
     except BaseException as error:  # noqa: BLE001 - reading a returned value may run any code of the user
         problem = str(error) if isinstance(error, ConfigurationError) else _describe(error)
         reason = f"the result cannot be sent: {problem}"
@@ -122,7 +128,7 @@ def prepare_result(task: Task, outcome: CallOutcome, worker_id: str) -> Prepared
     return PreparedResult(result, size, outcome.seconds, error_class)
 
 
-def _returned(task: Task, outcome: CallOutcome) -> tuple[TaskResult, int]:
+def _returned(task: Task, outcome: CallOutcome, largest_output: int) -> tuple[TaskResult, int]:
     value = outcome.value
     if value is None and outcome.output is not None:
         data, size = outcome.output
@@ -131,11 +137,11 @@ def _returned(task: Task, outcome: CallOutcome) -> tuple[TaskResult, int]:
         value.close()
         raise ConfigurationError("the function returned a coroutine: give the runner the `async def` itself")
     if not isinstance(value, models.TaskResult):
-        data, size = sized_output(value)
+        data, size = sized_output(value, largest_output)
         return TaskResult(task.task_id, task.workflow_instance_id, output_data=data), size
     if value.status not in TaskResultStatus.__members__.values():
         raise ConfigurationError(f"status {value.status!r} is not one of {', '.join(TaskResultStatus)}")
-    data, size = sized_output(value.output_data)
+    data, size = sized_output(value.output_data, largest_output)
     result = copy_to_send(
         value if isinstance(value, TaskResult) else TaskResult(**msgspec.structs.asdict(value)),
         task_id=task.task_id,
@@ -163,11 +169,11 @@ def copy_to_send(result: R, **members: Any) -> R:
     )
 
 
-def sized_output(value: Any) -> tuple[dict[str, Any], int]:
+def sized_output(value: Any, largest: int) -> tuple[dict[str, Any], int]:
     """The output in plain JSON values, and its size. ConfigurationError if it cannot be sent."""
     data, size = output_data(value)
-    if size > LARGEST_OUTPUT:
-        raise OversizeOutput(size)
+    if size > largest:
+        raise OversizeOutput(size, largest)
     return data, size
 
 

@@ -33,6 +33,7 @@ from conductor.errors import (
     RateLimitedError,
 )
 from conductor.models import GenerateTokenRequest
+from conductor.payload_settings import PayloadSettings
 from conductor.settings import AuthenticationSettings, HttpSettings
 
 logger = logger_of(__name__)
@@ -87,12 +88,16 @@ class ApiClient(Unpicklable):
     """A client of one Conductor server, for any number of runners and executors. The constructor sends no request.
 
     Settings that are not given come from the environment: see AuthenticationSettings.from_environment and HttpSettings.
+    payload_settings: the use of the server's external payload storage. None: PayloadSettings(), which reads payloads.
     Thread-safe. A context manager; ``close()`` drops the idle connections. A forked process may go on using it, with
     its own connections and its own token.
     """
 
     def __init__(
-        self, authentication_settings: AuthenticationSettings | None = None, http_settings: HttpSettings | None = None
+        self,
+        authentication_settings: AuthenticationSettings | None = None,
+        http_settings: HttpSettings | None = None,
+        payload_settings: PayloadSettings | None = None,
     ) -> None:
         if not isinstance(authentication_settings, AuthenticationSettings | None):
             kind, authentication_settings = type(authentication_settings).__name__, None  # it may be a secret
@@ -100,8 +105,11 @@ class ApiClient(Unpicklable):
         if not isinstance(http_settings, HttpSettings | None):
             kind, http_settings = type(http_settings).__name__, None
             raise ConfigurationError(f"http_settings must be an HttpSettings, not {kind}")
+        if not isinstance(payload_settings, PayloadSettings | None):
+            raise ConfigurationError(f"payload_settings must be a PayloadSettings, not {payload_settings!r}")
         self._key = authentication_settings or AuthenticationSettings.from_environment()
         self.http_settings = http_settings or HttpSettings()
+        self.payload_settings = payload_settings or PayloadSettings()
         self._ssl_context = _tls.ssl_context(self.http_settings)
         self.short_timeout = min(self.http_settings.read_timeout, SHORT_TIMEOUT)
         self._connected = self._new_connections()

@@ -27,6 +27,7 @@ from conductor.definitions import Readable, wire_definitions
 from conductor.errors import ApiError, ConfigurationError
 from conductor.executor import BaseExecutor, search_arguments
 from conductor.models import RerunWorkflowRequest, Strategy, Workflow, WorkflowDef
+from conductor.payloads import workflow_with_payloads
 from conductor.transport import checked_id, metadata, workflows
 from conductor.worker import checked_name
 
@@ -193,10 +194,17 @@ class WorkflowExecutor(BaseExecutor):
         require_readable("output_type", output_type)
         return output_of(self.get_workflow(workflow_id, include_tasks=False), output_type)
 
-    def get_workflow(self, workflow_id: str, include_tasks: bool = True) -> Workflow:
+    def get_workflow(self, workflow_id: str, include_tasks: bool = True, fetch_payloads: bool = False) -> Workflow:
+        """NotFoundError for an unknown id.
+
+        fetch_payloads: read the inputs and outputs of the workflow and its tasks from the server's external storage if
+            they are there. PayloadError if that is not possible.
+        """
         with_tasks = require_instance("include_tasks", include_tasks, bool, _FLAG)
-        workflow = path_segment("workflow_id", workflow_id)
-        return self._api.call(workflows.get_workflow.sync, workflow, include_tasks=with_tasks)
+        fetches = require_instance("fetch_payloads", fetch_payloads, bool, _FLAG)
+        asked = path_segment("workflow_id", workflow_id)
+        workflow = self._api.call(workflows.get_workflow.sync, asked, include_tasks=with_tasks)
+        return workflow_with_payloads(workflow, self._payloads.read) if fetches else workflow
 
     def get_by_correlation_ids(
         self, name: str, *correlation_ids: str, include_closed: bool = False, include_tasks: bool = False

@@ -143,6 +143,7 @@ def make_caller(worker: Worker, worker_id: str, shared: WorkerContext, intercept
         raise ConfigurationError(f"{worker.execute!r} is `async def`: it runs on the event loop, and takes no executor")
     from conductor.calling.processes import Processes  # noqa: PLC0415 - not every worker needs multiprocessing
 
+    of_worker = worker.execute, worker.task_name, worker_id, shared.stopping, shared.largest_output
     methods = interceptors.executes()
-    processes = Processes(worker.executor, worker.execute, worker.task_name, worker_id, shared.stopping)
+    processes = Processes(worker.executor, *of_worker)
     return InProcess(worker, processes, shared, AroundProcess(worker_id, methods) if methods else None)

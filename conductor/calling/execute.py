@@ -9,18 +9,9 @@ from typing import Any
 from conductor import _forks, models
 from conductor._log import about, logger_of
 from conductor.context import BoundFunction, TaskContext, current
-from conductor.errors import NonRetryableError
-from conductor.models import Task
 from conductor.task_result import CallOutcome
 
 logger = logger_of(__name__)
-
-LONGEST_PATH = 150
-"""Characters of a storage path in the reason, which has 500 in all."""
-
-
-class PayloadElsewhereError(NonRetryableError):
-    """The server has moved the input of a task, or its previous output, to an external storage."""
 
 
 def execute(function: BoundFunction, context: TaskContext) -> CallOutcome:
@@ -28,7 +19,6 @@ def execute(function: BoundFunction, context: TaskContext) -> CallOutcome:
     token = current.set(context)
     started, forks = time.perf_counter(), _forks.count()
     try:
-        _check_payloads(context.task)
         context.task = copy(context.task)
         return _outcome(context, started, value=function(context))
     except BaseException as error:  # noqa: BLE001 - sys.exit() in a function fails only its task
@@ -44,7 +34,6 @@ async def execute_async(function: BoundFunction, context: TaskContext) -> CallOu
     current.set(context)  # for this coroutine alone; it is never reset
     started, forks = time.perf_counter(), _forks.count()
     try:
-        _check_payloads(context.task)
         context.task = copy(context.task)
         return _outcome(context, started, value=await function(context))
     except BaseException as error:  # noqa: BLE001 - as above; the function may also raise CancelledError
@@ -52,20 +41,6 @@ async def execute_async(function: BoundFunction, context: TaskContext) -> CallOu
     finally:
         if _forks.count() != forks:
             raise SystemExit
-
-
-def _check_payloads(task: Task) -> None:
-    """Raise if a payload is missing, because the function would take it for an empty one."""
-    if not (task.external_input_payload_storage_path or task.external_output_payload_storage_path):
-        return
-    paths = {"Input": task.external_input_payload_storage_path, "Output": task.external_output_payload_storage_path}
-    for kind, path in paths.items():
-        if path:
-            raise PayloadElsewhereError(
-                f"the task's {kind.lower()} lies in the server's external storage at {repr(path)[:LONGEST_PATH]}, where"
-                " a worker cannot read it: it is larger than the server's setting"
-                f" conductor.app.task{kind}PayloadSizeThreshold, 3,072 KiB by default"
-            )
 
 
 def _outcome(

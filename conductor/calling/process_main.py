@@ -64,7 +64,10 @@ _levels = msgspec.json.Decoder(dict[str, int])
 
 @dataclass(frozen=True)
 class Duties:
-    """module, function: where the worker's function is found. task_name: what the worker polls."""
+    """module, function: where the worker's function is found. task_name: what the worker polls.
+
+    largest_output: bytes of JSON.
+    """
 
     module: str
     function: str
@@ -72,6 +75,7 @@ class Duties:
     worker_id: str
     initializer: Callable[..., object] | None
     initargs: tuple[Any, ...]
+    largest_output: int
 
 
 def serve(
@@ -103,7 +107,7 @@ def serve(
             if message[:1] == LEVELS:
                 set_levels(_levels.decode(message[1:]))
             else:
-                notes_sender.send_result(_result(function, message, parent, duties.worker_id, notes_sender))
+                notes_sender.send_result(_result(function, message, parent, duties, notes_sender))
 
 
 def find(module: str, function: str) -> Execute:
@@ -162,7 +166,7 @@ class _Parent:
 
 
 def _result(
-    function: BoundFunction, message: bytes, parent: _Parent, worker_id: str, notes_sender: NotesSender
+    function: BoundFunction, message: bytes, parent: _Parent, duties: Duties, notes_sender: NotesSender
 ) -> bytes:
     process_id = os.getpid()
     lost = parent.next_task(message[:1])
@@ -170,13 +174,18 @@ def _result(
     task = _tasks.decode(message[1 + SECONDS.size :])
     timeout = None if math.isinf(seconds_left) else seconds_left
     shared = WorkerContext(
-        parent.stopping, worker_id=worker_id, timeout=timeout, listener=notes_sender, state=_NO_STATE
+        parent.stopping,
+        worker_id=duties.worker_id,
+        timeout=timeout,
+        listener=notes_sender,
+        state=_NO_STATE,
+        largest_output=duties.largest_output,
     )
     outcome = execute(function, TaskContext(task, lost, shared))
     if os.getpid() != process_id:  # the function has forked and comes back twice: only the original answers
         os._exit(0)
     _flush()
-    return msgspec.json.encode(prepare_result(task, outcome, worker_id))
+    return msgspec.json.encode(prepare_result(task, outcome, duties.worker_id, duties.largest_output))
 
 
 def _flush() -> None:

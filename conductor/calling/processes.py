@@ -20,7 +20,7 @@ from conductor.calling.process_place import Place
 from conductor.calling.process_pool import ProcessPool
 from conductor.errors import ConfigurationError
 from conductor.models import Task
-from conductor.task_result import PreparedResult, whole_seconds
+from conductor.task_result import LARGEST_OUTPUT, PreparedResult, whole_seconds
 from conductor.worker import Execute
 
 _results = msgspec.json.Decoder(PreparedResult)
@@ -30,15 +30,24 @@ class Processes:
     """Thread-safe. Making it blocks until a first process can run the function; the others are started meanwhile.
 
     stopping: set when the worker shuts down; functions see it in ``task_context()``, as they see ``Call.lost``.
+    largest_output: bytes of JSON. A larger output fails its task.
 
     Raises ConfigurationError if the function cannot run in a process, or the initializer fails.
     """
 
-    def __init__(self, pool: ProcessPool, execute: Execute, task_name: str, worker_id: str, stopping: Flag) -> None:
+    def __init__(  # noqa: PLR0917 - made in one place
+        self,
+        pool: ProcessPool,
+        execute: Execute,
+        task_name: str,
+        worker_id: str,
+        stopping: Flag,
+        largest_output: int = LARGEST_OUTPUT,
+    ) -> None:
         if is_async(execute):
             raise ConfigurationError(f"{execute!r} is `async def`: it runs on the event loop, not in a process")
         module, function = _place_of(execute)
-        duties = Duties(module, function, task_name, worker_id, pool.initializer, pool.initargs)
+        duties = Duties(module, function, task_name, worker_id, pool.initializer, pool.initargs, largest_output)
         self._stopping = stopping
         self._levels = Levels()
         self._lending = Lending(pool.max_tasks_per_child)

@@ -36,9 +36,9 @@ class _Waiting:
 class SenderThreads:
     """The sender threads of one runner. Thread-safe. A result that waits for its next attempt occupies no thread."""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, name: str = "conductor-send") -> None:
         self._schedule = schedule
-        self._threads = ThreadsOnDemand("conductor-send", MOST_THREADS)
+        self._threads = ThreadsOnDemand(name, MOST_THREADS)
         # Guards the next, and the timer of each. A user's signal handler may stop workers while its thread holds it.
         self._lock = threading.RLock()
         self._waiting: set[_Waiting] = set()

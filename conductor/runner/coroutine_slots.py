@@ -3,6 +3,8 @@
 ::
 
     on the loop            _call: the function begins and ends
+    on a payload thread    _fetch: before the function begins, if the task's payloads lie elsewhere
+                           _send: if the output is uploaded
     on a sender thread     _report: the result is prepared and sent; the answer may bring the next task → start
     on a sender thread     _take_over, when the time limit has passed; then as above
 
@@ -18,11 +20,13 @@ from conductor.calling.execute import execute_async
 from conductor.context import TaskContext, WorkerContext
 from conductor.delivery.result_sender import ResultSender
 from conductor.errors import ConfigurationError
+from conductor.payloads import is_elsewhere
 from conductor.runner.capacity import Capacity
 from conductor.runner.intake import Intake
 from conductor.runner.resources import Resources
 from conductor.runner.run import Phase, Run
 from conductor.runner.steps import TaskSteps
+from conductor.runner.task_payloads import TaskPayloads
 from conductor.task_client import Delivery
 from conductor.task_result import CallOutcome, PreparedResult
 from conductor.worker import Worker
@@ -40,6 +44,7 @@ class CoroutineSlots:
         intake: Intake,
         steps: TaskSteps,
         sender: ResultSender,
+        payloads: TaskPayloads,
     ) -> None:
         self._function = resources.interceptors.around_async(worker.bound)
         self._event_loop = resources.event_loop
@@ -48,22 +53,44 @@ class CoroutineSlots:
                 f"{worker.task_name}: an `async def` function cannot run, as its event loop is closed"
             )
         self._sender_threads = resources.sender_threads
+        self._payload_threads = resources.payload_threads
         self._shared = shared
         self._capacity = capacity
         self._intake = intake
         self._steps = steps
         self._sender = sender
+        self._payloads = payloads
 
     def start(self, run: Run) -> None:
         """Start a slot with its first task. RuntimeError or OSError: the system has no thread or file for the loop."""
-        self._steps.start_time_limit(run, self._wait_was_too_long)  # counts from here, because the loop may be blocked
-        self._event_loop.start(self._call(run), partial(self._call_ended, run))
+        if is_elsewhere(run.task):
+            self._payload_threads.start(partial(self._fetch, run))
+        else:
+            self._start(run)
 
     def abandon(self) -> None:
         """Does nothing: coroutines hold up no process, and the result of one that still ends is sent."""
 
     def close(self) -> None:
         """Does nothing, because the runner closes the loop."""
+
+    def _start(self, run: Run) -> None:
+        self._steps.start_time_limit(run, self._wait_was_too_long)  # counts from here, because the loop may be blocked
+        self._event_loop.start(self._call(run), partial(self._call_ended, run))
+
+    def _fetch(self, run: Run) -> None:
+        """Start a run whose payloads lie elsewhere, on a payload thread."""
+        try:
+            problem = self._payloads.fetch(run)
+            if problem is None and run.phase is Phase.WAITING:
+                self._start(run)
+            elif not self._steps.begin(run, self._time_limit_is_over):  # it was handed back at the end of the drain
+                self._capacity.give_back()
+            elif self._steps.end(run):
+                self._report(run, CallOutcome(error=problem))
+        except Exception as error:  # noqa: BLE001 - it is logged; as in ``_continue``
+            self._steps.not_started(run, error)
+            self._capacity.give_back()
 
     async def _call(self, run: Run) -> None:
         run.coroutine = asyncio.current_task()
@@ -84,12 +111,26 @@ class CoroutineSlots:
 
     def _report(self, run: Run, ended: CallOutcome | PreparedResult) -> None:
         try:
-            pending = self._steps.prepare(run, ended)
+            prepared = self._steps.prepare(run, ended)
+            if self._steps.must_upload(prepared):
+                self._payload_threads.run(partial(self._send, run, prepared))
+                return
         except Exception as bug:  # noqa: BLE001 - it is logged
-            self._steps.not_reported(run, bug)
-            self._capacity.give_back()
+            self._not_reported(run, bug)
+        else:
+            self._send(run, prepared)
+
+    def _send(self, run: Run, prepared: PreparedResult) -> None:
+        try:
+            pending = self._steps.pending(run, prepared)
+        except Exception as bug:  # noqa: BLE001 - it is logged
+            self._not_reported(run, bug)
         else:
             self._sender_threads.send(self._sender, pending, partial(self._continue, run))
+
+    def _not_reported(self, run: Run, bug: Exception) -> None:
+        self._steps.not_reported(run, bug)
+        self._capacity.give_back()
 
     def _continue(self, run: Run, answer: Delivery) -> None:
         """Start the next task in this slot, if the answer brought one. Otherwise give the slot back."""

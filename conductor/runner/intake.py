@@ -84,8 +84,6 @@ class Intake:
             self.hand_back(run)
             self.forget(run)
             return None
-        if task.external_input_payload_storage_path:
-            _recording.payloads.count(self.task_name, "READ", "TASK_INPUT")
         return run
 
     def next_run(self, delivery: Delivery) -> Run | None:

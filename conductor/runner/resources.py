@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conductor._clock import Clock
@@ -16,7 +16,9 @@ from conductor._log import logger_of
 from conductor.calling.event_loop import EventLoop
 from conductor.context import NO_LIFESPAN, WorkerContext
 from conductor.delivery.context import DeliveryContext, OnResultLost
+from conductor.delivery.sender_threads import SenderThreads
 from conductor.errors import ConfigurationError
+from conductor.payloads import PayloadStorage, largest_output
 from conductor.runner.definitions import Definitions
 from conductor.runner.lifespan import Lifespan, Lifespans
 from conductor.runner.runner_log import RunnerLog
@@ -37,13 +39,21 @@ logger = logger_of(__name__)
 class Resources(DeliveryContext):
     """The shared objects, while workers run.
 
-    definitions: None for a runner without an ApiClient. on_end: called by each worker when it has ended.
+    definitions, payloads: None for a runner without an ApiClient. on_end: called by each worker when it has ended.
+    payload_threads: transfer the payloads of coroutines. They are not the sender threads, because a storage that hangs
+    must not hold up results.
     """
 
     log: RunnerLog
     definitions: Definitions | None
     on_end: Callable[[], None]
     event_loop: EventLoop
+    payloads: PayloadStorage | None
+    payload_threads: SenderThreads = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.payload_threads = SenderThreads(self.schedule, "conductor-payload")
 
     def register_definition(self, worker: Worker, closed: Flag) -> None:
         """Register the worker's task definition, if it asks for that: see Definitions.register."""
@@ -63,6 +73,7 @@ class Resources(DeliveryContext):
     def close(self) -> None:
         """The last worker has ended."""
         self.event_loop.close()
+        self.payload_threads.close()
         super().close()
 
 
@@ -84,6 +95,7 @@ class Setup:
     clock: Clock
     log: RunnerLog
     definitions: Definitions | None
+    payloads: PayloadStorage | None
     event_loop: asyncio.AbstractEventLoop | None
 
     def worker_context(self, worker: Worker) -> WorkerContext:
@@ -93,6 +105,7 @@ class Setup:
             timeout=worker.timeout,
             lease_extension=worker.lease_extension,
             clock=self.clock,
+            largest_output=largest_output(self.payloads),
             state=NO_LIFESPAN if self.lifespans is None else self.lifespans.state,
         )
 
@@ -106,7 +119,8 @@ class Setup:
         outbox = None if self.outbox_path is None else open_outbox(self.outbox_path, self.client)
         mine = self.client, self.worker_id, self.clock, work_was_left, outbox, self.on_result_lost
         event_loop = EventLoop("conductor-loop", self.event_loop)
-        return Resources(*mine, self.interceptors, self.log, self.definitions, on_end, event_loop)
+        shared = self.log, self.definitions, on_end, event_loop, self.payloads
+        return Resources(*mine, self.interceptors, *shared)
 
 
 def usable_outbox(settings: RunnerSettings, client: TaskClient) -> str | None:

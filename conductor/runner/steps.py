@@ -16,6 +16,7 @@ from conductor.runner.capacity import Capacity
 from conductor.runner.intake import Intake
 from conductor.runner.resources import Resources
 from conductor.runner.run import Phase, Run
+from conductor.runner.task_payloads import TaskPayloads
 from conductor.task_client import Delivery
 from conductor.task_result import CallOutcome, PreparedResult, at_most_ten, failed, prepare_result
 from conductor.worker import Worker
@@ -33,11 +34,14 @@ LARGE_OUTPUT = 1 << 20
 class TaskSteps:
     """The steps of one worker's tasks. Thread-safe."""
 
-    def __init__(self, worker: Worker, resources: Resources, capacity: Capacity, intake: Intake) -> None:
+    def __init__(
+        self, worker: Worker, resources: Resources, capacity: Capacity, intake: Intake, payloads: TaskPayloads
+    ) -> None:
         self._worker = worker
         self._resources = resources
         self._capacity = capacity
         self._intake = intake
+        self._payloads = payloads
 
     def begin(self, run: Run, time_out: Callable[[Run], object]) -> bool:
         """Called just before the function. Returns whether it may run. time_out: see ``start_time_limit``."""
@@ -82,20 +86,30 @@ class TaskSteps:
         result.worker_id = self._resources.worker_id
         return PreparedResult(result, size, limit, TimeoutError.__name__)
 
-    def prepare(self, run: Run, ended: CallOutcome | PreparedResult) -> PendingResult:
+    def prepare(self, run: Run, ended: CallOutcome | PreparedResult) -> PreparedResult:
         """Prepare the result, record it and log the end of the task."""
         error = None
         if isinstance(ended, CallOutcome):
             error = ended.error
-            ended = prepare_result(run.task, ended, self._resources.worker_id)
+            ended = prepare_result(run.task, ended, self._resources.worker_id, self._payloads.largest_output)
         if run.context is not None and run.context.notes is not None:
             run.context.notes.date(ended.result.logs)
         self._record(run, ended)
         task_log.ended(self._worker.task_name, run.task, ended, error, run.is_logged)
-        if ended.result.status == TaskResultStatus.IN_PROGRESS:
+        return ended
+
+    def must_upload(self, prepared: PreparedResult) -> bool:
+        """Whether ``pending`` blocks for an upload."""
+        return prepared.size > self._payloads.upload_over and bool(prepared.result.output_data)
+
+    def pending(self, run: Run, prepared: PreparedResult) -> PendingResult:
+        """The result as it is sent. Blocks for the upload of a large output, if that is switched on."""
+        if self.must_upload(prepared):
+            prepared = self._payloads.upload(run, prepared)
+        if prepared.result.status == TaskResultStatus.IN_PROGRESS:
             self._intake.allow_redelivery(run)
         run.move(Phase.REPORTING, Phase.SENDING)
-        return self._pending(run, ended)
+        return self._pending(run, prepared)
 
     def finish(self, run: Run, answer: Delivery) -> Run | None:
         """Let go of a task whose result is out of hand. Returns the slot's next task, if the answer brought one."""
@@ -147,7 +161,7 @@ class TaskSteps:
         name = self._worker.task_name
         _recording.execution_finished(name, prepared.seconds, prepared.error)
         _recording.result_size.observe(prepared.size, name)
-        if prepared.size > LARGE_OUTPUT:
+        if LARGE_OUTPUT < prepared.size <= self._payloads.upload_over:
             logger.warning("%s: an output of %d bytes of JSON", name, prepared.size, extra=self._about(run))
         lease = run.task.response_timeout_seconds
         if 0 < lease < self._resources.clock.now() - run.leased_at:

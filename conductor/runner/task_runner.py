@@ -21,6 +21,7 @@ from conductor.delivery.results_in_hand import inside_on_result_lost
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.interceptor import Interceptor
 from conductor.models import TaskDef
+from conductor.payloads import PayloadStorage
 from conductor.runner.check import Problem
 from conductor.runner.definitions import Definitions
 from conductor.runner.given_workers import Startable, workers_in
@@ -108,6 +109,7 @@ class TaskRunner(WorkerControls):
             clock=clock,
             log=RunnerLog(client.server, self._given.worker_id, definitions),
             definitions=definitions,
+            payloads=PayloadStorage(api_client) if isinstance(api_client, ApiClient) else None,
             event_loop=event_loop,
         )
         super().__init__(Workers(self._setup))

@@ -8,10 +8,12 @@ from conductor._threads import ThreadsOnDemand
 from conductor.calling.call import KilledError, NotBegunError
 from conductor.calling.callers import Caller
 from conductor.delivery.result_sender import ResultSender
+from conductor.payloads import is_elsewhere
 from conductor.runner.capacity import Capacity
 from conductor.runner.intake import Intake
 from conductor.runner.run import Phase, Run
 from conductor.runner.steps import TaskSteps
+from conductor.runner.task_payloads import TaskPayloads
 from conductor.task_result import CallOutcome, PreparedResult
 
 
@@ -22,13 +24,21 @@ class ThreadSlots:
     """
 
     def __init__(  # noqa: PLR0917 - made in one place
-        self, task_name: str, caller: Caller, capacity: Capacity, intake: Intake, steps: TaskSteps, sender: ResultSender
+        self,
+        task_name: str,
+        caller: Caller,
+        capacity: Capacity,
+        intake: Intake,
+        steps: TaskSteps,
+        sender: ResultSender,
+        payloads: TaskPayloads,
     ) -> None:
         self._caller = caller
         self._capacity = capacity
         self._intake = intake
         self._steps = steps
         self._sender = sender
+        self._payloads = payloads
         self._threads = ThreadsOnDemand(f"conductor-work-{task_name}")
 
     def start(self, run: Run) -> None:
@@ -60,6 +70,8 @@ class ThreadSlots:
     def _call(self, run: Run) -> CallOutcome | PreparedResult | None:
         """None: the run is withdrawn, or its time limit was first."""
         try:
+            if is_elsewhere(run.task) and (problem := self._payloads.fetch(run)) is not None:
+                return CallOutcome(error=problem) if self._begin(run) else None
             return self._caller.call(run, self._begin)
         except NotBegunError:
             run.move(Phase.EXECUTING, Phase.WAITING)  # its process died before the function began
@@ -78,7 +90,8 @@ class ThreadSlots:
     def _report(self, run: Run, ended: CallOutcome | PreparedResult) -> Run | None:
         """Send the result. Returns the next task for this slot, if the answer brought one."""
         try:
-            return self._steps.finish(run, self._sender.send(self._steps.prepare(run, ended)))
+            pending = self._steps.pending(run, self._steps.prepare(run, ended))
+            return self._steps.finish(run, self._sender.send(pending))
         except Exception as bug:  # noqa: BLE001 - it is logged
             self._steps.not_reported(run, bug)
             return None

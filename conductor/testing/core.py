@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from conductor.testing.blueprint import Blueprint
 from conductor.testing.clock import Clock, SystemClock
 from conductor.testing.model import Refusal, TaskRecord, Wire, WorkflowRecord
-from conductor.testing.payloads import limit_task
+from conductor.testing.payloads import PayloadOptions, Payloads
 from conductor.testing.queues import TaskQueue
 from conductor.testing.store import Store
 from conductor.testing.timeouts import next_timeout
@@ -34,6 +34,7 @@ class Core:
         *,
         hold_until_count: bool = False,
         retention: int = 10_000,
+        payload_options: PayloadOptions | None = None,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
         self.hold_until_count = hold_until_count
@@ -41,6 +42,9 @@ class Core:
         self._depth = 0
         self._closed = False
         self._store = Store(db, retention)
+        options = payload_options or PayloadOptions()
+        self._payload_urls = options.urls
+        self._payloads = Payloads(options, self._store.add_payload)
         self._task_defs: dict[str, Wire] = {d["name"]: d for d in self._store.task_defs()}
         self._workflow_defs: dict[str, dict[int, Wire]] = defaultdict(dict)
         for definition in self._store.workflow_defs():
@@ -161,7 +165,7 @@ class Core:
             wire["updateTime"] = self._now_ms
         if task.ended and not wire["endTime"]:
             wire["endTime"] = self._now_ms
-        limit_task(task, "outputData")
+        self._payloads.limit_task(task, "outputData")
         if task.ended:
             self._dequeue(task)
         self._count_running(task)

@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Collection
 from types import TracebackType
-from typing import Literal, Protocol, Self, runtime_checkable
+from typing import Literal, Protocol, Self, TypeGuard, runtime_checkable
 
 from conductor._arguments import Duration, seconds
 from conductor.errors import ConfigurationError
@@ -15,15 +15,20 @@ from conductor.testing.clock import Clock, LiveClock
 from conductor.testing.engine import Engine
 from conductor.testing.faults import Faults
 from conductor.testing.guard import is_host, is_loopback
+from conductor.testing.payload_storage import READ_PAYLOAD, WRITE_PAYLOAD, SignedUrls, storage_routes
+from conductor.testing.payloads import PayloadOptions
 from conductor.testing.router import Router
 from conductor.testing.routes import OPERATIONS, TOKEN, Route
-from conductor.testing.running import Running, TaskFailed
+from conductor.testing.running import Running, TaskFailed, origin_of
 from conductor.testing.tokens import AccessKey, Tokens
 
 __all__ = ["DevServer", "TaskFailed"]
 
 logger = logging.getLogger(__name__)
 
+LARGEST_THRESHOLD = 10_240 * 1024
+"""Bytes; above that the server fails a task or a workflow instead."""
+_A_SIZE = f"a whole number of bytes from 1 to {LARGEST_THRESHOLD}"
 FORMS_OF_V2 = (True, "404", "405", "500")
 
 
@@ -43,7 +48,10 @@ class DevServer:
     db: a file keeps everything over a restart. clock: instead of a ``LiveClock``. key: an AuthenticationSettings;
     calls then need a token of POST /token, good for token_seconds. hold_until_count: long polls wait for as many tasks
     as they ask for, as servers on SQL databases do. update_v2: "404", "405" or "500" imitate the servers that do not
-    have it. retention: how many finished workflows are kept. ConfigurationError for what cannot work.
+    have it. retention: how many finished workflows are kept. payload_storage: clients can use the external storage,
+    which lies on the same port; without it, as on a server's default storage, they get no address.
+    task_payload_threshold, workflow_payload_threshold: bytes above which an input or output is moved there.
+    ConfigurationError for what cannot work.
     """
 
     def __init__(
@@ -59,6 +67,9 @@ class DevServer:
         hold_until_count: bool = False,
         update_v2: bool | Literal["404", "405", "500"] = True,
         retention: int = 10_000,
+        payload_storage: bool = False,
+        task_payload_threshold: int = 3072 * 1024,
+        workflow_payload_threshold: int = 5120 * 1024,
     ) -> None:
         for name, value, works, description in (
             ("port", port, _is_whole(port) and 0 <= port <= 65535, "a whole number from 0 to 65535"),
@@ -68,6 +79,9 @@ class DevServer:
             ("clock", clock, isinstance(clock, MovableClock | None), "a clock"),
             ("hold_until_count", hold_until_count, isinstance(hold_until_count, bool), "True or False"),
             ("retention", retention, _is_whole(retention) and retention > 0, "a whole number of 1 or more"),
+            ("payload_storage", payload_storage, isinstance(payload_storage, bool), "True or False"),
+            ("task_payload_threshold", task_payload_threshold, _is_size(task_payload_threshold), _A_SIZE),
+            ("workflow_payload_threshold", workflow_payload_threshold, _is_size(workflow_payload_threshold), _A_SIZE),
             ("update_v2", update_v2, update_v2 is True or update_v2 in FORMS_OF_V2[1:], f"one of {FORMS_OF_V2}"),
         ):
             if not works:
@@ -79,12 +93,14 @@ class DevServer:
         self._port = port
         self._db = os.fspath(db)
         self.clock: MovableClock = LiveClock() if clock is None else clock
-        self.faults = Faults(OPERATIONS, self.clock.now, self._cut_connections)
+        self.faults = Faults(OPERATIONS | {READ_PAYLOAD, WRITE_PAYLOAD}, self.clock.now, self._cut_connections)
         good_for = seconds("token_seconds", token_seconds)
         self._tokens = Tokens(key, good_for, self.clock.now) if key is not None else None
         self._hold_until_count = hold_until_count
         self._update_v2 = update_v2
         self._retention = retention
+        urls = SignedUrls() if payload_storage else None
+        self._payload_options = PayloadOptions(task_payload_threshold, workflow_payload_threshold, urls)
         self._lock = threading.Lock()  # guards _running, so that start and stop do not overlap
         self._running: Running | None = None
 
@@ -97,16 +113,18 @@ class DevServer:
     @property
     def url(self) -> str:
         """What a client needs: http://127.0.0.1:PORT/api. The page for the browser is one up, at /."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104 - to be told apart
-        host = f"[{host}]" if ":" in host else host
-        return f"http://{host}:{self._port}/api"
+        return f"{origin_of(self._host, self._port)}/api"
 
     def start(self) -> Self:
         """Serve, from the moment this returns on. OSError when the port is taken."""
         with self._lock:
             if self._running is None:
                 engine = Engine(
-                    self.clock, self._db, hold_until_count=self._hold_until_count, retention=self._retention
+                    self.clock,
+                    self._db,
+                    hold_until_count=self._hold_until_count,
+                    retention=self._retention,
+                    payload_options=self._payload_options,
                 )
                 try:
                     self._running = self._run(engine)
@@ -143,6 +161,9 @@ class DevServer:
         if self._tokens is not None:
             exchange = self._tokens.exchange
             router.add(Route(TOKEN, lambda _, request: exchange(request), (), "map", lambda answer: answer))
+        if self._payload_options.urls is not None:
+            for route in storage_routes():
+                router.add(route)
         address = self._host, self._port
         return Running(engine, self.clock, self.faults, router, address, self._names, self._tokens)
 
@@ -155,5 +176,9 @@ def _are_hosts(names: object) -> bool:
     return isinstance(names, Collection) and not isinstance(names, str) and all(map(is_host, names))
 
 
-def _is_whole(value: object) -> bool:
+def _is_size(value: object) -> bool:
+    return _is_whole(value) and 0 < value <= LARGEST_THRESHOLD
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)

@@ -8,7 +8,6 @@ from typing import Any
 from conductor.testing.blueprint import Blueprint
 from conductor.testing.expressions import fill, roots_of
 from conductor.testing.model import Refusal, TaskRecord, Termination, Wire, WorkflowRecord, new_id
-from conductor.testing.payloads import limit_workflow
 from conductor.testing.retries import Retries
 
 DEEPEST_SUB_WORKFLOW = 100
@@ -53,7 +52,7 @@ class Endings(Retries):
         if request.get("correlationId") is not None:
             wire["correlationId"] = request["correlationId"]
         workflow = WorkflowRecord(wire, blueprint)
-        too_large = limit_workflow(workflow, "input")
+        too_large = self._payloads.limit_workflow(workflow, "input")
         if too_large:
             raise Refusal(500, too_large)
         self._workflows[workflow.workflow_id] = workflow
@@ -185,7 +184,7 @@ class Endings(Retries):
             self._start_failure_workflow(workflow, str(fill(name, roots_of(workflow))), termination.task)
 
     def _finish(self, workflow: WorkflowRecord, status: str) -> None:
-        too_large = limit_workflow(workflow, "output")
+        too_large = self._payloads.limit_workflow(workflow, "output")
         if too_large:
             workflow.wire["reasonForIncompletion"] = too_large
             status = "FAILED" if status == "COMPLETED" else status

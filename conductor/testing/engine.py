@@ -11,6 +11,7 @@ import heapq
 from conductor import _stopping
 from conductor.testing.clock import Clock
 from conductor.testing.model import Refusal
+from conductor.testing.payloads import PayloadOptions
 from conductor.testing.read_models import ReadModels
 
 __all__ = ["Engine", "Refusal"]
@@ -22,7 +23,7 @@ class Engine(ReadModels):
     clock: what time it is; after a jump of a FakeClock everything that became due has been done when ``advance``
     returns. db: a file to keep the state in, where nothing is lost when the process ends; memory by default.
     hold_until_count: polls wait for the count they ask for, as servers on SQL do. retention: how many workflows that
-    have ended are kept, with their tasks and logs; the oldest are forgotten.
+    have ended are kept, with their tasks and logs; the oldest are forgotten. payload_options: of the external storage.
 
     What a call returns shares its values with the engine's state: serialise it, do not change it.
     """
@@ -34,8 +35,11 @@ class Engine(ReadModels):
         *,
         hold_until_count: bool = False,
         retention: int = 10_000,
+        payload_options: PayloadOptions | None = None,
     ) -> None:
-        super().__init__(clock, db, hold_until_count=hold_until_count, retention=retention)
+        super().__init__(
+            clock, db, hold_until_count=hold_until_count, retention=retention, payload_options=payload_options
+        )
         self.clock.listen(self._on_jump)
         _stopping.listen(self._wake_polls)
 

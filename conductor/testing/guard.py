@@ -14,11 +14,12 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 
 from conductor.testing.http_wire import Request, Response
+from conductor.testing.payload_storage import READ_PAYLOAD, WRITE_PAYLOAD
 from conductor.testing.responses import error
 from conductor.testing.routes import DOCUMENT, HEALTH_CHECK, PAGE, TOKEN
 from conductor.testing.tokens import Tokens
 
-WITHOUT_TOKEN = frozenset({TOKEN, HEALTH_CHECK, DOCUMENT})
+WITHOUT_TOKEN = frozenset({TOKEN, HEALTH_CHECK, DOCUMENT, READ_PAYLOAD, WRITE_PAYLOAD})
 """Operations that need none where all others do."""
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from conductor.testing.model import Refusal, TaskRecord, WorkflowRecord, new_id
 
-_TASK_STORED_ABOVE = 3072 * 1024
-_WORKFLOW_STORED_ABOVE = 5120 * 1024
 _REFUSED_ABOVE = 10240 * 1024
 MOST_LEVELS = 100  # of a definition; the server takes 1,000
 _MOST_PAYLOAD_LEVELS = 800  # the server takes 1,000; Python 3.13 would write ten times as many, and take its time
@@ -21,6 +20,25 @@ _PATHS = {
     "input": "externalInputPayloadStoragePath",
     "output": "externalOutputPayloadStoragePath",
 }
+
+
+class Urls(Protocol):
+    """The addresses of a storage for clients: see payload_storage."""
+
+    origin: str
+
+    def url(self, operation: str, path: str) -> str: ...
+    def is_signed(self, operation: str, path: str, signature: str | None) -> bool: ...
+
+
+@dataclass(frozen=True)
+class PayloadOptions:
+    """Bytes above which a payload is moved to the external storage. urls: None if clients cannot use it."""
+
+    task_threshold: int = 3072 * 1024
+    workflow_threshold: int = 5120 * 1024
+    urls: Urls | None = None
+
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -68,59 +86,66 @@ def _inside(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else ()
 
 
-def limit_task(task: TaskRecord, member: str) -> None:
-    """Store inputData or outputData elsewhere, or fail the task, where it is too large, or made too deep by others."""
-    payload = task.wire[member]
-    if not payload:
-        return
-    size = payload_size(payload)
-    if size is None:
-        _fail(task, member, f"The {member} of task: {task.task_id} is nested too deep")
-        return
-    if size <= _TASK_STORED_ABOVE:
-        return
-    if size <= _REFUSED_ABOVE:
-        _store(task, member)
-        return
-    _fail(
-        task,
-        member,
-        f"The payload size: {size} of task: {task.task_id} in workflow: {task.wire['workflowInstanceId']} "
-        f" is greater than the permissible limit: {_REFUSED_ABOVE} bytes",
-    )
+class Payloads:
+    """Applies the limits. keep: called with path and JSON of each payload that is moved, if clients can read it."""
+
+    def __init__(self, options: PayloadOptions, keep: Callable[[str, str], object]) -> None:
+        self._options = options
+        self._keep = keep
+
+    def limit_task(self, task: TaskRecord, member: str) -> None:
+        """Store inputData or outputData elsewhere, or fail the task, if it is too large, or made too deep by others."""
+        payload = task.wire[member]
+        if not payload:
+            return
+        size = payload_size(payload)
+        if size is None:
+            _fail(task, member, f"The {member} of task: {task.task_id} is nested too deep")
+            return
+        if size <= self._options.task_threshold:
+            return
+        if size <= _REFUSED_ABOVE:
+            self._move(task, member)
+            return
+        _fail(
+            task,
+            member,
+            f"The payload size: {size} of task: {task.task_id} in workflow: {task.wire['workflowInstanceId']} "
+            f" is greater than the permissible limit: {_REFUSED_ABOVE} bytes",
+        )
+
+    def limit_workflow(self, workflow: WorkflowRecord, member: str) -> str | None:
+        """Store input or output elsewhere; the reason why the workflow cannot go on, when it is too large for that."""
+        payload = workflow.wire[member]
+        if not payload:
+            return None
+        size = payload_size(payload)
+        if size is None:
+            workflow.wire[member] = {}
+            return f"The {member} of workflow: {workflow.workflow_id} is nested too deep"
+        if size <= self._options.workflow_threshold:
+            return None
+        if size <= _REFUSED_ABOVE:
+            self._move(workflow, member)
+            return None
+        workflow.wire[member] = {}
+        return (
+            f"The payload size: {size} of workflow: {workflow.workflow_id} "
+            f"is greater than the permissible limit: {_REFUSED_ABOVE} bytes"
+        )
+
+    def _move(self, record: TaskRecord | WorkflowRecord, member: str) -> None:
+        record.stored[member] = record.wire[member]
+        record.wire[member] = {}
+        path = record.wire[_PATHS[member]] = f"{new_id()}.json"
+        if self._options.urls is not None:
+            self._keep(path, _encode(record.stored[member]))
 
 
 def _fail(task: TaskRecord, member: str, reason: str) -> None:
     task.wire[member] = {}
     task.wire["status"] = "FAILED_WITH_TERMINAL_ERROR"
     task.set_reason(reason)
-
-
-def limit_workflow(workflow: WorkflowRecord, member: str) -> str | None:
-    """Store input or output elsewhere; the reason why the workflow cannot go on, when it is too large for that."""
-    payload = workflow.wire[member]
-    if not payload:
-        return None
-    size = payload_size(payload)
-    if size is None:
-        workflow.wire[member] = {}
-        return f"The {member} of workflow: {workflow.workflow_id} is nested too deep"
-    if size <= _WORKFLOW_STORED_ABOVE:
-        return None
-    if size <= _REFUSED_ABOVE:
-        _store(workflow, member)
-        return None
-    workflow.wire[member] = {}
-    return (
-        f"The payload size: {size} of workflow: {workflow.workflow_id} "
-        f"is greater than the permissible limit: {_REFUSED_ABOVE} bytes"
-    )
-
-
-def _store(record: TaskRecord | WorkflowRecord, member: str) -> None:
-    record.stored[member] = record.wire[member]
-    record.wire[member] = {}
-    record.wire[_PATHS[member]] = f"{new_id()}.json"
 
 
 def forget_stored(record: TaskRecord | WorkflowRecord, member: str) -> None:

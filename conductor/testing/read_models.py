@@ -115,10 +115,37 @@ class ReadModels(Lifecycle):
     # For the server around it
 
     def external_storage_location(self, path: str, operation: str, payload_type: str) -> Wire:
-        """A name without an address, as the server's dummy storage answers. Refusal 400."""
+        """A name, without an address unless there is a storage, as the server's dummy storage answers. Refusal 400."""
         if operation.upper() not in {"READ", "WRITE"} or payload_type.upper() not in _PAYLOAD_TYPES:
             raise Refusal(400, f"Invalid input - Operation: {operation}, PayloadType: {payload_type}")
-        return {"path": f"{path}{new_id()}.json"}
+        if self._payload_urls is None:
+            return {"path": f"{path}{new_id()}.json"}
+        path = path or f"{new_id()}.json"
+        return {"path": path, "uri": self._payload_urls.url(operation.upper(), path)}
+
+    def listens_at(self, origin: str) -> None:
+        """origin: what the addresses of payloads begin with."""
+        if self._payload_urls is not None:
+            self._payload_urls.origin = origin
+
+    def read_payload(self, path: str, signature: str | None) -> bytes:
+        """JSON of a payload in the external storage. Refusal 403, 404."""
+        with self.transaction():
+            self._check_signature("READ", path, signature)
+            content = self._store.payload(path)
+        if content is None:
+            raise Refusal(404, "There is no payload at this path")
+        return content
+
+    def write_payload(self, path: str, signature: str | None, content: str) -> None:
+        """Keep the JSON of a payload. Refusal 403."""
+        with self.transaction():
+            self._check_signature("WRITE", path, signature)
+            self._store.add_payload(path, content)
+
+    def _check_signature(self, operation: str, path: str, signature: str | None) -> None:
+        if self._payload_urls is None or not self._payload_urls.is_signed(operation, path, signature):
+            raise Refusal(403, "The signature of this address is not valid")
 
     def open_work(self) -> list[Wire]:
         """Tasks that are queued or running now; ``visibleTime`` is when its queue shows it, missing when it runs."""

@@ -64,6 +64,7 @@ class Running:
         self._reported: set[str] = set()
         self._started = self._clock.now() * 1000
         self.http = HttpServer(*address, self._handle, "conductor-dev-server")
+        engine.listens_at(origin_of(*self.http.address))
         self._guard = Guard(address[0], names, tokens)
         self._sweeper = threading.Thread(target=self._sweep_until_stopped, name="conductor-dev-sweeper", daemon=True)
         self._clock.listen(self._busy.set)  # the engine itself does what a jump makes due
@@ -173,6 +174,13 @@ class Running:
             self._engine.sweep()
         except Exception:
             logger.exception("the dev server's sweep failed")
+
+
+def origin_of(host: str, port: int) -> str:
+    """What the URLs of a server begin with."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to be told apart
+    host = f"[{host}]" if ":" in host else host
+    return f"http://{host}:{port}"
 
 
 def _injected(plan: Plan) -> Response | None:

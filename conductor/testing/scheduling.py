@@ -9,7 +9,6 @@ from conductor.testing.definitions import DefinitionCalls
 from conductor.testing.durations import parse_duration, parse_until
 from conductor.testing.expressions import as_text, fill, roots_of
 from conductor.testing.model import FOREVER, TaskRecord, Termination, Wire, WorkflowRecord, new_task
-from conductor.testing.payloads import limit_task
 
 ACTIVE_WORKER_SECONDS = 10.0
 """A domain counts as served for so long after its last poll (the server's activeWorkerLastPollTimeout)."""
@@ -156,7 +155,7 @@ class Scheduling(DefinitionCalls):
             task.wire["seq"] = task.wire["seq"] or seq
             task.wire["scheduledTime"] = self._now_ms
             task.first_scheduled = task.first_scheduled or self._now_ms
-            limit_task(task, "inputData")
+            self._payloads.limit_task(task, "inputData")
             self._add_task(workflow, task)
             if task.is_worker_task and workflow.wire["taskToDomain"]:
                 self._set_domain(workflow, task)

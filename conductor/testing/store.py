@@ -11,6 +11,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from typing import Any
 
 from conductor.testing.blueprint import Blueprint
@@ -31,6 +32,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     first_scheduled INTEGER NOT NULL, wait_until INTEGER NOT NULL, stored TEXT NOT NULL,
     doc TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS tasks_by_workflow ON tasks (workflow, seq);
+CREATE TABLE IF NOT EXISTS payloads (path TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS logs (task TEXT NOT NULL, doc TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS logs_by_task ON logs (task);
 """
@@ -151,6 +153,10 @@ class Store:
         if row and row[0] is not None:
             self._ended -= 1
         self._db.execute("DELETE FROM logs WHERE task IN (SELECT id FROM tasks WHERE workflow = ?)", (workflow_id,))
+        for kind, of_workflow in product(("Input", "Output"), ("tasks WHERE workflow", "workflows WHERE id")):
+            path = f"json_extract(doc, '$.external{kind}PayloadStoragePath')"
+            query = f"DELETE FROM payloads WHERE path IN (SELECT {path} FROM {of_workflow} = ?)"  # noqa: S608 - of constants
+            self._db.execute(query, (workflow_id,))
         self._db.execute("DELETE FROM tasks WHERE workflow = ?", (workflow_id,))
         self._db.execute("DELETE FROM workflows WHERE id = ?", (workflow_id,))
 
@@ -186,6 +192,18 @@ class Store:
         """The ids of all written workflows, the last started first."""
         for (workflow_id,) in self._db.execute("SELECT id FROM workflows ORDER BY started DESC").fetchall():
             yield workflow_id
+
+    # Payloads
+
+    def add_payload(self, path: str, content: str) -> None:
+        """Keep a payload for clients. content: JSON."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO payloads VALUES (?, ?)", (_key(path), content.encode("utf-8", "replace"))
+        )
+
+    def payload(self, path: str) -> bytes | None:
+        row = self._db.execute("SELECT content FROM payloads WHERE path = ?", (_key(path),)).fetchone()
+        return row[0] if row else None
 
     # Logs
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from conductor._stopping import is_stopping
+from conductor.testing.binding import parse_json
 from conductor.testing.core import POSTPONED_SECONDS
 from conductor.testing.interpreter import Interpreter
 from conductor.testing.model import Refusal, TaskRecord, Wire, WorkflowRecord, base_ref, render_task, render_workflow
@@ -148,12 +149,20 @@ class TaskCalls(Interpreter):
         wire["outputData"] = result.get("outputData") or {}
         for member in ("workerId", "subWorkflowId"):
             _set_or_remove(wire, member, result.get(member))
-        if result.get("externalOutputPayloadStoragePath"):
-            wire["externalOutputPayloadStoragePath"] = result["externalOutputPayloadStoragePath"]
+        if path := result.get("externalOutputPayloadStoragePath"):
+            wire["externalOutputPayloadStoragePath"] = path
+            self._take_from_storage(task, path)
         if task.ended:
             wire["endTime"] = self._now_ms
         elif handed_back:
             self._enqueue(task, wire["callbackAfterSeconds"])
+
+    def _take_from_storage(self, task: TaskRecord, path: str) -> None:
+        """Let expressions read an output that a worker has uploaded."""
+        content = self._store.payload(path)
+        output = None if content is None else parse_json(content)
+        if isinstance(output, dict):
+            task.stored["outputData"] = output
 
     def _extend_lease(self, task_id: str) -> None:
         task = self._known_task(task_id)

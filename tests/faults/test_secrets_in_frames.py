@@ -22,12 +22,15 @@ from conductor import (
     DecodeError,
     HttpSettings,
     NotFoundError,
+    PayloadError,
+    PayloadSettings,
     RateLimitedError,
     ServerError,
     TaskExecutor,
     TransportError,
 )
 from conductor.models import GenerateTokenRequest
+from conductor.payloads import PayloadStorage
 from support.stub import TOKEN, Answer, Stub, error
 
 TESTS = Path(__file__).parents[1]
@@ -109,6 +112,51 @@ def test_of_a_call_that_fails(stub, answers, kind, given):
     stub.answers[GET_TASK].extend(answers)
     with pytest.raises(kind) as caught:
         get_task_over(stub.url, read_timeout=0.5, headers=given)
+    assert_hushed(caught.value)
+
+
+SIGNED = "https://storage.test/k.json?sig=hush"
+LOCATION = "GET /tasks/external-storage-location"
+PAYLOADS = [
+    (Answer(403, "no such signature as hush"), None),
+    (Answer(302, headers={"Location": SIGNED}), None),
+    (Answer(close=True), None),
+    (Answer(delay=2), None),
+    (Answer(body="[]"), None),
+    (Answer(body="{"), None),
+    (Answer(body=b"{}", headers={"Content-Encoding": "br"}), None),
+    (None, SIGNED.replace("https", "http")),
+    (None, SIGNED.replace("//", "//user:hush@")),
+    (None, SIGNED.replace("storage.test", "[::1")),
+    (None, SIGNED.replace("storage.test", "storage.test:99999")),
+    (None, SIGNED + " hush"),
+    (None, SIGNED.replace("https", "ftp")),
+    (None, SIGNED.replace("storage.test", "storage.invalid")),
+]
+
+
+@pytest.mark.parametrize(("answer", "uri"), PAYLOADS)
+def test_of_a_payload_that_cannot_be_read(stub, answer, uri):
+    """An address in the external storage is signed, so it is a secret."""
+    task = {"taskId": "t", "workflowInstanceId": "w", "externalInputPayloadStoragePath": "k.json"}
+    stub.answers[GET_TASK].append(Answer(body=task))
+    uri = uri or stub.url.replace("/api", "/k.json?sig=hush")
+    stub.answers[LOCATION].append(Answer(body={"path": "k.json", "uri": uri}))
+    stub.answers["GET /k.json"].append(answer)
+    client = ApiClient(KEY, HttpSettings(stub.url, headers=HEADERS), PayloadSettings(timeout=0.5))
+    with client, pytest.raises(PayloadError) as caught:
+        TaskExecutor(client).get_task("t", fetch_payloads=True)
+    assert_hushed(caught.value)
+
+
+@pytest.mark.parametrize("answer", [Answer(403, "no such signature as hush"), Answer(close=True)])
+def test_of_a_payload_that_cannot_be_written(stub, answer):
+    uri = stub.url.replace("/api", "/k.json?sig=hush")
+    stub.answers[LOCATION].append(Answer(body={"path": "k.json", "uri": uri}))
+    stub.answers["PUT /k.json"].append(answer)
+    client = ApiClient(KEY, HttpSettings(stub.url, headers=HEADERS))
+    with client, pytest.raises(PayloadError) as caught:
+        PayloadStorage(client).write(b"{}", "TASK_OUTPUT")
     assert_hushed(caught.value)
 
 
