@@ -111,15 +111,21 @@ class EventLoop:
                 outcome.set_exception(error)
 
         loop = self._opened()
-        if is_running_here(loop):
-            raise ConductorError(
-                "this blocks the event loop that it waits for: use"
-                " `await asyncio.to_thread(runner.start_worker, ...)`, or start_workers in the same way"
-            )
+        self.require_other_thread()
         if self._is_callers and not loop.is_running():
             raise ConductorError("the event loop does not run: start it before the workers")
         self.start(call(), ended)
         return outcome.result()
+
+    def require_other_thread(self) -> None:
+        """ConductorError: this thread runs the loop, so it must not wait for a coroutine."""
+        with self._lock:
+            loop = self._loop
+        if loop is not None and is_running_here(loop):
+            raise ConductorError(
+                "this blocks the event loop that it waits for: use"
+                " `await asyncio.to_thread(runner.start_worker, ...)`, or start_workers in the same way"
+            )
 
     def cancel(self, task: asyncio.Task[None]) -> None:
         """Cancel a coroutine. Does nothing if the loop is closed."""

@@ -6,7 +6,7 @@ import inspect
 import math
 import threading
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +132,8 @@ class Lifespan:
             raise ConductorError("a lifespan must not start a worker: it is entered before the first one")
         with self._lock:
             is_first, self._is_begun = not self._is_begun, True
+        if not (is_first or self._is_tried.is_set()):
+            self._event_loop.require_other_thread()
         if is_first:
             try:
                 self._enter(self._lifespans.make())
@@ -193,17 +195,24 @@ class Lifespan:
         import asyncio  # noqa: PLC0415 - as above
 
         self._thread = threading.get_ident()
-        told, loop = asyncio.Event(), asyncio.get_running_loop()
+        told = asyncio.Event()
         try:
             async with manager as value:
                 self._entered(value)
                 is_tried.set()
-                self._leaving.listen(partial(_set, told, loop))
+                self._leaving.listen(partial(self._tell, told, asyncio.get_running_loop()))
                 await told.wait()
         except BaseException as error:  # noqa: BLE001 - as above
             self._failed(error)
         is_tried.set()
         self._end()
+
+    def _tell(self, told: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            loop.call_soon_threadsafe(told.set)
+        except RuntimeError:
+            logger.error("the lifespan is not left, because its event loop is closed")  # noqa: TRY400 - that is all
+            self._end()
 
     def _entered(self, value: Any) -> None:
         if not self.has_ended:
@@ -222,8 +231,3 @@ class Lifespan:
         self._is_tried.set()
         self._ended.set()
         self._on_end()
-
-
-def _set(event: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
-    with suppress(RuntimeError):  # the loop is closed
-        loop.call_soon_threadsafe(event.set)

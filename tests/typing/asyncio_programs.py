@@ -42,4 +42,6 @@ async def calls(client: ApiClient) -> None:
         assert_type(await workflows.start_workflow("w", {"order": 7}, priority=3), str)
         assert_type(await workflows.execute_workflow("w", timeout=2), Workflow)
         assert_type(await workflows.get_workflow_defs(), list[WorkflowDef])
+        assert_type(await workflows.execute_workflow("w", output_type=int), int)
+        assert_type(await workflows.get_output("id", dict[str, str]), dict[str, str])
         await workflows.start_workflow("w", priority="high")  # type: ignore[arg-type]
