@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any, TypedDict, assert_type
 
 from conductor import (
+    AsyncWorkflowExecutor,
     IdempotencyStrategy,
     Task,
     TaskExecutor,
@@ -47,6 +48,13 @@ def executed(workflows: WorkflowExecutor) -> None:
     workflows.execute_workflow("order", output_type=Receipt, wait_until_task_ref="a")  # type: ignore[call-overload]
     workflows.execute_workflow("order", priority="high")  # type: ignore[call-overload]
     workflows.execute_workflow("order", prority=1)  # type: ignore[call-overload]
+
+
+async def of_coroutines(workflows: AsyncWorkflowExecutor) -> None:
+    assert_type(await workflows.get_output("id", Receipt), Receipt)
+    assert_type(await workflows.execute_workflow("order", output_type=Receipt), Receipt)
+    assert_type(await workflows.execute_workflow("order"), Workflow)
+    await workflows.get_output("id")  # type: ignore[call-overload]
 
 
 def inputs(task: Task) -> None:
