@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from conductor_client import base
 
 from conductor._convert import Converter, DoesNotFitError, convert_object, converter
 from conductor.errors import ConfigurationError, DecodeError, InvalidInputError, WorkflowNotCompletedError
 from conductor.models import Task, Workflow, WorkflowStatus
+
+Read = Callable[[str, Literal["WORKFLOW_OUTPUT"]], dict[str, Any]]
+"""Fetches the payload at a path of the server's external storage."""
 
 
 def require_readable(name: str, kind: Any) -> None:
@@ -20,19 +24,19 @@ def require_readable(name: str, kind: Any) -> None:
         raise ConfigurationError(f"{name}: {error}") from None
 
 
-def output_of(workflow: Workflow, output_type: Any) -> Any:
+def output_of(workflow: Workflow, output_type: Any, read: Read) -> Any:
     """The output of a completed workflow as a value of the type.
 
-    Raises WorkflowNotCompletedError, and DecodeError if the output does not fit.
+    Raises WorkflowNotCompletedError, DecodeError if the output does not fit, and the errors of ``read``.
     """
     if workflow.status != WorkflowStatus.COMPLETED:
         raise WorkflowNotCompletedError(
             workflow.workflow_id or "", workflow.status or "", workflow.reason_for_incompletion or ""
         )
-    if workflow.external_output_payload_storage_path and not workflow.output:
-        raise DecodeError(f"the output of workflow {workflow.workflow_id} lies in the server's external storage")
+    path = workflow.external_output_payload_storage_path
+    output = read(path, "WORKFLOW_OUTPUT") if path else workflow.output
     try:
-        return convert_object(_converter(output_type), workflow.output)
+        return convert_object(_converter(output_type), output)
     except DoesNotFitError as error:
         raise DecodeError(f"the output of workflow {workflow.workflow_id} does not fit: {error}") from None
 

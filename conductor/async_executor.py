@@ -9,8 +9,9 @@ from conductor import models
 from conductor._arguments import Duration
 from conductor._async_executor import MAX_THREADS, AsyncExecutor
 from conductor.definitions import Readable
-from conductor.executor import PayloadType, TaskExecutor
+from conductor.executor import TaskExecutor
 from conductor.models import ExternalStorageLocation, ResultStatus, Task, TaskDef, Workflow
+from conductor.payloads import PayloadType
 from conductor.transport import ApiClient
 
 

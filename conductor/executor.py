@@ -29,7 +29,7 @@ from conductor._output import output_data
 from conductor.definitions import Readable, wire_definition, wire_definitions
 from conductor.errors import ConfigurationError, DecodeError, NotFoundError
 from conductor.models import ExternalStorageLocation, ResultStatus, Task, TaskDef, TaskResultStatus, Workflow
-from conductor.payloads import PayloadStorage, with_payloads
+from conductor.payloads import PayloadStorage, PayloadType, with_payloads
 from conductor.task_result import (
     TaskResult,
     as_valid_unicode,
@@ -43,7 +43,6 @@ from conductor.worker import checked_domain
 
 _BY_REFERENCE = frozenset({"task_id", "workflow_instance_id", "status", "output_data", "worker_id"})
 """Members of a TaskResult that an update by reference name sends, or has as arguments."""
-PayloadType = Literal["TASK_INPUT", "TASK_OUTPUT", "WORKFLOW_INPUT", "WORKFLOW_OUTPUT"]
 
 T = TypeVar("T")
 

@@ -180,7 +180,7 @@ class WorkflowExecutor(BaseExecutor):
             idempotency_strategy=idempotency_strategy,
         )
         workflow = execute_and_wait(self._api, request, wait, until)
-        return workflow if output_type is None else output_of(workflow, output_type)
+        return workflow if output_type is None else output_of(workflow, output_type, self._payloads.read)
 
     @overload
     def get_output(self, workflow_id: str, output_type: type[T]) -> T: ...
@@ -192,7 +192,7 @@ class WorkflowExecutor(BaseExecutor):
         WorkflowNotCompletedError: it still runs, or has ended in another way. DecodeError: the output does not fit.
         """
         require_readable("output_type", output_type)
-        return output_of(self.get_workflow(workflow_id, include_tasks=False), output_type)
+        return output_of(self.get_workflow(workflow_id, include_tasks=False), output_type, self._payloads.read)
 
     def get_workflow(self, workflow_id: str, include_tasks: bool = True, fetch_payloads: bool = False) -> Workflow:
         """NotFoundError for an unknown id.

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from conductor import (
     ApiClient,
     AuthenticationSettings,
+    DecodeError,
     HttpSettings,
     MetricsCollector,
     PayloadError,
@@ -575,6 +576,19 @@ def test_an_executor_reads_the_payloads_of_a_workflow_and_its_tasks_on_request(s
     assert workflow.tasks[0].output_data == {"from": "to.json"}
     types = [request.query["payloadType"] for request in stub.of(LOCATION)]
     assert types == ["WORKFLOW_INPUT", "WORKFLOW_OUTPUT", "TASK_OUTPUT"]
+
+
+def test_an_output_in_the_storage_is_read_as_a_type(stub, storage, addresses):
+    stub.answers["POST /workflow/execute/w/0"].append(Answer(body={"targetWorkflowId": "w"}))
+    body = {"workflowId": "w", "status": "COMPLETED", "externalOutputPayloadStoragePath": "wo.json"}
+    stub.answers["GET /workflow/w"] = Always([Answer(body=body)])
+    storage.answers["GET /wo.json"] = Always([Answer(body={"total": 7})])
+    with ApiClient(http_settings=HttpSettings(stub.url)) as api:
+        workflows = WorkflowExecutor(api)
+        assert workflows.get_output("w", dict[str, int]) == {"total": 7}
+        assert workflows.execute_workflow("w", output_type=dict[str, int]) == {"total": 7}
+        with pytest.raises(DecodeError, match=r"does not fit: \$.total: expected str, got int"):
+            workflows.get_output("w", dict[str, str])
 
 
 # The way to the storage
