@@ -22,7 +22,7 @@ from conductor.errors import (
     WorkflowNotCompletedError,
 )
 from conductor.executor import TaskExecutor
-from conductor.interceptor import Interceptor
+from conductor.hooks.interceptor import Interceptor
 from conductor.logs import TaskFilter
 from conductor.models import (
     CacheConfig,
@@ -65,15 +65,15 @@ from conductor.workflow_executor import WorkflowExecutor
 if TYPE_CHECKING:
     from conductor.async_executor import AsyncTaskExecutor
     from conductor.async_workflow_executor import AsyncWorkflowExecutor
+    from conductor.binding.schemas import input_schema, output_schema
     from conductor.calling.process_pool import process_pool
     from conductor.metrics import MetricsCollector, MetricsServer, provide_metrics
-    from conductor.schemas import input_schema, output_schema
 
 _METRICS = ("MetricsCollector", "MetricsServer", "provide_metrics")
 _SCHEMAS = ("input_schema", "output_schema")
 _LATER = {
     **dict.fromkeys(_METRICS, "conductor.metrics"),
-    **dict.fromkeys(_SCHEMAS, "conductor.schemas"),
+    **dict.fromkeys(_SCHEMAS, "conductor.binding.schemas"),
     "AsyncTaskExecutor": "conductor.async_executor",
     "AsyncWorkflowExecutor": "conductor.async_workflow_executor",
     "process_pool": "conductor.calling.process_pool",

@@ -12,7 +12,7 @@ from typing import Any
 from conductor import models
 from conductor._output import output_data
 from conductor._version import __version__
-from conductor.interceptor import Interceptor
+from conductor.hooks.interceptor import Interceptor
 from conductor.models import Task, TaskResultStatus
 
 try:

@@ -52,7 +52,7 @@ def checked_registration(
             f"task_def must be named {task_name!r}, as the worker's task_name is, not {checked['name']!r}"
         )
     if register_schemas:
-        from conductor.schemas import input_schema, output_schema  # noqa: PLC0415 - not every worker needs them
+        from conductor.binding.schemas import input_schema, output_schema  # noqa: PLC0415 - not every worker needs them
 
         schemas = {"input": input_schema(execute), "output": output_schema(execute)}
         named = {f"{part}Schema": _schema_def(f"{task_name}_{part}", data) for part, data in schemas.items()}

@@ -16,7 +16,7 @@ from conductor._arguments import (
     whole_number,
 )
 from conductor._decorated import plain_function
-from conductor.binding import bind
+from conductor.binding.bind import bind
 from conductor.definitions import Readable
 from conductor.errors import ConfigurationError
 from conductor.models import TaskDef
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from conductor.calling.process_pool import ProcessPool
 
 Execute = Callable[..., Any]
-"""A worker function. ``conductor/binding.py`` says how it gets its arguments."""
+"""A worker function. ``conductor/binding/bind.py`` says how it gets its arguments."""
 WorkerKey = tuple[str, str | None]
 """(task_name, domain). Each running worker of a runner has another key."""
 

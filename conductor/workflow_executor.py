@@ -22,7 +22,7 @@ from conductor._arguments import (
 from conductor._execute_workflow import execute_and_wait
 from conductor._output import output_data
 from conductor._start_request import StartOptions, counted, optional_version, start_request
-from conductor._typed import output_of, require_readable
+from conductor.binding.typed import output_of, require_readable
 from conductor.definitions import Readable, wire_definitions
 from conductor.errors import ApiError, ConfigurationError
 from conductor.executor import BaseExecutor, search_arguments

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conductor._inputs import problem_with
 from conductor._output import output_data
+from conductor.binding.inputs import problem_with
 from conductor.errors import ConfigurationError
 from conductor.models import WorkflowTask, WorkflowTaskType
 from conductor.worker import checked_name

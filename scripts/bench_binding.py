@@ -10,7 +10,7 @@ import msgspec
 
 from conductor import Task, TaskContext
 from conductor._flag import Flag
-from conductor.binding import bind
+from conductor.binding.bind import bind
 from conductor.context import WorkerContext
 
 CALLS = 20_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from conductor._interception import Method, execute_around
 from conductor.calling.call import Call, KilledError, NotBegunError, ProcessDiedError
 from conductor.calling.execute import execute
 from conductor.context import TaskContext
+from conductor.hooks.interception import Method, execute_around
 from conductor.models import Task
 from conductor.task_result import PreparedResult, TaskResult, prepare_result
 

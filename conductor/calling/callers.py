@@ -16,7 +16,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from conductor import _recording
-from conductor._interception import Interceptors
 from conductor._notes import NOTHING, Told
 from conductor.calling.around_process import AroundProcess
 from conductor.calling.call import Call, NotBegunError, ProcessDiedError
@@ -24,6 +23,7 @@ from conductor.calling.execute import execute
 from conductor.calling.process_pool import ProcessPool
 from conductor.context import TaskContext, WorkerContext
 from conductor.errors import ConfigurationError
+from conductor.hooks.interception import Interceptors
 from conductor.task_result import CallOutcome, PreparedResult, at_most_ten
 from conductor.worker import Worker
 

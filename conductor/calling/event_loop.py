@@ -28,7 +28,7 @@ Ended = Callable[[], object]
 
 BLOCKED_AFTER = 1.0
 """Seconds without a turn after which an event loop counts as blocked."""
-CALL_FUNCTIONS = ("conductor.calling.execute", "conductor._interception")
+CALL_FUNCTIONS = ("conductor.calling.execute", "conductor.hooks.interception")
 """The modules that call worker functions and interceptors on the event loop."""
 LOOP_RESTART_DELAY = 0.1
 """Seconds until a loop that was stopped continues."""

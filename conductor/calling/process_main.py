@@ -33,7 +33,7 @@ import msgspec
 
 from conductor._decorated import plain_function
 from conductor._flag import Flag
-from conductor.binding import bind
+from conductor.binding.bind import bind
 from conductor.calling.execute import execute
 from conductor.calling.process_log import RecordSender, set_levels
 from conductor.calling.process_notes import NotesSender

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conductor._clock import Clock
-from conductor._interception import Interceptors
 from conductor._schedule import Schedule
 from conductor.delivery.lease import LeaseKeeper
 from conductor.delivery.log_sender import LogSender
 from conductor.delivery.sender_threads import SenderThreads
 from conductor.delivery.update_v2 import UpdateV2
 from conductor.errors import ConductorError
+from conductor.hooks.interception import Interceptors
 from conductor.task_client import TaskClient
 from conductor.task_result import TaskResult
 

@@ -16,10 +16,10 @@ from typing import Protocol
 from conductor import _recording
 from conductor._backoff import Backoff
 from conductor._clock import Clock
-from conductor._interception import Interceptors
 from conductor._log import about, logger_of
 from conductor.delivery.failure_log import FailureLog
 from conductor.errors import AnswerTooLargeError, ApiError, ConductorError, DecodeError
+from conductor.hooks.interception import Interceptors
 from conductor.models import Task
 from conductor.runner.capacity import Capacity
 from conductor.task_client import Delivery

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from conductor._clock import Clock
 from conductor._flag import Flag
-from conductor._interception import Interceptors
 from conductor._log import logger_of
 from conductor.calling.event_loop import EventLoop
 from conductor.context import NO_LIFESPAN, WorkerContext
 from conductor.delivery.context import DeliveryContext, OnResultLost
 from conductor.delivery.sender_threads import SenderThreads
 from conductor.errors import ConfigurationError
+from conductor.hooks.interception import Interceptors
 from conductor.payloads import PayloadStorage, largest_output
 from conductor.runner.definitions import Definitions
 from conductor.runner.lifespan import Lifespan, Lifespans

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Self
 
 from conductor._arguments import Duration, is_async, seconds
 from conductor._clock import MonotonicClock
-from conductor._interception import Interceptors
 from conductor.calling.event_loop import checked_event_loop, is_running_here
 from conductor.calling.process_pool import ProcessPool
 from conductor.context import current_task
@@ -19,7 +18,8 @@ from conductor.definitions import Readable
 from conductor.delivery.context import OnResultLost
 from conductor.delivery.results_in_hand import inside_on_result_lost
 from conductor.errors import ConductorError, ConfigurationError
-from conductor.interceptor import Interceptor
+from conductor.hooks.interception import Interceptors
+from conductor.hooks.interceptor import Interceptor
 from conductor.models import TaskDef
 from conductor.payloads import PayloadStorage
 from conductor.runner.check import Problem

@@ -1,7 +1,7 @@
 """The table of signatures and inputs: for each function of binding_functions an input and the result on the wire."""
 
 from conductor import TaskResult, TaskResultStatus, task_context
-from conductor.binding import bind
+from conductor.binding.bind import bind
 from conductor.models import Task
 from support import binding_functions
 

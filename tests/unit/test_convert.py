@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from conductor import ConfigurationError, InvalidInputError, NonRetryableError
-from conductor._convert import DoesNotFitError, converter
+from conductor.binding.convert import DoesNotFitError, converter
 from conductor.testing import run_worker
 from support.binding_functions import (
     Aliased,

@@ -6,8 +6,8 @@ import pytest
 
 from conductor import Task, TransportError
 from conductor._flag import Flag
-from conductor._interception import Interceptors
 from conductor.errors import AnswerTooLargeError
+from conductor.hooks.interception import Interceptors
 from conductor.runner.capacity import Capacity
 from conductor.runner.poll import Poller
 from conductor.task_client import Delivery

@@ -11,8 +11,8 @@ import pydantic
 import pytest
 
 from conductor import ConfigurationError, Task, TaskContext, TaskResultStatus, WorkflowDef, WorkflowTask, worker_task
-from conductor._inputs import problem_with
 from conductor._output import output_data
+from conductor.binding.inputs import problem_with
 from conductor.workflow_step import workflow_step
 from support import binding_functions
 from support.binding_rows import ROWS

@@ -18,9 +18,9 @@ from operator import or_
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from conductor._misfit import DoesNotFitError, of_check, path_step, word_for
-from conductor._other_spellings import NOTHING
-from conductor._pydantic_types import is_of_pydantic
+from conductor.binding.misfit import DoesNotFitError, of_check, path_step, word_for
+from conductor.binding.other_spellings import NOTHING
+from conductor.binding.pydantic_types import is_of_pydantic
 
 Converter = Callable[[Any], Any]
 

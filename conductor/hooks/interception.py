@@ -22,7 +22,7 @@ from conductor._arguments import is_async, require_instances
 from conductor._log import about, logger_of
 from conductor.context import BoundFunction, TaskContext
 from conductor.errors import ConductorError, ConfigurationError
-from conductor.interceptor import Interceptor
+from conductor.hooks.interceptor import Interceptor
 from conductor.models import Task
 from conductor.task_client import Delivery
 from conductor.task_result import TaskResult

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from conductor._misfit import DoesNotFitError, find_misfit, path_step, word_for
-from conductor._other_spellings import members, respelt
-from conductor._own_init import OwnInit, StandIn, with_stand_ins
-from conductor._pydantic_types import is_of_pydantic, is_pydantic_structure, pydantic_converter
+from conductor.binding.misfit import DoesNotFitError, find_misfit, path_step, word_for
+from conductor.binding.other_spellings import members, respelt
+from conductor.binding.own_init import OwnInit, StandIn, with_stand_ins
+from conductor.binding.pydantic_types import is_of_pydantic, is_pydantic_structure, pydantic_converter
 from conductor.errors import ConfigurationError
 
 __all__ = ["Converter", "DoesNotFitError", "convert_object", "converter"]

@@ -10,12 +10,12 @@ from typing import Any, Unpack, get_args, get_origin
 
 from msgspec import inspect
 
-from conductor._convert import convert_object, converter
-from conductor._misfit import DoesNotFitError, path_step
-from conductor._other_spellings import members
-from conductor._parameters import NO_DEFAULT, Parameter
-from conductor._pydantic_types import is_of_pydantic
-from conductor.binding import parameters_of_input, takes_task
+from conductor.binding.bind import parameters_of_input, takes_task
+from conductor.binding.convert import convert_object, converter
+from conductor.binding.misfit import DoesNotFitError, path_step
+from conductor.binding.other_spellings import members
+from conductor.binding.parameters import NO_DEFAULT, Parameter
+from conductor.binding.pydantic_types import is_of_pydantic
 
 Fields = Mapping[str, bool]
 """The names of members of an object; whether it needs them."""

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
-from conductor._misfit import DoesNotFitError, path_step, word_for
-from conductor._other_spellings import NOTHING
+from conductor.binding.misfit import DoesNotFitError, path_step, word_for
+from conductor.binding.other_spellings import NOTHING
 from conductor.errors import ConfigurationError
 
 

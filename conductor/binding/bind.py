@@ -33,10 +33,10 @@ from types import UnionType
 from typing import Annotated, Any, Protocol, TypeVar, Union, Unpack, get_args, get_origin
 
 from conductor._arguments import is_of_kind
-from conductor._convert import Converter, convert_object, converter, is_structure
-from conductor._misfit import DoesNotFitError, path_step
-from conductor._other_spellings import NOTHING
-from conductor._parameters import NO_DEFAULT, Parameter, read_parameters
+from conductor.binding.convert import Converter, convert_object, converter, is_structure
+from conductor.binding.misfit import DoesNotFitError, path_step
+from conductor.binding.other_spellings import NOTHING
+from conductor.binding.parameters import NO_DEFAULT, Parameter, read_parameters
 from conductor.context import BoundFunction, TaskContext
 from conductor.errors import ConfigurationError, InvalidInputError
 from conductor.models import Task

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import ValidationError, inspect
 
-from conductor._other_spellings import NOTHING, members
+from conductor.binding.other_spellings import NOTHING, members
 
 _PROBLEM = re.compile(r"(?s)(?P<problem>.*?)(?: - at `(?P<in_key>key` in `)?\$\[0\](?P<path>[^`]*)`)?")
 _LIMIT = re.compile(r"Expected (?P<expected>(?:(?!, got `).)*?)(?:, got (?P<got>\d+))?")

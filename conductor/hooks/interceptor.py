@@ -53,7 +53,7 @@ class Interceptor:
         of its own, and blocks there while the function runs on the event loop: a thread for each running task. The
         function sees the context variables that ``execute`` has set.
         """
-        from conductor._execute_on_thread import execute_on_thread  # noqa: PLC0415 - not every worker needs asyncio
+        from conductor.hooks.execute_on_thread import execute_on_thread  # noqa: PLC0415 - not every worker needs asyncio
 
         return await execute_on_thread(self.execute, task, proceed)
 

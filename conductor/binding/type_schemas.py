@@ -11,9 +11,9 @@ import msgspec
 from msgspec import inspect as shapes
 
 from conductor._output import UnsendableOutput, output_data
-from conductor._own_init import StandIn, init_parameters, with_stand_ins
-from conductor._parameters import NO_DEFAULT
-from conductor._pydantic_types import is_of_pydantic
+from conductor.binding.own_init import StandIn, init_parameters, with_stand_ins
+from conductor.binding.parameters import NO_DEFAULT
+from conductor.binding.pydantic_types import is_of_pydantic
 from conductor.errors import ConfigurationError
 
 Schema = dict[str, Any]

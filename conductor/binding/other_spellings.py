@@ -18,13 +18,13 @@ from typing import Any
 
 from msgspec import inspect
 
-from conductor import _iso_times
+from conductor.binding import iso_times
 
 _TIMES: dict[type[inspect.Type], Callable[[str], Any]] = {
-    inspect.DateTimeType: _iso_times.read_datetime,
-    inspect.DateType: _iso_times.read_date,
-    inspect.TimeType: _iso_times.read_time,
-    inspect.TimeDeltaType: _iso_times.read_timedelta,
+    inspect.DateTimeType: iso_times.read_datetime,
+    inspect.DateType: iso_times.read_date,
+    inspect.TimeType: iso_times.read_time,
+    inspect.TimeDeltaType: iso_times.read_timedelta,
 }
 NOTHING = object()
 """Stands for a member that is missing. It fits no type."""

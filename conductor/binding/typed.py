@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from conductor_client import base
 
-from conductor._convert import Converter, DoesNotFitError, convert_object, converter
+from conductor.binding.convert import Converter, DoesNotFitError, convert_object, converter
 from conductor.errors import ConfigurationError, DecodeError, InvalidInputError, WorkflowNotCompletedError
 from conductor.models import Task, Workflow, WorkflowStatus
 

@@ -26,10 +26,10 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Never, NoReturn, TypeVar, Union, Unpack, get_args, get_origin
 
 from conductor import models
-from conductor._convert import is_structure
-from conductor._parameters import NO_DEFAULT, Parameter, read_return_type
-from conductor._type_schemas import Member, Schema, TypeSchemas, is_a
-from conductor.binding import parameters_of_input
+from conductor.binding.bind import parameters_of_input
+from conductor.binding.convert import is_structure
+from conductor.binding.parameters import NO_DEFAULT, Parameter, read_return_type
+from conductor.binding.type_schemas import Member, Schema, TypeSchemas, is_a
 from conductor.errors import ConfigurationError
 
 _UNKNOWN_OUTPUTS = (Any, object, Never, NoReturn)

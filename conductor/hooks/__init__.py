@@ -1,0 +1,1 @@
+"""Code of a program around the work of a runner: interceptors."""
