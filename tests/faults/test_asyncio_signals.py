@@ -35,8 +35,10 @@ async def main():
 sys.exit(not asyncio.run(main()))
 """
 BODY = """
-import asyncio, sys
+import asyncio, signal, sys
 from conductor import TaskRunner, task_context
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets its background jobs ignore it
 
 async def worker(task):
     sys.stdout.write("begun\\n")

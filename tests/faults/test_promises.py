@@ -315,9 +315,10 @@ def test_starts_and_stops_with_processes_leave_neither_threads_nor_files_nor_pro
             eventually(lambda: all(task_id in server.accepted for task_id in ids))
 
     def is_quiet():
-        names = [each.name for each in threading.enumerate() if each.name.startswith("conductor-")]
-        return not names and len(children_of(os.getpid())) <= others
+        new = [each for each in threading.enumerate() if each not in before and each.name.startswith("conductor-")]
+        return not new and len(children_of(os.getpid())) <= others
 
+    before = set(threading.enumerate())
     others = len(children_of(os.getpid())) + 1  # the process that looks after the semaphores is started once
     start_and_stop()
     eventually(is_quiet)
