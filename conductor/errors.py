@@ -40,7 +40,7 @@ class WorkflowNotCompletedError(ConductorError):
     """There is no output, because the workflow still runs or has ended in another way.
 
     workflow_id, status: of the workflow; status is a text such as ``FAILED`` or ``RUNNING``.
-    reason: the server's own words about the failure; "" without one.
+    reason: the server's own words about the failure, or the tasks that no worker has taken; "" if neither is known.
     """
 
     def __init__(self, workflow_id: str, status: str, reason: str = "") -> None:

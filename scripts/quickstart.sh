@@ -7,7 +7,7 @@ set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "$0")/environment.sh"
 
-serve="  $python -m conductor.testing            # an embedded server at port 8080, until Ctrl-C
+serve="  $python -m conductor.testing            # an embedded server at port 8080, until Ctrl-C; each program in a terminal
 "
 stop=""
 if [ "${1:-}" = --real ]; then
@@ -33,7 +33,7 @@ cat <<END
 
 What next:
 $serve  export CONDUCTOR_SERVER_URL=$lasting_url
-  $python examples/quickstart.py          # the two workers, until Ctrl-C
-  $python examples/from_outside.py        # complete a task without a worker
-  \$EDITOR examples/quickstart.py           # change a worker, run it again$stop
+  $python examples/first_worker.py        # a worker, until Ctrl-C; then in another terminal:
+  $python examples/first_workflow.py      # run a workflow that calls it, and print its output
+  \$EDITOR examples/first_worker.py         # change the worker, run both again$stop
 END

@@ -1,4 +1,4 @@
-"""Put the example files into the README's code blocks, so that what it shows is what the tests run.
+"""Put the example files into the code blocks of the README and of docs/, so that they show the code that tests run.
 
 A block belongs to a file when the line before it is ``<!-- snippet: path -->``. With --check nothing is written, and a
 block that differs from its file is an error.
@@ -26,16 +26,18 @@ def synced(text: str) -> str:
 
 def main() -> int:
     readme = ROOT / "README.md"
-    text = readme.read_text()
-    if text.count("```python") != len(BLOCK.findall(text)):
+    if readme.read_text().count("```python") != len(BLOCK.findall(readme.read_text())):
         print("README.md has Python code that belongs to no file that is tested", file=sys.stderr)
         return 1
-    if synced(text) == text:
-        return 0
-    if "--check" in sys.argv:
-        print("README.md is out of step with the examples: run scripts/sync_snippets.py", file=sys.stderr)
+    old = [
+        page for page in (readme, *sorted((ROOT / "docs").glob("*.md"))) if synced(page.read_text()) != page.read_text()
+    ]
+    if old and "--check" in sys.argv:
+        names = ", ".join(page.name for page in old)
+        print(f"out of step with the examples: {names}. Run scripts/sync_snippets.py", file=sys.stderr)
         return 1
-    readme.write_text(synced(text))
+    for page in old:
+        page.write_text(synced(page.read_text()))
     return 0
 
 

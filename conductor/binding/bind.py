@@ -80,9 +80,7 @@ def _read(execute: Callable[..., Any]) -> tuple[list[Parameter] | None, list[_So
         return parameters, None if parameters is None else _sources(parameters)
     except ConfigurationError as error:
         name = getattr(execute, "__qualname__", type(execute).__qualname__)  # not its repr: a partial's shows arguments
-        raise ConfigurationError(
-            f"execute must be a function that can take its arguments from a task; {name} {error}"
-        ) from error
+        raise ConfigurationError(f"{name} cannot be a worker function: it {error}") from error
 
 
 def _check(execute: Callable[..., Any]) -> None:

@@ -10,7 +10,7 @@ from conductor_client import base
 
 from conductor.binding.convert import Converter, DoesNotFitError, convert_object, converter
 from conductor.errors import ConfigurationError, DecodeError, InvalidInputError, WorkflowNotCompletedError
-from conductor.models import Task, Workflow, WorkflowStatus
+from conductor.models import Task, TaskStatus, Workflow, WorkflowStatus
 
 Read = Callable[[str, Literal["WORKFLOW_OUTPUT"]], dict[str, Any]]
 """Fetches the payload at a path of the server's external storage."""
@@ -31,7 +31,7 @@ def output_of(workflow: Workflow, output_type: Any, read: Read) -> Any:
     """
     if workflow.status != WorkflowStatus.COMPLETED:
         raise WorkflowNotCompletedError(
-            workflow.workflow_id or "", workflow.status or "", workflow.reason_for_incompletion or ""
+            workflow.workflow_id or "", workflow.status or "", workflow.reason_for_incompletion or _waits_for(workflow)
         )
     path = workflow.external_output_payload_storage_path
     output = read(path, "WORKFLOW_OUTPUT") if path else workflow.output
@@ -39,6 +39,16 @@ def output_of(workflow: Workflow, output_type: Any, read: Read) -> Any:
         return convert_object(_converter(output_type), output)
     except DoesNotFitError as error:
         raise DecodeError(f"the output of workflow {workflow.workflow_id} does not fit: {error}") from None
+
+
+def _waits_for(workflow: Workflow) -> str:
+    """The tasks that are in their queue since they were made, which is how a wrong task name shows."""
+    names = {
+        f"{task.task_def_name}"
+        for task in workflow.tasks or ()
+        if task.status == TaskStatus.SCHEDULED and not task.poll_count and not task.retry_count
+    }
+    return f"no worker has taken {', '.join(sorted(names))} yet" if names else ""
 
 
 def _input_of(task: Task, input_type: Any) -> Any:

@@ -22,7 +22,7 @@ _MADE_BY_THE_SERVER = ("createTime", "updateTime", "createdBy", "updatedBy", "ow
 
 _MISSING = (
     "no task definition is named {}: is the name right? Without a definition, a task whose worker dies comes back after"
-    " an hour; register one with a responseTimeoutSeconds that fits"
+    " an hour; task_def=TaskDef(...) and register=True register one with the worker"
 )
 _LONG_LEASE = (
     "a task whose worker dies comes back after {:g} s, the responseTimeoutSeconds of its task definition;"

@@ -48,7 +48,11 @@ class RunnerLog:
         with self._lock:
             is_first, self._has_looked_at_variables = not self._has_looked_at_variables, True
         for variable in misspelt_variables() if is_first else ():
-            logger.warning("%s has no effect: its end is none of %s", variable, ", ".join(readable_properties()))
+            logger.warning(
+                "%s has no effect: a runner has no such variable, and its end is none of %s",
+                variable,
+                ", ".join(readable_properties()),
+            )
         for worker in workers:
             read = [each for each in settings_of(worker) if each.name in worker.sources]
             if read:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from conductor import MetricsSettings
+from conductor.testing import DevServer
 from support.programs import waits_for_signals
 from support.stub import POLL, TOKEN, Answer
 from support.waiting import eventually
@@ -61,6 +63,19 @@ def test_the_first_worker_passes_its_test_and_runs_a_task(stub, start_program):
     assert result["outputData"] == {"receipt": "A7: 9.9 EUR"}
     waits_for_signals(process).send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
+
+
+def test_the_first_workflow_calls_the_first_worker(start_program):
+    with DevServer() as server:
+        start_program((EXAMPLES / "first_worker.py").read_text(), server.url)
+        done = subprocess.run(
+            [sys.executable, EXAMPLES / "first_workflow.py"],
+            check=True,
+            env=os.environ | {"CONDUCTOR_SERVER_URL": server.url},
+            capture_output=True,
+            text=True,
+        )
+    assert done.stdout == "{'receipt': 'A7: 9.90 EUR'}\n"
 
 
 def test_the_examples_of_tests_pass():

@@ -107,7 +107,9 @@ def test_a_failed_workflow_has_no_output_and_the_error_says_why(workflows):
 
 def test_a_workflow_that_still_runs_has_no_output_yet(workflows):
     workflows.register_workflow(WorkflowDef("slow", [charge_by_nobody()], owner_email="team@example.com"))
-    with pytest.raises(WorkflowNotCompletedError, match="is RUNNING, not COMPLETED$") as caught:
+    with pytest.raises(
+        WorkflowNotCompletedError, match="is RUNNING, not COMPLETED: no worker has taken nobody yet$"
+    ) as caught:
         workflows.execute_workflow("slow", output_type=Receipt, timeout=0)
     with pytest.raises(ConflictError):  # its id is known: it can be waited for, or ended
         workflows.restart(caught.value.workflow_id)

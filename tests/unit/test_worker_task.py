@@ -192,8 +192,8 @@ class Unfit:
     [
         (charge.__wrapped__, {"batch_size": 0}, "of charge: batch_size must be a whole number from 1"),
         (charge.__wrapped__, {"timeout": "long"}, "of charge: timeout must be a number of seconds"),
-        (unfit, {}, "of unfit: execute must be .* a parameter 'runner' that no input can fill"),
-        (Unfit.charge, {}, "of Unfit.charge: execute must be .* a parameter 'runner' that no input"),
+        (unfit, {}, "of unfit: unfit cannot be .* a parameter 'runner' that no input can fill"),
+        (Unfit.charge, {}, "of Unfit.charge: Unfit.charge cannot be .* a parameter 'runner' that no input"),
         (charge, {}, "of charge: it has a worker already"),
         (7, {}, "of int: execute must be callable, not 7"),
     ],
