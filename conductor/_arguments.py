@@ -36,6 +36,13 @@ def seconds(name: str, value: Duration, *, minimum: float = 0.0, maximum: float 
     return float(number)
 
 
+def optional_seconds(
+    name: str, value: Duration | None, *, minimum: float = 0.0, maximum: float = LONGEST
+) -> float | None:
+    """The same, or None."""
+    return None if value is None else seconds(name, value, minimum=minimum, maximum=maximum)
+
+
 def _shown(value: object) -> str:
     """The value for the text of an error. An int of more than 4,300 digits has no repr."""
     return "a number too large to show" if isinstance(value, int) and abs(value) >= HUGE else repr(value)
@@ -53,6 +60,11 @@ def require_instance(name: str, value: T, kind: type | UnionType, description: s
     if not isinstance(value, kind):
         raise ConfigurationError(f"{name} must be {description}, not {value!r}")
     return value
+
+
+def function_name(function: object) -> str:
+    """The name for the text of an error. The repr of a partial shows arguments, which may be secrets."""
+    return getattr(function, "__qualname__", type(function).__qualname__)
 
 
 def is_async(function: object) -> bool:

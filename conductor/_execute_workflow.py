@@ -31,9 +31,8 @@ def execute_and_wait(api: ApiClient, request: StartWorkflowRequest, wait: float,
     workflow_id = _execute(api, request, wait, until)
     workflow = _look(api, workflow_id)
     refs = [] if until is None else [ref.strip() for ref in until.split(",")]
-    while (
-        not _settled(workflow, refs) and (left := end - time.monotonic()) > 0
-    ):  # the server answers early at a WAIT task
+    # The server answers early at a WAIT task.
+    while not _settled(workflow, refs) and (left := end - time.monotonic()) > 0:
         threading.Event().wait(min(left, LOOK_PACE))
         workflow = _look(api, workflow_id)
     return workflow

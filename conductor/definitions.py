@@ -176,7 +176,8 @@ def _shape(kind: type[msgspec.Struct]) -> inspect.Type:
 def _misfits(definition: Any, kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
     """The path and the problem of each value that a definition cannot have.
 
-    Only the members of a struct that hold other structs are checked, because its unknown keys came from a server.
+    Of a struct, the numbers and the members that hold other structs are checked. Its other members may have come from
+    a server with other values.
     """
     waiting = [("", definition, _shape(kind))]
     while waiting:
@@ -186,7 +187,7 @@ def _misfits(definition: Any, kind: type[msgspec.Struct]) -> Iterator[tuple[str,
         if isinstance(value, tuple):
             value = list(value)
         if isinstance(shape, inspect.StructType) and isinstance(value, shape.cls):
-            inner = _in_place_of_structs(value, shape)
+            inner = _structs_and_numbers(value, shape)
         elif problem := _misfit(value, shape):
             yield path, problem
             continue
@@ -205,11 +206,17 @@ def _misfits(definition: Any, kind: type[msgspec.Struct]) -> Iterator[tuple[str,
         waiting += [(path + step, each, of) for step, each, of in reversed(inner)]
 
 
-def _in_place_of_structs(struct: Any, shape: inspect.StructType) -> list[tuple[str, Any, inspect.Type]]:
-    """The members of a struct that hold structs, by name on the wire, with their types."""
+def _structs_and_numbers(struct: Any, shape: inspect.StructType) -> list[tuple[str, Any, inspect.Type]]:
+    """The members of a struct that hold structs or numbers, by name on the wire, with their types."""
     members = shapes.members(shape).items()
     found = [(f".{name}", getattr(struct, each.attribute), each.shape) for name, each in members]
-    return [each for each in found if each[1] is not None and shapes.holds_definitions(each[2], set())]
+    given = [each for each in found if each[1] is not None]
+    return [each for each in given if _is_number(each[2]) or shapes.holds_definitions(each[2], set())]
+
+
+def _is_number(shape: inspect.Type) -> bool:
+    kinds = shape.types if isinstance(shape, inspect.UnionType) else (shape,)
+    return any(isinstance(each, inspect.IntType | inspect.FloatType) for each in kinds)
 
 
 _EXPECTED: dict[type[inspect.Type], tuple[type | tuple[type, ...], str]] = {

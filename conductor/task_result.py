@@ -7,6 +7,7 @@ import math
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -186,13 +187,21 @@ def _raised(task: Task, outcome: CallOutcome) -> tuple[TaskResult, int]:
     try:
         if any(isinstance(cause, NonRetryableError) for cause in _causes(error)):
             result.status = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR
-        # The first frame is the call in this package. If the input does not fit, there are no others.
-        frames = error.__traceback__ and error.__traceback__.tb_next
-        lines = traceback.format_exception(type(error), error, None if isinstance(error, InvalidInputError) else frames)
+        # If the input does not fit, the user's function has no frame.
+        frames = None if isinstance(error, InvalidInputError) else _frames_of_user(error)
+        lines = traceback.format_exception(type(error), error, frames)
     except BaseException as problem:  # noqa: BLE001 - reading the error may run any code of the user
         lines = [f"its traceback could not be made: {_describe(problem)}"]
     result.add_log("".join(lines)[-LONGEST_TRACEBACK:])
     return result, size
+
+
+def _frames_of_user(error: BaseException) -> TracebackType | None:
+    """The traceback without its first frames, which belong to this package: they call the user's function."""
+    first = frames = error.__traceback__ and error.__traceback__.tb_next
+    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith("conductor."):
+        frames = frames.tb_next
+    return frames or first
 
 
 def failed(

@@ -10,9 +10,9 @@ from conductor._arguments import (
     exact_str,
     is_async,
     is_name,
+    optional_seconds,
     path_segment,
     require_instance,
-    seconds,
     whole_number,
 )
 from conductor._decorated import plain_function
@@ -58,21 +58,6 @@ def checked_task_to_domain(given: Mapping[str, str] | None) -> dict[str, str]:
     if not isinstance(domains, Mapping) or not all(is_name(text) for pair in domains.items() for text in pair):
         raise ConfigurationError(f"task_to_domain must map task names to domains, not {given!r}")
     return {exact_str(task_name): exact_str(domain) for task_name, domain in domains.items()}
-
-
-def checked_poll_interval(poll_interval: Duration | None) -> float | None:
-    """Seconds, or None: the runner chooses."""
-    return None if poll_interval is None else seconds("poll_interval", poll_interval)
-
-
-def checked_poll_timeout(poll_timeout: Duration | None) -> float | None:
-    """Seconds, or None: the runner chooses."""
-    return None if poll_timeout is None else seconds("poll_timeout", poll_timeout, maximum=LONGEST_POLL_TIMEOUT)
-
-
-def checked_timeout(timeout: Duration | None) -> float | None:
-    """Seconds, or None: there is no limit."""
-    return None if timeout is None else seconds("timeout", timeout, minimum=0.001)
 
 
 class WorkerOptions(TypedDict, total=False):
@@ -123,11 +108,11 @@ class Worker:
         """``execute``, which takes its arguments from a task's context."""
         self.task_name = path_segment("task_name", task_name)
         self.batch_size = whole_number("batch_size", batch_size, 1)
-        self.poll_interval = checked_poll_interval(poll_interval)
+        self.poll_interval = optional_seconds("poll_interval", poll_interval)
         self.domain = checked_domain(domain)
-        self.poll_timeout = checked_poll_timeout(poll_timeout)
+        self.poll_timeout = optional_seconds("poll_timeout", poll_timeout, maximum=LONGEST_POLL_TIMEOUT)
         self.lease_extension = require_instance("lease_extension", lease_extension, bool, "True or False")
-        self.timeout = checked_timeout(timeout)
+        self.timeout = optional_seconds("timeout", timeout, minimum=0.001)
         self.executor = executor
         self.paused = require_instance("paused", paused, bool, "True or False")
         self.sources: dict[str, str] = {}
@@ -140,6 +125,11 @@ class Worker:
     @property
     def key(self) -> WorkerKey:
         return self.task_name, self.domain
+
+    @property
+    def registers(self) -> bool:
+        """Whether its task definition is registered before the first poll."""
+        return self.registration is not None and self.registration.register
 
     @property
     def is_async(self) -> bool:

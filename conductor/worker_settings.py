@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from conductor._arguments import LONGEST, Duration, seconds
 from conductor._variables import seconds_of, switch_of, whole_number_of
@@ -131,12 +132,8 @@ def readable_properties() -> list[str]:
 
 
 def _find(task_name: str, option: _Option, variables: Mapping[str, str]) -> str | None:
-    for workers in (_spelt(task_name), "ALL"):
-        for each in option.properties:
-            variable = variables.get(f"{_PREFIX}{workers}_{each}")
-            if variable is not None:
-                return variable
-    return None
+    names = (f"{_PREFIX}{workers}_{each}" for workers in (_spelt(task_name), "ALL") for each in option.properties)
+    return next((variables[name] for name in names if name in variables), None)
 
 
 def _worker_variables() -> dict[str, str]:
@@ -156,31 +153,22 @@ class RunnerSettings:
     def __init__(
         self, worker_id: str | None, shutdown_timeout: Duration | None, outbox: str | os.PathLike[str] | None
     ) -> None:
-        self._id_source = _source(worker_id, ID)
-        self._timeout_source = _source(shutdown_timeout, SHUTDOWN_TIMEOUT)
-        self.outbox_source = _source(outbox, OUTBOX)
-        self.worker_id = f"{socket.gethostname()}-{os.getpid()}"
-        self.shutdown_timeout = DEFAULT_SHUTDOWN_TIMEOUT
-        self.outbox = os.environ[OUTBOX] if self.outbox_source == OUTBOX else outbox
-        if worker_id is not None:
-            self.worker_id = checked_name("worker_id", worker_id)
-        elif self._id_source == ID:
-            self.worker_id = checked_name(ID, os.environ[ID])
-        if shutdown_timeout is not None:
-            self.shutdown_timeout = seconds("shutdown_timeout", shutdown_timeout)
-        elif self._timeout_source == SHUTDOWN_TIMEOUT:
-            self.shutdown_timeout = seconds_of(SHUTDOWN_TIMEOUT, os.environ[SHUTDOWN_TIMEOUT])
-
-    def in_force(self) -> list[Setting]:
-        return [
-            Setting(None, None, "worker_id", self.worker_id, self._id_source),
-            Setting(None, None, "shutdown_timeout", self.shutdown_timeout, self._timeout_source),
+        name, chosen_id, id_source = _chosen("worker_id", worker_id, ID, f"{socket.gethostname()}-{os.getpid()}")
+        self.worker_id = checked_name(name, chosen_id)
+        name, chosen, source = _chosen("shutdown_timeout", shutdown_timeout, SHUTDOWN_TIMEOUT, DEFAULT_SHUTDOWN_TIMEOUT)
+        self.shutdown_timeout = seconds_of(name, chosen) if source == SHUTDOWN_TIMEOUT else seconds(name, chosen)
+        _, self.outbox, self.outbox_source = _chosen("outbox", outbox, OUTBOX, None)
+        self.in_force = [
+            Setting(None, None, "worker_id", self.worker_id, id_source),
+            Setting(None, None, "shutdown_timeout", self.shutdown_timeout, source),
             Setting(None, None, "outbox", self.outbox, self.outbox_source),
         ]
 
 
-def _source(argument: object, variable: str) -> str:
-    """The origin of an argument. An empty variable counts as not set."""
+def _chosen(name: str, argument: object, variable: str, default: object) -> tuple[str, Any, str]:
+    """The name under which a value was given, the value, and its source. An empty variable counts as not set."""
     if argument is not None:
-        return CODE
-    return variable if os.environ.get(variable) else DEFAULT
+        return name, argument, CODE
+    if text := os.environ.get(variable):
+        return variable, text, variable
+    return name, default, DEFAULT

@@ -8,11 +8,13 @@ from functools import WRAPPER_ASSIGNMENTS, update_wrapper
 from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack, overload
 
+from conductor._arguments import function_name
 from conductor._decorated import Decorated
+from conductor._output import output_data
+from conductor.binding.inputs import problem_with
 from conductor.errors import ConfigurationError
-from conductor.models import WorkflowTask
-from conductor.worker import Worker, WorkerOptions
-from conductor.workflow_step import workflow_step
+from conductor.models import WorkflowTask, WorkflowTaskType
+from conductor.worker import Worker, WorkerOptions, checked_name
 
 P = ParamSpec("P")
 Rest = ParamSpec("Rest")
@@ -89,7 +91,11 @@ class WorkerFunction(Decorated, Generic[P, R_co]):
 
         The step is an ordinary WorkflowTask. Its other members can be set: ``step.optional = True``.
         """
-        return workflow_step(self._task_name, _as_called(self.__wrapped__), task_ref_name, inputs)
+        ref = checked_name("task_ref_name", task_ref_name)
+        plain = output_data(inputs, f"step({ref!r})")[0]
+        if problem := problem_with(_as_called(self.__wrapped__), plain):
+            raise ConfigurationError(f"step({ref!r}) of {self._task_name!r}: {problem}")
+        return WorkflowTask(self._task_name, ref, input_parameters=plain, type=WorkflowTaskType.SIMPLE)
 
 
 def worker_task(task_name: str, **options: Unpack[WorkerOptions]) -> Callable[[Callable[P, R]], WorkerFunction[P, R]]:
@@ -109,7 +115,7 @@ def worker_task(task_name: str, **options: Unpack[WorkerOptions]) -> Callable[[C
         try:
             _check(execute, task_name, options)
         except ConfigurationError as error:
-            raise ConfigurationError(f"@worker_task({task_name!r}) of {_name(execute)}: {error}") from None
+            raise ConfigurationError(f"@worker_task({task_name!r}) of {function_name(execute)}: {error}") from None
         return WorkerFunction(execute, task_name, options)
 
     return decorate
@@ -136,8 +142,3 @@ def _is_method(execute: Callable[..., Any]) -> bool:
     scope = execute.__qualname__.rpartition(".")[0]
     in_class = bool(scope) and not scope.endswith("<locals>")
     return in_class and next(iter(inspect.signature(execute).parameters), "") in ("self", "cls")
-
-
-def _name(execute: object) -> str:
-    """Not the repr of a partial, which shows arguments."""
-    return getattr(execute, "__qualname__", type(execute).__qualname__)

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "conductor"
-BASE = ("executor", "BaseExecutor")
 EXECUTORS = (("executor", "TaskExecutor"), ("workflow_executor", "WorkflowExecutor"))
 RUFF = Path(sys.executable).with_name("ruff")
 
@@ -31,6 +30,9 @@ class Async{name}(AsyncExecutor[{name}]):
     Each call runs on a thread of this object, so the event loop goes on. If a call is cancelled, its request still ends
     on that thread. max_threads: the number of calls that may be under way at once; further calls wait.
     """
+
+    def __init__(self, api_client: ApiClient | None = None, *, max_threads: int = MAX_THREADS) -> None:
+        super().__init__({name}(api_client), max_threads)
 '''
 
 
@@ -84,14 +86,6 @@ def signature(function: ast.FunctionDef) -> str:
     return f"{function.name}({ast.unparse(function.args)}){returns}:"
 
 
-def constructor(function: ast.FunctionDef, name: str) -> Iterator[str]:
-    arguments = ", ".join(passed_on(function.args))
-    function.args.kwonlyargs.append(ast.arg("max_threads", ast.Name("int")))
-    function.args.kw_defaults.append(ast.Name("MAX_THREADS"))
-    yield f"    def {signature(function)}"
-    yield f"        super().__init__({name}({arguments}), max_threads)"
-
-
 def coroutine(function: ast.FunctionDef, name: str, is_overloaded: bool) -> Iterator[str]:
     if is_overload(function):
         yield f"    @overload\n    async def {signature(function)} ..."
@@ -112,19 +106,16 @@ def coroutine(function: ast.FunctionDef, name: str, is_overloaded: bool) -> Iter
 
 
 def text(module: str, name: str) -> str:
-    source, base = Source(module), Source(BASE[0])
-    own = source.methods(name)
-    made = [each for each in own if each.name == "__init__"] or base.methods(BASE[1])
-    origin = source if made[0] in own else base
-    public = [each for each in own if not each.name.startswith("_")]
+    source = Source(module)
+    public = [each for each in source.methods(name) if not each.name.startswith("_")]
     overloaded = {each.name for each in public if is_overload(each)}
     imports = {f"from conductor.{module} import {name}"}
     imports |= {f"from conductor._async_executor import {each}" for each in ("AsyncExecutor", "MAX_THREADS")}
-    imports |= {origin.import_of(each) for each in names_in(made[0])}
+    imports |= {"from conductor.transport import ApiClient"}
     imports |= {source.import_of(each) for function in public for each in names_in(function)}
     if overloaded:
         imports |= {"from typing import Any", "from typing import overload"}
-    lines = list(constructor(made[0], name))
+    lines: list[str] = []
     for function in public:
         lines += ["", *coroutine(function, name, function.name in overloaded)]
     head = HEAD.format(module=module, name=name, imports="\n".join(sorted(imports)))

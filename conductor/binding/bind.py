@@ -6,7 +6,8 @@
 2. Any other parameter gets the member of the input with its name, converted to its type if there is one.
    ``**more`` gets the members that no parameter is named after.
 3. A structure that is the only parameter from the input gets the whole input, unless the input has a member with the
-   parameter's name that fits. A structure is a dataclass or another type that JSON writes as an object, ``dict`` too.
+   parameter's name that fits, or has that member and none that the structure takes. A structure is a dataclass or
+   another type that JSON writes as an object, ``dict`` too.
 4. A member that is missing leaves a parameter its default. So does ``null`` if the type has no None: an expression of a
    workflow that finds nothing gives ``null``. The fields of a structure that gets the whole input count as parameters.
 
@@ -26,14 +27,15 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Protocol, TypeVar, Union, Unpack, get_args, get_origin
 
-from conductor._arguments import is_of_kind
+from conductor._arguments import function_name, is_of_kind
 from conductor.binding.convert import Converter, convert_object, converter, is_structure
+from conductor.binding.fields import names_of
 from conductor.binding.misfit import DoesNotFitError, path_step
 from conductor.binding.other_spellings import NOTHING
 from conductor.binding.parameters import NO_DEFAULT, Parameter, read_parameters
@@ -49,38 +51,19 @@ def bind(execute: Callable[..., Any]) -> BoundFunction:
     """The function, which takes its arguments from a task's context. ConfigurationError unless that is possible."""
     if not callable(execute):
         raise ConfigurationError(f"execute must be callable, not {execute!r}")
-    _, sources = _read(execute)
-    if sources is None or (len(sources) == 1 and isinstance(sources[0], _Task) and not sources[0].is_keyword):
+    sources = sources_of(execute)
+    if len(sources) == 1 and isinstance(sources[0], TheTask) and not sources[0].parameter.is_keyword:
         return lambda context: execute(context.task)
     return _bound(execute, sources)
 
 
-def parameters_of_input(execute: Callable[..., Any]) -> tuple[list[Parameter], bool]:
-    """The parameters that the input fills, and whether there is only one, which may take the whole input.
-
-    ConfigurationError as ``bind`` raises it.
-    """
-    parameters, sources = _read(execute)
-    named = {each.name: each for each in parameters or []}
-    of_input = [each for each in sources or [] if not isinstance(each, _Task | _Context | _Default)]
-    return [named[each.name] for each in of_input], any(isinstance(each, _Whole) for each in of_input)
-
-
-def takes_task(execute: Callable[..., Any]) -> bool:
-    """Whether the function gets the task itself, and so may use any member of the input."""
-    _, sources = _read(execute)
-    return sources is None or any(isinstance(each, _Task) for each in sources)
-
-
-def _read(execute: Callable[..., Any]) -> tuple[list[Parameter] | None, list[_Source] | None]:
-    """The parameters, and where their arguments come from. None and None without named parameters."""
+def sources_of(execute: Callable[..., Any]) -> list[Source]:
+    """Where each argument comes from. ConfigurationError as ``bind`` raises it."""
     try:
         _check(execute)
-        parameters = read_parameters(execute)
-        return parameters, None if parameters is None else _sources(parameters)
+        return _sources(read_parameters(execute))
     except ConfigurationError as error:
-        name = getattr(execute, "__qualname__", type(execute).__qualname__)  # not its repr: a partial's shows arguments
-        raise ConfigurationError(f"{name} cannot be a worker function: it {error}") from error
+        raise ConfigurationError(f"{function_name(execute)} cannot be a worker function: it {error}") from error
 
 
 def _check(execute: Callable[..., Any]) -> None:
@@ -90,10 +73,12 @@ def _check(execute: Callable[..., Any]) -> None:
         raise ConfigurationError("is a generator function: calling it does not run it")
 
 
-def _bound(execute: Callable[..., Any], sources: Sequence[_Source]) -> BoundFunction:
-    positional = [each for each in sources if not each.is_keyword]
-    named = [(each.name, each) for each in sources if each.is_keyword and not isinstance(each, _Rest)]
-    rest = next((each for each in sources if isinstance(each, _Rest)), None)
+def _bound(execute: Callable[..., Any], sources: Sequence[Source]) -> BoundFunction:
+    positional = [each for each in sources if not each.parameter.is_keyword]
+    named = [
+        (each.parameter.name, each) for each in sources if each.parameter.is_keyword and not isinstance(each, Rest)
+    ]
+    rest = next((each for each in sources if isinstance(each, Rest)), None)
 
     def call(context: TaskContext) -> Any:
         try:
@@ -108,7 +93,7 @@ def _bound(execute: Callable[..., Any], sources: Sequence[_Source]) -> BoundFunc
     return call
 
 
-def _problems(sources: Sequence[_Source], context: TaskContext) -> Iterator[str]:
+def _problems(sources: Sequence[Source], context: TaskContext) -> Iterator[str]:
     for each in sources:
         try:
             each.take(context)
@@ -116,62 +101,61 @@ def _problems(sources: Sequence[_Source], context: TaskContext) -> Iterator[str]
             yield str(problem)
 
 
-def _sources(parameters: Sequence[Parameter]) -> list[_Source]:
-    """Where each argument comes from."""
+def _sources(parameters: Sequence[Parameter]) -> list[Source]:
     if parameters and parameters[0].name == "self" and parameters[0].annotation is Any:
         raise ConfigurationError("is a method without its object: give the method of an object")
-    of_input = [each for each in parameters if not any(takes(each.annotation, kind) for kind in (Task, TaskContext))]
-    task = only_task(of_input)
-    if task is not None:
-        kept = [each for each in of_input if each is not task]
-        return [
-            _Default(each.name, each.is_keyword, each.default) if each in kept else _source(each, is_task=each is task)
-            for each in parameters
-            if each.others is None
-        ]
-    return [_source(each, is_alone=of_input == [each]) for each in parameters]
+    of_input = [each for each in parameters if not any(_takes(each.annotation, kind) for kind in (Task, TaskContext))]
+    task = _only_task(of_input)
+    if task is None:
+        return [_source(each, is_alone=of_input == [each]) for each in parameters]
+    found: list[Source] = []
+    for each in parameters:
+        if each is task:
+            found.append(TheTask(each))
+        elif each not in of_input:
+            found.append(_source(each))
+        elif each.others is None:
+            found.append(_Default(each))
+    return found
 
 
-def only_task(of_input: Sequence[Parameter]) -> Parameter | None:
+def _only_task(of_input: Sequence[Parameter]) -> Parameter | None:
     """The parameter for the task, if only its name says so: it is alone, or no other one needs a value."""
     named = [each for each in of_input if each.others is None]
     needed = [each for each in named if each.default is NO_DEFAULT]
-    for each in (named, needed):
-        if (
-            len(each) == 1
-            and each[0].name in _NAMES_OF_TASK
-            and any(each[0].annotation is kind for kind in (Any, object))
-        ):
-            return each[0]
+    for alone in (named, needed):
+        if len(alone) == 1 and alone[0].name in _NAMES_OF_TASK:
+            annotation = alone[0].annotation
+            return alone[0] if annotation is Any or annotation is object else None
     return None
 
 
-def _source(parameter: Parameter, *, is_task: bool = False, is_alone: bool = False) -> _Source:
-    name, annotation, is_keyword = parameter.name, parameter.annotation, parameter.is_keyword
-    if is_task or takes(annotation, Task):
-        return _Task(name, is_keyword)
-    if takes(annotation, TaskContext):
-        return _Context(name, is_keyword)
+def _source(parameter: Parameter, *, is_alone: bool = False) -> Source:
+    annotation = parameter.annotation
+    if _takes(annotation, Task):
+        return TheTask(parameter)
+    if _takes(annotation, TaskContext):
+        return _Context(parameter)
     is_together = get_origin(annotation) is Unpack
     try:
         convert = converter(get_args(annotation)[0] if is_together else annotation)
     except ConfigurationError as error:
-        raise ConfigurationError(f"has a parameter {name!r} that no input can fill: {error}") from error
+        raise ConfigurationError(f"has a parameter {parameter.name!r} that no input can fill: {error}") from error
     if parameter.others is not None:
-        return (_TypedRest if is_together else _Rest)(name, True, convert, parameter.others)
+        return (TypedRest if is_together else Rest)(parameter, convert)
     if is_alone and is_structure(annotation):
-        return _Whole(name, is_keyword, convert, parameter.default)
-    return _Member(name, is_keyword, convert, parameter.default)
+        return Whole(parameter, convert, names_of(annotation))
+    return Member(parameter, convert)
 
 
-def takes(annotation: Any, kind: type) -> bool:
+def _takes(annotation: Any, kind: type) -> bool:
     """Whether a parameter with this annotation is for a Task, or for a TaskContext."""
     if isinstance(annotation, TypeVar):
-        return any(takes(each, kind) for each in annotation.__constraints__ or [annotation.__bound__])
+        return any(_takes(each, kind) for each in annotation.__constraints__ or [annotation.__bound__])
     if get_origin(annotation) in (Union, UnionType):
-        return any(takes(each, kind) for each in get_args(annotation))
+        return any(_takes(each, kind) for each in get_args(annotation))
     if get_origin(annotation) is Annotated:
-        return takes(get_args(annotation)[0], kind)
+        return _takes(get_args(annotation)[0], kind)
     base = get_origin(annotation) or annotation
     if not isinstance(base, type) or base is object:
         return False
@@ -181,88 +165,88 @@ def takes(annotation: Any, kind: type) -> bool:
 
 
 @dataclass(frozen=True)
-class _Source(ABC):
+class Source(ABC):
     """The origin of an argument."""
 
-    name: str
-    is_keyword: bool
+    parameter: Parameter
 
     @abstractmethod
     def take(self, context: TaskContext) -> Any:
         """The argument. DoesNotFitError if the input does not fit the parameter's type."""
 
 
-class _Task(_Source):
+class TheTask(Source):
     def take(self, context: TaskContext) -> Any:
         return context.task
 
 
-class _Context(_Source):
+class _Context(Source):
     def take(self, context: TaskContext) -> Any:
         return context
 
 
-@dataclass(frozen=True)
-class _Default(_Source):
-    default: Any
-
+class _Default(Source):
     def take(self, context: TaskContext) -> Any:  # noqa: ARG002 - the same for all
-        return self.default
+        return self.parameter.default
 
 
 @dataclass(frozen=True)
-class _Member(_Source):
-    """The member of the input with the parameter's name."""
+class OfInput(Source):
+    """The input."""
 
     convert: Converter
-    default: Any
 
     def take(self, context: TaskContext) -> Any:
-        value = context.task.input_data.get(self.name, NOTHING)
-        if value is NOTHING:
-            return self._without()
+        return self.read(context.task.input_data)
+
+    @abstractmethod
+    def read(self, data: Mapping[str, Any]) -> Any:
+        """The argument for an input. DoesNotFitError as above."""
+
+
+class Member(OfInput):
+    """The member of the input with the parameter's name."""
+
+    def read(self, data: Mapping[str, Any]) -> Any:
+        name, default = self.parameter.name, self.parameter.default
+        value = data.get(name, NOTHING)
+        if value is NOTHING and default is not NO_DEFAULT:
+            return default
         try:
-            return self.convert(value)
+            converted = self.convert(value)
         except DoesNotFitError as problem:
-            if value is None and self.default is not NO_DEFAULT:
-                return self.default
-            raise problem.below(f"$.{self.name}") from None
+            if value is None and default is not NO_DEFAULT:
+                return default
+            raise problem.below(f"$.{name}") from None
+        if converted is NOTHING:  # a parameter without a type takes any value
+            raise DoesNotFitError(f"$.{name}", "a value", "nothing")
+        return converted
 
-    def _without(self) -> Any:
-        if self.default is not NO_DEFAULT:
-            return self.default
-        path = f"$.{self.name}"
+
+@dataclass(frozen=True)
+class Whole(Member):
+    """The same if there is one that fits, else the whole input. names: as ``names_of`` gives them."""
+
+    names: frozenset[str] | None
+
+    def read(self, data: Mapping[str, Any]) -> Any:
+        if self.parameter.name not in data:
+            default = self.parameter.default
+            return convert_object(self.convert, data) if data or default is NO_DEFAULT else default
         try:
-            self.convert(NOTHING)
+            return super().read(data)
         except DoesNotFitError as problem:
-            raise problem.below(path) from None
-        raise DoesNotFitError(path, "a value", "nothing")
-
-
-class _Whole(_Member):
-    """The same if there is one that fits, else the whole input."""
-
-    def take(self, context: TaskContext) -> Any:
-        data = context.task.input_data
-        if self.name not in data:
-            return convert_object(self.convert, data) if data or self.default is NO_DEFAULT else self.default
-        try:
-            return super().take(context)
-        except DoesNotFitError as problem:
-            with suppress(DoesNotFitError):
-                return convert_object(self.convert, data)
+            if self.names is None or self.names & data.keys():  # else any input fits if each field has a default
+                with suppress(DoesNotFitError):
+                    return convert_object(self.convert, data)
             raise problem from None
 
 
-@dataclass(frozen=True)
-class _Rest(_Source):
+class Rest(OfInput):
     """The members of the input that no parameter is named after."""
 
-    convert: Converter
-    others: frozenset[str]
-
-    def take(self, context: TaskContext) -> Any:
-        rest = self._given(context)
+    def read(self, data: Mapping[str, Any]) -> Any:
+        rest = self.members(data)
         for name, value in rest.items():
             try:
                 rest[name] = self.convert(value)
@@ -270,12 +254,13 @@ class _Rest(_Source):
                 raise problem.below(f"${path_step(name)}") from None
         return rest
 
-    def _given(self, context: TaskContext) -> dict[str, Any]:
-        return {name: value for name, value in context.task.input_data.items() if name not in self.others}
+    def members(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        others = self.parameter.others or ()
+        return {name: value for name, value in data.items() if name not in others}
 
 
-class _TypedRest(_Rest):
+class TypedRest(Rest):
     """The same, with a type for each: ``**more: Unpack[Options]``."""
 
-    def take(self, context: TaskContext) -> Any:
-        return self.convert(self._given(context))
+    def read(self, data: Mapping[str, Any]) -> Any:
+        return self.convert(self.members(data))

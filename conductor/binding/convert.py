@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from inspect import formatannotation
 from pathlib import PurePath
 from typing import Any
@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from conductor.binding.misfit import DoesNotFitError, find_misfit, path_step, word_for
+from conductor.binding.class_defaults import ClassDefaults, types_in
+from conductor.binding.misfit import DoesNotFitError, find_misfit, of_check, path_step, word_for
 from conductor.binding.other_spellings import members, respelt
-from conductor.binding.own_init import OwnInit, StandIn, with_stand_ins
+from conductor.binding.own_init import StandIn, shape_of_arguments, with_stand_ins
 from conductor.binding.pydantic_types import is_of_pydantic, is_pydantic_structure, pydantic_converter
 from conductor.errors import ConfigurationError
 
@@ -36,7 +37,7 @@ def converter(kind: Any) -> Converter:
     return _converter(kind, {})
 
 
-def _converter(kind: Any, begun: dict[type, OwnInit]) -> Converter:
+def _converter(kind: Any, begun: dict[type, Converter]) -> Converter:
     """begun: the classes with an ``__init__`` of their own that this converter is a part of."""
     if is_of_pydantic(kind):
         return pydantic_converter(kind)
@@ -46,7 +47,7 @@ def _converter(kind: Any, begun: dict[type, OwnInit]) -> Converter:
         (field,) = inspect.type_info(holder).fields  # type: ignore[attr-defined]  # of a StructType
         if isinstance(field.type, inspect.AnyType):
             return _as_it_is
-        found = [each.cls for each in _types_in(field.type) if isinstance(each, inspect.CustomType)]
+        found = [each.cls for each in types_in(field.type) if isinstance(each, inspect.CustomType)]
         customs = {each: _custom(each, begun) for each in found}
     except Exception as error:  # an annotation may be any object
         raise ConfigurationError(f"JSON cannot be read as {formatannotation(kind)}: {error}") from error
@@ -69,7 +70,21 @@ def _converter(kind: Any, begun: dict[type, OwnInit]) -> Converter:
         except msgspec.ValidationError as error:
             raise find_misfit(field.type, value, given, error, convert_once) from None
 
-    return convert
+    return _with_defaults(convert, field.type)
+
+
+def _with_defaults(convert: Converter, kind: inspect.Type) -> Converter:
+    """The converter, also of the defaults that msgspec leaves out of objects."""
+    defaults = ClassDefaults(kind)
+    if not defaults.are_missing:
+        return convert
+
+    def convert_with_defaults(value: Any) -> Any:
+        converted = convert(value)
+        defaults.give(converted)
+        return converted
+
+    return convert_with_defaults
 
 
 def convert_object(convert: Converter, members: Mapping[str, Any]) -> Any:
@@ -99,35 +114,32 @@ def _is_structure(kind: inspect.Type) -> bool:
     return isinstance(kind, _STRUCTURES) and not getattr(kind, "array_like", False)
 
 
-def _types_in(kind: inspect.Type) -> Iterator[inspect.Type]:
-    """All types that a type is made of. One that contains itself counts once."""
-    waiting, seen = [kind], set()
-    while waiting:
-        for each in members(waiting.pop()):
-            if id(each) in seen:
-                continue
-            seen.add(id(each))
-            yield each
-            for name in ("item_type", "key_type", "value_type"):
-                waiting += filter(None, [getattr(each, name, None)])
-            waiting += getattr(each, "item_types", ())
-            waiting += [field.type for field in getattr(each, "fields", ())]
-
-
-def _custom(kind: Any, begun: dict[type, OwnInit]) -> Converter:
+def _custom(kind: Any, begun: dict[type, Converter]) -> Converter:
     """How to make a value of a class that msgspec does not know."""
+    original = kind.original if isinstance(kind, StandIn) else kind
+    if is_of_pydantic(original):
+        return pydantic_converter(original)
     if isinstance(kind, StandIn):
-        if kind.original not in begun:
-            own_init = begun[kind.original] = OwnInit(kind.original)
-            own_init.prepare(lambda each: _converter(each, begun))
-        return begun[kind.original].convert
+        return _own_init(original, begun)
     if kind is object:
         return _as_it_is
     if isinstance(kind, type) and issubclass(kind, PurePath):
         return lambda value: _path(kind, value)
-    if is_of_pydantic(kind):
-        return pydantic_converter(kind)
     raise TypeError(f"{formatannotation(kind)} has no JSON form")
+
+
+def _own_init(kind: type, begun: dict[type, Converter]) -> Converter:
+    def convert(value: Any) -> Any:
+        given = arguments(value)
+        try:
+            return kind(**given)
+        except (ValueError, TypeError) as error:
+            raise of_check("$", error) from None
+
+    if kind not in begun:
+        begun[kind] = convert  # before the next line, because a class may hold itself
+        arguments = _converter(shape_of_arguments(kind), begun)
+    return begun[kind]
 
 
 def _as_it_is(value: Any) -> Any:

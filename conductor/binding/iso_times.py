@@ -8,7 +8,8 @@ from typing import TypeVar
 
 T = TypeVar("T", bound=datetime)
 
-_REGION = re.compile(r"\[[\w/+-]+\]$")  # Java: 2026-01-02T03:04:05+01:00[Europe/Paris]. The offset says it all.
+_REGION = re.compile(r"([Tt ].*(?:[Zz]|[+-]\d\d(?::?\d\d)?))\[[\w/:+-]+\]\Z")
+"""Java: ``2026-01-02T03:04:05+01:00[Europe/Paris]``. The offset says it all. Without one, the time is not known."""
 _DAY = r"\d{4}(-\d\d-\d\d|\d{4}|-?W\d\d(-?\d)?|-?\d{3})"  # a calendar day, a week, or the number of a day in its year
 _MOMENT = re.compile(rf"{_DAY}([Tt ].+)?")
 _NUMBER = r"([+-]?\d+(?:[.,]\d+)?)"
@@ -19,7 +20,7 @@ _DURATION = re.compile(
 
 def read_datetime(text: str) -> datetime:
     """The moment: of a day alone, its first. ValueError for other text; a year or a month is no moment."""
-    text = _REGION.sub("", text)
+    text = _REGION.sub(r"\1", text)
     if not _MOMENT.fullmatch(text):
         raise ValueError("not a day and time in ISO 8601")
     from dateutil.parser import isoparser  # noqa: PLC0415 - few workers need it

@@ -12,12 +12,13 @@ from typing import Any
 
 from msgspec import ValidationError, inspect
 
-from conductor.binding.other_spellings import NOTHING, members
+from conductor.binding.other_spellings import NOTHING, fields_of, inner, key_type, members
 
 _PROBLEM = re.compile(r"(?s)(?P<problem>.*?)(?: - at `(?P<in_key>key` in `)?\$\[0\](?P<path>[^`]*)`)?")
 _LIMIT = re.compile(r"Expected (?P<expected>(?:(?!, got `).)*?)(?:, got (?P<got>\d+))?")
 _FIELD = re.compile(r"Object (?P<state>missing required|contains unknown) field `(?P<name>.+)`")
-_ANY = inspect.AnyType()
+REFUSED = "refused by a validator of its class"
+"""Stands for the text of a check that has none, or none that may be shown."""
 _TEXTS = {
     inspect.AnyType: "a value",
     inspect.BoolType: "bool",
@@ -104,12 +105,12 @@ def of_check(path: str, cause: BaseException) -> DoesNotFitError:
     frames = [frame for frame, _ in traceback.walk_tb(cause.__traceback__)]
     files = [frame.f_code.co_filename for frame in frames[-1:]]
     is_of_attrs = any(f"{os.sep}attr{os.sep}" in each or each.startswith("<attrs generated") for each in files)
-    return DoesNotFitError(path, "refused by a validator of its class" if is_of_attrs else str(cause), "")
+    return DoesNotFitError(path, ("" if is_of_attrs else str(cause)) or REFUSED, "")
 
 
 def _of_msgspec(place: _Place, problem: str, *, in_key: bool) -> DoesNotFitError:
     if in_key:
-        return DoesNotFitError(place.path, f"{describe(place.key_kind())} as a key", "str")
+        return DoesNotFitError(place.path, f"{describe(key_type(place.kind))} as a key", "str")
     if missing := _FIELD.fullmatch(problem):
         place.enter(missing["name"])
         expected = "no such member" if missing["state"] == "contains unknown" else describe(place.kind)
@@ -139,8 +140,7 @@ class _Place:
             else:
                 self.enter(int(index))
             return rest
-        names = [field.encode_name for each in members(self.kind) for field in _fields(each)]
-        fitting = [name for name in names if re.match(rf"\.{re.escape(name)}($|[.\[])", path)]
+        fitting = [name for name in self._names() if re.match(rf"\.{re.escape(name)}($|[.\[])", path)]
         name = max(fitting, key=len, default=path[1:])  # a name may contain a dot; only the tag of a struct is no field
         self.enter(name)
         return path[1 + len(name) :]
@@ -149,7 +149,7 @@ class _Place:
         """Go on to a member or an item."""
         self._steps.append(step)
         if isinstance(step, int) and isinstance(self.value, dict):  # a NamedTuple, given as an object
-            step = _fields(self.kind)[step].name
+            step = self._names()[step]
         self._enter_original(step)
 
     def enter_first_misfit(self, problem: str, convert: Callable[[Any], Any]) -> None:
@@ -170,17 +170,16 @@ class _Place:
         self._steps.append(members[number][0])
         self._enter_original(list(self.value)[number])
 
+    def _names(self) -> list[str]:
+        return [field.encode_name for each in members(self.kind) for field in fields_of(each)]
+
     def _enter_original(self, step: Any) -> None:
-        self.kind = _inner(self.kind, step)
+        self.kind = inner(self.kind, step, self.value)
         try:
             self.value = self.value[step]
         except LookupError:
             self.value = NOTHING
         self.path += path_step(step)
-
-    def key_kind(self) -> inspect.Type:
-        """The type of the keys of this object."""
-        return next((each.key_type for each in members(self.kind) if isinstance(each, inspect.DictType)), _ANY)
 
 
 def path_step(step: Any) -> str:
@@ -197,25 +196,3 @@ def _replaced(whole: Any, steps: Sequence[Any], part: Any) -> Any:
     copied = copy(whole)
     copied[steps[0]] = _replaced(whole[steps[0]], steps[1:], part)
     return copied
-
-
-def _inner(kind: inspect.Type, step: Any) -> inspect.Type:
-    """The type of a member or an item. The tag of a struct is no field, and belongs to all structs of a union."""
-    kinds = members(kind)
-    for each in kinds:
-        match each:
-            case inspect.DictType(value_type=inner) | inspect.CollectionType(item_type=inner):
-                return inner
-            case inspect.TupleType(item_types=inners):
-                item: inspect.Type = inners[step]
-                return item
-        for field in _fields(each):
-            if step in (field.name, field.encode_name):
-                return field.type
-    tags = tuple(each.tag for each in kinds if isinstance(each, inspect.StructType) and each.tag_field == step)
-    return inspect.LiteralType(tags) if tags else _ANY
-
-
-def _fields(kind: inspect.Type) -> tuple[inspect.Field, ...]:
-    fields: tuple[inspect.Field, ...] = getattr(kind, "fields", ())
-    return fields

@@ -38,7 +38,7 @@ def respelt(kind: inspect.Type, value: Any) -> Any:
     if isinstance(value, float):
         return _number(kind, value)
     if isinstance(value, list):
-        return _array(kind, value)
+        return [respelt(inner(kind, place, value), each) for place, each in enumerate(value)]
     return _object(kind, value) if isinstance(value, dict) else value
 
 
@@ -47,6 +47,46 @@ def members(kind: inspect.Type) -> tuple[inspect.Type, ...]:
     if isinstance(kind, inspect.Metadata):
         return members(kind.type)
     return kind.types if isinstance(kind, inspect.UnionType) else (kind,)
+
+
+def fields_of(kind: inspect.Type) -> tuple[inspect.Field, ...]:
+    """The fields of a class; none for another type."""
+    fields: tuple[inspect.Field, ...] = getattr(kind, "fields", ())
+    return fields
+
+
+def key_type(kind: inspect.Type) -> inspect.Type:
+    """The type of the keys of an object."""
+    return next((each.key_type for each in members(kind) if isinstance(each, inspect.DictType)), _ANY)
+
+
+def inner(kind: inspect.Type, step: Any, value: Any) -> inspect.Type:
+    """The type of a member or an item of the value."""
+    kinds = members(kind)
+    for each in kinds:
+        if isinstance(value, list):
+            if isinstance(each, inspect.CollectionType):
+                return each.item_type
+            items = (
+                each.item_types if isinstance(each, inspect.TupleType) else [field.type for field in fields_of(each)]
+            )
+            if step < len(items):
+                item: inspect.Type = items[step]
+                return item
+        elif isinstance(each, inspect.DictType):
+            return each.value_type
+        elif not _is_other_struct(each, kinds, value):
+            for field in fields_of(each):
+                if step == field.encode_name:
+                    return field.type
+    # The tag of a struct is no field, and belongs to all structs of a union.
+    tags = tuple(each.tag for each in kinds if isinstance(each, inspect.StructType) and each.tag_field == step)
+    return inspect.LiteralType(tags) if tags else _ANY
+
+
+def _is_other_struct(kind: inspect.Type, kinds: Sequence[inspect.Type], value: dict[Any, Any]) -> bool:
+    """Whether the tag in the value is that of another struct of the union."""
+    return isinstance(kind, inspect.StructType) and len(kinds) > 1 and value.get(kind.tag_field) != kind.tag
 
 
 def _time(kind: inspect.Type, text: str) -> Any:
@@ -64,39 +104,12 @@ def _number(kind: inspect.Type, number: float) -> Any:
     return int(number) if takes_int and not takes_float and number.is_integer() else number
 
 
-def _array(kind: inspect.Type, values: list[Any]) -> list[Any]:
-    for each in members(kind):
-        match each:
-            case inspect.CollectionType(item_type=inner):
-                return [respelt(inner, value) for value in values]
-            case inspect.TupleType(item_types=inners):
-                return _row(inners, values)
-            case inspect.NamedTupleType(fields=fields) | inspect.StructType(fields=fields, array_like=True):
-                return _row([field.type for field in fields], values)
-    return values
-
-
-def _row(kinds: Sequence[inspect.Type], values: list[Any]) -> list[Any]:
-    return [respelt(kind, value) for kind, value in zip(kinds, values, strict=False)] + values[len(kinds) :]
-
-
 def _object(kind: inspect.Type, value: dict[Any, Any]) -> Any:
     for each in members(kind):
-        match each:
-            case inspect.DictType(key_type=key, value_type=inner):
-                return {respelt(key, name): respelt(inner, member) for name, member in value.items()}
-            case inspect.NamedTupleType(fields=fields):
-                return [_field(field, value) for field in fields]
-            case inspect.StructType(tag_field=str(tag_field), tag=tag) if value.get(tag_field) != tag:
-                pass  # another struct of the union
-            case (
-                inspect.StructType(fields=fields)
-                | inspect.DataclassType(fields=fields)
-                | inspect.TypedDictType(fields=fields)
-            ):
-                kinds = {field.encode_name: field.type for field in fields}
-                return {name: respelt(kinds.get(name, _ANY), member) for name, member in value.items()}
-    return value
+        if isinstance(each, inspect.NamedTupleType):
+            return [_field(field, value) for field in each.fields]
+    keys = key_type(kind)
+    return {respelt(keys, name): respelt(inner(kind, name, value), member) for name, member in value.items()}
 
 
 def _field(field: inspect.Field, values: dict[Any, Any]) -> Any:

@@ -33,16 +33,16 @@ class Parameter:
     """Of ``**name`` the names that it cannot have. None for any other parameter."""
 
 
-def read_parameters(function: Callable[..., Any]) -> list[Parameter] | None:
-    """The parameters that are given values: all but ``*args``. None if they have no names, as with ``print``.
+def read_parameters(function: Callable[..., Any]) -> list[Parameter]:
+    """The parameters that are given values: all but ``*args``. One for the task if there are no names: ``print``.
 
     The outermost function with named parameters counts, because a decorator may give the one that it wraps other
     arguments. ConfigurationError if a name in an annotation is not found.
     """
     inner, signature = _named(function)
     if signature is None:
-        return None
-    fixed = _fixed_by_partial(inner)
+        return [Parameter("task", Task, NO_DEFAULT, is_keyword=False)]
+    fixed = inner.keywords if isinstance(inner, functools.partial) else {}  # an input must not replace them
     given = [
         each
         for each in signature.parameters.values()
@@ -55,7 +55,7 @@ def read_parameters(function: Callable[..., Any]) -> list[Parameter] | None:
             each.name,
             _resolved(each, inner),
             each.default,
-            is_keyword=each.kind is each.KEYWORD_ONLY,
+            is_keyword=each.kind in (each.KEYWORD_ONLY, each.VAR_KEYWORD),
             others=frozenset(signature.parameters) if each.kind is each.VAR_KEYWORD else None,
         )
         for each in given
@@ -78,7 +78,7 @@ def read_return_type(function: Callable[..., Any]) -> Any:
 def _named(function: Any) -> tuple[Any, inspect.Signature | None]:
     """The outermost function with named parameters, and its signature: None if there is no such function."""
     while True:
-        signature = None if _is_in_c(function) else _signature(function)
+        signature = _signature(function)
         if signature is not None and any(each.kind not in _VARIABLE for each in signature.parameters.values()):
             return function, signature
         wrapped = _wrapped(function)
@@ -90,6 +90,10 @@ def _named(function: Any) -> tuple[Any, inspect.Signature | None]:
 
 
 def _signature(function: Any) -> inspect.Signature | None:
+    """None for an object that has none, and for a function in C: its names are seldom meant for members of an input."""
+    core = _core(function)
+    if inspect.isroutine(core) and not inspect.isfunction(core):
+        return None
     try:
         return inspect.signature(function, follow_wrapped=False)
     except Exception:  # noqa: BLE001 - the object may be no function, and raise any error
@@ -112,21 +116,11 @@ def _wrapped(function: Any) -> Any:
     return inner
 
 
-def _is_in_c(function: Any) -> bool:
-    core = _core(function)
-    return inspect.isroutine(core) and not inspect.isfunction(core)
-
-
 def _core(function: Any) -> Any:
     """The function itself behind a partial, a method or an object that can be called."""
     while isinstance(function, functools.partial | types.MethodType):
         function = function.func if isinstance(function, functools.partial) else function.__func__
     return function if inspect.isroutine(function) else type(function).__call__
-
-
-def _fixed_by_partial(function: Any) -> set[str]:
-    """The names that a partial gives values to. An input must not replace them."""
-    return set(function.keywords) if isinstance(function, functools.partial) else set()
 
 
 def _resolved(parameter: inspect.Parameter, function: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
-from conductor.binding.misfit import DoesNotFitError, path_step, word_for
+from conductor.binding.misfit import REFUSED, DoesNotFitError, path_step, word_for
 from conductor.binding.other_spellings import NOTHING
 from conductor.errors import ConfigurationError
 
@@ -60,7 +60,7 @@ def pydantic_converter(kind: Any) -> Callable[[Any], Any]:
 
     def convert(value: Any) -> Any:
         if value is NOTHING:
-            raise DoesNotFitError("$", _name_of(kind), "nothing")
+            raise DoesNotFitError("$", name_of(kind), "nothing")
         try:
             return adapter.validate_json(msgspec.json.encode(value))
         except pydantic.ValidationError as error:
@@ -73,10 +73,10 @@ def _misfit(kind: Any, value: Any, problem: Any) -> DoesNotFitError:
     path, found = _place(value, problem["loc"], is_missing=problem["type"] == "missing")
     message = problem["msg"]
     if problem["type"] == "missing":
-        return DoesNotFitError(path, _name_of(_type_at(kind, problem["loc"])), "nothing")
+        return DoesNotFitError(path, name_of(_type_at(kind, problem["loc"])), "nothing")
     if problem["type"] in ("value_error", "assertion_error"):
         own = problem.get("ctx", {}).get("error")
-        return DoesNotFitError(path, str(own) if own is not None else message.partition(":")[0], "")
+        return DoesNotFitError(path, (str(own) if own is not None else message.partition(":")[0]) or REFUSED, "")
     if problem["type"] == "union_tag_invalid":  # its message shows the value
         return DoesNotFitError(path, f"a tag of {problem['ctx']['expected_tags']}", word_for(found))
     if message.startswith("Input should be "):
@@ -94,7 +94,8 @@ def _type_at(kind: Any, steps: Sequence[str | int]) -> Any:
     return kind
 
 
-def _name_of(kind: Any) -> str:
+def name_of(kind: Any) -> str:
+    """The type in a word."""
     name: str = getattr(kind, "__name__", None) or formatannotation(kind)
     return "a value" if kind is Any else name
 

@@ -26,7 +26,8 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Never, NoReturn, TypeVar, Union, Unpack, get_args, get_origin
 
 from conductor import models
-from conductor.binding.bind import parameters_of_input
+from conductor._arguments import function_name
+from conductor.binding.bind import OfInput, Whole, sources_of
 from conductor.binding.convert import is_structure
 from conductor.binding.parameters import NO_DEFAULT, Parameter, read_return_type
 from conductor.binding.type_schemas import Member, Schema, TypeSchemas, is_a
@@ -41,10 +42,11 @@ def input_schema(function: Callable[..., Any]) -> Schema:
     ConfigurationError names a parameter with a type that has no JSON Schema.
     """
     _require_function(function)
-    parameters, is_whole = parameters_of_input(function)
+    sources = [each for each in sources_of(function) if isinstance(each, OfInput)]
+    parameters = [each.parameter for each in sources]
     description = TypeSchemas("validation")
     members = [_member_of(each) for each in parameters if each.others is None]
-    if is_whole:
+    if any(isinstance(each, Whole) for each in sources):
         return description.document(_any_of(list(_whole_inputs(members[0], description))))
     schema = description.object_of(members)
     for rest in parameters:
@@ -62,8 +64,7 @@ def output_schema(function: Callable[..., Any]) -> Schema:
     try:
         types = list(_alternatives(read_return_type(function)))
     except ConfigurationError as error:
-        name = getattr(function, "__qualname__", type(function).__qualname__)
-        raise ConfigurationError(f"{name} {error}") from error
+        raise ConfigurationError(f"{function_name(function)} {error}") from error
     description = TypeSchemas("serialization")
     if any(each in _UNKNOWN_OUTPUTS or isinstance(each, TypeVar) or is_a(models.TaskResult, each) for each in types):
         return description.document({"type": "object"})
@@ -95,7 +96,7 @@ def _add_rest(schema: Schema, rest: Member, description: TypeSchemas) -> None:
     if get_origin(rest.annotation) is not Unpack:
         schema["additionalProperties"] = description.object_of([rest])["properties"][rest.name]
         return
-    together = description.structure(rest._replace(annotation=get_args(rest.annotation)[0]))
+    together = description.resolved(description.structure(rest._replace(annotation=get_args(rest.annotation)[0])))
     schema["properties"] = schema.get("properties", {}) | together.get("properties", {})
     schema["required"] = [*schema.get("required", []), *together.get("required", [])]
 

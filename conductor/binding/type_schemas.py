@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any, Literal, NamedTuple, get_type_hints
+from typing import Any, Literal, NamedTuple
 
 import msgspec
-from msgspec import inspect as shapes
 
 from conductor._output import UnsendableOutput, output_data
-from conductor.binding.own_init import StandIn, init_parameters, with_stand_ins
+from conductor.binding.own_init import StandIn, shape_of_arguments, with_stand_ins
 from conductor.binding.parameters import NO_DEFAULT
 from conductor.binding.pydantic_types import is_of_pydantic
 from conductor.errors import ConfigurationError
@@ -49,32 +48,21 @@ class TypeSchemas:
         self._begun: set[type] = set()  # classes with an __init__ of their own
 
     def document(self, schema: Schema) -> Schema:
-        """The schema of a whole input or output, with the named schemas that it refers to."""
-        used: dict[str, Schema] = {}
-        waiting = [schema]
-        while waiting:
-            text = json.dumps(waiting.pop())
-            for name in self._named.keys() - used.keys():
-                if json.dumps(_REFERENCE + name) in text:
-                    used[name] = self._named[name]
-                    waiting.append(used[name])
-        parts = {"$defs": {name: used[name] for name in sorted(used)}} if used else {}
-        return {"$schema": DIALECT, **schema, **parts}
+        """The schema of a whole input or output, with the named schemas that are referred to."""
+        root = self.resolved(schema)
+        text = json.dumps([root, self._named])
+        named = {name: self._named[name] for name in sorted(self._named) if json.dumps(_REFERENCE + name) in text}
+        return {"$schema": DIALECT, **root, **({"$defs": named} if named else {})}
 
     def structure(self, member: Member) -> Schema:
         """The schema of a type whose value is a JSON object."""
-        kind: Any = member.annotation
-        if is_a(tuple, kind):  # a NamedTuple, which is an array within other types
-            shape: Any = shapes.type_info(kind)
-            hints = get_type_hints(kind, include_extras=True)
-            fields = [
-                Member(each.name, hints[each.name], NO_DEFAULT if each.required else each.default, member.place)
-                for each in shape.fields
-            ]
-            return {"title": kind.__name__, **self.object_of(fields)}
-        (schema,) = self._schemas_of([member])
-        name = schema.get("$ref", "").removeprefix(_REFERENCE)
-        return self._named.get(name, schema)
+        if is_a(tuple, member.annotation):  # a NamedTuple, which is an array within other types
+            member = member._replace(annotation=shape_of_arguments(member.annotation))
+        return self._schemas_of([member])[0]
+
+    def resolved(self, schema: Schema) -> Schema:
+        """The schema itself in place of a reference to it."""
+        return self._named.get(schema.get("$ref", "").removeprefix(_REFERENCE), schema)
 
     def object_of(self, members: list[Member]) -> Schema:
         """The schema of an object with these properties."""
@@ -108,42 +96,36 @@ class TypeSchemas:
             raise ConfigurationError(f"{member.place} has no JSON Schema: {reason}") from error
 
     def _described(self, types: list[Any]) -> list[Schema]:
-        of_msgspec = [each for each in types if not is_of_pydantic(each)]
-        if self._mode == "validation":
-            of_msgspec = list(map(with_stand_ins, of_msgspec))
+        known = [with_stand_ins(each) if self._mode == "validation" or is_of_pydantic(each) else each for each in types]
         schemas, named = msgspec.json.schema_components(
-            of_msgspec, schema_hook=self._of_other_library, ref_template=f"{_REFERENCE}{{name}}"
+            known, schema_hook=self._of_other_library, ref_template=f"{_REFERENCE}{{name}}"
         )
         self._add(named)
-        rest = iter(schemas)
-        return [self._of_pydantic(each) if is_of_pydantic(each) else next(rest) for each in types]
+        return list(schemas)
 
     def _add(self, named: Mapping[str, Schema]) -> None:
         for name, schema in named.items():
             if self._named.setdefault(name, schema) != schema:
                 raise ValueError(f"two different types are named {name}")
 
-    def _of_other_library(self, kind: type) -> Schema:
+    def _of_other_library(self, kind: Any) -> Schema:
         """The schema of a type that msgspec does not know. msgspec turns NotImplementedError into a TypeError."""
+        original = kind.original if isinstance(kind, StandIn) else kind
+        if is_of_pydantic(original):
+            return self._of_pydantic(original)
         if isinstance(kind, StandIn):
-            return self._of_own_init(kind.original)
+            return self._of_own_init(original)
         if is_a(PurePath, kind):
             return {"type": "string"}
         if kind is object:
             return {"$comment": "anything"}  # msgspec takes an empty schema for none
-        if not is_of_pydantic(kind):
-            raise NotImplementedError
-        return self._of_pydantic(kind)
+        raise NotImplementedError
 
     def _of_own_init(self, kind: type) -> Schema:
-        """The schema of a class whose input is what its ``__init__`` takes. The class may hold itself."""
+        """The schema of the arguments of its ``__init__``. The class may hold itself."""
         if kind not in self._begun:
             self._begun.add(kind)
-            parameters = init_parameters(kind)
-            members = [
-                Member(each.name, each.annotation, each.default, f"{kind.__name__}.{each.name}") for each in parameters
-            ]
-            self._add({kind.__name__: {"title": kind.__name__, **self.object_of(members)}})
+            self._described([shape_of_arguments(kind)])
         return {"$ref": _REFERENCE + kind.__name__}
 
     def _of_pydantic(self, kind: Any) -> Schema:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 from conductor._output import output_data
@@ -14,7 +15,6 @@ from conductor.transport import ApiClient, metadata
 from conductor.worker import Worker
 
 Severity = Literal["error", "warning", "info"]
-"""error: tasks will fail or run twice. warning: it is probably not meant so. info: it is good to know."""
 
 AN_HOUR = 3600
 """Seconds: the default of responseTimeoutSeconds, also without a definition (server 3.32.3)."""
@@ -67,7 +67,15 @@ def served_definition(api: ApiClient, task_name: str, timeout: float) -> dict[st
 
 def problems_of(worker: Worker, served: dict[str, Any] | None) -> list[Problem]:
     """served: the definition that the server has, as on the wire; None if it has none."""
-    found = _missing(worker) if served is None else _misfits(worker, served)
+    found: list[tuple[Severity, str]]
+    if served is None:
+        found = [("warning", _MISSING.format(worker.task_name))]
+    else:
+        name = worker.task_name if worker.domain is None else f"{worker.task_name} (domain {worker.domain})"
+        misfits = chain(
+            _lease_misfits(worker, served), _time_limit_misfits(worker, served), _code_misfits(worker, served)
+        )
+        found = [(severity, f"{name}: {text}") for severity, text in misfits]
     return [Problem(worker.task_name, worker.domain, severity, text) for severity, text in found]
 
 
@@ -81,17 +89,6 @@ def definition_after_start(worker: Worker, served: dict[str, Any] | None) -> dic
 
 
 Found = Iterator[tuple[Severity, str]]
-
-
-def _missing(worker: Worker) -> Found:
-    yield "warning", _MISSING.format(worker.task_name)
-
-
-def _misfits(worker: Worker, served: dict[str, Any]) -> Found:
-    name = worker.task_name if worker.domain is None else f"{worker.task_name} (domain {worker.domain})"
-    for misfits_of in (_lease_misfits, _time_limit_misfits, _code_misfits):
-        for severity, text in misfits_of(worker, served):
-            yield severity, f"{name}: {text}"
 
 
 def _lease_misfits(worker: Worker, served: dict[str, Any]) -> Found:

@@ -46,14 +46,19 @@ class Definitions:
         self._is_running = False  # whether the thread runs
 
     def check(self, workers: Sequence[Worker], before_start: bool) -> list[Problem]:
-        """See TaskRunner.check. before_start: the workers have not registered their definitions yet."""
+        """See TaskRunner.check. before_start: the workers have not registered their definitions yet.
+
+        A running worker may not have done so either.
+        """
         timeout = self._api.http_settings.read_timeout
         names = dict.fromkeys(worker.task_name for worker in workers)
+        with self._lock:
+            settled = set() if before_start else set(self._seen)
         served = {name: served_definition(self._api, name, timeout) for name in names}
         found: list[Problem] = []
         for worker in workers:
             definition = served[worker.task_name]
-            if before_start:
+            if worker.key not in settled:
                 definition = definition_after_start(worker, definition)
             found += problems_of(worker, definition)
         return found
@@ -106,7 +111,7 @@ class Definitions:
             error = self._settle(worker)
             if error is None:
                 pauses.reset()
-            elif _registers(worker):
+            elif worker.registers:
                 self._put_off(worker)
                 self._clock.wait(self._closing, pauses.next(_retry_after(error)))
             else:
@@ -128,22 +133,13 @@ class Definitions:
         Returns the error if the server has not answered, so that another attempt makes sense.
         """
         try:
-            return self._attempt(worker)
+            self._log_new(problems_of(worker, self._registered_or_served(worker)))
+        except ConductorError as error:
+            if not worker.registers or not isinstance(error, ApiError) or isinstance(error, _PASSING):
+                return error
+            logger.error("%s: its task definition is not registered: %s", worker.task_name, error)  # noqa: TRY400
         except Exception:
             logger.exception("%s: the look at its task definition ended in a bug", worker.task_name)
-            return None
-
-    def _attempt(self, worker: Worker) -> ConductorError | None:
-        try:
-            served = self._registered_or_served(worker)
-        except ConductorError as error:
-            failure = error
-        else:
-            self._log_new(problems_of(worker, served))
-            return None
-        if not _registers(worker) or not isinstance(failure, ApiError) or isinstance(failure, _PASSING):
-            return failure
-        logger.error("%s: its task definition is not registered: %s", worker.task_name, failure)
         return None
 
     def _log_new(self, problems: list[Problem]) -> None:
@@ -165,10 +161,6 @@ class Definitions:
         self._api.call_within(timeout, metadata.register_task_defs.sync, given)
         logger.info("%s: its task definition is registered", worker.task_name)
         return definition_after_start(worker, None)
-
-
-def _registers(worker: Worker) -> bool:
-    return worker.registration is not None and worker.registration.register
 
 
 def _retry_after(error: ConductorError) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
+from conductor._arguments import function_name
 from conductor.errors import ConfigurationError
 from conductor.worker import Worker
 from conductor.worker_task import WorkerFunction
@@ -18,11 +19,10 @@ def workers_in(given: Iterable[object]) -> list[Worker]:
     """The workers, in order. ConfigurationError if there is none, or for an object or a module without a worker."""
     found: list[Worker] = []
     for each in _flat(given):
-        worker = _worker_of(each)
-        if worker is not None:
+        if isinstance(each, ModuleType):
+            found += [worker for worker in _in_module(each) if worker not in found]  # two modules may show one Worker
+        elif worker := _worker_of(each):
             found.append(worker)
-        elif isinstance(each, ModuleType):
-            found += _in_module(each, found)
         else:
             raise ConfigurationError(_problem_with(each))
     if not found:
@@ -38,18 +38,13 @@ def _flat(given: Iterable[object]) -> Iterator[object]:
             yield each
 
 
-def _in_module(module: ModuleType, known: list[Worker]) -> list[Worker]:
-    """The module's workers, each once. Another module may show the same Worker object, which is known then."""
-    found: dict[int, Worker] = {}
-    for member in vars(module).values():
-        worker = _worker_of(member) if isinstance(member, Worker) or _is_defined_in(module, member) else None
-        if worker is not None:
-            found.setdefault(id(worker), worker)
+def _in_module(module: ModuleType) -> list[Worker]:
+    """The module's workers, each once."""
+    own = [each for each in vars(module).values() if isinstance(each, Worker) or _is_defined_in(module, each)]
+    found = list(dict.fromkeys(filter(None, map(_worker_of, own))))
     if not found:
         raise ConfigurationError(f"module {module.__name__!r} has no worker: no @worker_task function and no Worker")
-    for worker in known:
-        found.pop(id(worker), None)
-    return list(found.values())
+    return found
 
 
 def _is_defined_in(module: ModuleType, function: object) -> bool:
@@ -63,7 +58,9 @@ def _worker_of(candidate: object) -> Worker | None:
         return candidate
     if isinstance(candidate, WorkerFunction):
         return candidate.worker
-    if inspect.isfunction(candidate) and isinstance(inspect.unwrap(candidate, stop=_is_decorated), WorkerFunction):
+    if inspect.isfunction(candidate) and isinstance(
+        inspect.unwrap(candidate, stop=lambda each: isinstance(each, WorkerFunction)), WorkerFunction
+    ):
         raise ConfigurationError(
             f"start_workers cannot start {candidate.__qualname__}: a decorator above @worker_task hides its worker,"
             " which would run without that decorator: put @worker_task above the others"
@@ -71,13 +68,8 @@ def _worker_of(candidate: object) -> Worker | None:
     return None
 
 
-def _is_decorated(function: object) -> bool:
-    return isinstance(function, WorkerFunction)
-
-
 def _problem_with(candidate: object) -> str:
     use = "give a Worker, a function decorated with @worker_task, a module, or a list of them"
     if isinstance(candidate, str | bytes):
         return f"cannot start {candidate!r}, a text: {use}"
-    name = getattr(candidate, "__qualname__", type(candidate).__qualname__)  # a repr may show secrets
-    return f"cannot start {name}, which has no worker: {use}"
+    return f"cannot start {function_name(candidate)}, which has no worker: {use}"

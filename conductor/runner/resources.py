@@ -57,7 +57,7 @@ class Resources(DeliveryContext):
 
     def register_definition(self, worker: Worker, closed: Flag) -> None:
         """Register the worker's task definition, if it asks for that: see Definitions.register."""
-        if worker.registration is None or not worker.registration.register:
+        if not worker.registers:
             return
         if self.definitions is None:
             logger.info("%s: its task definition is not registered: the runner has no ApiClient", worker.task_name)

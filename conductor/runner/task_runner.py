@@ -223,7 +223,7 @@ class TaskRunner(WorkerControls):
         ``for setting in runner.settings(): print(setting)`` shows them. They hold no secrets.
         """
         of_workers = [setting for running in self._workers.active() for setting in running.settings]
-        return [*self._given.in_force(), *of_workers]
+        return [*self._given.in_force, *of_workers]
 
     def check(self, *workers: Startable) -> list[Problem]:
         """Compare the task definitions of the server with the workers. Blocks for one request per task type.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from conductor._arguments import Duration, whole_number
+from conductor._arguments import Duration, optional_seconds, whole_number
 from conductor.runner.workers import Workers
-from conductor.worker import WorkerKey, checked_poll_interval, checked_poll_timeout
+from conductor.worker import LONGEST_POLL_TIMEOUT, WorkerKey
 
 
 class WorkerControls:
@@ -43,7 +43,7 @@ class WorkerControls:
         self, task_name: str, poll_interval: Duration | None, domain: str | None = None
     ) -> None:
         """Set the wait after an empty poll. It also shortens or extends a wait that has begun."""
-        interval = checked_poll_interval(poll_interval)
+        interval = optional_seconds("poll_interval", poll_interval)
         self._workers.known(task_name, domain).set_poll_interval(interval)
 
     def get_poll_interval_for_task(self, task_name: str, domain: str | None = None) -> float | None:
@@ -55,7 +55,7 @@ class WorkerControls:
         self, task_name: str, poll_timeout: Duration | None, domain: str | None = None
     ) -> None:
         """Set the time that a poll may wait at the server, from the next poll on."""
-        timeout = checked_poll_timeout(poll_timeout)
+        timeout = optional_seconds("poll_timeout", poll_timeout, maximum=LONGEST_POLL_TIMEOUT)
         self._workers.known(task_name, domain).worker.poll_timeout = timeout
 
     def get_poll_timeout_for_task(self, task_name: str, domain: str | None = None) -> float | None:

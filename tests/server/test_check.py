@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import threading
 
 import pytest
 
@@ -10,7 +11,7 @@ from conductor.testing import FakeTaskClient
 from support.stub import POLL, Answer, error
 from support.waiting import eventually
 
-READ = "GET /metadata/taskdefs/"
+READ, REGISTER = "GET /metadata/taskdefs/", "POST /metadata/taskdefs"
 NONE = error(404, "No such taskType found by name: t")
 FITTING = {
     "name": "t",
@@ -201,6 +202,25 @@ def test_workers_are_given_and_set_as_for_their_start(stub, runner, monkeypatch)
     assert (first, second, severity) == ("t", "t", "error")
     with pytest.raises(ConfigurationError, match="cannot start 't', a text: give a Worker"):
         runner.check("t")
+
+
+@pytest.mark.parametrize(("answer", "found"), [(Answer(), []), (error(403, "no"), ["no task definition is named t"])])
+def test_a_definition_counts_until_its_registration_has_failed(stub, runner, answer, found):
+    held = threading.Event()
+
+    def slow(request):
+        held.wait(10)
+        return answer
+
+    stub.answers[READ].extend([NONE] * 2)
+    stub.answers[REGISTER].append(slow)
+    runner.start_worker("t", lambda task: None, poll_timeout=0.02, task_def=FITTING, register=True)
+    eventually(lambda: stub.of(REGISTER))
+    assert runner.check() == []
+    held.set()
+    eventually(lambda: stub.of(POLL))
+    stub.answers[READ].appendleft(NONE if found else Answer(body=FITTING))
+    assert [problem.text.partition(":")[0] for problem in runner.check()] == found
 
 
 def test_a_runner_without_an_api_client_cannot_check():

@@ -113,6 +113,11 @@ class Point(NamedTuple):
     y: int = 0
 
 
+class Row(msgspec.Struct, array_like=True):
+    number: int
+    cells: list[int]
+
+
 class Card(msgspec.Struct):
     number: str
     holder: str = "nobody"
@@ -151,6 +156,29 @@ class Parcel:
 @attrs.define
 class Checked:
     number: int = attrs.field(validator=attrs.validators.gt(0))
+
+
+@dataclasses.dataclass
+class Asserted:
+    number: int
+
+    def __post_init__(self):
+        if self.number < 0:
+            raise ValueError
+
+
+class AssertedModel(pydantic.BaseModel):
+    number: int
+
+    @pydantic.field_validator("number")
+    @classmethod
+    def check(cls, number):
+        assert number > 0
+        return number
+
+
+class ModelOfDefaults(pydantic.BaseModel):
+    max_count: int = pydantic.Field(default=10, alias="maxCount")
 
 
 @dataclasses.dataclass
@@ -697,6 +725,30 @@ def address(address: Address):
 
 def point(point: Point):
     return shown(point)
+
+
+def optional_point(point: Point | None):
+    return shown(point)
+
+
+def model_of_defaults(options: ModelOfDefaults):
+    return shown(options)
+
+
+def model_or_none(options: ModelOfDefaults | None):
+    return shown(options)
+
+
+def row(row: Row):
+    return shown(row)
+
+
+def asserted(asserted: Asserted):
+    return shown(asserted)
+
+
+def asserted_model(model: AssertedModel):
+    return shown(model)
 
 
 def list_of_points(points: list[Point]):

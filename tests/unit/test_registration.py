@@ -1,5 +1,7 @@
 """The options of a worker that concern its task definition."""
 
+from datetime import timedelta
+
 import pytest
 
 from conductor import ConfigurationError, TaskDef, Worker
@@ -26,6 +28,12 @@ def worker(**options):
         ({"task_def": {"name": "u"}}, "task_def must be named 't'"),
         ({"task_def": {"retry_count": 1}}, "task_def.retry_count: unknown key; the nearest known one is retryCount"),
         ({"task_def": '{"retryCount": "1"}'}, "task_def.retryCount: must be a whole number, not a text"),
+        (
+            {"task_def": TaskDef("t", timeout_seconds=timedelta(seconds=5))},
+            "task_def.timeoutSeconds: must be a whole number, not timedelta",
+        ),
+        ({"task_def": TaskDef("t", retry_count="1")}, "task_def.retryCount: must be a whole number, not a text"),
+        ({"task_def": TaskDef("t", retry_count=1.5)}, "task_def.retryCount: must be a whole number, not 1.5"),
         ({"task_def": "[]"}, "task_def: must be an object, not a list"),
         ({"task_def": "no/such/file.json"}, "'no/such/file.json': No such file or directory"),
         ({"task_def": 7}, "task_def must be a TaskDef, a mapping or the path of JSON, not int"),

@@ -252,11 +252,11 @@ class HoldsThing(pydantic.BaseModel, arbitrary_types_allowed=True):
 @pytest.mark.parametrize(
     ("function", "problem"),
     [
-        (bad_number, "bad_number has a parameter 'number' that no input can fill: JSON cannot be read as complex"),
+        (bad_number, "bad_number cannot be a worker function: it has a parameter 'number' that no input can fill"),
         (bad_within, "parameter 'thing' has no JSON Schema: Cannot generate a JsonSchema for core_schema.IsInstance"),
         (bad_whole, "parameter 'thing' has no JSON Schema: Cannot generate a JsonSchema for core_schema.IsInstance"),
         (same_inner_names, "parameter 'b' has no JSON Schema: two different types are named Part.Inner"),
-        (bad_name, "bad_name has a parameter 'a' with the annotation Unknown, which cannot be read"),
+        (bad_name, "bad_name cannot be a worker function: it has a parameter 'a' with the annotation Unknown"),
         (iter(()), "function must be callable, not <tuple_iterator"),
     ],
 )
@@ -267,10 +267,16 @@ def test_a_type_without_a_schema_is_an_error_that_names_the_parameter(function, 
 
 
 def test_a_return_type_without_a_schema_is_an_error():
-    def execute(task) -> int | complex: ...
+    @dataclasses.dataclass
+    class Incomplete:
+        x: "Unknown"  # noqa: F821
 
-    with pytest.raises(ConfigurationError, match="the return type has no JSON Schema"):
-        output_schema(execute)
+    def execute(task): ...
+
+    for hint in (int | complex, Incomplete):
+        execute.__annotations__["return"] = hint
+        with pytest.raises(ConfigurationError, match="the return type has no JSON Schema"):
+            output_schema(execute)
 
 
 def test_a_return_type_that_cannot_be_read_is_an_error():

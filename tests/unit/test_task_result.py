@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 
 from conductor import NonRetryableError, Task, TaskExecLog, TaskResult, TaskResultStatus, models
 from conductor.task_result import CallOutcome, hand_back_result, log_entry, prepare_result
+from conductor.testing import run_worker
 
 TASK = Task("t", "w", worker_id="an earlier poller", output_data={"old": 1})
 
@@ -115,6 +116,30 @@ def test_an_exception_gives_type_message_and_traceback_from_the_users_frame_on()
     assert entry["taskId"] == "t"
     assert entry["log"].count("File ") == 1
     assert "in function" in entry["log"]
+
+
+def fail(order):
+    raise KeyError(order)
+
+
+def fail_with_task(task):
+    raise KeyError(task.task_id)
+
+
+async def fail_later(order):
+    raise KeyError(order)
+
+
+@pytest.mark.parametrize("function", [fail, fail_with_task, fail_later])
+def test_the_traceback_begins_with_the_function_however_it_gets_its_arguments(function):
+    (entry,) = run_worker(function, {"order": "a-1"}).logs
+    assert entry.log.count("File ") == 1
+    assert f"in {function.__name__}" in entry.log
+
+
+def test_a_call_that_has_no_frame_of_the_user_keeps_the_frame_of_the_call():
+    (entry,) = run_worker(len).logs
+    assert entry.log.count("File ") == 1
 
 
 def test_a_reason_is_cut_where_the_server_cuts_it():

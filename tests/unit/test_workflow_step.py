@@ -13,7 +13,6 @@ import pytest
 from conductor import ConfigurationError, Task, TaskContext, TaskResultStatus, WorkflowDef, WorkflowTask, worker_task
 from conductor._output import output_data
 from conductor.binding.inputs import problem_with
-from conductor.workflow_step import workflow_step
 from support import binding_functions
 from support.binding_rows import ROWS
 
@@ -49,6 +48,13 @@ class Aliased(pydantic.BaseModel):
 @attrs.define
 class Attrs:
     number: int
+
+
+@attrs.define
+class Renamed:
+    _number: int
+    size: int = attrs.field(default=1, alias="width")
+    area: int = attrs.field(init=False, default=0)
 
 
 @dataclasses.dataclass
@@ -118,6 +124,10 @@ def with_attrs(order: Attrs):
     pass
 
 
+def with_renamed(order: Renamed):
+    pass
+
+
 def with_mapping(order: dict[str, int]):
     pass
 
@@ -137,7 +147,7 @@ class Service:
 
 
 def step(function, ref="step", /, **inputs):
-    return workflow_step("charge", function, ref, inputs)
+    return worker_task("charge")(function).step(ref, **inputs)
 
 
 def test_it_is_a_step_of_a_workflow_with_the_inputs():
@@ -196,6 +206,9 @@ def test_the_other_members_of_a_step_can_be_set():
         (with_open, {"number": 7, "more": 1}),
         (with_aliased, {"orderNumber": 7}),
         (with_attrs, {"number": 7}),
+        (binding_functions.label, {"text": "${x}", "colour": "red"}),
+        (binding_functions.tile, {"side": "${x}"}),
+        (with_renamed, {"number": 7, "width": 2}),
         (with_mapping, {"a": 1, "b": "${x.output.b}"}),
         (with_mapping, {"order": {"a": 1}}),
         (with_two, {"first": {"number": 7}, "day": "2026-11-28"}),
@@ -219,6 +232,8 @@ def test_inputs_that_the_function_takes(function, inputs):
         (with_both, {"more": "x"}, "it needs the input 'order_id'"),
         (with_both, {"order_id": "x"}, r"\$.order_id: expected int, got str"),
         (with_others, {"more": "x"}, "it needs the input 'order_id'"),
+        (with_others, {"order_id": "${x}", "more": "${y}", "third": 5}, r"\$.third: expected str, got int"),
+        (with_typed_others, {"order_id": "${x}", "number": "x"}, r"\$.number: expected int, got str"),
         (with_typed_others, {"order_id": "7", "nummer": 1}, "it takes no input 'nummer'; the nearest is 'number'"),
         (with_order, {"nummer": 7}, "it takes no input 'nummer'; the nearest is 'number'"),
         (with_order, {"note": "x"}, "it needs the input 'number'"),
@@ -233,6 +248,15 @@ def test_inputs_that_the_function_takes(function, inputs):
         (with_model, {"note": "x"}, "it needs the input 'number'"),
         (with_aliased, {"number": 7}, r"\$.orderNumber: "),
         (with_attrs, {"count": 7}, "it takes no input 'count'"),
+        (
+            binding_functions.label,
+            {"text": "a", "_colour": "red"},
+            "it takes no input '_colour'; the nearest is 'colour'",
+        ),
+        (binding_functions.tile, {"area": 2}, "it takes no input 'area'"),
+        (with_renamed, {"_number": 7}, "it takes no input '_number'; the nearest is 'number'"),
+        (with_renamed, {"number": 7, "area": 2}, "it takes no input 'area'"),
+        (with_renamed, {"width": 7}, "it needs the input 'number'"),
         (with_mapping, {"a": "x"}, r"\$.a: expected int, got str"),
         (with_two, {"first": {"number": 7}, "day": "soon"}, r"\$.day: expected a date in ISO 8601, got str"),
     ],

@@ -1,0 +1,61 @@
+"""The members that a structure takes from a JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import NoneType
+from typing import Any, get_args
+
+from msgspec import inspect
+
+from conductor.binding.other_spellings import members
+from conductor.binding.own_init import StandIn, shape_of_arguments, with_stand_ins
+from conductor.binding.pydantic_types import is_of_pydantic
+
+Fields = Mapping[str, bool]
+"""The names of members of an object; whether it needs them."""
+
+
+def names_of(kind: Any) -> frozenset[str] | None:
+    """The names of all members that a structure can take. None if it takes any, or if they are not known."""
+    if is_of_pydantic(kind):
+        return _names_of_pydantic(kind)
+    fields = fields_of(kind)
+    return None if fields is None else frozenset(fields)
+
+
+def _names_of_pydantic(kind: Any) -> frozenset[str] | None:
+    inner = [each for each in get_args(kind) if each is not NoneType]
+    config = getattr(kind, "model_config", {})
+    fields = getattr(kind, "model_fields", None)
+    if fields is None and len(inner) == 1:  # Model | None
+        return _names_of_pydantic(inner[0])
+    if fields is None or config.get("extra") == "allow":
+        return None
+    names = {*fields, *(each.validation_alias for each in fields.values())} - {None}
+    return frozenset(names) if all(isinstance(each, str) for each in names) else None
+
+
+def fields_of(kind: Any) -> Fields | None:
+    """The members of a structure. None if it takes members of any name, or if they are not known."""
+    if is_of_pydantic(kind):
+        return _fields_of_pydantic(kind)
+    shapes = [
+        each for each in members(inspect.type_info(with_stand_ins(kind))) if not isinstance(each, inspect.NoneType)
+    ]
+    shape = shapes[0]
+    if isinstance(shape, inspect.CustomType) and isinstance(shape.cls, StandIn):
+        shape = inspect.type_info(shape_of_arguments(shape.cls.original))
+    fields: Iterable[inspect.Field] | None = getattr(shape, "fields", None)
+    if len(shapes) > 1 or fields is None:
+        return None
+    return {each.encode_name: each.required for each in fields}
+
+
+def _fields_of_pydantic(kind: Any) -> Fields | None:
+    """Other fields than those of a plain model may be given in several ways, so they are left to the workflow's run."""
+    config = getattr(kind, "model_config", {})
+    fields = getattr(kind, "model_fields", None)
+    if fields is None or config.get("extra") == "allow" or any(each.validation_alias for each in fields.values()):
+        return None
+    return {name: each.is_required() for name, each in fields.items()}
