@@ -8,7 +8,6 @@ import time
 from base64 import b64encode
 from collections import deque
 from collections.abc import Mapping
-from typing import Protocol
 from urllib.parse import unquote_to_bytes, urlsplit
 from weakref import finalize
 
@@ -74,17 +73,6 @@ class Exchange:
         return answer
 
 
-class Peer(Protocol):
-    """A server and the way to it, such as HttpSettings."""
-
-    @property
-    def base_url(self) -> str: ...
-    @property
-    def proxy_url(self) -> str | None: ...
-    @property
-    def connect_timeout(self) -> float: ...
-
-
 class Connections:
     """Connections to one server, through its proxy if there is one. Thread-safe: each serves one request at a time.
 
@@ -92,12 +80,14 @@ class Connections:
     see Connection.
     """
 
-    def __init__(self, settings: Peer, context: ssl.SSLContext, most: int | None = None) -> None:
+    def __init__(
+        self, base_url: str, proxy_url: str | None, connect_timeout: float, context: ssl.SSLContext, most: int | None
+    ) -> None:
         self._context = context
         self._most = most
-        self._connect_timeout = settings.connect_timeout
-        self._server = _parsed(settings.base_url)
-        self._proxy = None if settings.proxy_url is None else _parsed(str(settings.proxy_url))
+        self._connect_timeout = connect_timeout
+        self._server = _parsed(base_url)
+        self._proxy = None if proxy_url is None else _parsed(str(proxy_url))
         self._authorization = _proxy_authorization(self._proxy)
         self._is_https = self._server.scheme == "https"
         forwards = self._proxy is not None and not self._is_https  # the proxy reads the requests

@@ -38,7 +38,7 @@ class Listener(Protocol):
     def notice(self, notes: Notes) -> None:
         """Lines have begun to wait, the output is another one, or the execution has ended, so that no lines wait.
 
-        It is not called for further lines before ``take`` and ``taken`` are. It does not block for a request.
+        It is not called for further lines before ``take`` is. It does not block for a request.
         """
         ...
 
@@ -61,7 +61,6 @@ class Notes:
         self._waiting: list[TaskExecLog] = []
         self._characters = 0  # of the waiting lines
         self._left_out = 0  # lines since the last of the waiting ones
-        self._is_announced = False  # the listener has heard of the waiting lines, or has taken lines
         self._under_way = False  # lines are taken, and their request has not ended
         self._sent_at: int | None = None  # the end of the last request with lines, in milliseconds since the epoch
         self._was_ended_when_taken = False
@@ -88,9 +87,8 @@ class Notes:
         with self._lock:
             if self._told is not None:
                 return
+            is_news = not self._waiting
             self._keep(lines)
-            is_news = not self._is_announced
-            self._is_announced = True
         if is_news and self._listener is not None:
             self._listener.notice(self)
 
@@ -130,8 +128,7 @@ class Notes:
             if unsent and not self._was_ended_when_taken:
                 newer = self._drain()
                 self._keep([*unsent, *newer])
-            self._is_announced = bool(self._waiting)
-            return self._is_announced
+            return bool(self._waiting)
 
     def end(self) -> Told:
         """The execution has ended, or is not waited for any more. Repeating it returns the same."""

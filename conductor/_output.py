@@ -53,6 +53,19 @@ class UnsendableOutput(ConfigurationError):  # noqa: N818 - says what it is
     """JSON cannot hold a value. The text gives its path and the reason, not the value."""
 
 
+def copied(data: Any) -> Any:
+    """A copy of JSON values. No recursion, because an output may be nested as deeply as the stack allows."""
+    top = [data]
+    containers: list[Any] = [top]
+    while containers:
+        container = containers.pop()
+        for key, value in container.items() if isinstance(container, dict) else enumerate(container):
+            if isinstance(value, dict | list):
+                container[key] = value.copy()
+                containers.append(container[key])
+    return top[0]
+
+
 def output_data(value: Any, name: str = "") -> tuple[dict[str, Any], int]:
     """The output as a copy in plain JSON values, and its size in bytes of JSON.
 

@@ -124,18 +124,16 @@ class TaskContext:
         the delivery), unless the worker has ``lease_extension``; the end of the definition's timeoutSeconds, if the
         task brings its definition. It does not change while the function runs.
         """
-        ends_at = _end_of(self._polled, self._received, self._began, self._shared)
-        if ends_at is None:
-            return None
-        return datetime.now(UTC) + timedelta(seconds=max(-LONGEST, min(ends_at - self._shared.clock.now(), LONGEST)))
+        left = self._left()
+        return None if left is None else datetime.now(UTC) + timedelta(seconds=max(-LONGEST, min(left, LONGEST)))
 
     def seconds_left(self) -> float | None:
         """The seconds until ``deadline``, and 0.0 after it. None if there is none. A change of the date has no effect.
 
         Use it as the timeout of a request: ``http.get(url, timeout=task_context().seconds_left())``.
         """
-        ends_at = _end_of(self._polled, self._received, self._began, self._shared)
-        return None if ends_at is None else max(0.0, ends_at - self._shared.clock.now())
+        left = self._left()
+        return None if left is None else max(0.0, left)
 
     @property
     def state(self) -> Any:
@@ -196,6 +194,11 @@ class TaskContext:
         )
         notes.put_off(result)
         return result
+
+    def _left(self) -> float | None:
+        """The seconds until the deadline, negative after it."""
+        ends_at = _end_of(self._polled, self._received, self._began, self._shared)
+        return None if ends_at is None else ends_at - self._shared.clock.now()
 
     def end(self) -> Told:
         """For the runner: the function has ended, or is not waited for any more. Repeating it returns the same."""

@@ -18,7 +18,7 @@ MEBIBYTE = 2**20
 EMPTY = 2
 """Bytes of an empty output."""
 LONGEST_SHOWN = 150
-"""Characters of an address in an error."""
+"""Characters of an address or a storage path in an error, because a reason has 500 in all."""
 
 _NETLOC = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d*)?", re.IGNORECASE | re.ASCII)
 _NOT_IN_A_URI = re.compile(r"[^!-~]|[\"<>\\^`{|}]")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -34,7 +33,7 @@ from conductor.errors import (
     UnusablePayloadError,
 )
 from conductor.models import Task, Workflow
-from conductor.payload_settings import Place, place_of
+from conductor.payload_settings import LONGEST_SHOWN, Place, place_of
 from conductor.task_result import LARGEST_OUTPUT
 from conductor.transport import ApiClient, Decoder, tasks
 
@@ -44,8 +43,6 @@ PayloadType = Literal["TASK_INPUT", "TASK_OUTPUT", "WORKFLOW_INPUT", "WORKFLOW_O
 Read = Callable[[str, PayloadType], dict[str, Any]]
 """Reads the payload of a path."""
 
-LONGEST_PATH = 150
-"""Characters of a storage path in an error, because a reason has 500 in all."""
 LONGEST_DETAIL = 100
 
 _HEADERS = {
@@ -78,7 +75,7 @@ def elsewhere(
     of, kind = payload_type.lower().split("_")
     soft_limit = "3,072" if of == "task" else "5,120"
     return PayloadElsewhereError(
-        f"{_noun(payload_type)} lies in the server's external storage at {repr(path)[:LONGEST_PATH]}, {problem}:"
+        f"{_noun(payload_type)} lies in the server's external storage at {repr(path)[:LONGEST_SHOWN]}, {problem}:"
         f" it is larger than the server's setting conductor.app.{of}{kind.title()}PayloadSizeThreshold, {soft_limit}"
         " KiB by default"
     )
@@ -114,15 +111,6 @@ def _fetched(  # noqa: PLR0917 - called twice, above
     return members
 
 
-@dataclass(frozen=True)
-class _Storage:
-    """The server of a payload, and the way to it."""
-
-    base_url: str
-    proxy_url: str | None = field(repr=False)  # may hold a password
-    connect_timeout: float
-
-
 class PayloadStorage:
     """The external storage of an ApiClient's server. Thread-safe.
 
@@ -148,7 +136,7 @@ class PayloadStorage:
     def _read_from(self, place: Place, what: str, within: float) -> dict[str, Any] | PayloadError:
         """The payload, or the error to raise."""
         answer = self._exchange("GET", place, None, within)
-        what = f"{what} could not be read from {place.origin[:LONGEST_PATH]}"
+        what = f"{what} could not be read from {place.origin[:LONGEST_SHOWN]}"
         if isinstance(answer, str) or answer.status != 200:
             return PayloadError(f"{what}: {_problem(answer)}")
         if answer.is_too_large:
@@ -179,7 +167,7 @@ class PayloadStorage:
             return path
         problem = _problem(answer)
         del answer  # the frame of an error must not hold it
-        raise PayloadError(f"{what} could not be written to {place.origin[:LONGEST_PATH]}: {problem}")
+        raise PayloadError(f"{what} could not be written to {place.origin[:LONGEST_SHOWN]}: {problem}")
 
     def _location(
         self, what: str, path: str, operation: str, payload_type: PayloadType, within: float
@@ -210,22 +198,22 @@ class PayloadStorage:
         """
         timeout = min(within, seconds("timeout", self.settings.timeout))
         http_settings = self._api.http_settings
-        proxy_url = http_settings.proxy_to(place.origin)
-        storage = _Storage(place.origin, proxy_url, min(timeout, http_settings.connect_timeout))
+        proxy = http_settings.proxy_to(place.origin)
+        connect_timeout = min(timeout, http_settings.connect_timeout)
         headers = dict(_HEADERS)
         if method == "PUT" and parse_qs(urlsplit(place.target).query).keys() >= _OF_AZURE:
             headers["x-ms-blob-type"] = "BlockBlob"
         try:
-            if proxy_url is not None:
-                check_url("the proxy", proxy_url)
-            connections = Connections(storage, self._ssl_context, self.settings.max_size)
+            if proxy is not None:
+                check_url("the proxy", proxy)
+            connections = Connections(place.origin, proxy, connect_timeout, self._ssl_context, self.settings.max_size)
             exchange = Exchange(connections, Head({"Host": connections.host, **headers}), timeout)
             answer = exchange(method, place.target, None if content is None else SecretBytes(content))
             connections.close_idle()
         except ConfigurationError as error:  # the environment names the proxy
             return str(error)
         except (ExchangeError, OSError) as error:
-            return reason_of(error, storage.connect_timeout, timeout, _shown)
+            return reason_of(error, connect_timeout, timeout, _shown)
         return answer
 
     @cached_property

@@ -133,7 +133,9 @@ class ApiClient(Unpicklable):
 
     def _new_connections(self, parents: _ProcessConnections | None = None) -> _ProcessConnections:
         tokens = TokenCache(self._fetch_token) if self._key.key_id else None
-        return _ProcessConnections(Connections(self.http_settings, self._ssl_context), tokens, parents)
+        to = self.http_settings
+        connections = Connections(to.base_url, to.proxy_url, to.connect_timeout, self._ssl_context, None)
+        return _ProcessConnections(connections, tokens, parents)
 
     def _of_this_process(self) -> _ProcessConnections:
         """Needs no lock, because it does no harm if two threads of a new process make connections: one set is kept."""

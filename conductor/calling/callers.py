@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from conductor import _recording
 from conductor._notes import NOTHING, Told
-from conductor.calling.around_process import AroundProcess
+from conductor.calling.around_process import call_around_process
 from conductor.calling.call import Call, NotBegunError, ProcessDiedError
 from conductor.calling.execute import execute
 from conductor.calling.process_pool import ProcessPool
@@ -28,7 +28,7 @@ from conductor.task_result import CallOutcome, PreparedResult, at_most_ten
 from conductor.worker import Worker
 
 if TYPE_CHECKING:
-    from conductor.calling.processes import Processes
+    from conductor.calling.processes import Around, Processes
 
 C = TypeVar("C", bound=Call)
 
@@ -90,9 +90,7 @@ class InProcess:
 
     fate_of_hung_function = "its process is killed"
 
-    def __init__(
-        self, worker: Worker, processes: Processes, shared: WorkerContext, around: AroundProcess | None
-    ) -> None:
+    def __init__(self, worker: Worker, processes: Processes, shared: WorkerContext, around: Around | None) -> None:
         self._longest_wait = worker.timeout
         self._processes = processes
         self._shared = shared
@@ -127,7 +125,7 @@ def _end(call: Call) -> Told:
     return NOTHING if call.context is None else call.context.end()
 
 
-def make_caller(worker: Worker, worker_id: str, shared: WorkerContext, interceptors: Interceptors) -> Caller | None:
+def make_caller(worker: Worker, shared: WorkerContext, interceptors: Interceptors) -> Caller | None:
     """Make the caller of a worker. None for an ``async def`` function, because the event loop runs it.
 
     ConfigurationError: the ``executor`` or an interceptor cannot work. With processes this blocks until one of them
@@ -143,7 +141,8 @@ def make_caller(worker: Worker, worker_id: str, shared: WorkerContext, intercept
         raise ConfigurationError(f"{worker.execute!r} is `async def`: it runs on the event loop, and takes no executor")
     from conductor.calling.processes import Processes  # noqa: PLC0415 - not every worker needs multiprocessing
 
-    of_worker = worker.execute, worker.task_name, worker_id, shared.stopping, shared.largest_output
+    of_worker = worker.execute, worker.task_name, shared.worker_id, shared.stopping, shared.largest_output
     methods = interceptors.executes()
     processes = Processes(worker.executor, *of_worker)
-    return InProcess(worker, processes, shared, AroundProcess(worker_id, methods) if methods else None)
+    around = partial(call_around_process, methods, shared) if methods else None
+    return InProcess(worker, processes, shared, around)

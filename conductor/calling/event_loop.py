@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from conductor import _forks
 from conductor._flag import Flag
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 logger = logger_of(__name__)
 
-T = TypeVar("T")
 Ended = Callable[[], object]
 
 BLOCKED_AFTER = 1.0
@@ -87,36 +86,6 @@ class EventLoop:
         except RuntimeError:  # it was closed just now
             self._found_closed()
 
-    def run(self, function: Callable[[], Awaitable[T]]) -> T:
-        """Await the function on the loop. Blocks until it has ended. Returns its value, or raises its error.
-
-        ConductorError: this is the loop's own thread, which would wait for itself; or the caller's loop does not run,
-            or is closed before the end. RuntimeError: the system has no thread left, or the loop is closed.
-        """
-        from concurrent.futures import Future  # noqa: PLC0415 - not every worker needs it
-
-        outcome: Future[T] = Future()
-
-        async def call() -> None:
-            try:
-                outcome.set_result(await function())
-            except BaseException as error:  # noqa: BLE001 - ``result`` raises it
-                fail(error)
-
-        def ended() -> None:
-            fail(ConductorError("the event loop was closed before a coroutine on it had ended"))
-
-        def fail(error: BaseException) -> None:
-            if not outcome.done():  # an unfinished coroutine gets a GeneratorExit later
-                outcome.set_exception(error)
-
-        loop = self._opened()
-        self.require_other_thread()
-        if self._is_callers and not loop.is_running():
-            raise ConductorError("the event loop does not run: start it before the workers")
-        self.start(call(), ended)
-        return outcome.result()
-
     def require_other_thread(self) -> None:
         """ConductorError: this thread runs the loop, so it must not wait for a coroutine."""
         with self._lock:
@@ -126,6 +95,14 @@ class EventLoop:
                 "this blocks the event loop that it waits for: use"
                 " `await asyncio.to_thread(runner.start_worker, ...)`, or start_workers in the same way"
             )
+
+    def require_turns(self) -> None:
+        """ConductorError: this thread must not wait for a coroutine, or the caller's loop does not run."""
+        self.require_other_thread()
+        with self._lock:
+            is_idle = self._is_callers and self._loop is not None and not self._loop.is_running()
+        if is_idle:
+            raise ConductorError("the event loop does not run: start it before the workers")
 
     def cancel(self, task: asyncio.Task[None]) -> None:
         """Cancel a coroutine. Does nothing if the loop is closed."""

@@ -9,7 +9,6 @@ import msgspec
 
 from conductor._arguments import is_async
 from conductor._flag import Flag
-from conductor.calling.around_process import AroundProcess
 from conductor.calling.call import Call, KilledError, NotBegunError, ProcessDiedError
 from conductor.calling.process import Process
 from conductor.calling.process_lending import Lending
@@ -22,6 +21,8 @@ from conductor.errors import ConfigurationError
 from conductor.models import Task
 from conductor.task_result import LARGEST_OUTPUT, PreparedResult, whole_seconds
 from conductor.worker import Execute
+
+Around = Callable[[Call, Callable[[Task], PreparedResult]], PreparedResult]
 
 _results = msgspec.json.Decoder(PreparedResult)
 
@@ -68,13 +69,14 @@ class Processes:
         stopping.listen(self._lending.tell_stopping)
 
     def call(
-        self, call: Call, begin: Callable[[], bool], patience: float | None = None, around: AroundProcess | None = None
+        self, call: Call, begin: Callable[[], bool], patience: float | None = None, around: Around | None = None
     ) -> PreparedResult:
         """Run the function with the task. Blocks until a process is free, and then until the function has ended.
 
         The lines of the function's log are not in the result: they are in the notes of ``call.context``.
 
-        begin is called just before the function begins, and returns whether it may. around: the interceptors.
+        begin is called just before the function begins, and returns whether it may. around: called in the place of the
+        function with ``call`` and the function.
 
         Raises NotBegunError: no process was free for patience seconds, begin returned False, ``close`` was called
             meanwhile, or the process ended before it had read the task (then after begin).
@@ -88,7 +90,7 @@ class Processes:
             if not begin():
                 raise NotBegunError
             run = partial(self._run, process, call)
-            return run(call.task) if around is None else around.call(call, run)
+            return run(call.task) if around is None else around(call, run)
         finally:
             self._lending.take_back(process)
 

@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar
 
 from conductor._arguments import is_async, require_instances
 from conductor._log import about, logger_of
+from conductor._output import copied
 from conductor.context import BoundFunction, TaskContext
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.hooks.interceptor import Interceptor
@@ -82,6 +83,8 @@ class Interceptors:
 
         proceed: Callable[[], None] = send
         shown = copy(result)  # so that a change is not sent
+        shown.output_data = copied(result.output_data)
+        shown.logs = [copy(each) for each in result.logs or ()]
         for method in self._updates:
             proceed = partial(_around_update, method, shown, proceed, ids)
         proceed()

@@ -26,7 +26,6 @@ from conductor.runner.intake import Intake
 from conductor.runner.resources import Resources
 from conductor.runner.run import Phase, Run
 from conductor.runner.steps import TaskSteps
-from conductor.runner.task_payloads import TaskPayloads
 from conductor.task_client import Delivery
 from conductor.task_result import CallOutcome, PreparedResult
 from conductor.worker import Worker
@@ -44,7 +43,6 @@ class CoroutineSlots:
         intake: Intake,
         steps: TaskSteps,
         sender: ResultSender,
-        payloads: TaskPayloads,
     ) -> None:
         self._function = resources.interceptors.around_async(worker.bound)
         self._event_loop = resources.event_loop
@@ -59,7 +57,6 @@ class CoroutineSlots:
         self._intake = intake
         self._steps = steps
         self._sender = sender
-        self._payloads = payloads
 
     def start(self, run: Run) -> None:
         """Start a slot with its first task. RuntimeError or OSError: the system has no thread or file for the loop."""
@@ -81,7 +78,7 @@ class CoroutineSlots:
     def _fetch(self, run: Run) -> None:
         """Start a run whose payloads lie elsewhere, on a payload thread."""
         try:
-            problem = self._payloads.fetch(run)
+            problem = self._steps.payloads.fetch(run)
             if problem is None and run.phase is Phase.WAITING:
                 self._start(run)
             elif not self._steps.begin(run, self._time_limit_is_over):  # it was handed back at the end of the drain

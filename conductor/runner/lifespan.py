@@ -6,7 +6,7 @@ import inspect
 import math
 import threading
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -169,7 +169,8 @@ class Lifespan:
 
     def _enter(self, manager: Manager) -> None:
         if isinstance(manager, AbstractAsyncContextManager):
-            self._event_loop.run(partial(self._start_coroutine, manager))
+            self._event_loop.require_turns()
+            self._event_loop.start(self._start_coroutine(manager), self._unless_entered)
         else:
             threading.Thread(target=self._live, args=(manager,), name="conductor-lifespan", daemon=True).start()
 
@@ -191,6 +192,12 @@ class Lifespan:
         self._coroutine = asyncio.create_task(self._live_async(manager, is_tried))
         await is_tried.wait()
 
+    def _unless_entered(self) -> None:
+        """Called after ``_start_coroutine``, or when the loop is closed."""
+        if not self._is_tried.is_set():
+            self._failed(ConductorError("the event loop was closed before the lifespan was entered"))
+            self._end()
+
     async def _live_async(self, manager: AsyncManager, is_tried: asyncio.Event) -> None:
         import asyncio  # noqa: PLC0415 - as above
 
@@ -204,8 +211,9 @@ class Lifespan:
                 await told.wait()
         except BaseException as error:  # noqa: BLE001 - as above
             self._failed(error)
-        is_tried.set()
         self._end()
+        with suppress(RuntimeError):  # the loop is closed, and nothing waits
+            is_tried.set()
 
     def _tell(self, told: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
         try:
@@ -223,7 +231,8 @@ class Lifespan:
         if not self._is_tried.is_set():
             self._error = error
         elif not self.has_ended:
-            logger.error("the lifespan failed when it was left", exc_info=error)
+            when = "when it was left" if self.is_leaving else "while workers run, which go on without its value"
+            logger.error("the lifespan failed %s", when, exc_info=error)
 
     def _end(self) -> None:
         if not self.has_ended:  # otherwise the state may be that of the next start

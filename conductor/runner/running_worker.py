@@ -19,7 +19,6 @@ from conductor.runner.poll import Poller
 from conductor.runner.resources import Resources
 from conductor.runner.run import Run
 from conductor.runner.steps import TaskSteps
-from conductor.runner.task_payloads import TaskPayloads
 from conductor.runner.thread_slots import ThreadSlots
 from conductor.runner.unstarted_tasks import UnstartedTasks
 from conductor.task_result import TaskResult
@@ -57,8 +56,7 @@ class RunningWorker:
         self._sender = ResultSender(resources, worker.task_name, self.capacity.closed, self._abandoned)
         self._unstarted_tasks = UnstartedTasks(worker.task_name, resources, self.capacity, self._sender)
         self._intake = Intake(worker, resources, self.capacity, self._unstarted_tasks, self._abandoned)
-        self._payloads = TaskPayloads(worker.task_name, resources, self._abandoned)
-        self._steps = TaskSteps(worker, resources, self.capacity, self._intake, self._payloads)
+        self._steps = TaskSteps(worker, resources, self.capacity, self._intake, self._abandoned)
         shared.listener = resources.log_sender
         self._slots = self._make_slots(caller, shared)
         self._polling_has_ended = threading.Event()
@@ -66,7 +64,7 @@ class RunningWorker:
         threading.Thread(target=self._poll, name=f"conductor-poll-{worker.task_name}", daemon=True).start()
 
     def _make_slots(self, caller: Caller | None, shared: WorkerContext) -> Slots:
-        parts = self.capacity, self._intake, self._steps, self._sender, self._payloads
+        parts = self.capacity, self._intake, self._steps, self._sender
         if caller is not None:
             return ThreadSlots(self.worker.task_name, caller, *parts)
         from conductor.runner.coroutine_slots import CoroutineSlots  # noqa: PLC0415 - not every worker needs asyncio
@@ -161,7 +159,9 @@ class RunningWorker:
         return losses_reported
 
     def _poll(self) -> None:
+        self.capacity.request_started()  # a stop awaits it as it awaits a poll
         self._resources.register_definition(self.worker, self.capacity.closed)
+        self.capacity.request_done()
         Poller(self.worker, self._resources, self.capacity, self).run()
         self._polling_has_ended.set()
         _stopping.end(self)

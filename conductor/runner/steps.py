@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from conductor import _recording
+from conductor._flag import Flag
 from conductor._log import about, logger_of
 from conductor._notes import NOTHING
 from conductor.delivery.pending_result import RETRY_AT_LEAST, PendingResult
@@ -35,13 +36,14 @@ class TaskSteps:
     """The steps of one worker's tasks. Thread-safe."""
 
     def __init__(
-        self, worker: Worker, resources: Resources, capacity: Capacity, intake: Intake, payloads: TaskPayloads
+        self, worker: Worker, resources: Resources, capacity: Capacity, intake: Intake, abandoned: Flag
     ) -> None:
+        """abandoned: set when the drain is over."""
+        self.payloads = TaskPayloads(worker.task_name, resources, abandoned)
         self._worker = worker
         self._resources = resources
         self._capacity = capacity
         self._intake = intake
-        self._payloads = payloads
 
     def begin(self, run: Run, time_out: Callable[[Run], object]) -> bool:
         """Called just before the function. Returns whether it may run. time_out: see ``start_time_limit``."""
@@ -91,7 +93,7 @@ class TaskSteps:
         error = None
         if isinstance(ended, CallOutcome):
             error = ended.error
-            ended = prepare_result(run.task, ended, self._resources.worker_id, self._payloads.largest_output)
+            ended = prepare_result(run.task, ended, self._resources.worker_id, self.payloads.largest_output)
         if run.context is not None and run.context.notes is not None:
             run.context.notes.date(ended.result.logs)
         self._record(run, ended)
@@ -100,12 +102,12 @@ class TaskSteps:
 
     def must_upload(self, prepared: PreparedResult) -> bool:
         """Whether ``pending`` blocks for an upload."""
-        return prepared.size > self._payloads.upload_over and bool(prepared.result.output_data)
+        return prepared.size > self.payloads.upload_over and bool(prepared.result.output_data)
 
     def pending(self, run: Run, prepared: PreparedResult) -> PendingResult:
         """The result as it is sent. Blocks for the upload of a large output, if that is switched on."""
         if self.must_upload(prepared):
-            prepared = self._payloads.upload(run, prepared)
+            prepared = self.payloads.upload(run, prepared)
         if prepared.result.status == TaskResultStatus.IN_PROGRESS:
             self._intake.allow_redelivery(run)
         run.move(Phase.REPORTING, Phase.SENDING)
@@ -161,7 +163,7 @@ class TaskSteps:
         name = self._worker.task_name
         _recording.execution_finished(name, prepared.seconds, prepared.error)
         _recording.result_size.observe(prepared.size, name)
-        if LARGE_OUTPUT < prepared.size <= self._payloads.upload_over:
+        if LARGE_OUTPUT < prepared.size <= self.payloads.upload_over:
             logger.warning("%s: an output of %d bytes of JSON", name, prepared.size, extra=self._about(run))
         lease = run.task.response_timeout_seconds
         if 0 < lease < self._resources.clock.now() - run.leased_at:

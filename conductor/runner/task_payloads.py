@@ -66,12 +66,12 @@ class TaskPayloads:
         try:
             path = self._tried(run, lambda within: storage.write(content, "TASK_OUTPUT", within))
         except PayloadError as error:
-            return _lost(prepared, error)
+            return self._lost(run, prepared, error)
         if path is None:
             if prepared.size <= LARGEST_OUTPUT:
                 return prepared
             problem = f"{prepared.size} bytes of JSON, where a server takes {LARGEST_OUTPUT}, and no storage takes more"
-            return _lost(prepared, UnusablePayloadError(problem))
+            return self._lost(run, prepared, UnusablePayloadError(problem))
         _recording.payloads.count(self._task_name, "WRITE", "TASK_OUTPUT")
         prepared.result.output_data = {}
         prepared.result.external_output_payload_storage_path = path
@@ -102,6 +102,19 @@ class TaskPayloads:
                     raise
         return transfer(self._seconds_for(run))
 
+    def _lost(self, run: Run, prepared: PreparedResult, error: PayloadError) -> PreparedResult:
+        """A failure in the place of a result whose output cannot be sent. A failure stays as it is, without output."""
+        reason = f"the output is lost: {type(error).__name__}: {error}"
+        logger.error("%s: %s", self._task_name, reason, extra=about(self._task_name, run.task, run.task.retry_count))
+        if prepared.error is not None:
+            prepared.result.output_data = {}
+            return prepared._replace(size=2)
+        result, is_final = prepared.result, isinstance(error, UnusablePayloadError)
+        status = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR if is_final else TaskResultStatus.FAILED
+        lost = failed(result.task_id, result.workflow_instance_id, reason, status)
+        lost.worker_id, lost.logs = result.worker_id, result.logs
+        return prepared._replace(result=lost, size=2, error=type(error).__name__)
+
     def _seconds_for(self, run: Run) -> float:
         return max(SHORTEST_TRY, self._lease_left(run))
 
@@ -111,16 +124,3 @@ class TaskPayloads:
         if lease <= 0 or run.lease is not None:
             return math.inf
         return run.leased_at + lease - self._clock.now()
-
-
-def _lost(prepared: PreparedResult, error: PayloadError) -> PreparedResult:
-    """A failure in the place of a result whose output cannot be sent. A failure stays as it is, without its output."""
-    if prepared.error is not None:
-        prepared.result.output_data = {}
-        return prepared._replace(size=2)
-    result, is_final = prepared.result, isinstance(error, UnusablePayloadError)
-    status = TaskResultStatus.FAILED_WITH_TERMINAL_ERROR if is_final else TaskResultStatus.FAILED
-    reason = f"the output is lost: {type(error).__name__}: {error}"
-    lost = failed(result.task_id, result.workflow_instance_id, reason, status)
-    lost.worker_id, lost.logs = result.worker_id, result.logs
-    return prepared._replace(result=lost, size=2, error=type(error).__name__)

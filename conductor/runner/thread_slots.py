@@ -13,7 +13,6 @@ from conductor.runner.capacity import Capacity
 from conductor.runner.intake import Intake
 from conductor.runner.run import Phase, Run
 from conductor.runner.steps import TaskSteps
-from conductor.runner.task_payloads import TaskPayloads
 from conductor.task_result import CallOutcome, PreparedResult
 
 
@@ -24,21 +23,13 @@ class ThreadSlots:
     """
 
     def __init__(  # noqa: PLR0917 - made in one place
-        self,
-        task_name: str,
-        caller: Caller,
-        capacity: Capacity,
-        intake: Intake,
-        steps: TaskSteps,
-        sender: ResultSender,
-        payloads: TaskPayloads,
+        self, task_name: str, caller: Caller, capacity: Capacity, intake: Intake, steps: TaskSteps, sender: ResultSender
     ) -> None:
         self._caller = caller
         self._capacity = capacity
         self._intake = intake
         self._steps = steps
         self._sender = sender
-        self._payloads = payloads
         self._threads = ThreadsOnDemand(f"conductor-work-{task_name}")
 
     def start(self, run: Run) -> None:
@@ -70,7 +61,7 @@ class ThreadSlots:
     def _call(self, run: Run) -> CallOutcome | PreparedResult | None:
         """None: the run is withdrawn, or its time limit was first."""
         try:
-            if is_elsewhere(run.task) and (problem := self._payloads.fetch(run)) is not None:
+            if is_elsewhere(run.task) and (problem := self._steps.payloads.fetch(run)) is not None:
                 return CallOutcome(error=problem) if self._begin(run) else None
             return self._caller.call(run, self._begin)
         except NotBegunError:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from conductor._log import logger_of
-from conductor.calling.callers import Caller, make_caller
+from conductor.calling.callers import make_caller
 from conductor.delivery.outbox_sender import OutboxSender
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.runner.leaks import Leaks
@@ -40,7 +40,7 @@ class Workers:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self.work_was_left = threading.Event()
-        """Set when a result is lost or stays in the outbox. Cleared when the first worker starts."""
+        """Set when a result is lost or stays in the outbox, or a lifespan is given up. The first worker clears it."""
         self._process_id = os.getpid()
         self.waiters = Waiters()
         # Guards everything below. A user's signal handler may call shutdown while its thread holds it.
@@ -55,28 +55,26 @@ class Workers:
         self._stop_requests = 0
 
     def start(self, workers: Sequence[Worker]) -> None:
-        """Start all of them, or none if one cannot be started. See TaskRunner.start_workers.
-
-        Without workers, only the lifespan is entered, if there is one.
-        """
+        """Start all, or none: see TaskRunner.start_workers. Without workers, only enter the lifespan, if any."""
         with self._locked():
+            if self._leaks is None:  # an earlier stop left functions hanging: they may have ended since
+                self._alive_or_close()
             self._check_keys(workers)
-        self._setup.log.settings(workers)
-        callers: list[Caller | None] = []
-        started: list[RunningWorker] = []
-        contexts = [self._setup.worker_context(worker) for worker in workers]
-        with self._locked():
             self._starting += 1
+        prepared = []  # the workers, each with its context and its caller
+        started: list[RunningWorker] = []
         try:
-            for worker, context in zip(workers, contexts, strict=True):  # with processes this may take a second
-                callers.append(make_caller(worker, self._setup.worker_id, context, self._setup.interceptors))
+            self._setup.log.settings(workers)
+            for worker in workers:  # with processes this may take a second
+                context = self._setup.worker_context(worker)
+                prepared.append((worker, context, make_caller(worker, context, self._setup.interceptors)))
             with self._locked():
                 resources = self._opened()
             if self._setup.lifespans is not None:
                 self._setup.lifespans.enter(resources.event_loop, resources.on_end)
             with self._locked():
                 self._check_keys(workers)  # again, because another thread may have started one meanwhile
-                for worker, caller, context in zip(workers, callers, contexts, strict=True):
+                for worker, context, caller in prepared:
                     previous = self._workers.get(worker.key)
                     if previous is not None:
                         self._replaced = [each for each in (*self._replaced, previous) if not each.capacity.has_ended]
@@ -87,7 +85,7 @@ class Workers:
         except BaseException:
             for running in started:
                 running.shutdown(self._setup.clock.now() + self._setup.shutdown_timeout)
-            for caller in callers[len(started) :]:
+            for _, _, caller in prepared[len(started) :]:
                 if caller is not None:
                     caller.close()
             with self._locked():
@@ -100,8 +98,6 @@ class Workers:
 
     def _check_keys(self, workers: Sequence[Worker]) -> None:
         """ConfigurationError: two of the workers have the same key, or a worker of one of the keys is running."""
-        if self._leaks is None:  # an earlier stop left functions hanging: they may have ended since
-            self._alive_or_close()
         keys = set()
         for worker in workers:
             if worker.key in keys:
@@ -261,6 +257,7 @@ class Workers:
             reported.wait(max(0.0, until + LOSSES_REPORTED_WITHIN - time.monotonic()))
         if lifespan is not None and not lifespan.wait_ended(until + LOSSES_REPORTED_WITHIN - time.monotonic()):
             lifespan.give_up()
+            self.work_was_left.set()
         self._warn_of_leaks()
         self._setup.log.stopped(sum(running.in_hand for running in abandoned_now), False)
         if not workers:

@@ -671,6 +671,14 @@ def change(result, proceed):
     proceed()
 
 
+def change_inside(result, proceed):
+    result.output_data["value"] = 2
+    result.output_data["list"][0]["of"].clear()
+    result.logs[0].log = "another"
+    result.logs.clear()
+    proceed()
+
+
 def plain(_, proceed):
     proceed()
 
@@ -689,6 +697,16 @@ def test_a_result_is_sent_once_whatever_the_interceptor_does(client, deed, caplo
     assert all(len(each.seen) == 3 for each in (first, second))
     assert bool(failures(caplog)) is (deed in (before, after, exits, twice))
     assert ("the result is sent anyway" in caplog.text) is (deed is skip)
+
+
+def test_a_change_inside_of_an_output_or_a_log_is_not_sent(result_of):
+    def function(task):
+        task_context().log("a line")
+        return {"value": 1, "list": [{"of": {"more": 1}}]}
+
+    result = result_of(function, Updates(change_inside), Updates(change_inside))
+    assert result.output_data == {"value": 1, "list": [{"of": {"more": 1}}]}
+    assert [entry.log for entry in result.logs] == ["a line"]
 
 
 @pytest.mark.parametrize("deed", [plain, skip, hide, before, after])

@@ -235,6 +235,22 @@ def test_an_error_of_leaving_is_logged_and_no_work_is_left(client, kind, caplog)
     assert "already closed" in str(record.exc_info[1])
 
 
+def test_a_lifespan_that_ends_while_workers_run_is_not_said_to_be_left(client, caplog):
+    @contextlib.asynccontextmanager
+    async def coroutine():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails())
+            yield
+
+    async def fails():
+        raise OSError("the connection is gone")
+
+    with TaskRunner(client, lifespan=coroutine) as runner:
+        runner.start_worker("t", sees_state)
+        eventually(lambda: "the lifespan failed while workers run" in caplog.text)
+    assert "when it was left" not in caplog.text
+
+
 @contextlib.asynccontextmanager
 async def hangs_async():
     yield
@@ -285,7 +301,7 @@ def test_leaving_has_the_rest_of_the_shutdown_timeout(client, lifespan, caplog):
     assert not runner.wait_workers()
     assert 1.0 <= time.monotonic() - began < 5
     assert "the lifespan was not left in time" in caplog.text
-    assert runner.wait_workers()  # nothing is left to wait for
+    assert not runner.wait_workers()  # scripts that leave the runner's block before get their exit code from here
 
 
 def test_a_lifespan_that_hangs_is_cancelled_in_the_end(client):

@@ -16,6 +16,7 @@ from conductor import (
     AuthenticationSettings,
     DecodeError,
     HttpSettings,
+    Interceptor,
     MetricsCollector,
     PayloadError,
     PayloadSettings,
@@ -28,6 +29,7 @@ from conductor import (
     task_context,
 )
 from conductor.payloads import PayloadStorage
+from conductor.task_result import LARGEST_OUTPUT
 from support.byte_server import OK, ByteServer
 from support.pki import Pki
 from support.process_functions import work
@@ -82,13 +84,13 @@ def start(stub, addresses, monkeypatch):
     monkeypatch.setattr("conductor.runner.task_payloads.PAUSES", (0.01, 0.01))
     started = []
 
-    def start(function=work, outbox=None, executor=None, lease_extension=False, **settings):
+    def start(function=work, outbox=None, executor=None, lease_extension=False, interceptors=(), **settings):
         api = ApiClient(
             AuthenticationSettings("key", "hush-secret"),
             HttpSettings(stub.url, read_timeout=5, headers={"X-Of-User": "hush-header"}),
             PayloadSettings(**settings),
         )
-        runner = TaskRunner(api, shutdown_timeout=5, outbox=outbox)
+        runner = TaskRunner(api, shutdown_timeout=5, outbox=outbox, interceptors=interceptors)
         started.append(runner)
         runner.start_worker("t", function, executor=executor, lease_extension=lease_extension)
         return runner
@@ -428,6 +430,21 @@ def test_the_output_of_a_task_that_is_put_back_is_uploaded_too(stub, start, resu
     assert result()["externalOutputPayloadStoragePath"] == "uploaded.json"
 
 
+class Proceeds(Interceptor):
+    def execute(self, task, proceed):
+        return proceed()
+
+
+@everywhere
+def test_an_output_that_is_too_large_for_the_server_is_uploaded_with_interceptors_too(
+    stub, storage, start, result, where
+):
+    stub.add_task("t", inputData={"do": "echo", "with": "x" * LARGEST_OUTPUT})
+    start(**where, upload_over=100, interceptors=[Proceeds()])
+    assert result()["status"] == "COMPLETED", result()["reasonForIncompletion"]
+    assert result()["externalOutputPayloadStoragePath"] == "uploaded.json"
+
+
 @everywhere
 def test_an_upload_that_fails_fails_the_task_and_says_that_the_output_is_lost(
     stub, storage, start, result, caplog, where
@@ -442,6 +459,7 @@ def test_an_upload_that_fails_fails_the_task_and_says_that_the_output_is_lost(
     assert said.startswith("the output is lost: PayloadError: the task's output, of 1"), said
     assert said.endswith(": it answered 503 Service Unavailable")
     assert len(storage.requests) == 3
+    assert f"t: {said} (task_id='{found['taskId']}'" in caplog.text
     assert not [secret for secret in SECRETS if secret in json.dumps(found) + caplog.text]
 
 

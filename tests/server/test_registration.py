@@ -259,3 +259,15 @@ def test_a_runner_without_an_api_client_says_that_it_registers_nothing(said):
         client.add_task("t")
         client.results(1)
     assert said() == [("INFO", "t: its task definition is not registered: the runner has no ApiClient")]
+
+
+def test_a_stop_waits_for_a_registration_that_is_under_way_as_for_a_poll(said, stub, runner):
+    stub.answers[READ].append(NONE)
+    stub.answers[REGISTER].append(Answer(delay=0.5))
+    start(runner)
+    eventually(lambda: stub.of(REGISTER))
+    runner.shutdown()
+    assert runner.wait_workers(5)
+    assert said() == [("INFO", "t: its task definition is registered")]
+    assert not [name for name in thread_names() if name.startswith("conductor-poll")]
+    assert not stub.of(POLL)

@@ -10,7 +10,6 @@ import pytest
 
 from conductor._flag import Flag
 from conductor.calling.event_loop import EventLoop
-from conductor.errors import ConductorError
 from support.waiting import eventually
 
 
@@ -175,74 +174,6 @@ def test_no_thread_and_no_open_loop_is_left_where_the_system_has_too_few_threads
     event_loop.close()
     eventually(lambda: all(loop.is_closed() for loop in loops), timeout=5)
     eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("test-loop")], timeout=5)
-
-
-@pytest.fixture
-def event_loop():
-    event_loop = EventLoop("test-loop")
-    yield event_loop
-    event_loop.close()
-
-
-def test_a_coroutine_can_be_awaited_from_another_thread(event_loop):
-    async def answers():
-        return asyncio.get_running_loop()
-
-    assert event_loop.run(answers) is event_loop.run(answers)
-
-
-def test_the_error_of_a_coroutine_is_raised_on_the_thread_that_awaits_it(event_loop):
-    async def fails():
-        raise KeyError("mine")
-
-    with pytest.raises(KeyError, match="mine"):
-        event_loop.run(fails)
-
-
-def test_a_thread_that_runs_the_loop_does_not_wait_for_it(event_loop):
-    async def waits_for_itself():
-        event_loop.run(asyncio.Event().wait)
-
-    with pytest.raises(ConductorError, match="asyncio.to_thread"):
-        event_loop.run(waits_for_itself)
-
-
-def test_nothing_is_awaited_on_a_callers_loop_that_does_not_run():
-    loop = asyncio.new_event_loop()
-    callers = EventLoop("test-loop", loop)
-    with pytest.raises(ConductorError, match="does not run"):
-        callers.run(asyncio.Event().wait)
-    callers.close()
-    assert not loop.is_closed()
-    loop.close()
-
-
-def test_a_coroutine_on_a_callers_loop_is_not_awaited_for_ever_when_it_is_closed(monkeypatch):
-    monkeypatch.setattr("conductor.calling.event_loop.BLOCKED_AFTER", 0.02)
-    loop, errors = asyncio.new_event_loop(), []
-    callers, begun = EventLoop("test-loop", loop), threading.Event()
-
-    async def never_ends():
-        begun.set()
-        await loop.create_future()
-
-    def waits():
-        with pytest.raises(ConductorError, match="was closed before") as raised:
-            callers.run(never_ends)
-        errors.append(raised.value)
-
-    runs = threading.Thread(target=loop.run_forever)
-    runs.start()
-    eventually(loop.is_running)
-    awaits = threading.Thread(target=waits)
-    awaits.start()
-    assert begun.wait(5)
-    loop.call_soon_threadsafe(loop.stop)
-    runs.join()
-    loop.close()
-    awaits.join(5)
-    assert errors
-    callers.close()
 
 
 def test_a_coroutine_whose_loop_is_closed_just_when_it_starts_ends_once(monkeypatch):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from conductor import ApiClient, ConfigurationError, HttpSettings, PayloadSettings
+from conductor import ApiClient, ConfigurationError, PayloadSettings
 from conductor._connections import Connections
 from conductor._redaction import Secret
 from conductor.errors import UnusablePayloadError
@@ -112,9 +112,7 @@ def test_any_text_is_an_address_to_which_a_connection_can_be_tried_or_refused(ur
     except UnusablePayloadError:
         return
     assert place.target.startswith("/")
-    settings = HttpSettings()
-    settings.base_url, settings.proxy_url = place.origin, None
-    Connections(settings, CONTEXT)
+    Connections(place.origin, None, 1.0, CONTEXT, None)
 
 
 @pytest.mark.parametrize(
