@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import UnionType
 from typing import TypeVar
@@ -68,7 +69,9 @@ def function_name(function: object) -> str:
 
 
 def is_async(function: object) -> bool:
-    """Whether it is an ``async def``, or an object with such a ``__call__``."""
+    """Whether it is an ``async def``, or an object with such a ``__call__``. A partial is as its function is."""
+    while isinstance(function, partial):
+        function = function.func
     return is_of_kind(iscoroutinefunction, function) or is_of_kind(iscoroutinefunction, type(function).__call__)
 
 

@@ -54,7 +54,8 @@ def pydantic_converter(kind: Any) -> Callable[[Any], Any]:
     import pydantic  # noqa: PLC0415 - not needed where it is not installed
 
     try:
-        adapter = pydantic.TypeAdapter(kind)
+        # The attribute does not exist while names in the annotations are not found.
+        validate = pydantic.TypeAdapter(kind).validator.validate_json
     except (pydantic.errors.PydanticUserError, NameError, ImportError) as error:
         raise ConfigurationError(f"JSON cannot be read as {formatannotation(kind)}: {error}") from error
 
@@ -62,7 +63,7 @@ def pydantic_converter(kind: Any) -> Callable[[Any], Any]:
         if value is NOTHING:
             raise DoesNotFitError("$", name_of(kind), "nothing")
         try:
-            return adapter.validate_json(msgspec.json.encode(value))
+            return validate(msgspec.json.encode(value))
         except pydantic.ValidationError as error:
             raise _misfit(kind, value, error.errors(include_url=False, include_input=False)[0]) from None
 

@@ -164,6 +164,15 @@ def test_a_type_with_a_name_that_is_not_found_is_refused():
         converter(list["Nobody"])  # noqa: F821 - what is tested
 
 
+def test_a_model_of_pydantic_with_a_name_that_is_not_found_is_refused():
+    class Model(pydantic.BaseModel):
+        owner: "Nobody"  # noqa: F821 - what is tested
+
+    for kind in (Model, list[Model], Model | None):
+        with pytest.raises(ConfigurationError, match="Model.* is not fully defined"):
+            converter(kind)
+
+
 def test_an_invalid_input_is_an_error_that_no_retry_helps():
     assert issubclass(InvalidInputError, NonRetryableError)
 

@@ -28,7 +28,7 @@ import pydantic
 import pytest
 
 from conductor import ConfigurationError, Task, TaskRunner
-from conductor.testing import FakeTaskClient
+from conductor.testing import FakeTaskClient, run_worker
 from conductor.worker import Worker
 
 if TYPE_CHECKING:
@@ -338,3 +338,14 @@ def test_a_task_whose_input_does_not_fit_ends_for_good_without_a_traceback(caplo
     (record,) = [each for each in caplog.records if "is not retried" in each.getMessage()]
     assert record.exc_info is None
     assert "hunter2" not in caplog.text
+
+
+def test_a_partial_of_an_object_with_an_async_call_is_awaited():
+    class Greet:
+        async def __call__(self, greeting, name):
+            return f"{greeting} {name}"
+
+    assert run_worker(functools.partial(Greet(), "Hello"), {"name": "Ann"}).output_data == {"result": "Hello Ann"}
+    assert run_worker(functools.partial(functools.partial(Greet(), "Hello"), name="Bo")).output_data == {
+        "result": "Hello Bo"
+    }
