@@ -15,6 +15,7 @@ from conductor._log import logger_of
 from conductor.calling.callers import make_caller
 from conductor.delivery.outbox_sender import OutboxSender
 from conductor.errors import ConductorError, ConfigurationError
+from conductor.runner.given_workers import named, of_domain
 from conductor.runner.leaks import Leaks
 from conductor.runner.lifespan import Lifespan
 from conductor.runner.resources import Resources, Setup
@@ -101,10 +102,10 @@ class Workers:
         keys = set()
         for worker in workers:
             if worker.key in keys:
-                raise ConfigurationError(f"two workers for {_named(worker)} are given")
+                raise ConfigurationError(f"two workers for {named(worker)} are given")
             keys.add(worker.key)
             if self.find(*worker.key) is not None:
-                raise ConfigurationError(f"a worker for {_named(worker)} is running already")
+                raise ConfigurationError(f"a worker for {named(worker)} is running already")
 
     def find(self, task_name: str, domain: str | None) -> RunningWorker | None:
         """The worker; None if there is none or it is stopping."""
@@ -116,9 +117,9 @@ class Workers:
         """The worker. ConfigurationError if there is none."""
         running = self.find(task_name, domain)
         if running is None:
-            others = [_of(each.worker.domain) for each in self.active() if each.worker.task_name == task_name]
+            others = [of_domain(each.worker.domain) for each in self.active() if each.worker.task_name == task_name]
             hint = f"; there is one {', '.join(others)}" if others else ""  # a variable may have set another domain
-            raise ConfigurationError(f"no worker registered for task_name {task_name!r} {_of(domain)}{hint}")
+            raise ConfigurationError(f"no worker registered for task_name {task_name!r} {of_domain(domain)}{hint}")
         return running
 
     def chosen(self, task_name: str | None, domain: str | None) -> list[RunningWorker]:
@@ -193,10 +194,16 @@ class Workers:
 
     def _opened(self) -> Resources:
         """The shared resources. The first worker opens them."""
+
+        def one_has_ended() -> None:
+            self.waiters.wake_up()
+            if self._leaks is None and os.getpid() == self._process_id:  # the drain is over: nothing may wait any more
+                self._alive_or_close()
+
         if self._resources is None:
             self.work_was_left.clear()
             self._stop_requests = 0
-            resources = self._setup.open_resources(self.work_was_left, self.waiters.wake_up)
+            resources = self._setup.open_resources(self.work_was_left, one_has_ended)
             resources.event_loop.lost.listen(partial(_end_coroutines, self))
             try:
                 self._outbox_sender = None if resources.outbox is None else OutboxSender(resources.outbox, resources)
@@ -260,8 +267,7 @@ class Workers:
             self.work_was_left.set()
         self._warn_of_leaks()
         self._setup.log.stopped(sum(running.in_hand for running in abandoned_now), False)
-        if not workers:
-            self._alive_or_close()
+        self._alive_or_close()
         return False
 
     def _warn_of_leaks(self) -> None:
@@ -280,18 +286,9 @@ class Workers:
             )
 
 
-def _named(worker: Worker) -> str:
-    source = f" ({worker.sources['domain']})" if "domain" in worker.sources else ""
-    return f"task_name {worker.task_name!r} {_of(worker.domain)}{source}"
-
-
 def _end_coroutines(workers: Workers) -> None:
     """The event loop is closed. Each further task of an async function would be handed back."""
     logger.error("the event loop was closed, so the workers with async functions end")
     for running in workers.active():
         if running.worker.is_async:
             workers.shutdown(*running.worker.key)
-
-
-def _of(domain: str | None) -> str:
-    return "without a domain" if domain is None else f"of domain {domain!r}"

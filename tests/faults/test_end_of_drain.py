@@ -1,5 +1,7 @@
 """The last moments of a drain: what is under way is waited for, but not for long; what is over its time is ended."""
 
+import asyncio
+import contextlib
 import threading
 import time
 
@@ -45,6 +47,31 @@ def test_the_answer_to_an_update_that_is_under_way_is_waited_for(server, ending_
     assert not lost
     assert "given up" not in caplog.text
     assert eventually(ending_runner.wait_workers)  # nothing was left behind after all
+
+
+@pytest.mark.parametrize("kind", ["coroutine", "lifespan"])
+def test_what_a_runner_has_opened_is_closed_when_the_last_function_ends_after_the_drain(server, api_client, kind):
+    @contextlib.asynccontextmanager
+    async def lifespan():
+        yield
+
+    opened = threading.Event()
+    begun = threading.Event()
+
+    def function(task):
+        begun.set()
+        opened.wait(20)
+
+    async def coroutine(task):
+        await asyncio.to_thread(function, task)
+
+    runner = TaskRunner(api_client, shutdown_timeout=0, lifespan=lifespan if kind == "lifespan" else None)
+    server.add_task("t")
+    runner.start_worker("t", coroutine if kind == "coroutine" else function)
+    assert begun.wait(20)
+    runner.shutdown()
+    assert not runner.wait_workers()
+    opened.set()  # nobody waits for the workers any more, and no thread stays behind
 
 
 def test_the_answer_for_a_task_that_is_put_off_is_waited_for(server, ending_runner, lost, caplog):
