@@ -34,7 +34,7 @@ from types import UnionType
 from typing import Annotated, Any, Protocol, TypeVar, Union, Unpack, get_args, get_origin
 
 from conductor._arguments import function_name, is_of_kind
-from conductor.binding.convert import Converter, convert_object, converter, is_structure
+from conductor.binding.convert import Converter, convert_object, converter, converter_of_members, is_structure
 from conductor.binding.fields import names_of
 from conductor.binding.misfit import DoesNotFitError, path_step
 from conductor.binding.other_spellings import NOTHING
@@ -90,7 +90,20 @@ def _bound(execute: Callable[..., Any], sources: Sequence[Source]) -> BoundFunct
             raise InvalidInputError("; ".join(_problems(sources, context))) from None
         return execute(*values, **members)
 
-    return call
+    if not all(type(each) is Member and not each.parameter.is_keyword for each in sources):
+        return call
+    convert = converter_of_members([each.parameter for each in sources])
+    if convert is None:
+        return call
+
+    def call_at_once(context: TaskContext) -> Any:
+        try:
+            values = convert(context.task.input_data)
+        except (ValueError, TypeError):
+            values = None
+        return call(context) if values is None else execute(*values)
+
+    return call_at_once
 
 
 def _problems(sources: Sequence[Source], context: TaskContext) -> Iterator[str]:

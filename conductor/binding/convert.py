@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from inspect import formatannotation
 from pathlib import PurePath
 from typing import Any
@@ -14,10 +15,11 @@ from conductor.binding.class_defaults import ClassDefaults, types_in
 from conductor.binding.misfit import DoesNotFitError, find_misfit, of_check, path_step, word_for
 from conductor.binding.other_spellings import members, respelt
 from conductor.binding.own_init import StandIn, shape_of_arguments, with_stand_ins
+from conductor.binding.parameters import NO_DEFAULT, Parameter
 from conductor.binding.pydantic_types import is_of_pydantic, is_pydantic_structure, pydantic_converter
 from conductor.errors import ConfigurationError
 
-__all__ = ["Converter", "DoesNotFitError", "convert_object", "converter"]
+__all__ = ["Converter", "DoesNotFitError", "convert_object", "converter", "converter_of_members"]
 
 Converter = Callable[[Any], Any]
 _STRUCTURES = (
@@ -71,6 +73,32 @@ def _converter(kind: Any, begun: dict[type, Converter]) -> Converter:
             raise find_misfit(field.type, value, given, error, convert_once) from None
 
     return _with_defaults(convert, field.type)
+
+
+def converter_of_members(parameters: Sequence[Parameter]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]] | None:
+    """A function that makes the values of all parameters in one step, from an object with a member for each.
+
+    It raises ValueError or TypeError for an object that it cannot read; the parameters' own converters read more. None
+    if a type needs more than msgspec.
+    """
+    fields = [
+        (each.name, each.annotation)
+        if each.default is NO_DEFAULT
+        else (each.name, each.annotation, msgspec.field(default_factory=partial(_as_it_is, each.default)))
+        for each in parameters
+    ]
+    try:
+        holder: Any = msgspec.defstruct("Arguments", fields, kw_only=True)
+        kind = inspect.type_info(holder)
+    except TypeError:
+        return None
+    needs_more = [
+        *(each for each in types_in(kind) if isinstance(each, inspect.CustomType)),
+        *(each for each in parameters if with_stand_ins(each.annotation) is not each.annotation),
+    ]
+    if needs_more or ClassDefaults(kind).are_missing:
+        return None
+    return lambda members: msgspec.structs.astuple(msgspec.convert(members, holder, str_keys=True))
 
 
 def _with_defaults(convert: Converter, kind: inspect.Type) -> Converter:
