@@ -20,7 +20,7 @@ PYTHON = (PROJECT, INCUMBENT)
 class Case:
     """work: see ``worker-programs/assignment.py``. seconds: how long at least it is measured.
 
-    batch: the number of tasks that the bare loops poll for.
+    batch: the number of tasks that the bare loops poll for. typed: see ``assignment.py``.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Case:
     outbox: bool = False
     seconds: float = 0.0
     batch: int = 10
+    typed: bool = False
 
 
 def all_cases() -> list[Case]:
@@ -61,6 +62,8 @@ def _modes() -> Iterator[Case]:
     for work, text in (("nothing", "no-op"), ("compute_1_ms", "1 ms CPU")):
         yield Case(f"{text}, 2 processes, c=2", workers=(PROJECT,), processes=2, concurrency=2, work=work)
     for concurrency in (1, 10):
+        name = f"no-op with typed arguments, context and interceptor, c={concurrency}"
+        yield Case(name, workers=(PROJECT,), concurrency=concurrency, typed=True)
         yield Case(f"no-op with an outbox, c={concurrency}", workers=(PROJECT,), concurrency=concurrency, outbox=True)
 
 

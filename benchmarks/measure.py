@@ -52,6 +52,7 @@ def assignment_for(case: Case, url: str, task_names: list[str], outbox: Path) ->
         "processes": case.processes,
         "outbox": str(outbox) if case.outbox else None,
         "batch": case.batch,
+        "typed": case.typed,
     }
 
 

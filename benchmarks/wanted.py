@@ -67,6 +67,10 @@ def _other_throughput() -> Iterator[Wanted]:
     yield Wanted("50 types: tasks/s / tasks/s with one type", "rate", fifty, ">=", 0.85, over=one)
     threads, coroutines = Place("no-op, c=10", PROJECT), Place("async no-op, c=10", PROJECT)
     yield Wanted("async no-op, c=10: tasks/s / tasks/s of threads", "rate", coroutines, ">=", 0.6, over=threads)
+    for concurrency in (1, 10):
+        typed = Place(f"no-op with typed arguments, context and interceptor, c={concurrency}", PROJECT)
+        plain = Place(f"no-op, c={concurrency}", PROJECT)
+        yield Wanted(f"{typed.case}: CPU a task / CPU of a plain task", "cpu", typed, "<=", 1.05, over=plain)
     yield _alone("async 100 ms waits, c=1000", "rate", ">=", 8500, "tasks/s, of 10,000 possible")
 
 

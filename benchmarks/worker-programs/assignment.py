@@ -17,7 +17,8 @@ Output = dict[str, int]
 @dataclass(frozen=True)
 class Assignment:
     """concurrency: tasks of one type at once. work: a name of ``FUNCTIONS``. processes: to run functions in; 0: none.
-    outbox: a file. batch: the number of tasks that a bare loop polls for.
+    outbox: a file. batch: the number of tasks that a bare loop polls for. typed: the function takes typed arguments and
+    reads the task's context, and an interceptor is around it.
     """
 
     url: str
@@ -28,6 +29,7 @@ class Assignment:
     processes: int = 0
     outbox: str | None = None
     batch: int = 10
+    typed: bool = False
 
     @classmethod
     def read(cls) -> Assignment:
