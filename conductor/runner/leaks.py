@@ -16,6 +16,9 @@ logger = logger_of(__name__)
 EXECUTORS = "concurrent.futures.thread"
 """This module's code is in the stack of each thread of a ThreadPoolExecutor."""
 
+OWN_THREADS = "conductor-"
+"""The beginning of the names of a runner's threads. All are daemons, and no executor's."""
+
 OWN_PROCESS = "conductor-process"
 """The name of a ``process_pool``'s processes. They end by themselves."""
 
@@ -29,7 +32,9 @@ class Leaks:
     def warn(self) -> None:
         """Log the newer ones that keep the process from ending."""
         new = {*threading.enumerate()} - self._before - {threading.current_thread()}  # this one waits for the workers
-        threads = [f"thread {each.name}" for each in new if _holds_up(each)]
+        # CPython 3.11 may crash at a look into the stack of a thread that is ending, as a runner's threads are here.
+        foreign = [each for each in new if not each.name.startswith(OWN_THREADS)]
+        threads = [f"thread {each.name}" for each in foreign if _holds_up(each)]
         others = {each for each in _children() if each.name != OWN_PROCESS} - self._before
         children = [f"process {each.name}" for each in others if not each.daemon]
         if threads or children:
