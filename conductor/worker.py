@@ -134,3 +134,13 @@ class Worker:
     @property
     def is_async(self) -> bool:
         return is_async(self.execute)
+
+
+def named(worker: Worker) -> str:
+    """The task name and the domain of a worker, for an error."""
+    source = f" ({worker.sources['domain']})" if "domain" in worker.sources else ""
+    return f"task_name {worker.task_name!r} {of_domain(worker.domain)}{source}"
+
+
+def of_domain(domain: str | None) -> str:
+    return "without a domain" if domain is None else f"of domain {domain!r}"

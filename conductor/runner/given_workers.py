@@ -73,13 +73,3 @@ def _problem_with(candidate: object) -> str:
     if isinstance(candidate, str | bytes):
         return f"cannot start {candidate!r}, a text: {use}"
     return f"cannot start {function_name(candidate)}, which has no worker: {use}"
-
-
-def named(worker: Worker) -> str:
-    """The task name and the domain of a worker, for an error."""
-    source = f" ({worker.sources['domain']})" if "domain" in worker.sources else ""
-    return f"task_name {worker.task_name!r} {of_domain(worker.domain)}{source}"
-
-
-def of_domain(domain: str | None) -> str:
-    return "without a domain" if domain is None else f"of domain {domain!r}"

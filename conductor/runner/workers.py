@@ -15,13 +15,12 @@ from conductor._log import logger_of
 from conductor.calling.callers import make_caller
 from conductor.delivery.outbox_sender import OutboxSender
 from conductor.errors import ConductorError, ConfigurationError
-from conductor.runner.given_workers import named, of_domain
 from conductor.runner.leaks import Leaks
 from conductor.runner.lifespan import Lifespan
 from conductor.runner.resources import Resources, Setup
 from conductor.runner.running_worker import RunningWorker
 from conductor.runner.signals import STOP_WAITING, WAKE_UP, Waiters, next_event, pass_to_all_runners, signal_listeners
-from conductor.worker import Worker, WorkerKey
+from conductor.worker import Worker, WorkerKey, named, of_domain
 
 logger = logger_of(__name__)
 
