@@ -5,17 +5,18 @@ The thread is a daemon: a function that never returns must not keep the process 
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from types import FrameType
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conductor import _forks
 from conductor._flag import Flag
 from conductor._log import logger_of
+from conductor._stacks import Call, stacks
 from conductor.errors import ConductorError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ Ended = Callable[[], object]
 
 BLOCKED_AFTER = 1.0
 """Seconds without a turn after which an event loop counts as blocked."""
-CALL_FUNCTIONS = ("conductor.calling.execute", "conductor.hooks.interception")
-"""The modules that call worker functions and interceptors on the event loop."""
+PACKAGE = str(Path(__file__).parents[1]).encode("ascii", "backslashreplace").decode()
+"""The beginning of the names of this package's files, as ``stacks`` writes them."""
+CALL_FUNCTIONS = (str(Path("calling", "execute.py")), str(Path("hooks", "interception.py")))
+"""The ends of the names of the files that call worker functions and interceptors on the event loop."""
 LOOP_RESTART_DELAY = 0.1
 """Seconds until a loop that was stopped continues."""
 
@@ -200,7 +203,7 @@ class EventLoop:
                 loop.call_soon_threadsafe(answered.set)
             place = ""
             if not answered.wait(BLOCKED_AFTER / 2):  # later it may have just ended
-                place = _place(sys._current_frames().get(self._thread_id))  # noqa: SLF001 - there is no other way to ask
+                place = _place(stacks().get(self._thread_id, ()))
             if answered.wait(BLOCKED_AFTER / 2) or self._closed.is_set() or loop.is_closed():
                 continue
             if loop.is_running():
@@ -232,13 +235,10 @@ def is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
         return False
 
 
-def _place(frame: FrameType | None) -> str:
+def _place(calls: Iterable[Call]) -> str:
     """The place in the worker function. Empty if the thread is not in one, or is in a task that one has started."""
-    while frame is not None and (caller := frame.f_back) is not None:
-        module = caller.f_globals.get("__name__", "")
-        if module.startswith("conductor."):
-            is_function = module in CALL_FUNCTIONS
-            code = frame.f_code
-            return f": {code.co_qualname} at {code.co_filename}:{frame.f_lineno}" if is_function else ""
-        frame = caller
+    for call, caller in pairwise(calls):
+        if caller.file.startswith(PACKAGE):
+            is_function = caller.file.endswith(CALL_FUNCTIONS)
+            return f": {call.function} at {call.file}:{call.line}" if is_function else ""
     return ""

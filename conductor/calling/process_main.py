@@ -27,7 +27,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -101,13 +101,14 @@ def serve(
         return
     sender.tell(READY)
     notes_sender = NotesSender(tasks)
-    with suppress(EOFError):  # the parent has ended
+    with suppress(EOFError, ConnectionError):
         while True:
             message = tasks.recv_bytes()
             if message[:1] == LEVELS:
                 set_levels(_levels.decode(message[1:]))
             else:
                 notes_sender.send_result(_result(function, message, parent, duties, notes_sender))
+    _end()
 
 
 def find(module: str, function: str) -> Execute:
@@ -120,6 +121,15 @@ def kill_group(leader: int | None) -> None:
     if leader is not None and sys.platform != "win32":
         with suppress(ProcessLookupError, PermissionError):  # the latter on macOS, where only a zombie is left in it
             os.killpg(leader, signal.SIGKILL)
+
+
+def _end() -> NoReturn:
+    """The parent has ended: end this process, and all that its functions have started.
+
+    Each thread that notices it calls this. If the main thread returned instead, the interpreter would end first.
+    """
+    kill_group(os.getpid())
+    os._exit(1)
 
 
 class _Parent:
@@ -151,8 +161,7 @@ class _Parent:
         with suppress(EOFError, OSError):
             while order := self._orders.recv_bytes():
                 self._obey(order[:1], order[1:])
-        kill_group(os.getpid())
-        os._exit(1)
+        _end()
 
     def _obey(self, kind: bytes, content: bytes) -> None:
         if kind == STOPPING:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conductor._log import logger_of
+from conductor._stacks import Call, stacks
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
 logger = logger_of(__name__)
 
-EXECUTORS = "concurrent.futures.thread"
-"""This module's code is in the stack of each thread of a ThreadPoolExecutor."""
-
-OWN_THREADS = "conductor-"
-"""The beginning of the names of a runner's threads. All are daemons, and no executor's."""
+EXECUTORS = str(Path("concurrent", "futures", "thread.py"))
+"""The end of the name of this file is in the stack of each thread of a ThreadPoolExecutor."""
 
 OWN_PROCESS = "conductor-process"
 """The name of a ``process_pool``'s processes. They end by themselves."""
@@ -32,24 +31,19 @@ class Leaks:
     def warn(self) -> None:
         """Log the newer ones that keep the process from ending."""
         new = {*threading.enumerate()} - self._before - {threading.current_thread()}  # this one waits for the workers
-        # CPython 3.11 may crash at a look into the stack of a thread that is ending, as a runner's threads are here.
-        foreign = [each for each in new if not each.name.startswith(OWN_THREADS)]
-        threads = [f"thread {each.name}" for each in foreign if _holds_up(each)]
+        calls = stacks() if new else {}
+        threads = [f"thread {each.name}" for each in new if _holds_up(each, calls.get(each.ident or 0, []))]
         others = {each for each in _children() if each.name != OWN_PROCESS} - self._before
         children = [f"process {each.name}" for each in others if not each.daemon]
         if threads or children:
             logger.warning("left running, and keeps this process from ending: %s", ", ".join([*threads, *children]))
 
 
-def _holds_up(thread: threading.Thread) -> bool:
+def _holds_up(thread: threading.Thread, calls: list[Call]) -> bool:
     """The interpreter joins an executor's threads at its end, daemons too. Such a thread ends if it has no work."""
-    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - there is no other way to ask
-    modules = []
-    while frame is not None:
-        modules.append(frame.f_globals.get("__name__"))
-        frame = frame.f_back
-    if EXECUTORS in modules:
-        return modules[0] != EXECUTORS  # its own code is on top while it waits for work
+    are_executors = [call.file.endswith(EXECUTORS) for call in calls]
+    if any(are_executors):
+        return not are_executors[0]  # its own code is innermost while it waits for work
     return not thread.daemon
 
 

@@ -98,10 +98,10 @@ def test_w4_the_lease_of_a_function_that_is_killed_at_the_end_of_the_drain_is_le
 
 
 def test_l18_a_task_whose_process_is_killed_counts_as_left_behind(server, api_client, tmp_path, caplog):
-    server.add_task("t", inputData={"do": "wait_for", "with": str(tmp_path / "never")})
+    server.add_task("t", inputData={"do": "die_when", "with": str(tmp_path)})
     runner = TaskRunner(api_client, shutdown_timeout=0)
     runner.start_worker("t", process_functions.work, executor=process_pool(1))
-    eventually(lambda: server.deliveries["t1"])
+    eventually((tmp_path / "begun").exists)
     runner.shutdown()
     assert not runner.wait_workers()
     assert caplog.messages[-1] == "stopped: 1 task left behind; the server waits until the lease ends"

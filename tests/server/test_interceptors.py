@@ -438,7 +438,7 @@ def test_a_blocked_loop_is_named_inside_of_an_interceptor(result_of, caplog):
         threading.Event().wait(2.2)
 
     result_of(blocks, AroundBoth())
-    assert "blocks the event loop, which holds up all of them: test_a_blocked_loop_is_named" in caplog.text
+    assert f"blocks the event loop, which holds up all of them: blocks at {__file__}:" in caplog.text
 
 
 # Processes

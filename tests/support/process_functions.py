@@ -4,6 +4,7 @@ import itertools
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -180,6 +181,11 @@ def log_and_die(task, text):
     os._exit(1)
 
 
+def start_a_process(task, value):
+    sleeping = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    return {"process": sleeping.pid}
+
+
 def leave_copy_and_die(task, value):
     """The copy has left the group of its process, which so does not end it."""
     warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of every fork beside threads
@@ -231,6 +237,7 @@ DEEDS = {
         log_records,
         log_for_ever,
         log_and_die,
+        start_a_process,
         leave_copy_and_die,
         say,
     )

@@ -18,10 +18,7 @@ FACES = {
     "AsyncWorkflowExecutor": "the methods of WorkflowExecutor",
 }
 """Classes that may have more methods than others, and why."""
-PRIVATE_NAMES_OF_OTHERS = {
-    "sys._current_frames": "CPython documents it; nothing else tells where a thread is",
-    "os._exit": "Python documents it; a child whose parent is gone ends at once",
-}
+PRIVATE_NAMES_OF_OTHERS = {"os._exit": "Python documents it; a child whose parent is gone ends at once"}
 
 
 def is_testing(file):
