@@ -127,6 +127,7 @@ def test_a_coroutine_that_has_not_begun_is_handed_back_though_its_loop_is_blocke
 
     server.add_tasks("t", 2)
     ending_runner.start_worker("t", blocks, batch_size=2)
+    assert gate.inside.get(timeout=20) == "t1"
     eventually(lambda: server.deliveries["t2"])
     ending_runner.shutdown()
     assert not ending_runner.wait_workers()

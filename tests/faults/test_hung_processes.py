@@ -108,10 +108,10 @@ def test_l18_a_task_whose_process_is_killed_counts_as_left_behind(server, api_cl
 
 
 def test_what_waits_for_a_process_is_handed_back_before_the_end_of_a_drain_is_told(server, api_client, tmp_path):
-    running = hang(server, tmp_path)
+    server.add_task("t", inputData={"do": "die_when", "with": str(tmp_path)})
     with TaskRunner(api_client, shutdown_timeout=0) as runner:
         runner.start_worker("t", process_functions.work, batch_size=3, executor=process_pool(1))
-        eventually(lambda: server.deliveries[running])
+        eventually((tmp_path / "begun").exists)
         waiting = [echo(server), echo(server)]
         eventually(lambda: all(server.deliveries[task_id] for task_id in waiting))
         runner.shutdown()
