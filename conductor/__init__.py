@@ -4,80 +4,136 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from conductor._version import __version__ as __version__
-from conductor.context import TaskContext, current_task, task_context
-from conductor.errors import (
-    ApiError,
-    AuthenticationError,
-    ConductorError,
-    ConfigurationError,
-    ConflictError,
-    DecodeError,
-    InvalidInputError,
-    NonRetryableError,
-    NotFoundError,
-    PayloadError,
-    RateLimitedError,
-    ServerError,
-    TransportError,
-    WorkflowNotCompletedError,
-)
-from conductor.executor import TaskExecutor
-from conductor.hooks.interceptor import Interceptor
-from conductor.logs import TaskFilter
-from conductor.models import (
-    CacheConfig,
-    ExternalStorageLocation,
-    IdempotencyStrategy,
-    PollData,
-    RateLimitConfig,
-    RateLimitConfigPolicy,
-    SchemaDef,
-    SchemaDefType,
-    SearchResult,
-    StateChangeEvent,
-    SubWorkflowParams,
-    Task,
-    TaskDef,
-    TaskDefRetryLogic,
-    TaskDefTimeoutPolicy,
-    TaskExecLog,
-    TaskResultStatus,
-    TaskStatus,
-    Workflow,
-    WorkflowDef,
-    WorkflowDefTimeoutPolicy,
-    WorkflowStatus,
-    WorkflowTask,
-    WorkflowTaskJoinMode,
-    WorkflowTaskType,
-)
-from conductor.payload_settings import PayloadSettings
-from conductor.runner.check import Problem
-from conductor.runner.task_runner import TaskRunner
-from conductor.settings import AuthenticationSettings, HttpSettings, MetricsSettings
-from conductor.task_result import TaskResult
-from conductor.transport import ApiClient
-from conductor.worker import Worker
-from conductor.worker_settings import Setting
-from conductor.worker_task import WorkerFunction, worker_task
-from conductor.workflow_executor import WorkflowExecutor
 
 if TYPE_CHECKING:
     from conductor.async_executor import AsyncTaskExecutor
     from conductor.async_workflow_executor import AsyncWorkflowExecutor
     from conductor.binding.schemas import input_schema, output_schema
     from conductor.calling.process_pool import process_pool
+    from conductor.context import TaskContext, current_task, task_context
+    from conductor.errors import (
+        ApiError,
+        AuthenticationError,
+        ConductorError,
+        ConfigurationError,
+        ConflictError,
+        DecodeError,
+        InvalidInputError,
+        NonRetryableError,
+        NotFoundError,
+        PayloadError,
+        RateLimitedError,
+        ServerError,
+        TransportError,
+        WorkflowNotCompletedError,
+    )
+    from conductor.executor import TaskExecutor
+    from conductor.hooks.interceptor import Interceptor
+    from conductor.logs import TaskFilter
     from conductor.metrics import MetricsCollector, MetricsServer, provide_metrics
+    from conductor.models import (
+        CacheConfig,
+        ExternalStorageLocation,
+        IdempotencyStrategy,
+        PollData,
+        RateLimitConfig,
+        RateLimitConfigPolicy,
+        SchemaDef,
+        SchemaDefType,
+        SearchResult,
+        StateChangeEvent,
+        SubWorkflowParams,
+        Task,
+        TaskDef,
+        TaskDefRetryLogic,
+        TaskDefTimeoutPolicy,
+        TaskExecLog,
+        TaskResultStatus,
+        TaskStatus,
+        Workflow,
+        WorkflowDef,
+        WorkflowDefTimeoutPolicy,
+        WorkflowStatus,
+        WorkflowTask,
+        WorkflowTaskJoinMode,
+        WorkflowTaskType,
+    )
+    from conductor.payload_settings import PayloadSettings
+    from conductor.runner.check import Problem
+    from conductor.runner.task_runner import TaskRunner
+    from conductor.settings import AuthenticationSettings, HttpSettings, MetricsSettings
+    from conductor.task_result import TaskResult
+    from conductor.transport import ApiClient
+    from conductor.worker import Worker
+    from conductor.worker_function import WorkerFunction, worker_task
+    from conductor.worker_settings import Setting
+    from conductor.workflow_executor import WorkflowExecutor
 
-_METRICS = ("MetricsCollector", "MetricsServer", "provide_metrics")
-_SCHEMAS = ("input_schema", "output_schema")
-_LATER = {
-    **dict.fromkeys(_METRICS, "conductor.metrics"),
-    **dict.fromkeys(_SCHEMAS, "conductor.binding.schemas"),
-    "AsyncTaskExecutor": "conductor.async_executor",
-    "AsyncWorkflowExecutor": "conductor.async_workflow_executor",
-    "process_pool": "conductor.calling.process_pool",
+_NAMES = {
+    "conductor.async_executor": ("AsyncTaskExecutor",),
+    "conductor.async_workflow_executor": ("AsyncWorkflowExecutor",),
+    "conductor.binding.schemas": ("input_schema", "output_schema"),
+    "conductor.calling.process_pool": ("process_pool",),
+    "conductor.context": ("TaskContext", "current_task", "task_context"),
+    "conductor.errors": (
+        "ApiError",
+        "AuthenticationError",
+        "ConductorError",
+        "ConfigurationError",
+        "ConflictError",
+        "DecodeError",
+        "InvalidInputError",
+        "NonRetryableError",
+        "NotFoundError",
+        "PayloadError",
+        "RateLimitedError",
+        "ServerError",
+        "TransportError",
+        "WorkflowNotCompletedError",
+    ),
+    "conductor.executor": ("TaskExecutor",),
+    "conductor.hooks.interceptor": ("Interceptor",),
+    "conductor.logs": ("TaskFilter",),
+    "conductor.metrics": ("MetricsCollector", "MetricsServer", "provide_metrics"),
+    "conductor.models": (
+        "CacheConfig",
+        "ExternalStorageLocation",
+        "IdempotencyStrategy",
+        "PollData",
+        "RateLimitConfig",
+        "RateLimitConfigPolicy",
+        "SchemaDef",
+        "SchemaDefType",
+        "SearchResult",
+        "StateChangeEvent",
+        "SubWorkflowParams",
+        "Task",
+        "TaskDef",
+        "TaskDefRetryLogic",
+        "TaskDefTimeoutPolicy",
+        "TaskExecLog",
+        "TaskResultStatus",
+        "TaskStatus",
+        "Workflow",
+        "WorkflowDef",
+        "WorkflowDefTimeoutPolicy",
+        "WorkflowStatus",
+        "WorkflowTask",
+        "WorkflowTaskJoinMode",
+        "WorkflowTaskType",
+    ),
+    "conductor.payload_settings": ("PayloadSettings",),
+    "conductor.runner.check": ("Problem",),
+    "conductor.runner.task_runner": ("TaskRunner",),
+    "conductor.settings": ("AuthenticationSettings", "HttpSettings", "MetricsSettings"),
+    "conductor.task_result": ("TaskResult",),
+    "conductor.transport": ("ApiClient",),
+    "conductor.worker": ("Worker",),
+    "conductor.worker_function": ("WorkerFunction", "worker_task"),
+    "conductor.worker_settings": ("Setting",),
+    "conductor.workflow_executor": ("WorkflowExecutor",),
 }
+_PLACES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "ApiClient",
@@ -150,11 +206,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name at its first use if few programs need it, or if it needs a large library. This halves the time."""
-    if name in _LATER:
-        return getattr(importlib.import_module(_LATER[name]), name)
-    raise AttributeError(f"module 'conductor' has no attribute {name!r}")
+    """Import a name at its first use: no program needs all of them, and a process of a ``process_pool`` needs few."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'conductor' has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_PLACES[name]), name)
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_PLACES})

@@ -10,7 +10,7 @@ from typing import Any
 from conductor._arguments import function_name
 from conductor.errors import ConfigurationError
 from conductor.worker import Worker
-from conductor.worker_task import WorkerFunction
+from conductor.worker_function import WorkerFunction
 
 Startable = Worker | WorkerFunction[..., Any] | ModuleType | Iterable["Startable"]
 

@@ -1,13 +1,11 @@
 """What a user can set, and what is refused at construction."""
 
-import ast
 import copy
 import dataclasses
 import enum
 import math
 import pickle
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -362,32 +360,6 @@ def test_a_number_that_is_far_too_large_is_refused_by_name(value):
         HttpSettings(read_timeout=value)
     with pytest.raises(ConfigurationError, match="port must be"):
         MetricsSettings(value)
-
-
-NAMES = """
-    ApiClient AuthenticationSettings HttpSettings MetricsSettings TaskRunner TaskExecutor WorkflowExecutor
-    Task TaskDef TaskExecLog TaskResult TaskResultStatus TaskStatus NonRetryableError task_context provide_metrics
-    WorkflowDef WorkflowTask Workflow ApiError ConfigurationError process_pool MetricsCollector MetricsServer
-"""
-
-
-def test_a_star_brings_the_public_names_and_nothing_of_other_modules():
-    brought = {}
-    exec("from conductor import *", brought)  # noqa: S102 - a star is allowed nowhere else
-    del brought["__builtins__"]
-    assert set(NAMES.split()) <= brought.keys()
-    for name, value in brought.items():
-        assert not name.startswith("_")
-        assert value.__module__.split(".")[0] in ("conductor", "conductor_client"), name
-    assert brought.keys() <= set(dir(conductor))
-
-
-def test_all_names_what_is_imported_and_no_more():
-    tree = ast.parse(Path(conductor.__file__).read_text())
-    ours = [
-        node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module.startswith("conductor.")
-    ]
-    assert sorted(conductor.__all__) == sorted({name.name for node in ours for name in node.names} - {"__version__"})
 
 
 def test_an_api_error_is_made_from_six_values_in_their_order():
