@@ -142,6 +142,7 @@ class RunningWorker:
         Another thread reports them, because on_result_lost may take long. It sets the event at its end.
         """
         if not self.capacity.wait_for_requests(seconds, lambda: self._intake.owes_answers):
+            self._resources.work_was_left.set()
             logger.error(
                 "%s: requests have no answer; tasks of a lost poll are delivered again when their leases end",
                 self.worker.task_name,

@@ -265,7 +265,8 @@ class Workers:
             lifespan.give_up()
             self.work_was_left.set()
         self._warn_of_leaks()
-        self._setup.log.stopped(sum(running.in_hand for running in abandoned_now), False)
+        left = sum(running.in_hand for running in abandoned_now)
+        self._setup.log.stopped(left, not self.work_was_left.is_set())
         self._alive_or_close()
         return False
 

@@ -95,6 +95,7 @@ def test_l6_a_poll_that_is_left_without_an_answer_is_said(server, api_client, ca
     assert not runner.wait_workers()
     (error,) = said(caplog, "t: requests have no answer")
     assert error.levelno == logging.ERROR
+    assert caplog.messages[-1] == "stopped: not all was delivered or ended in time, see above"
 
 
 class Broken(logging.Handler):

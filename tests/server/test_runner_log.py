@@ -156,6 +156,15 @@ def test_that_not_all_was_delivered_is_said_though_all_has_ended(said):
     assert said()[-1] == ("WARNING", "stopped: not all was delivered or ended in time, see above")
 
 
+def test_that_nothing_is_left_is_said_though_the_time_to_drain_was_over_at_once(said, client):
+    runner = TaskRunner(client, shutdown_timeout=0)
+    runner.start_worker("t", print, poll_timeout=0.2)
+    eventually(said)
+    runner.shutdown()
+    runner.wait_workers()
+    assert said()[-1] == ("INFO", "stopped: nothing left behind")
+
+
 def test_a_second_signal_is_said(said, client):
     gate = Gate()
     client.add_task("t")
