@@ -8,41 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterator
 from typing import Any, get_origin
 
 from msgspec.inspect import DataclassType, Type
 
-from conductor.binding.other_spellings import members
-
-
-def types_in(kind: Type) -> Iterator[Type]:
-    """All types that a type is made of. One that contains itself counts once."""
-    waiting, seen = [kind], set()
-    while waiting:
-        for each in members(waiting.pop()):
-            if id(each) in seen:
-                continue
-            seen.add(id(each))
-            yield each
-            for name in ("item_type", "key_type", "value_type"):
-                waiting += filter(None, [getattr(each, name, None)])
-            waiting += getattr(each, "item_types", ())
-            waiting += [field.type for field in getattr(each, "fields", ())]
+from conductor.binding.type_parts import fields_of_type, types_in
 
 
 class ClassDefaults:
     """The defaults of all dataclasses that a type is made of."""
 
     def __init__(self, kind: Type) -> None:
-        with_fields = [each for each in types_in(kind) if getattr(each, "fields", ())]
+        with_fields = [each for each in types_in(kind) if fields_of_type(each)]
         found = {id(each): _defaults(each.cls) for each in with_fields if isinstance(each, DataclassType)}
         self._of_class = {_class(each): found.get(id(each), {}) for each in with_fields}
         """By class; nothing for a class that has no such defaults."""
         self._deeper = {
             _class(each): [
                 field.name  # whose value may hold objects with such defaults
-                for field in getattr(each, "fields", ())
+                for field in fields_of_type(each)
                 if any(found.get(id(inner)) for inner in types_in(field.type))
             ]
             for each in with_fields

@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from conductor.binding.class_defaults import ClassDefaults, types_in
+from conductor.binding.class_defaults import ClassDefaults
 from conductor.binding.misfit import DoesNotFitError, find_misfit, of_check, path_step, word_for
-from conductor.binding.other_spellings import members, respelt
+from conductor.binding.other_spellings import respelt
 from conductor.binding.own_init import StandIn, shape_of_arguments, with_stand_ins
 from conductor.binding.parameters import NO_DEFAULT, Parameter
 from conductor.binding.pydantic_types import is_of_pydantic, is_pydantic_structure, pydantic_converter
+from conductor.binding.type_parts import members, types_in
 from conductor.errors import ConfigurationError
 
 __all__ = ["Converter", "DoesNotFitError", "convert_object", "converter", "converter_of_members"]

@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 from msgspec import inspect
 
-from conductor.binding.other_spellings import members
 from conductor.binding.own_init import StandIn, shape_of_arguments, with_stand_ins
 from conductor.binding.pydantic_types import is_of_pydantic
+from conductor.binding.type_parts import members
 
 Fields = Mapping[str, bool]
 """The names of members of an object; whether it needs them."""

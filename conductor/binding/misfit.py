@@ -12,7 +12,8 @@ from typing import Any
 
 from msgspec import ValidationError, inspect
 
-from conductor.binding.other_spellings import NOTHING, fields_of, inner, key_type, members
+from conductor.binding.other_spellings import NOTHING
+from conductor.binding.type_parts import fields_of_type, inner, key_type, members
 
 _PROBLEM = re.compile(r"(?s)(?P<problem>.*?)(?: - at `(?P<in_key>key` in `)?\$\[0\](?P<path>[^`]*)`)?")
 _LIMIT = re.compile(r"Expected (?P<expected>(?:(?!, got `).)*?)(?:, got (?P<got>\d+))?")
@@ -171,7 +172,7 @@ class _Place:
         self._enter_original(list(self.value)[number])
 
     def _names(self) -> list[str]:
-        return [field.encode_name for each in members(self.kind) for field in fields_of(each)]
+        return [field.encode_name for each in members(self.kind) for field in fields_of_type(each)]
 
     def _enter_original(self, step: Any) -> None:
         self.kind = inner(self.kind, step, self.value)

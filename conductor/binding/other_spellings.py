@@ -12,13 +12,14 @@ NamedTuple            an object                                               it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from msgspec import inspect
 
 from conductor.binding import iso_times
+from conductor.binding.type_parts import inner, key_type, members
 
 _TIMES: dict[type[inspect.Type], Callable[[str], Any]] = {
     inspect.DateTimeType: iso_times.read_datetime,
@@ -28,7 +29,6 @@ _TIMES: dict[type[inspect.Type], Callable[[str], Any]] = {
 }
 NOTHING = object()
 """Stands for a member that is missing. It fits no type."""
-_ANY = inspect.AnyType()
 
 
 def respelt(kind: inspect.Type, value: Any) -> Any:
@@ -40,53 +40,6 @@ def respelt(kind: inspect.Type, value: Any) -> Any:
     if isinstance(value, list):
         return [respelt(inner(kind, place, value), each) for place, each in enumerate(value)]
     return _object(kind, value) if isinstance(value, dict) else value
-
-
-def members(kind: inspect.Type) -> tuple[inspect.Type, ...]:
-    """The types of a union; any other type alone."""
-    if isinstance(kind, inspect.Metadata):
-        return members(kind.type)
-    return kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-
-
-def fields_of(kind: inspect.Type) -> tuple[inspect.Field, ...]:
-    """The fields of a class; none for another type."""
-    fields: tuple[inspect.Field, ...] = getattr(kind, "fields", ())
-    return fields
-
-
-def key_type(kind: inspect.Type) -> inspect.Type:
-    """The type of the keys of an object."""
-    return next((each.key_type for each in members(kind) if isinstance(each, inspect.DictType)), _ANY)
-
-
-def inner(kind: inspect.Type, step: Any, value: Any) -> inspect.Type:
-    """The type of a member or an item of the value."""
-    kinds = members(kind)
-    for each in kinds:
-        if isinstance(value, list):
-            if isinstance(each, inspect.CollectionType):
-                return each.item_type
-            items = (
-                each.item_types if isinstance(each, inspect.TupleType) else [field.type for field in fields_of(each)]
-            )
-            if step < len(items):
-                item: inspect.Type = items[step]
-                return item
-        elif isinstance(each, inspect.DictType):
-            return each.value_type
-        elif not _is_other_struct(each, kinds, value):
-            for field in fields_of(each):
-                if step == field.encode_name:
-                    return field.type
-    # The tag of a struct is no field, and belongs to all structs of a union.
-    tags = tuple(each.tag for each in kinds if isinstance(each, inspect.StructType) and each.tag_field == step)
-    return inspect.LiteralType(tags) if tags else _ANY
-
-
-def _is_other_struct(kind: inspect.Type, kinds: Sequence[inspect.Type], value: dict[Any, Any]) -> bool:
-    """Whether the tag in the value is that of another struct of the union."""
-    return isinstance(kind, inspect.StructType) and len(kinds) > 1 and value.get(kind.tag_field) != kind.tag
 
 
 def _time(kind: inspect.Type, text: str) -> Any:

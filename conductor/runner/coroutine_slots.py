@@ -119,7 +119,7 @@ class CoroutineSlots:
 
     def _send(self, run: Run, prepared: PreparedResult) -> None:
         try:
-            pending = self._steps.pending(run, prepared)
+            pending = self._steps.to_send(run, prepared)
         except Exception as bug:  # noqa: BLE001 - it is logged
             self._not_reported(run, bug)
         else:

@@ -101,17 +101,17 @@ class TaskSteps:
         return ended
 
     def must_upload(self, prepared: PreparedResult) -> bool:
-        """Whether ``pending`` blocks for an upload."""
+        """Whether ``to_send`` blocks for an upload."""
         return prepared.size > self.payloads.upload_over and bool(prepared.result.output_data)
 
-    def pending(self, run: Run, prepared: PreparedResult) -> PendingResult:
+    def to_send(self, run: Run, prepared: PreparedResult) -> PendingResult:
         """The result as it is sent. Blocks for the upload of a large output, if that is switched on."""
         if self.must_upload(prepared):
             prepared = self.payloads.upload(run, prepared)
         if prepared.result.status == TaskResultStatus.IN_PROGRESS:
             self._intake.allow_redelivery(run)
         run.move(Phase.REPORTING, Phase.SENDING)
-        return self._pending(run, prepared)
+        return self._pending_result(run, prepared)
 
     def finish(self, run: Run, answer: Delivery) -> Run | None:
         """Let go of a task whose result is out of hand. Returns the slot's next task, if the answer brought one."""
@@ -142,7 +142,7 @@ class TaskSteps:
         logger.error("handed back a task that could not be started: %s", error, extra=self._about(run))
         self._intake.hand_back(run)
 
-    def _pending(self, run: Run, prepared: PreparedResult) -> PendingResult:
+    def _pending_result(self, run: Run, prepared: PreparedResult) -> PendingResult:
         lease = run.task.response_timeout_seconds
         upload = prepared.size / SLOWEST_UPLOAD
         return PendingResult(

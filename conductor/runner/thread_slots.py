@@ -81,7 +81,7 @@ class ThreadSlots:
     def _report(self, run: Run, ended: CallOutcome | PreparedResult) -> Run | None:
         """Send the result. Returns the next task for this slot, if the answer brought one."""
         try:
-            pending = self._steps.pending(run, self._steps.prepare(run, ended))
+            pending = self._steps.to_send(run, self._steps.prepare(run, ended))
             return self._steps.finish(run, self._sender.send(pending))
         except Exception as bug:  # noqa: BLE001 - it is logged
             self._steps.not_reported(run, bug)
