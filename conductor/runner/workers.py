@@ -264,10 +264,11 @@ class Workers:
         if lifespan is not None and not lifespan.wait_ended(until + LOSSES_REPORTED_WITHIN - time.monotonic()):
             lifespan.give_up()
             self.work_was_left.set()
-        self._warn_of_leaks()
-        left = sum(running.in_hand for running in abandoned_now)
-        self._setup.log.stopped(left, not self.work_was_left.is_set())
-        self._alive_or_close()
+        with self._locked():  # the end of a worker, on another thread, would otherwise be logged first
+            self._warn_of_leaks()
+            left = sum(running.in_hand for running in abandoned_now)
+            self._setup.log.stopped(left, not self.work_was_left.is_set())
+            self._alive_or_close()
         return False
 
     def _warn_of_leaks(self) -> None:

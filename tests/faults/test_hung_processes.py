@@ -1,6 +1,8 @@
 """Worker functions that hang in processes: what becomes of the tasks behind them, and of the program's end."""
 
+import logging
 import multiprocessing
+import threading
 import time
 from pathlib import Path
 
@@ -104,6 +106,41 @@ def test_l18_a_task_whose_process_is_killed_counts_as_left_behind(server, api_cl
     eventually((tmp_path / "begun").exists)
     runner.shutdown()
     assert not runner.wait_workers()
+    assert caplog.messages[-1] == "stopped: 1 task left behind; the server waits until the lease ends"
+
+
+class Slow(logging.Handler):
+    """Takes its time until a worker has ended, and a little more."""
+
+    def __init__(self, worker):
+        super().__init__()
+        self._worker = worker
+
+    def emit(self, record):
+        eventually(lambda: self._worker.capacity.has_ended)
+        threading.Event().wait(0.3)
+
+
+def test_l18_a_killed_task_counts_as_left_behind_though_its_worker_ends_before_that_is_logged(
+    server, api_client, tmp_path, caplog
+):
+    server.add_task("t", inputData={"do": "die_when", "with": str(tmp_path)})
+    runner = TaskRunner(api_client, shutdown_timeout=0)
+    runner.start_worker("t", process_functions.work, executor=process_pool(1))
+    eventually((tmp_path / "begun").exists)
+    gate, log, slow = (
+        threading.Event(),
+        logging.getLogger("conductor.runner.leaks"),
+        Slow(runner._workers.find("t", None)),
+    )
+    threading.Thread(target=gate.wait, name="left running").start()
+    log.addHandler(slow)
+    try:
+        runner.shutdown()
+        assert not runner.wait_workers()
+    finally:
+        log.removeHandler(slow)
+        gate.set()
     assert caplog.messages[-1] == "stopped: 1 task left behind; the server waits until the lease ends"
 
 
