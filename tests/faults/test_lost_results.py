@@ -255,10 +255,10 @@ def test_a_bug_that_costs_a_result_and_its_failure_is_told_and_left_behind(lost)
 
 
 def test_tasks_that_are_killed_in_processes_count_as_left_behind_in_each_later_wait(server, api_client, tmp_path):
-    server.add_task("t", inputData=to_do("wait_for", str(tmp_path / "never")))
+    server.add_task("t", inputData=to_do("die_when", str(tmp_path)))
     runner = TaskRunner(api_client, shutdown_timeout=0)
     start_in("process", runner)
-    eventually(lambda: server.deliveries)
+    eventually((tmp_path / "begun").exists)
     runner.shutdown()
     assert not runner.wait_workers()
     assert not runner.wait_workers(timeout=ENDS_SOON)

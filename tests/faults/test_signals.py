@@ -186,8 +186,12 @@ STARTS_AGAIN = """
 import sys, time
 from conductor import TaskRunner
 
+def worker(task):
+    sys.stdout.write("begun\\n")
+    time.sleep(60)
+
 runner = TaskRunner(shutdown_timeout=0.1)
-runner.start_worker("t", lambda task: time.sleep(60))
+runner.start_worker("t", worker)
 runner.wait_workers()
 runner.start_worker("u", lambda task: None)
 runner.wait_workers(timeout=0.2)
@@ -198,7 +202,7 @@ sys.stdout.write(f"{len(runner.get_batch_size_for_all())} at work\\n")
 def test_l6_a_signal_whose_drain_is_over_does_not_end_what_is_started_after_it(server, programs):
     server.add_task("t")
     process = waits_for_signals(programs.start(STARTS_AGAIN, server.url))
-    eventually(lambda: server.deliveries)
+    assert process.stdout.readline() == "begun\n"
     process.send_signal(signal.SIGTERM)
     assert ended(process)[0] == "1 at work\n"
 
@@ -207,8 +211,12 @@ WAITS_TWICE = """
 import sys, time
 from conductor import TaskRunner
 
+def worker(task):
+    sys.stdout.write("begun\\n")
+    time.sleep(60)
+
 runner = TaskRunner(shutdown_timeout=60)
-runner.start_worker("t", lambda task: time.sleep(60))
+runner.start_worker("t", worker)
 while runner.get_batch_size_for_all():
     runner.wait_workers(timeout=1)
 sys.stdout.write("waiting again\\n")
@@ -219,7 +227,7 @@ sys.exit(not runner.wait_workers())
 def test_l6_a_second_signal_means_now_in_another_wait_than_the_first_too(server, programs):
     server.add_task("t")
     process = waits_for_signals(programs.start(WAITS_TWICE, server.url))
-    eventually(lambda: server.deliveries)
+    assert process.stdout.readline() == "begun\n"
     process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "waiting again\n"
     waits_for_signals(process).send_signal(signal.SIGTERM)
