@@ -1,0 +1,59 @@
+"""The workers that a command line names: ``app``, ``app:charge`` or ``app.py``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from conductor._log import printable
+from conductor.errors import ConfigurationError
+from conductor.runner.given_workers import workers_in
+from conductor.worker import Worker
+
+
+def workers_named(names: tuple[str, ...]) -> list[Worker]:
+    """The workers of all names, in order. ConfigurationError if a name has none, or cannot be imported."""
+    return workers_in([object_named(name) for name in names])
+
+
+def object_named(name: str) -> Any:
+    """The module ``app``, or the object ``app:charge`` in it.
+
+    The current folder is where modules are found first. A path such as ``src/app.py`` works too.
+    """
+    module_name, _, path = name.partition(":")
+    found: Any = _module(module_name)
+    for part in filter(None, path.split(".")):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise ConfigurationError(f"module {module_name!r} has no {printable(path)!r}") from None
+    return found
+
+
+def _module(name: str) -> ModuleType:
+    folder, module_name = Path.cwd(), name
+    if name.endswith(".py"):
+        file = Path(name).resolve()
+        if not file.is_file():
+            raise ConfigurationError(f"there is no file {printable(name)!r}")
+        folder, module_name = file.parent, file.stem
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise ConfigurationError(f"{printable(name)!r} is no module: give a name such as app, app:charge or app.py")
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    try:
+        return importlib.import_module(module_name)
+    except Exception as error:
+        raise ConfigurationError(f"cannot import {module_name!r}: {_told(error)}") from error
+
+
+def _told(error: Exception) -> str:
+    """The error and its place: the innermost line of code that is no part of the import system."""
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+    place = f" ({lines[-1].filename}, line {lines[-1].lineno})" if len(lines) > 1 else ""
+    return f"{type(error).__name__}: {printable(str(error))}{place}"

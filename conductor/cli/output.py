@@ -1,0 +1,65 @@
+"""What commands print: text for people, or JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from conductor._log import printable
+
+
+def shown(value: object) -> Text:
+    """Text of a server or of a user, for a terminal: it cannot move the cursor, and has no markup. None is empty."""
+    return Text("" if value is None else printable(str(value)))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table without frames. Cells are made by ``shown``, unless they are a ``Text`` already."""
+    made = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        made.add_row(*(cell if isinstance(cell, Text) else shown(cell) for cell in row))
+    return made
+
+
+class Output:
+    """Standard output of a command, which is either JSON or text."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def show(self, value: Any, text: RenderableType) -> None:
+        """Print the value as one line of JSON, or the text.
+
+        value: whatever msgspec writes as JSON, in the names that the wire has. text: for people.
+        """
+        if self.as_json:
+            click.echo(as_ascii(msgspec.json.encode(value).decode()))
+        else:
+            console().print(text)
+
+
+def console() -> Console:
+    """The console of standard output as it is now. Lines are wrapped on terminals only."""
+    made = Console(highlight=False)
+    made.soft_wrap = not made.is_terminal
+    return made
+
+
+def as_ascii(text: str) -> str:
+    """JSON in which characters that a terminal may obey are escaped; the value is the same."""
+    return "".join(each if each.isprintable() else "".join(map(_escape, _utf16(each))) for each in text)
+
+
+def _utf16(character: str) -> Iterable[int]:
+    encoded = character.encode("utf-16-be", "surrogatepass")
+    return [int.from_bytes(encoded[place : place + 2], "big") for place in range(0, len(encoded), 2)]
+
+
+def _escape(unit: int) -> str:
+    return f"\\u{unit:04x}"

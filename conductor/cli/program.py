@@ -1,0 +1,62 @@
+"""The program ``conductor-worker``. A command's module is imported when the command is used."""
+
+from __future__ import annotations
+
+import importlib
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+import click
+
+from conductor._log import printable
+from conductor._version import __version__
+from conductor.errors import ConductorError, ConfigurationError
+
+COMMANDS: dict[str, str] = {}
+"""The modules of the commands. In each the command has the name ``command``."""
+
+
+class Commands(click.Group):
+    """The commands of ``COMMANDS``, in that order."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            _no_such_command(ctx, args[0])
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConductorError as error:
+            raise _one_sentence(error) from error
+
+
+def _one_sentence(error: ConductorError) -> click.ClickException:
+    """The error for standard error: exit status 2 for a wrong option or variable, else 1."""
+    text = printable(str(error)) or type(error).__name__
+    return click.UsageError(text) if isinstance(error, ConfigurationError) else click.ClickException(text)
+
+
+def _no_such_command(ctx: click.Context, name: str) -> NoReturn:
+    like = get_close_matches(name, COMMANDS)
+    ctx.fail(f"there is no command {printable(name)!r}" + (f": do you mean {like[0]!r}?" if like else ""))
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="conductor-worker %(version)s")
+def program() -> None:
+    """Run, watch and repair Conductor workers.
+
+    CONDUCTOR_SERVER_URL, CONDUCTOR_AUTH_KEY and CONDUCTOR_AUTH_SECRET name the server and the access key.
+    """

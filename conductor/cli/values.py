@@ -1,0 +1,39 @@
+"""The types of options that several commands have, and the options themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from conductor.errors import ConfigurationError
+from conductor.settings import SERVER_URL, HttpSettings
+
+Function = Callable[..., Any]
+
+
+class ServerUrl(click.ParamType[str]):
+    """The URL of a Conductor server, as ``HttpSettings`` takes it."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return HttpSettings(value).base_url
+        except ConfigurationError as error:
+            self.fail(str(error).removeprefix("base_url "), param, ctx)
+
+
+def server_option(function: Function) -> Function:
+    """``--server URL``. The value is None if neither the option nor its variable is given."""
+    option = click.option(
+        "--server", type=ServerUrl(), envvar=SERVER_URL, show_envvar=True, help="The URL of the Conductor server."
+    )
+    return option(function)
+
+
+def json_option(function: Function) -> Function:
+    """``--json``, as the argument ``as_json``."""
+    option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+    return option(function)

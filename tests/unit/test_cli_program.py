@@ -1,0 +1,147 @@
+"""The program conductor-worker: what all its commands have in common."""
+
+import sys
+import types
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from conductor import ApiError, ConfigurationError, TransportError
+from conductor.cli import program
+from conductor.cli.modules import object_named, workers_named
+from conductor.cli.output import Output, as_ascii, shown
+from conductor.cli.session import with_session
+
+
+def run(*arguments):
+    return CliRunner().invoke(program.program, arguments)
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """Gives the program one command, which does what a test says."""
+
+    def give(function):
+        module = types.ModuleType("conductor.cli.for_a_test")
+        module.command = click.command("for-a-test")(function)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setattr(program, "COMMANDS", {"for-a-test": module.__name__})
+
+    return give
+
+
+def fails_with(error):
+    def function():
+        raise error
+
+    return function
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ConfigurationError("batch_size must be 1 or more"), 2),
+        (TransportError("GET /tasks: connection refused"), 1),
+        (ApiError(status=500, method="GET", path_template="/tasks", message="no\x1b[2Jtable", retryable=True), 1),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_status(command, error, status):
+    command(fails_with(error))
+    done = run("for-a-test")
+    assert done.exit_code == status
+    assert done.stderr.startswith("Error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert "\x1b" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_misspelt_command_is_answered_with_the_one_that_is_meant(command):
+    command(fails_with(ConfigurationError("not called")))
+    done = run("for-a-tset")
+    assert done.exit_code == 2
+    assert "there is no command 'for-a-tset': do you mean 'for-a-test'?" in done.stderr
+
+
+def test_a_wrong_url_is_an_error_that_names_the_option(command):
+    command(with_session(lambda session: None))
+    done = run("for-a-test", "--server", "ftp://host")
+    assert done.exit_code == 2
+    assert "--server" in done.stderr
+
+
+def test_a_wrong_url_in_the_environment_is_an_error_that_names_the_variable(command, monkeypatch):
+    monkeypatch.setenv("CONDUCTOR_SERVER_URL", "ftp://host")
+    command(with_session(lambda session: None))
+    done = run("for-a-test")
+    assert done.exit_code == 2
+    assert "CONDUCTOR_SERVER_URL" in done.stderr
+
+
+def test_the_option_comes_before_the_variable(command, monkeypatch):
+    monkeypatch.setenv("CONDUCTOR_SERVER_URL", "http://variable:1/api")
+    command(with_session(lambda session: click.echo(session.client.http_settings.base_url)))
+    assert run("for-a-test", "--server", "http://option:1").stdout == "http://option:1/api\n"
+
+
+def test_json_is_one_line_that_no_terminal_obeys(command):
+    command(lambda: Output(as_json=True).show({"reason": "a\x1b[2J\u202eb\n\U000e0001"}, "not this"))
+    assert run("for-a-test").stdout == '{"reason":"a\\u001b[2J\\u202eb\\n\\udb40\\udc01"}\n'
+
+
+def test_text_for_people_has_no_markup_and_no_control_characters():
+    assert shown("[bold]a[/bold]\x1b[2J").plain == "[bold]a[/bold]\\x1b[2J"
+    assert as_ascii("né") == "né"
+
+
+MODULE = """
+from conductor import worker_task
+
+@worker_task("charge")
+def charge(amount: int) -> None: ...
+
+@worker_task("refund")
+def refund(amount: int) -> None: ...
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "tasks"),
+    [("cli_app", ["charge", "refund"]), ("cli_app.py", ["charge", "refund"]), ("cli_app:refund", ["refund"])],
+)
+def test_workers_are_named_by_module_file_or_name(folder, name, tasks):
+    (folder / "cli_app.py").write_text(MODULE)
+    assert [worker.task_name for worker in workers_named((name,))] == tasks
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("cli_app", "", "module 'cli_app' has no worker"),
+        ("cli_app:nothing", "", "module 'cli_app' has no 'nothing'"),
+        ("nowhere", "", "cannot import 'nowhere': ModuleNotFoundError"),
+        ("cli_app", "\nimport nowhere_2", r"cannot import 'cli_app': ModuleNotFoundError: .*cli_app.py, line 2\)"),
+        ("cli_app", "x = (", "cannot import 'cli_app': SyntaxError"),
+        ("nowhere.py", "", "there is no file 'nowhere.py'"),
+        ("no module", "", "'no module' is no module"),
+    ],
+)
+def test_a_name_without_workers_is_an_error_that_names_it(folder, name, text, problem):
+    (folder / "cli_app.py").write_text(text)
+    with pytest.raises(ConfigurationError, match=problem):
+        workers_named((name,))
+
+
+def test_an_object_of_a_module_is_found_by_its_path(folder):
+    (folder / "cli_app.py").write_text("class Shop:\n    def charge(self): ...\n")
+    assert object_named("cli_app:Shop.charge").__name__ == "charge"
