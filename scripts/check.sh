@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that is checked without running the tests: format, lint, types, imports, generated code, README snippets.
+# Everything that is checked without running the tests: format, lint, types, imports, generated code, documentation.
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "$0")/environment.sh"
@@ -13,6 +13,7 @@ PYTHONPATH=generated lint-imports --no-cache | tail -n 8
 shellcheck -x scripts/*.sh .ci/run
 "$python" scripts/sync_snippets.py --check
 "$python" scripts/served_document.py --check
+scripts/docs.sh
 "$python" scripts/generate_async_executors.py --check
 
 # The generated client is what the document, the patches and the templates make, whatever the hash seed.
