@@ -24,10 +24,18 @@ from conductor.errors import ConfigurationError, TransportError
 Headers = Mapping[str, str]
 
 DEFAULT_SERVER_URL = "http://localhost:8080/api"
-SERVER_URL = "CONDUCTOR_SERVER_URL"
-KEY_ID, KEY_SECRET = "CONDUCTOR_AUTH_KEY", "CONDUCTOR_AUTH_SECRET"
-READ_TIMEOUT, METRICS_PORT = "CONDUCTOR_CLIENT_HTTP_TIMEOUT", "CONDUCTOR_WORKER_METRICS_PORT"
 DEFAULT_READ_TIMEOUT, DEFAULT_METRICS_PORT = 30.0, 2112
+# scripts/settings_table.py makes the documentation of a variable from its text below and from DEFAULT_<its name here>.
+SERVER_URL = "CONDUCTOR_SERVER_URL"
+"""``HttpSettings(base_url=…)``: the server's URL, with or without ``/api``."""
+KEY_ID = "CONDUCTOR_AUTH_KEY"
+"""``AuthenticationSettings(key_id=…)``: the id of an access key. Default: no token is requested."""
+KEY_SECRET = "CONDUCTOR_AUTH_SECRET"  # noqa: S105 - the name of a variable
+"""``AuthenticationSettings(key_secret=…)``: the secret of the access key. Default: no token is requested."""
+READ_TIMEOUT = "CONDUCTOR_CLIENT_HTTP_TIMEOUT"
+"""``HttpSettings(read_timeout=…)``: the time for a whole answer; a duration."""
+METRICS_PORT = "CONDUCTOR_WORKER_METRICS_PORT"
+"""``MetricsSettings(port=…)``: the port of the metrics; 0 takes a free port."""
 
 _ENDPOINT = re.compile(r"/[^?# ]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token

@@ -64,17 +64,29 @@ class WorkerOptions(TypedDict, total=False):
     """The options of ``Worker`` by name, for functions that pass them on: ``**options: Unpack[WorkerOptions]``."""
 
     batch_size: int
+    """The number of tasks that run at the same time."""
     poll_interval: Duration | None
+    """The pause after an empty poll."""
     domain: str | None
+    """The worker gets only tasks that were sent to this domain."""
     poll_timeout: Duration | None
+    """The time for which the server may hold a poll open, at most 5 s."""
     lease_extension: bool
+    """Keep a task from timing out at the server until its final result is accepted."""
     timeout: Duration | None
+    """The longest time of one execution."""
     executor: ProcessPool | None
+    """``process_pool(…)`` runs the function in processes."""
     paused: bool
+    """The worker polls only after ``resume``."""
     task_def: TaskDef | Readable | None
+    """The task definition that the worker expects."""
     register: bool
+    """Register ``task_def`` if the server has no definition of that name."""
     overwrite: bool
+    """With ``register``: replace the definition of the server."""
     register_schemas: bool
+    """With ``register``: add the JSON Schemas of the function."""
 
 
 class Worker:

@@ -22,8 +22,14 @@ from conductor._variables import seconds_of, switch_of, whole_number_of
 from conductor.settings import METRICS_PORT
 from conductor.worker import LONGEST_POLL_TIMEOUT, Worker, checked_domain, checked_name
 
-ID, OUTBOX, SHUTDOWN_TIMEOUT = "CONDUCTOR_WORKER_ID", "CONDUCTOR_WORKER_OUTBOX", "CONDUCTOR_WORKER_SHUTDOWN_TIMEOUT"
 DEFAULT_SHUTDOWN_TIMEOUT = 30.0
+# As in settings.py, scripts/settings_table.py reads these texts.
+ID = "CONDUCTOR_WORKER_ID"
+"""``TaskRunner(worker_id=…)``: the name of the poller that the server shows. Default: host name and process id."""
+SHUTDOWN_TIMEOUT = "CONDUCTOR_WORKER_SHUTDOWN_TIMEOUT"
+"""``TaskRunner(shutdown_timeout=…)``: the time that running tasks have to finish; a duration."""
+OUTBOX = "CONDUCTOR_WORKER_OUTBOX"
+"""``TaskRunner(outbox=…)``: the path of the file that keeps unsent results. Default: no outbox."""
 CODE, DEFAULT = "code", "default"
 LONGEST_WAIT_WITHOUT_UNIT = 60.0
 """Seconds. ``POLL_INTERVAL=500`` may come from a program of conductor-python, where it means milliseconds."""
