@@ -69,6 +69,7 @@ class Exchange:
         except BaseException:
             connection.close()
             raise
+        self._connections.date = answer.headers.get("date", "")
         self._connections.give_back(connection)
         return answer
 
@@ -77,7 +78,7 @@ class Connections:
     """Connections to one server, through its proxy if there is one. Thread-safe: each serves one request at a time.
 
     host: the server's, with its port. prefix: of the path of each request. head: for the proxy that reads them. most:
-    see Connection.
+    see Connection. date: the Date header of the last answer; "" if there is none.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Connections:
         self.prefix = f"http://{self._server.netloc}{path}" if forwards else path
         self.host = self._server.netloc or ""
         self.head = Head(self._authorization if forwards else {})
+        self.date = ""
         self._idle: deque[Connection] = deque()  # the last one used is at the right; atomic operations
         finalize(self, _close_all, self._idle)
 

@@ -28,7 +28,7 @@ BEGINNING = 2**16
 
 _PIECE = 2**16
 _NOTHING_CAME = "the connection was closed before an answer came"
-_READ = ("content-encoding", "content-length", "content-type", "location", "retry-after", "transfer-encoding")
+_READ = ("content-encoding", "content-length", "content-type", "date", "location", "retry-after", "transfer-encoding")
 _NAMES = {name.encode(): name for name in _READ}
 """The headers of an answer that are read here, in the generated client, or for its errors. No others are kept."""
 

@@ -158,9 +158,9 @@ class HttpSettings(Unpicklable):
         self.ca_file = _checked_file("ca_file", ca_file)
         self.client_cert = _checked_pem("client_cert", client_cert)
         self.client_key = _checked_pem("client_key", client_key)
-        self.proxy_url, self._proxy_note = _proxy_for(url) if proxy_url is None else (proxy_url, "proxy_url")
+        self.proxy_url, self.proxy_source = _proxy_for(url) if proxy_url is None else (proxy_url, "proxy_url")
         if self.proxy_url is not None:
-            check_url(self._proxy_note, self.proxy_url)
+            check_url(self.proxy_source, self.proxy_url)
         self.verify = require_instance("verify", verify, bool, "True or False (a file of authorities is ca_file)")
 
     @property
@@ -168,7 +168,7 @@ class HttpSettings(Unpicklable):
         """The server and its proxy, for texts, with the variables that name them."""
         if self.proxy_url is None:
             return self.base_url + self._url_note
-        return f"{self.base_url}{self._url_note} through {self._proxy_note} {without_user(self.proxy_url)}"
+        return f"{self.base_url}{self._url_note} through {self.proxy_source} {without_user(self.proxy_url)}"
 
     @property
     def is_private(self) -> bool:
@@ -178,7 +178,7 @@ class HttpSettings(Unpicklable):
 
     def proxy_to(self, url: str) -> str | None:
         """The proxy for another server. The environment may name another one for it, or none."""
-        return self.proxy_url if self._proxy_note == "proxy_url" else _proxy_for(url)[0]
+        return self.proxy_url if self.proxy_source == "proxy_url" else _proxy_for(url)[0]
 
     def headers_now(self) -> dict[str, str]:
         """The headers of the next request. TransportError if the function for them fails."""

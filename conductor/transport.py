@@ -11,6 +11,7 @@ from conductor_client.api import (
     metadata_resource as metadata,
     task_resource as tasks,
     token_resource as tokens,
+    version_resource as versions,
     workflow_resource as workflows,
 )
 from conductor_client.decoding import Decoder, parts
@@ -38,7 +39,18 @@ from conductor.settings import AuthenticationSettings, HttpSettings
 
 logger = logger_of(__name__)
 
-__all__ = ["LARGEST_BODY", "ApiClient", "Decoder", "checked_id", "metadata", "parts", "tasks", "whole", "workflows"]
+__all__ = [
+    "LARGEST_BODY",
+    "ApiClient",
+    "Decoder",
+    "checked_id",
+    "metadata",
+    "parts",
+    "tasks",
+    "versions",
+    "whole",
+    "workflows",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -126,6 +138,11 @@ class ApiClient(Unpicklable):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+    @property
+    def server_date(self) -> str:
+        """The Date header of the last answer to this process. "" if there is none."""
+        return self._of_this_process().connections.date
 
     def close(self) -> None:
         """Close the connections that no call uses. Safe at any time; a later call opens new ones."""

@@ -12,7 +12,7 @@ import math
 import os
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -130,6 +130,23 @@ def misspelt_variables() -> list[str]:
     """The variables that begin like those of workers, and that no option reads."""
     ends = tuple(f"_{each}" for option in _OPTIONS for each in option.properties)
     return [name for key, name in _worker_variables().items() if not key.removeprefix(_PREFIX).endswith(ends)]
+
+
+def variables_of_no_worker(task_names: Iterable[str]) -> list[str]:
+    """The variables that set an option of another task than these."""
+    workers = {*map(_spelt, task_names), "ALL"}
+    ends = [f"_{each}" for option in _OPTIONS for each in option.properties]
+    found = []
+    for key, name in _worker_variables().items():
+        meant = {key.removeprefix(_PREFIX).removesuffix(end) for end in ends if key.endswith(end)}
+        if meant and not meant & workers:
+            found.append(name)
+    return found
+
+
+def is_set(variable: str) -> bool:
+    """Whether the environment has the variable. An empty one counts as not set."""
+    return bool(os.environ.get(variable))
 
 
 def readable_properties() -> list[str]:

@@ -53,7 +53,9 @@ def _module(name: str) -> ModuleType:
 
 
 def _told(error: Exception) -> str:
-    """The error and its place: the innermost line of code that is no part of the import system."""
-    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
-    place = f" ({lines[-1].filename}, line {lines[-1].lineno})" if len(lines) > 1 else ""
+    """The error and its place: the innermost line of code outside of the import system and of this package."""
+    others = ("importlib", str(Path(__file__).parent.parent))
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame for frame in frames if not any(each in frame.filename for each in others)]
+    place = f" ({lines[-1].filename}, line {lines[-1].lineno})" if lines else ""
     return f"{type(error).__name__}: {printable(str(error))}{place}"

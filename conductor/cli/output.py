@@ -13,6 +13,9 @@ from rich.text import Text
 
 from conductor._log import printable
 
+LONGEST_LINE = 10_000
+"""Characters of a table's row in a file or a pipe."""
+
 
 def shown(value: object) -> Text:
     """Text of a server or of a user, for a terminal: it cannot move the cursor, and has no markup. None is empty."""
@@ -21,7 +24,9 @@ def shown(value: object) -> Text:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A table without frames. Cells are made by ``shown``, unless they are a ``Text`` already."""
-    made = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")  # a name that is cut would be of no use
     for row in rows:
         made.add_row(*(cell if isinstance(cell, Text) else shown(cell) for cell in row))
     return made
@@ -47,7 +52,9 @@ class Output:
 def console() -> Console:
     """The console of standard output as it is now. Lines are wrapped on terminals only."""
     made = Console(highlight=False)
-    made.soft_wrap = not made.is_terminal
+    if not made.is_terminal:
+        made.soft_wrap = True
+        made.width = LONGEST_LINE
     return made
 
 

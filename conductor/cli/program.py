@@ -12,7 +12,7 @@ from conductor._log import printable
 from conductor._version import __version__
 from conductor.errors import ConductorError, ConfigurationError
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {"check": "conductor.cli.check", "config": "conductor.cli.config"}
 """The modules of the commands. In each the command has the name ``command``."""
 
 

@@ -24,6 +24,7 @@ OPERATIONS = {
         pause_workflow resume_workflow restart_workflow retry_workflow rerun_workflow terminate_workflow skip_task
         search_workflows get_workflows_by_correlation_ids remove_workflow""",
     "token_resource": "generate_token",
+    "version_resource": "get_version",
 }
 
 

@@ -10,6 +10,7 @@ from conductor_client.api import (
     metadata_resource as metadata,
     task_resource as tasks,
     token_resource as tokens,
+    version_resource as versions,
     workflow_resource as workflows,
 )
 from conductor_client.models import (
@@ -159,3 +160,7 @@ def test_what_does_not_exist_is_a_404(client, call):
         call(client)
     assert caught.value.status == 404
     assert msgspec.json.decode(caught.value.content)["status"] == 404
+
+
+def test_the_server_tells_its_version(client):
+    assert versions.get_version.sync(client).startswith("3.")

@@ -168,7 +168,8 @@ class Stub:
                     self.close_connection = True
                     return
                 body = answer.body if isinstance(answer.body, bytes) else _encoded(answer.body)
-                self.send_response(answer.status)
+                send = self.send_response_only if "Date" in answer.headers else self.send_response
+                send(answer.status)
                 self.send_header("Content-Type", answer.content_type)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)

@@ -4,6 +4,7 @@ from . import (
     metadata_resource,
     task_resource,
     token_resource,
+    version_resource,
     workflow_resource,
 )
 
@@ -11,5 +12,6 @@ __all__ = (
     "metadata_resource",
     "task_resource",
     "token_resource",
+    "version_resource",
     "workflow_resource",
 )

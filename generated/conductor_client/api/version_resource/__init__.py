@@ -1,0 +1,5 @@
+from . import (
+    get_version,
+)
+
+__all__ = ("get_version",)
