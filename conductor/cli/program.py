@@ -12,7 +12,11 @@ from conductor._log import printable
 from conductor._version import __version__
 from conductor.errors import ConductorError, ConfigurationError
 
-COMMANDS: dict[str, str] = {"check": "conductor.cli.check", "config": "conductor.cli.config"}
+COMMANDS: dict[str, str] = {
+    "check": "conductor.cli.check",
+    "config": "conductor.cli.config",
+    "replay": "conductor.cli.replay",
+}
 """The modules of the commands. In each the command has the name ``command``."""
 
 

@@ -47,7 +47,8 @@ def run_worker(execute: Execute, input_data: Any = None, *, state: Any = _MISSIN
     input_data: what a workflow may be started with: a mapping, dataclass, struct, …. The function sees what a server
         makes of it: of a Decimal, date or tuple what JSON has in its place.
     state: what ``task_context().state`` is, in the place of a lifespan's value.
-    members: more of the task, e.g. ``retry_count=2``.
+    members: more of the task, e.g. ``retry_count=2``. ``conductor-worker replay --save`` writes the input and the
+        members of a task that has run to a file: ``run_worker(charge, **case)``.
 
     What the function raises becomes the result's status and reason. ConfigurationError for what no server could send.
     """
