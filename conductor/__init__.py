@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         WorkflowNotCompletedError,
     )
     from conductor.executor import TaskExecutor
+    from conductor.health import Health, LastError, OutboxHealth, Rates, Reason, ReasonCode, RunningTask, WorkerHealth
     from conductor.hooks.interceptor import Interceptor
     from conductor.logs import TaskFilter
     from conductor.metrics import MetricsCollector, MetricsServer, provide_metrics
@@ -92,6 +93,16 @@ _NAMES = {
         "WorkflowNotCompletedError",
     ),
     "conductor.executor": ("TaskExecutor",),
+    "conductor.health": (
+        "Health",
+        "LastError",
+        "OutboxHealth",
+        "Rates",
+        "Reason",
+        "ReasonCode",
+        "RunningTask",
+        "WorkerHealth",
+    ),
     "conductor.hooks.interceptor": ("Interceptor",),
     "conductor.logs": ("TaskFilter",),
     "conductor.metrics": ("MetricsCollector", "MetricsServer", "provide_metrics"),
@@ -148,15 +159,18 @@ __all__ = [
     "ConflictError",
     "DecodeError",
     "ExternalStorageLocation",
+    "Health",
     "HttpSettings",
     "IdempotencyStrategy",
     "Interceptor",
     "InvalidInputError",
+    "LastError",
     "MetricsCollector",
     "MetricsServer",
     "MetricsSettings",
     "NonRetryableError",
     "NotFoundError",
+    "OutboxHealth",
     "PayloadError",
     "PayloadSettings",
     "PollData",
@@ -164,6 +178,10 @@ __all__ = [
     "RateLimitConfig",
     "RateLimitConfigPolicy",
     "RateLimitedError",
+    "Rates",
+    "Reason",
+    "ReasonCode",
+    "RunningTask",
     "SchemaDef",
     "SchemaDefType",
     "SearchResult",
@@ -186,6 +204,7 @@ __all__ = [
     "TransportError",
     "Worker",
     "WorkerFunction",
+    "WorkerHealth",
     "Workflow",
     "WorkflowDef",
     "WorkflowDefTimeoutPolicy",

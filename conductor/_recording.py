@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections import Counter as Tally
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -32,6 +32,7 @@ class Storage(Protocol):
     """The numbers of one instrument: a Counter or a Histogram of prometheus_client."""
 
     def labels(self, *values: str) -> Any: ...
+    def collect(self) -> Iterable[Any]: ...
 
 
 class Instrument:
@@ -48,12 +49,14 @@ class Instrument:
         self.is_bounded = is_bounded
         self.series: _Series | None = None
         """None until the first MetricsCollector is made."""
+        self.storage: Storage | None = None
         self._failure_is_logged = False
 
     def record_in(self, storage: Storage) -> None:
         """Record into this storage from now on. Only the first call counts."""
         with _lock:
             if self.series is None:
+                self.storage = storage
                 self.series = _Series(lambda labels: self._recorder(storage.labels(*labels)), self.is_bounded)
 
     def _recorder(self, child: Any) -> Callable[..., object]:

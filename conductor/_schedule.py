@@ -30,6 +30,7 @@ class Schedule:
         self._lock = threading.RLock()
         self._jobs: dict[object, tuple[float, Callable[[], object]]] = {}
         self._changed: threading.Event | None = None  # wakes the thread that runs the jobs; None: there is no thread
+        self._thread: threading.Thread | None = None  # the last one
         self._next_look = math.inf
 
     def at(self, moment: float, job: Callable[[], object]) -> object:
@@ -49,6 +50,18 @@ class Schedule:
         with self._lock:
             return self._jobs.pop(key, None) is not None
 
+    def overdue(self) -> float:
+        """The seconds by which its first job is late: a job blocks the thread, or the thread has ended."""
+        with self._lock:
+            first = min((moment for moment, _ in self._jobs.values()), default=math.inf)
+            return max(0.0, self._clock.now() - first)
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the thread has ended by an error, so that no job runs any more."""
+        with self._lock:
+            return self._changed is not None and self._thread is not None and not self._thread.is_alive()
+
     def close(self) -> None:
         """Forget all jobs and end the thread. A later ``at`` starts it again."""
         with self._lock:
@@ -59,12 +72,13 @@ class Schedule:
 
     def _start(self) -> None:
         changed = threading.Event()
+        thread = threading.Thread(target=self._run, args=(changed,), name=self._name, daemon=True)
         try:
-            threading.Thread(target=self._run, args=(changed,), name=self._name, daemon=True).start()
+            thread.start()
         except RuntimeError:  # the system has no thread left: the next job tries again
             logger.exception("no thread for timers: extensions of leases, time limits and repeated requests are late")
         else:
-            self._changed = changed
+            self._changed, self._thread = changed, thread
 
     def _run(self, changed: threading.Event) -> None:
         while (wait := self._look(changed)) is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from queue import SimpleQueue
 
 
@@ -15,11 +16,13 @@ class ThreadsOnDemand:
     """Runs each job on an idle thread or a new one. Thread-safe.
 
     most: the largest number of threads. Further jobs wait while all of them are busy.
+    died_at: the time at which a job last ended its thread by an error, and so lost the rest of its work; None: never.
     """
 
     def __init__(self, name: str, most: int = sys.maxsize) -> None:
         self._name = name
         self._most = most
+        self.died_at: datetime | None = None
         self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         # Guards everything below. A user's signal handler may stop workers while its thread holds it.
         self._lock = threading.RLock()
@@ -57,7 +60,11 @@ class ThreadsOnDemand:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            job()
+            try:
+                job()
+            except BaseException:
+                self.died_at = datetime.now(UTC)  # without the lock, which a forked copy of the thread may not get
+                raise
             del job  # frees its objects: the next job may come late
             with self._lock:
                 self._idle += 1

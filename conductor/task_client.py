@@ -91,6 +91,7 @@ class HttpTaskClient:
     def __init__(self, api_client: ApiClient) -> None:
         self._api = api_client
         self.server = api_client.http_settings.base_url
+        self.longest_small_request = api_client.longest_small_request
 
     def batch_poll(self, task_name: str, worker_id: str, domain: str | None, count: int, timeout: float) -> Delivery:
         try:

@@ -130,6 +130,12 @@ class ApiClient(Unpicklable):
         if not self.http_settings.verify:
             logger.warning("verify=False: the certificate of %s is not checked", self.http_settings.base_url)
 
+    @property
+    def longest_small_request(self) -> float:
+        """Seconds that a small request may take: for a connection and for an answer, and the same for its token."""
+        once = self.http_settings.connect_timeout + self.short_timeout
+        return 2 * once if self._key.key_id else once
+
     def __repr__(self) -> str:
         return f"ApiClient({self.http_settings.base_url!r})"
 

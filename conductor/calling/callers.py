@@ -11,7 +11,8 @@ the worker                  its function runs                        meanwhile i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -53,6 +54,10 @@ class Caller(Protocol):
         """The time limit has passed. The end of the function is not needed any more."""
         ...
 
+    def troubles(self) -> Sequence[tuple[str, datetime | None]]:
+        """The reasons why functions cannot be called, as parts of sentences, each with its begin if that is known."""
+        ...
+
     def close(self) -> None:
         """Call no more functions. Running functions continue, unless they would keep this process from ending."""
         ...
@@ -77,6 +82,9 @@ class OnThisThread:
     def give_up(self, call: Call) -> None:  # noqa: ARG002 - the protocol's
         """Count the thread as lost, because a thread cannot be ended."""
         _recording.threads_lost.count(self._task_name)
+
+    def troubles(self) -> Sequence[tuple[str, datetime | None]]:
+        return ()
 
     def close(self) -> None:
         """Does nothing, because the threads belong to the slots."""
@@ -109,6 +117,9 @@ class InProcess:
 
     def give_up(self, call: Call) -> None:
         self._processes.kill(call.task.task_id)
+
+    def troubles(self) -> Sequence[tuple[str, datetime | None]]:
+        return self._processes.troubles()
 
     def close(self) -> None:
         self._processes.close()

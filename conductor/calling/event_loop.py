@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,12 +43,14 @@ class EventLoop:
     loop: the caller's, which is neither started nor stopped here. None: a new one on a thread of its own. The first use
         starts it, and loads asyncio, which not every worker needs.
     lost: set when the loop is found to be closed, although it is needed. No coroutine can run any more.
+    blocked_since: the time at which a block of the loop was noticed, while it lasts.
 
     While coroutines run, another thread checks whether a function blocks the loop, and logs the place.
     """
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.lost = Flag()
+        self.blocked_since: datetime | None = None
         self._name = name
         self._is_callers = loop is not None
         self._lock = threading.Lock()  # guards the next two, and the end of all coroutines of a closed loop
@@ -206,12 +209,14 @@ class EventLoop:
                 place = _place(stacks().get(self._thread_id, ()))
             if answered.wait(BLOCKED_AFTER / 2) or self._closed.is_set() or loop.is_closed():
                 continue
+            self.blocked_since = datetime.now(UTC)
             if loop.is_running():
                 logger.warning("an async function blocks the event loop, which holds up all of them%s", place)
             else:
                 logger.warning("the event loop does not run, which holds up the async functions on it")
             while not (answered.wait(BLOCKED_AFTER) or self._closed.is_set() or loop.is_closed()):
                 pass  # logged once per block
+            self.blocked_since = None
 
 
 def checked_event_loop(loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -57,6 +58,16 @@ class Process:
 
     def is_alive(self) -> bool:
         return self._process.is_alive()
+
+    def is_stopped(self) -> bool:
+        """Whether a signal has stopped it, as SIGSTOP does. Linux alone tells; elsewhere it is False."""
+        process_id = self._process.pid
+        if sys.platform != "linux" or process_id is None:
+            return False
+        try:
+            return os.waitid(os.P_PID, process_id, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # it has ended
+            return False
 
     def send(self, task: bytes, seconds_left: float | None, levels: Mapping[str, int], *, is_stopping: bool) -> None:
         """Let the function begin with a task. NotBegunError: the process has ended."""

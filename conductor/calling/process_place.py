@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 
 from conductor._backoff import Backoff
 from conductor._log import logger_of
@@ -33,7 +34,9 @@ class Place:
         self._duties = duties
         self._lending = lending
         self._levels = levels
-        self._process: Process | None = None  # written by the thread alone
+        self._process: Process | None = None  # written by the thread alone, as the next two
+        self._problem = ""  # of the last process that could not be started
+        self._fails_since: datetime | None = None  # while no process can be started
         self._thread = threading.Thread(target=self._keep, name="conductor-process", daemon=True)
         self._thread.start()
 
@@ -47,6 +50,22 @@ class Place:
     def wait_for_end(self, seconds: float) -> None:
         """Block so long at most, until a closed place has no process."""
         self._thread.join(max(seconds, 0.0))
+
+    def trouble(self) -> tuple[str, datetime | None] | None:
+        """The reason why the place has no process that works, as a part of a sentence, and since when.
+
+        None if it has one, or is about to have one.
+        """
+        if self._lending.closed.is_set():
+            return None
+        process = self._process
+        if not self._thread.is_alive():
+            return "a process has ended, and none takes its place", None
+        if self._fails_since is not None:
+            return f"a process cannot be started: {self._problem}", self._fails_since
+        if process is not None and process.is_stopped():
+            return "a process is stopped, as by SIGSTOP", None
+        return None
 
     def leave_to_original(self) -> None:
         """In a forked copy of this process: the place and its process stay with the original."""
@@ -90,7 +109,7 @@ class Place:
         problem: str | None = ""
         for kind, content in process.messages():
             if kind == READY:
-                problem = None
+                problem = self._fails_since = None
                 self._lending.offer(process)
             elif kind == PROBLEM:
                 problem = content.decode("utf-8")
@@ -100,6 +119,7 @@ class Place:
         return problem
 
     def _cannot_run(self, problem: str) -> None:
+        self._problem, self._fails_since = problem, self._fails_since or datetime.now(UTC)
         if not self._lending.is_first(problem) and not self._lending.closed.is_set():
             logger.error("%s: a process could not be started: %s", self._duties.task_name, problem)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 import msgspec
@@ -97,6 +98,10 @@ class Processes:
     def kill(self, task_id: str) -> None:
         """Kill the process that the task runs in, and start another in its place. Does not block."""
         self._lending.kill(task_id)
+
+    def troubles(self) -> list[tuple[str, datetime | None]]:
+        """The reasons why places have no process that works: see ``Place.trouble``."""
+        return [trouble for place in self._places if (trouble := place.trouble()) is not None]
 
     def close(self) -> None:
         """Kill all processes, and wake up tasks that wait for one. Does not block; repeating it changes nothing."""

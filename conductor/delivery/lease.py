@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import random
 import threading
+from datetime import datetime
 from functools import partial
 
 from conductor import _recording
@@ -67,6 +68,11 @@ class LeaseKeeper:
         self._schedule = schedule
         self._threads = ThreadsOnDemand("conductor-lease", MOST_THREADS)
         self._answered = threading.Condition()  # guards timer, is_kept and is_being_extended of each lease
+
+    @property
+    def died_at(self) -> datetime | None:
+        """The time at which an error last ended one of its threads."""
+        return self._threads.died_at
 
     def keep(self, lease: Lease) -> None:
         """Extend the lease from now on, whenever an extension is due."""

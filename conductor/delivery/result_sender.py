@@ -7,6 +7,7 @@ FAILED_WITH_TERMINAL_ERROR with the reason. Every lost result is logged, counted
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -19,6 +20,7 @@ from conductor.delivery.results_in_hand import ResultsInHand
 from conductor.delivery.update_request import send_once
 from conductor.delivery.verdict import CannotBeSentError, Verdict, verdict_of
 from conductor.errors import ApiError, ConductorError, TransportError
+from conductor.health import LastError
 from conductor.models import TaskResultStatus
 from conductor.task_client import Delivery
 from conductor.task_result import failed
@@ -43,6 +45,7 @@ class ResultSender:
         self._stopping = stopping
         self._abandoned = abandoned
         self._in_hand = ResultsInHand(context, task_name)
+        self.last_error: LastError | None = None
         fails, works = "results are not accepted, and are sent again", "results are accepted again"
         self._failures = FailureLog(task_name, fails, works)
 
@@ -86,6 +89,7 @@ class ResultSender:
         try:
             answer = send_once(self._context, self._task_name, pending)
         except ConductorError as error:
+            self.last_error = LastError("update", str(error), datetime.now(UTC))
             if verdict_of(error) is not Verdict.LATER:
                 return self._refused(pending, error)
             if pending.error is None and pending.is_terminal and isinstance(error, TransportError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 
@@ -42,6 +43,11 @@ class SenderThreads:
         # Guards the next, and the timer of each. A user's signal handler may stop workers while its thread holds it.
         self._lock = threading.RLock()
         self._waiting: set[_Waiting] = set()
+
+    @property
+    def died_at(self) -> datetime | None:
+        """The time at which an error last ended one of the threads."""
+        return self._threads.died_at
 
     def start(self, job: Callable[[], object]) -> None:
         """Run the job on one of the threads. RuntimeError: the system has none left. The job must not raise."""

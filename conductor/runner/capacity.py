@@ -26,7 +26,7 @@ class Capacity:
         self._limit = limit
         self._taken = 0
         self._requests = 0  # those outside of a slot: a poll, or the result of a task that does not run
-        self._paused = False
+        self.is_paused = False  # only ``pause`` and ``resume`` write it
         self._has_told_end = False
         self.closed = closed
         self.wait_changed = threading.Event()
@@ -52,7 +52,7 @@ class Capacity:
         """Block until a slot is free, then take all free slots, but not more than ``at_most``. Returns 0 if closed."""
         with self._changed:
             if not self._may_take():
-                (_recording.paused if self._paused else _recording.queue_full).count(self._task_name)
+                (_recording.paused if self.is_paused else _recording.queue_full).count(self._task_name)
                 self._changed.wait_for(self._may_take)
             if self.closed.is_set():
                 return 0
@@ -66,22 +66,22 @@ class Capacity:
 
     def may_begin(self) -> bool:
         """Whether a polled task that has a slot may begin. False while closed or paused."""
-        return not (self.closed.is_set() or self._paused)
+        return not (self.closed.is_set() or self.is_paused)
 
     def may_continue(self) -> bool:
         """Whether a slot in use may go on with another task. False while closed, paused or above a lowered limit.
 
         No lock is needed, because the answer can be out of date at once anyway.
         """
-        return self._taken <= self._limit and not (self._paused or self.closed.is_set())
+        return self._taken <= self._limit and not (self.is_paused or self.closed.is_set())
 
     def pause(self) -> None:
         with self._changed:
-            self._paused = True
+            self.is_paused = True
 
     def resume(self) -> None:
         with self._changed:
-            self._paused = False
+            self.is_paused = False
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class Capacity:
             return self._changed.wait_for(lambda: not (self._requests or owes_answers()), seconds)
 
     def _may_take(self) -> bool:
-        return self.closed.is_set() or (self._taken < self._limit and not self._paused)
+        return self.closed.is_set() or (self._taken < self._limit and not self.is_paused)
 
     def _release(self, slots: int = 0, requests: int = 0) -> None:
         """Call ``on_end`` after the last slot and request, once and without the lock."""

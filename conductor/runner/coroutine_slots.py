@@ -58,6 +58,10 @@ class CoroutineSlots:
         self._steps = steps
         self._sender = sender
 
+    @property
+    def died_at(self) -> None:
+        """Always None, because the slots have no threads."""
+
     def start(self, run: Run) -> None:
         """Start a slot with its first task. RuntimeError or OSError: the system has no thread or file for the loop."""
         if is_elsewhere(run.task):

@@ -52,6 +52,11 @@ class Intake:
         return len(self._runs) + len(self._killed)
 
     @property
+    def runs(self) -> list[Run]:
+        """The tasks that wait, run or report."""
+        return list(self._runs.copy().values())
+
+    @property
     def owes_answers(self) -> bool:
         """Whether a result is being sent, or a task waits to begin or to be handed back."""
         runs = self._runs.copy().values()

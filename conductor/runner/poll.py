@@ -22,6 +22,7 @@ from conductor.errors import AnswerTooLargeError, ApiError, ConductorError, Deco
 from conductor.hooks.interception import Interceptors
 from conductor.models import Task
 from conductor.runner.capacity import Capacity
+from conductor.runner.pulse import Pulse
 from conductor.task_client import Delivery
 from conductor.task_result import TaskResult
 from conductor.worker import Worker
@@ -63,12 +64,15 @@ class TaskSource(Protocol):
 class Poller:
     """The poll loop. ``run`` returns when the capacity is closed."""
 
-    def __init__(self, worker: Worker, source: TaskSource, capacity: Capacity, receiver: TaskReceiver) -> None:
+    def __init__(
+        self, worker: Worker, source: TaskSource, capacity: Capacity, receiver: TaskReceiver, pulse: Pulse
+    ) -> None:
         self._worker = worker
         self._source = source
         self._clock = source.clock
         self._capacity = capacity
         self._receiver = receiver
+        self._pulse = pulse
         self._idle = True
         self._most_tasks = sys.maxsize  # tasks per answer; limits the size of the answer
         self._pace = QUICKEST_PACE
@@ -81,14 +85,18 @@ class Poller:
 
     def run(self) -> None:
         while asked := self._capacity.take(at_most=1 if self._idle else self._most_tasks):
+            began = self._pulse.began = self._clock.now()
             self._capacity.request_started()
             try:
-                wait = self._poll(asked)
+                wait = self._poll(asked, began)
             except Exception as error:
                 wait = self._backoff.next()
+                self._pulse.failed(error, began)
                 _recording.uncaught.count_error(error)
                 logger.exception("%s: a poll ended in a bug; polling goes on", self._worker.task_name)
-            self._capacity.request_done()
+            finally:  # also if the thread ends here, so that a drain does not wait for it
+                self._capacity.request_done()
+            self._pulse.began = None
             self._wait(wait)
 
     def _wait(self, wait: float) -> None:
@@ -102,10 +110,9 @@ class Poller:
                 wait = self._worker.poll_interval or 0.0
             left = max(0.0, began + wait - self._clock.now())
 
-    def _poll(self, asked: int) -> float:
+    def _poll(self, asked: int, began: float) -> float:
         """Poll once and pass the tasks on. Returns the seconds to wait before the next poll."""
         used = 0
-        started = self._clock.now()
         self._waits_for_tasks = False
         try:
             delivery = self._source.interceptors.poll(self._worker, partial(self._timed_poll, asked))
@@ -115,6 +122,7 @@ class Poller:
                 self._receiver.report_unreadable(result)
         except ConductorError as error:
             self._failures.failed(error)
+            self._pulse.failed(error, began)
             if isinstance(error, AnswerTooLargeError):
                 self._most_tasks = max(1, asked // 2)
                 if asked > 1:
@@ -129,7 +137,7 @@ class Poller:
         self._failures.recovered()
         if received:
             self._most_tasks = min(2 * self._most_tasks, delivery.fits)
-        return self._wait_after(received, asked, self._clock.now() - started)
+        return self._wait_after(received, asked, self._clock.now() - began)
 
     def _wait_after_none_used(self, delivery: Delivery) -> float:
         """The wait after an answer without a usable task. It grows if the server repeats itself.
@@ -155,13 +163,16 @@ class Poller:
 
     def _timed_poll(self, asked: int) -> Delivery:
         started = time.perf_counter()
+        pulse = self._pulse
+        pulse.held = self._poll_timeout()
         try:
-            delivery = self._source.poll(self._worker, asked, self._poll_timeout())
+            delivery = self._source.poll(self._worker, asked, pulse.held)
             if len(delivery.tasks) > max(2 * asked, MOST_TASKS):
                 raise DecodeError(f"a poll for {asked} brought {len(delivery.tasks)} tasks, and none is taken")
         except ConductorError as error:
             _recording.poll_finished(self._worker.task_name, time.perf_counter() - started, error)
             raise
+        pulse.good_at, pulse.fails_since = pulse.began, None
         _recording.poll_finished(self._worker.task_name, time.perf_counter() - started)
         return delivery
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from conductor._clock import Clock
@@ -17,9 +18,11 @@ from conductor.context import NO_LIFESPAN, WorkerContext
 from conductor.delivery.context import DeliveryContext, OnResultLost
 from conductor.delivery.sender_threads import SenderThreads
 from conductor.errors import ConfigurationError
+from conductor.health import OutboxHealth, Reason, ReasonCode
 from conductor.hooks.interception import Interceptors
 from conductor.payloads import PayloadStorage, largest_output
 from conductor.runner.definitions import Definitions
+from conductor.runner.health import Look, RunnerHealth
 from conductor.runner.lifespan import Lifespan, Lifespans
 from conductor.runner.runner_log import RunnerLog
 from conductor.task_client import Delivery, TaskClient
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
     from conductor.delivery.outbox import Outbox
 
 logger = logger_of(__name__)
+
+TIMERS_STALLED_AFTER = 3.0
+"""Seconds by which the first timer may be late."""
 
 
 @dataclass
@@ -49,6 +55,7 @@ class Resources(DeliveryContext):
     on_end: Callable[[], None]
     event_loop: EventLoop
     payloads: PayloadStorage | None
+    health: RunnerHealth
     payload_threads: SenderThreads = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,6 +76,31 @@ class Resources(DeliveryContext):
         delivery = self.client.batch_poll(worker.task_name, self.worker_id, worker.domain, count, timeout)
         self.log.answered(worker)
         return delivery
+
+    def outbox_health(self) -> OutboxHealth | None:
+        return None if self.outbox is None else OutboxHealth(self.outbox.path, self.outbox.count())
+
+    def reasons(self, look: Look) -> Iterator[Reason]:
+        """The reasons why the objects here are not healthy."""
+
+        def reason(code: ReasonCode, text: str, since: datetime | None) -> Reason:
+            return Reason(code=code, text=text, since=since, worker_id=look.worker_id)
+
+        blocked_since = self.event_loop.blocked_since
+        if blocked_since is not None:
+            said = "The event loop gets no turn: an async function blocks it, or the program does not run it."
+            yield reason(ReasonCode.EVENT_LOOP_BLOCKED, said, blocked_since)
+        late = self.schedule.overdue()
+        if self.schedule.is_dead or late > TIMERS_STALLED_AFTER:
+            said = "The timers stand still: leases are not extended, and time limits do not end tasks."
+            yield reason(ReasonCode.TIMERS_DEAD, said, look.time_of(look.now - late))
+        for name, threads in (
+            ("extends leases", self.leases),
+            ("sends results", self.sender_threads),
+            ("transfers payloads", self.payload_threads),
+        ):
+            if threads.died_at is not None:
+                yield reason(ReasonCode.THREAD_DEAD, f"A thread that {name} has died during its work.", threads.died_at)
 
     def close(self) -> None:
         """The last worker has ended."""
@@ -97,6 +129,10 @@ class Setup:
     definitions: Definitions | None
     payloads: PayloadStorage | None
     event_loop: asyncio.AbstractEventLoop | None
+    health: RunnerHealth = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.health = RunnerHealth(self.worker_id, self.clock, self.client)
 
     def worker_context(self, worker: Worker) -> WorkerContext:
         return WorkerContext(
@@ -119,7 +155,7 @@ class Setup:
         outbox = None if self.outbox_path is None else open_outbox(self.outbox_path, self.client)
         mine = self.client, self.worker_id, self.clock, work_was_left, outbox, self.on_result_lost
         event_loop = EventLoop("conductor-loop", self.event_loop)
-        shared = self.log, self.definitions, on_end, event_loop, self.payloads
+        shared = self.log, self.definitions, on_end, event_loop, self.payloads, self.health
         return Resources(*mine, self.interceptors, *shared)
 
 

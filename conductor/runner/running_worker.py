@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from datetime import datetime
 from typing import Protocol
 
 from conductor import _recording, _stopping
@@ -16,11 +17,13 @@ from conductor.models import Task
 from conductor.runner.capacity import Capacity
 from conductor.runner.intake import Intake
 from conductor.runner.poll import Poller
+from conductor.runner.pulse import Pulse
 from conductor.runner.resources import Resources
 from conductor.runner.run import Run
 from conductor.runner.steps import TaskSteps
 from conductor.runner.thread_slots import ThreadSlots
 from conductor.runner.unstarted_tasks import UnstartedTasks
+from conductor.runner.vital_signs import Parts, VitalSigns
 from conductor.task_result import TaskResult
 from conductor.worker import Worker
 from conductor.worker_settings import settings_of
@@ -31,6 +34,8 @@ logger = logger_of(__name__)
 class Slots(Protocol):
     """ThreadSlots or CoroutineSlots. Each slot begins with a polled task and is given back at its end."""
 
+    @property
+    def died_at(self) -> datetime | None: ...
     def start(self, run: Run) -> None: ...
     def abandon(self) -> None: ...
     def close(self) -> None: ...
@@ -60,6 +65,9 @@ class RunningWorker:
         shared.listener = resources.log_sender
         self._slots = self._make_slots(caller, shared)
         self._polling_has_ended = threading.Event()
+        self._pulse = Pulse()
+        parts = Parts(worker, self.capacity, self._intake, self._sender, self._steps, self._slots, caller)
+        resources.health.add(VitalSigns(parts, resources, self._pulse))
         _recording.executing.add(self._intake)
         threading.Thread(target=self._poll, name=f"conductor-poll-{worker.task_name}", daemon=True).start()
 
@@ -160,12 +168,19 @@ class RunningWorker:
         return losses_reported
 
     def _poll(self) -> None:
-        self.capacity.request_started()  # a stop awaits it as it awaits a poll
-        self._resources.register_definition(self.worker, self.capacity.closed)
-        self.capacity.request_done()
-        Poller(self.worker, self._resources, self.capacity, self).run()
-        self._polling_has_ended.set()
-        _stopping.end(self)
+        try:
+            self.capacity.request_started()  # a stop awaits it as it awaits a poll
+            try:
+                self._resources.register_definition(self.worker, self.capacity.closed)
+            finally:
+                self.capacity.request_done()
+            Poller(self.worker, self._resources, self.capacity, self, self._pulse).run()
+        except BaseException:
+            self._pulse.died_at = self._resources.clock.now()
+            logger.exception("%s: its poll thread has ended, so it gets no tasks any more", self.worker.task_name)
+        finally:  # also after an error, so that the drain does not wait for the thread
+            self._polling_has_ended.set()
+            _stopping.end(self)
 
     def _end(self) -> None:
         self._slots.close()

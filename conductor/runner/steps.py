@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 
 from conductor import _recording
@@ -11,6 +12,7 @@ from conductor._flag import Flag
 from conductor._log import about, logger_of
 from conductor._notes import NOTHING
 from conductor.delivery.pending_result import RETRY_AT_LEAST, PendingResult
+from conductor.health import LastError
 from conductor.models import TaskResultStatus
 from conductor.runner import task_log
 from conductor.runner.capacity import Capacity
@@ -44,6 +46,8 @@ class TaskSteps:
         self._resources = resources
         self._capacity = capacity
         self._intake = intake
+        self.last_error: LastError | None = None
+        """Of a function."""
 
     def begin(self, run: Run, time_out: Callable[[Run], object]) -> bool:
         """Called just before the function. Returns whether it may run. time_out: see ``start_time_limit``."""
@@ -96,6 +100,8 @@ class TaskSteps:
             ended = prepare_result(run.task, ended, self._resources.worker_id, self.payloads.largest_output)
         if run.context is not None and run.context.notes is not None:
             run.context.notes.date(ended.result.logs)
+        if ended.error is not None:
+            self.last_error = LastError("task", ended.result.reason_for_incompletion or ended.error, datetime.now(UTC))
         self._record(run, ended)
         task_log.ended(self._worker.task_name, run.task, ended, error, run.is_logged)
         return ended

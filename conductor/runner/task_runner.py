@@ -112,7 +112,7 @@ class TaskRunner(WorkerControls):
             payloads=PayloadStorage(api_client) if isinstance(api_client, ApiClient) else None,
             event_loop=event_loop,
         )
-        super().__init__(Workers(self._setup))
+        super().__init__(Workers(self._setup), self._setup.health)
 
     def __enter__(self) -> Self:
         self._require_other_thread()

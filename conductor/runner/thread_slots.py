@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 
 from conductor._threads import ThreadsOnDemand
@@ -31,6 +32,11 @@ class ThreadSlots:
         self._steps = steps
         self._sender = sender
         self._threads = ThreadsOnDemand(f"conductor-work-{task_name}")
+
+    @property
+    def died_at(self) -> datetime | None:
+        """The time at which an error last ended one of the threads. Its slot is lost."""
+        return self._threads.died_at
 
     def start(self, run: Run) -> None:
         """Start a slot with its first task. RuntimeError: the system has no thread left."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from conductor._arguments import Duration, optional_seconds, whole_number
+from conductor.health import Health
+from conductor.runner.health import RunnerHealth
 from conductor.runner.workers import Workers
 from conductor.worker import LONGEST_POLL_TIMEOUT, WorkerKey
 
@@ -13,8 +15,18 @@ class WorkerControls:
     If there is no such worker, a setter raises ConfigurationError, and a getter returns 0 or None.
     """
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: Workers, health: RunnerHealth) -> None:
         self._workers = workers
+        self._health = health
+
+    def health(self) -> Health:
+        """The health of the runner now. ``provide_metrics`` serves it, for all runners of the process.
+
+        It makes no request and waits for nothing, so it can be called at any time and on any thread. ``healthy`` False
+        asks for a restart of the process; ``ready`` tells whether the workers take tasks. docs/health.md lists the
+        reasons.
+        """
+        return self._health.look()
 
     def set_batch_size(self, task_name: str, batch_size: int, domain: str | None = None) -> None:
         """Set the number of tasks that may run at once. 0 stops polling; the worker and its running tasks stay."""

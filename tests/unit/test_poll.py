@@ -10,6 +10,7 @@ from conductor.errors import AnswerTooLargeError
 from conductor.hooks.interception import Interceptors
 from conductor.runner.capacity import Capacity
 from conductor.runner.poll import Poller
+from conductor.runner.pulse import Pulse
 from conductor.task_client import Delivery
 from conductor.task_result import failed
 from conductor.worker import Worker
@@ -29,7 +30,7 @@ class Script:
         self.takes = takes  # whether a task that comes is run, and is no copy or the like
         self.capacity = Capacity("t", limit, Flag(), lambda: None)
         worker = Worker("t", lambda task: None, **worker_settings)
-        self.poller = Poller(worker, self, self.capacity, self)
+        self.poller = Poller(worker, self, self.capacity, self, Pulse())
         self.waits = []
         self.interceptors = Interceptors()
 
