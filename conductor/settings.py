@@ -25,7 +25,7 @@ Headers = Mapping[str, str]
 
 DEFAULT_SERVER_URL = "http://localhost:8080/api"
 DEFAULT_READ_TIMEOUT, DEFAULT_METRICS_PORT = 30.0, 2112
-# scripts/settings_table.py makes the documentation of a variable from its text below and from DEFAULT_<its name here>.
+# scripts/docs_tables.py makes the documentation of a variable from its text below and from DEFAULT_<its name here>.
 SERVER_URL = "CONDUCTOR_SERVER_URL"
 """``HttpSettings(base_url=…)``: the server's URL, with or without ``/api``."""
 KEY_ID = "CONDUCTOR_AUTH_KEY"

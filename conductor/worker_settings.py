@@ -23,7 +23,7 @@ from conductor.settings import METRICS_PORT
 from conductor.worker import LONGEST_POLL_TIMEOUT, Worker, checked_domain, checked_name
 
 DEFAULT_SHUTDOWN_TIMEOUT = 30.0
-# As in settings.py, scripts/settings_table.py reads these texts.
+# As in settings.py, scripts/docs_tables.py reads these texts.
 ID = "CONDUCTOR_WORKER_ID"
 """``TaskRunner(worker_id=…)``: the name of the poller that the server shows. Default: host name and process id."""
 SHUTDOWN_TIMEOUT = "CONDUCTOR_WORKER_SHUTDOWN_TIMEOUT"

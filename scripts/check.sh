@@ -12,7 +12,7 @@ mypy --platform win32 --cache-dir .mypy_cache/win32 conductor generated/conducto
 PYTHONPATH=generated lint-imports --no-cache | tail -n 8
 shellcheck -x scripts/*.sh .ci/run
 "$python" scripts/sync_snippets.py --check
-"$python" scripts/settings_table.py --check
+"$python" scripts/docs_tables.py --check
 "$python" scripts/served_document.py --check
 scripts/docs.sh
 "$python" scripts/generate_async_executors.py --check

@@ -1,6 +1,7 @@
-"""Write the tables of environment variables in docs/settings.md from the code that reads the variables.
+"""Write the tables of variables and commands in docs/ from the code that has them.
 
-With --check nothing is written, and a table that differs from the code is an error.
+A table stands between ``<!-- table: name -->`` and ``<!-- end of table -->``. With --check nothing is written, and a
+table that differs from the code is an error.
 """
 # ruff: noqa: SLF001 - it documents what these modules have for themselves
 
@@ -22,8 +23,8 @@ import click
 from conductor import _variables, settings, worker, worker_settings
 from conductor.cli.program import program
 
-PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
-BLOCK = re.compile(r"(<!-- settings: (?P<name>\w+) -->\n).*?(\n<!-- end of settings -->)", re.DOTALL)
+DOCS = Path(__file__).parent.parent / "docs"
+BLOCK = re.compile(r"(<!-- table: (?P<name>\w+) -->\n).*?(\n<!-- end of table -->)", re.DOTALL)
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -95,48 +96,65 @@ def options_of_workers() -> Iterator[tuple[str, str, str, str, str]]:
         yield f"`{option.properties[0]}`", f"`{option.name}`", meanings[option.name], form(option.read), text
 
 
-def command_options(command: click.Command, name: str) -> Iterator[tuple[str, str, str, str]]:
-    """Variable, option, command and meaning of each option that a variable sets."""
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for each in command.list_commands(context):
-            found = command.get_command(context, each)
-            assert found is not None
-            yield from command_options(found, f"{name} {each}".strip())
-    for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.envvar:
-            yield str(parameter.envvar), f"`{parameter.opts[-1]}`", name, parameter.help or ""
+def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    """The command and those inside of it, with their full names. A group alone does nothing."""
+    if not isinstance(command, click.Group):
+        yield name, command
+        return
+    context = click.Context(command)
+    for each in command.list_commands(context):
+        found = command.get_command(context, each)
+        assert found is not None
+        yield from commands(found, f"{name} {each}".strip())
+
+
+def summary(command: click.Command) -> str:
+    """The first paragraph of its help."""
+    return inspect.cleandoc(command.help or "").split("\n\n")[0].replace("\n", " ")
 
 
 def options_of_commands() -> Iterator[tuple[str, str, str, str]]:
-    """As ``command_options``; a line for all commands that have the same option."""
-    commands: dict[tuple[str, str, str], list[str]] = {}
-    for variable, option, command, meaning in command_options(program, ""):
-        commands.setdefault((f"`{variable}`", option, meaning), []).append(f"`{command}`")
-    for (variable, option, meaning), names in sorted(commands.items()):
+    """Variable, option, meaning and commands; a line for all commands that have the same option."""
+    users: dict[tuple[str, str, str], list[str]] = {}
+    for name, command in commands(program, ""):
+        for parameter in command.params:
+            if isinstance(parameter, click.Option) and parameter.envvar:
+                key = f"`{parameter.envvar}`", f"`{parameter.opts[-1]}`", parameter.help or ""
+                users.setdefault(key, []).append(f"`{name}`")
+    for (variable, option, meaning), names in sorted(users.items()):
         yield variable, option, meaning, ", ".join(names)
 
 
 def tables() -> dict[str, str]:
-    """The tables, by the names of their places on the page."""
+    """The tables, by their names in the pages."""
     of_settings = [*variables(settings), *variables(worker_settings)]
+    summaries = [(f"`{name}`", summary(command)) for name, command in commands(program, "")]
     return {
         "arguments": table(["variable", "argument", "meaning", "default"], of_settings),
         "workers": table(["property", "option", "meaning", "value", "default"], options_of_workers()),
-        "commands": table(["variable", "option", "meaning", "commands"], options_of_commands()),
+        "options": table(["variable", "option", "meaning", "commands"], options_of_commands()),
+        "commands": table(["command", "effect"], summaries),
     }
 
 
 def main() -> int:
-    page, made = PAGE.read_text(), tables()
-    if {found["name"] for found in BLOCK.finditer(page)} != made.keys():
-        print(f"{PAGE.name} must have a place for each of {', '.join(made)}", file=sys.stderr)
+    made = tables()
+    used = set()
+    old = []
+    for page in sorted(DOCS.glob("*.md")):
+        text = page.read_text()
+        used |= {found["name"] for found in BLOCK.finditer(text)}
+        written = BLOCK.sub(lambda found: found[1] + made[found["name"]] + found[3], text)
+        if written != text:
+            old.append(page.name)
+            if "--check" not in sys.argv:
+                page.write_text(written)
+    if used != made.keys():
+        print(f"no page has the tables: {', '.join(made.keys() - used)}", file=sys.stderr)
         return 1
-    written = BLOCK.sub(lambda found: found[1] + made[found["name"]] + found[3], page)
-    if written != page and "--check" in sys.argv:
-        print(f"{PAGE.name} is out of step with the settings. Run scripts/settings_table.py", file=sys.stderr)
+    if old and "--check" in sys.argv:
+        print(f"out of step with the code: {', '.join(old)}. Run scripts/docs_tables.py", file=sys.stderr)
         return 1
-    PAGE.write_text(written)
     return 0
 
 
