@@ -145,6 +145,8 @@ _NAMES = {
     "conductor.workflow_executor": ("WorkflowExecutor",),
 }
 _PLACES = {name: module for module, names in _NAMES.items() for name in names}
+_METHODS_OF_MODELS = ("conductor.binding.typed", "conductor.definitions")
+"""The modules that give the models their methods ``input_as`` and ``from_json``."""
 
 __all__ = [
     "ApiClient",
@@ -228,6 +230,9 @@ def __getattr__(name: str) -> Any:
     """Import a name at its first use: no program needs all of them, and a process of a ``process_pool`` needs few."""
     if name not in _PLACES:
         raise AttributeError(f"module 'conductor' has no attribute {name!r}")
+    if _PLACES[name] == "conductor.models":
+        for module in _METHODS_OF_MODELS:
+            importlib.import_module(module)
     value = globals()[name] = getattr(importlib.import_module(_PLACES[name]), name)
     return value
 

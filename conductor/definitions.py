@@ -116,19 +116,32 @@ def _loaded(place: _Place, text_or_path: str | os.PathLike[str]) -> tuple[_Place
     text = text_or_path.removeprefix("\ufeff") if isinstance(text_or_path, str) else ""
     if not text.lstrip().startswith(("{", "[")):
         path = os.fsdecode(text_or_path)
-        place, text = _Place(file=path[:LONGEST_SHOWN]), _content(path)
+        place = _Place(file=path[:LONGEST_SHOWN])
+        try:
+            text = text_of(path)
+        except ConfigurationError as problem:
+            raise ConfigurationError(f"{place.file!r}: {problem}") from None
     try:
-        return place, _decoder.decode(text)
+        return place, value_of(text)
+    except ConfigurationError as problem:
+        raise ConfigurationError(place.problem("", str(problem))) from None
+
+
+def value_of(text: str) -> Any:
+    """The value of a JSON text. ConfigurationError: the line and the column of a fault, or a key that stands twice."""
+    try:
+        return _decoder.decode(text)
     except json.JSONDecodeError as error:
         problem = f"line {error.lineno}, column {error.colno}: {error.msg}" if text.strip() else "empty"
     except RecursionError:
         problem = "nested too deep"
     except ValueError as error:
         problem = str(error)
-    raise ConfigurationError(place.problem("", problem))
+    raise ConfigurationError(problem)
 
 
-def _content(path: str) -> str:
+def text_of(path: str) -> str:
+    """The content of a file. ConfigurationError, which does not name the file: there is no text in UTF-8."""
     try:
         with open(path, encoding="utf-8-sig") as file:  # noqa: PTH123 - for a Path, "" is a directory
             return file.read()
@@ -138,7 +151,7 @@ def _content(path: str) -> str:
         problem = f"no text in UTF-8: {error.reason} at byte {error.start}"
     except ValueError:  # it holds a null character
         problem = "no path"
-    raise ConfigurationError(f"{path[:LONGEST_SHOWN]!r}: {problem}")
+    raise ConfigurationError(problem)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -161,7 +174,7 @@ def _checked(place: _Place, definition: Any, kind: type[Any]) -> dict[str, Any]:
     if isinstance(definition, Mapping | kind):
         plain = output_data(definition, place.file + place.path)[0]
     checked = definition if isinstance(definition, kind) else plain
-    problems = [place.problem(*found) for found in _misfits(checked, kind)]
+    problems = [place.problem(*found) for found in misfits(checked, kind)]
     if not problems:
         return plain
     surplus = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
@@ -173,7 +186,7 @@ def _shape(kind: type[msgspec.Struct]) -> inspect.Type:
     return inspect.type_info(kind)
 
 
-def _misfits(definition: Any, kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
+def misfits(definition: Any, kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
     """The path and the problem of each value that a definition cannot have.
 
     Of a struct, the numbers and the members that hold other structs are checked. Its other members may have come from

@@ -49,3 +49,14 @@ def test_the_import_of_the_package_loads_nothing_else():
 def test_a_name_that_is_not_there_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'conductor' has no attribute 'nothing'"):
         conductor.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        """from conductor import TaskDef; assert TaskDef.from_json('{"name": "ship"}').name == "ship" """,
+        """from conductor import Task; assert Task("1", "2", input_data={"n": "1"}).input_as(dict) == {"n": "1"}""",
+    ],
+)
+def test_a_model_has_its_methods_when_nothing_else_is_imported(program):
+    subprocess.run([sys.executable, "-c", program], check=True)
