@@ -27,7 +27,7 @@ T = TypeVar("T")
 Readable = Mapping[str, Any] | str | os.PathLike[str]
 """A mapping as on the wire, JSON as a text that begins with ``{`` or ``[``, or the path of a file that holds JSON."""
 
-OF_OTHER_SERVERS = {
+OF_OTHER_SERVERS: dict[type, tuple[str, ...]] = {
     WorkflowDef: ("onStateChange", "overwriteTags", "tags"),  # Orkes
     TaskDef: ("overwriteTags", "tags"),  # Orkes
     WorkflowTask: ("callbackFromWorker",),  # Conductor 2

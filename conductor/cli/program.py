@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "check": "conductor.cli.check",
     "config": "conductor.cli.config",
     "replay": "conductor.cli.replay",
+    "register": "conductor.cli.register",
 }
 """The modules of the commands. In each the command has the name ``command``."""
 

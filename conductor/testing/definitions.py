@@ -5,72 +5,22 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from conductor.server_defaults import TASK_DEF, WORKFLOW_DEF, WORKFLOW_TASK
 from conductor.testing.blueprint import Blueprint, walk
 from conductor.testing.core import Core
 from conductor.testing.model import Refusal, Wire
 from conductor.testing.payloads import check_definition_depth
 from conductor.testing.validation import check_task_def, check_workflow_def, refuse
 
-_TASK_DEF: Wire = {
-    "retryCount": 3,
-    "timeoutSeconds": 0,
-    "inputKeys": [],
-    "outputKeys": [],
-    "runtimeMetadata": [],
-    "timeoutPolicy": "TIME_OUT_WF",
-    "retryLogic": "FIXED",
-    "retryDelaySeconds": 60,
-    "responseTimeoutSeconds": 3600,
-    "inputTemplate": {},
-    "rateLimitPerFrequency": 0,
-    "rateLimitFrequencyInSeconds": 1,
-    "backoffScaleFactor": 1,
-    "maxRetryDelaySeconds": 0,
-    "backoffJitterMs": 0,
-    "totalTimeoutSeconds": 0,
-    "taskStatusListenerEnabled": True,
-    "enforceSchema": False,
-}
 _TASK_DEF_OPTIONAL = (
     *("name", "description", "concurrentExecLimit", "isolationGroupId", "executionNameSpace", "ownerEmail"),
-    *("pollTimeoutSeconds", "baseType", "inputSchema", "outputSchema"),
+    *("pollTimeoutSeconds", "baseType", "inputSchema", "outputSchema", "ownerApp"),
 )
-_WORKFLOW_DEF: Wire = {
-    "version": 1,
-    "tasks": [],
-    "inputParameters": [],
-    "outputParameters": {},
-    "schemaVersion": 2,
-    "restartable": True,
-    "workflowStatusListenerEnabled": False,
-    "timeoutPolicy": "ALERT_ONLY",
-    "timeoutSeconds": 0,
-    "variables": {},
-    "inputTemplate": {},
-    "enforceSchema": True,
-    "metadata": {},
-    "maskedFields": [],
-}
 _WORKFLOW_DEF_OPTIONAL = (
     *("name", "description", "failureWorkflow", "failureWorkflowVersion", "ownerEmail", "rateLimitConfig"),
     *("workflowStatusListenerSink", "inputSchema", "outputSchema", "cacheConfig"),
+    *("ownerApp", "createdBy", "updatedBy"),
 )
-_WORKFLOW_TASK: Wire = {
-    "inputParameters": {},
-    "type": "SIMPLE",
-    "decisionCases": {},
-    "defaultCase": [],
-    "forkTasks": [],
-    "startDelay": 0,
-    "joinOn": [],
-    "optional": False,
-    "defaultExclusiveJoinTask": [],
-    "asyncComplete": False,
-    "loopOver": [],
-    "onStateChange": {},
-    "permissive": False,
-    "metadata": {},
-}
 _WORKFLOW_TASK_OPTIONAL = (
     *("name", "taskReferenceName", "description", "dynamicTaskNameParam", "scriptExpression", "subWorkflowParam"),
     *("sink", "taskDefinition", "rateLimited", "loopCondition", "items", "retryCount", "evaluatorType", "expression"),
@@ -87,19 +37,19 @@ def _normalise(given: Wire, defaults: Wire, optional: tuple[str, ...]) -> Wire:
 def normalise_task_def(given: Wire) -> Wire:
     """The definition as the server stores it. Refusal 400 for one that is nested too deep."""
     check_definition_depth(given)
-    return _normalise(given, _TASK_DEF, _TASK_DEF_OPTIONAL)
+    return _normalise(given, TASK_DEF, _TASK_DEF_OPTIONAL)
 
 
 def normalise_workflow_def(given: Wire) -> Wire:
     """The definition as the server stores it. Refusal 400 for one that is nested too deep."""
     check_definition_depth(given)
-    definition = _normalise(given, _WORKFLOW_DEF, _WORKFLOW_DEF_OPTIONAL)
+    definition = _normalise(given, WORKFLOW_DEF, _WORKFLOW_DEF_OPTIONAL)
     definition["tasks"] = [_normalise_task(task) for task in definition["tasks"]]
     return definition
 
 
 def _normalise_task(given: Wire) -> Wire:
-    task = _normalise(given, _WORKFLOW_TASK, _WORKFLOW_TASK_OPTIONAL)
+    task = _normalise(given, WORKFLOW_TASK, _WORKFLOW_TASK_OPTIONAL)
     cases = task["decisionCases"]
     task["decisionCases"] = {case: [_normalise_task(inner) for inner in cases[case]] for case in cases}
     task["forkTasks"] = [[_normalise_task(inner) for inner in branch] for branch in task["forkTasks"]]

@@ -421,8 +421,9 @@ def test_the_http_side_shares_no_code_with_the_client_that_it_tests():
                 for module in [each.name for each in node.names] if isinstance(node, ast.Import) else [node.module]:
                     first, _, rest = module.partition(".")
                     allowed = first in sys.stdlib_module_names or module.startswith("conductor.testing")
-                    # Names, how a test may write a duration, and which workers of the process are stopping.
+                    # Names, how a test may write a duration, which workers of the process are stopping, and a table.
                     shared = ("conductor", "conductor._arguments", "conductor._stopping", "conductor.errors")
+                    shared += ("conductor.server_defaults",)
                     names = {each.name for each in node.names}
                     assert allowed or (module in shared and (module != "conductor" or names == {"_stopping"})), name
                     if rest.startswith("testing."):
