@@ -32,6 +32,19 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     return made
 
 
+def details(pairs: Iterable[tuple[str, object]]) -> Table:
+    """A line for each name and its value. Names without a value are left out."""
+    made = table(("", ""), ((name, value) for name, value in pairs if value not in (None, "")))
+    made.show_header = False
+    return made
+
+
+def pretty_json(value: object) -> Text:
+    """The value as JSON on several lines, for a terminal."""
+    lines = msgspec.json.format(msgspec.json.encode(value)).decode().split("\n")
+    return Text("\n".join(map(as_ascii, lines)))
+
+
 class Output:
     """Standard output of a command, which is either JSON or text."""
 

@@ -17,6 +17,9 @@ COMMANDS: dict[str, str] = {
     "config": "conductor.cli.config",
     "replay": "conductor.cli.replay",
     "register": "conductor.cli.register",
+    "queue": "conductor.cli.queue",
+    "task": "conductor.cli.task",
+    "workflow": "conductor.cli.workflow",
 }
 """The modules of the commands. In each the command has the name ``command``."""
 

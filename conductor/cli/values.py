@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from conductor._log import printable
 from conductor.errors import ConfigurationError
+from conductor.operating.json_input import json_object
 from conductor.settings import SERVER_URL, HttpSettings
 
 Function = Callable[..., Any]
@@ -23,6 +26,18 @@ class ServerUrl(click.ParamType[str]):
             return HttpSettings(value).base_url
         except ConfigurationError as error:
             self.fail(str(error).removeprefix("base_url "), param, ctx)
+
+
+class JsonObject(click.ParamType[dict[str, Any]]):
+    """A JSON object: its text, ``@FILE``, or ``-`` for standard input."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        try:
+            return json_object(value, sys.stdin.buffer)
+        except ConfigurationError as error:
+            self.fail(printable(str(error)), param, ctx)
 
 
 def server_option(function: Function) -> Function:

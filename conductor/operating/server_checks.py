@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 from conductor.errors import AuthenticationError, ConductorError
 from conductor.operating.findings import Finding
+from conductor.operating.server_clock import server_time
 from conductor.transport import ApiClient, tasks, versions
 
 LARGEST_SKEW = 10.0
@@ -33,7 +32,7 @@ def server_checks(api: ApiClient, *, has_key: bool) -> list[Finding]:
         text = "the server accepts it" if has_key else "none is set, and the server asks for none"
         key = Finding("access key", "ok", text)
     answers = Finding("server", "ok", f"{api.http_settings.route} answers")
-    return [answers, key, _clock(api.server_date, time.time()), _version(api)]
+    return [answers, key, _clock(server_time(api), time.time()), _version(api)]
 
 
 def _version(api: ApiClient) -> Finding:
@@ -47,13 +46,11 @@ def _version(api: ApiClient) -> Finding:
     return Finding("server version", "ok", version)
 
 
-def _clock(date: str, now: float) -> Finding:
-    """date: of an answer that has just come. now: seconds since the epoch, on this machine."""
-    try:
-        parsed = parsedate_to_datetime(date)
-    except ValueError:
+def _clock(time_there: float | None, time_here: float) -> Finding:
+    """Both in seconds since the epoch."""
+    if time_there is None:
         return Finding("clock", "note", "unknown: the server's answers have no Date header that can be read")
-    skew = parsed.replace(tzinfo=parsed.tzinfo or UTC).timestamp() + 0.5 - now  # of a second that has begun
+    skew = time_there - time_here
     if abs(skew) <= LARGEST_SKEW:
         return Finding("clock", "ok", "the server and this machine have the same time, within a few seconds")
     side = "ahead of" if skew > 0 else "behind"

@@ -1,0 +1,57 @@
+"""Looks at tasks and changes them, with the checks that an operator's commands need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conductor.errors import ConductorError
+from conductor.executor import TaskExecutor
+from conductor.models import ResultStatus, Task, TaskExecLog, TaskStatus
+
+OPEN = frozenset({TaskStatus.SCHEDULED, TaskStatus.IN_PROGRESS})
+"""A task of another status has ended, and the server ignores an update of it (3.32.3)."""
+
+
+class TaskHasEndedError(ConductorError):
+    """An update would be ignored."""
+
+
+def update_open_task(
+    executor: TaskExecutor,
+    task_id: str,
+    status: ResultStatus,
+    output: dict[str, Any],
+    *,
+    reason: str | None = None,
+    callback_after: float | None = None,
+) -> Task:
+    """Send a task's result; returns the task as it was before. Blocks for two requests.
+
+    output: replaces the task's output. callback_after: seconds. TaskHasEndedError: nothing is sent.
+    """
+    task = executor.get_task(task_id)
+    if task.status is not None and task.status not in OPEN:
+        raise TaskHasEndedError(f"task {task_id} has ended as {task.status}: an update would be ignored")
+    executor.update_task(
+        task_id,
+        task.workflow_instance_id,
+        status,
+        output,
+        reason_for_incompletion=reason,
+        callback_after_seconds=callback_after,
+    )
+    return task
+
+
+def logs_of(executor: TaskExecutor, task_id: str) -> list[TaskExecLog]:
+    """The log entries, oldest first. NotFoundError for an unknown task, for which the server has an empty list too."""
+    found = executor.get_logs(task_id)
+    if not found:
+        executor.get_task(task_id)
+    return found
+
+
+def search_query(query: str, **members: str | None) -> str:
+    """The query, and a condition for each member that has a value."""
+    conditions = [f"{name}={value}" for name, value in members.items() if value]
+    return " AND ".join(filter(None, (query, *conditions)))

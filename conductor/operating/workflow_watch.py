@@ -1,0 +1,114 @@
+"""Follows a workflow until it ends, and tells each change of its status and of its tasks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Self
+
+import msgspec
+
+from conductor.errors import ServerError, TransportError
+from conductor.models import Task, Workflow, WorkflowStatus
+from conductor.operating.times import moment
+from conductor.workflow_executor import WorkflowExecutor
+
+ENDED = frozenset(
+    {WorkflowStatus.COMPLETED, WorkflowStatus.FAILED, WorkflowStatus.TIMED_OUT, WorkflowStatus.TERMINATED}
+)
+
+
+class Change(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
+    """A new status of a workflow, or of one of its tasks if ``task_id`` is given. The names are those of the wire.
+
+    time: of this machine. problem: the server could not be asked; it is asked again.
+    """
+
+    time: str
+    workflow_id: str
+    status: str = ""
+    task_id: str = ""
+    reference_task_name: str = ""
+    task_type: str = ""
+    retry_count: int = 0
+    worker_id: str = ""
+    reason_for_incompletion: str = ""
+    problem: str = ""
+
+    @classmethod
+    def of_task(cls, task: Task) -> Self:
+        return cls(
+            _now(),
+            task.workflow_instance_id,
+            str(task.status or ""),
+            task.task_id,
+            task.reference_task_name,
+            task.task_type,
+            task.retry_count,
+            task.worker_id or "",
+            task.reason_for_incompletion or "",
+        )
+
+    @classmethod
+    def of_workflow(cls, workflow_id: str, workflow: Workflow) -> Self:
+        reason = workflow.reason_for_incompletion or ""
+        status = str(workflow.status or "")
+        return cls(_now(), workflow_id, status, reason_for_incompletion=reason)
+
+
+class WorkflowWatch:
+    """workflow: as the server showed it last. problem: with the last request; "" for none. For one thread."""
+
+    def __init__(self, executor: WorkflowExecutor, workflow_id: str) -> None:
+        """Blocks for a request. NotFoundError for an unknown id."""
+        self._executor = executor
+        self._workflow_id = workflow_id
+        self._seen: dict[str, str] = {}
+        self.problem = ""
+        self.workflow = executor.get_workflow(workflow_id)
+
+    @property
+    def has_ended(self) -> bool:
+        return self.workflow.status in ENDED
+
+    def follow(self, interval: float) -> Iterator[list[Change]]:
+        """The changes of each look, which may be none, until the workflow has ended.
+
+        interval: seconds between two looks. A server that does not answer is asked again.
+        """
+        pause = threading.Event()
+        yield self._changes()
+        while not self.has_ended:
+            pause.wait(interval)
+            try:
+                self.workflow = self._executor.get_workflow(self._workflow_id)
+            except (TransportError, ServerError) as error:
+                yield self._news_of(str(error))
+            else:
+                self.problem = ""
+                yield self._changes()
+
+    def _changes(self) -> list[Change]:
+        found = [Change.of_task(task) for task in self.workflow.tasks if self._is_new(task.task_id, _state(task))]
+        if self._is_new("", str(self.workflow.status)):
+            found.append(Change.of_workflow(self._workflow_id, self.workflow))
+        return found
+
+    def _is_new(self, key: str, state: str) -> bool:
+        is_new = self._seen.get(key) != state
+        self._seen[key] = state
+        return is_new
+
+    def _news_of(self, problem: str) -> list[Change]:
+        is_new, self.problem = problem != self.problem, problem
+        return [Change(_now(), self._workflow_id, problem=problem)] if is_new else []
+
+
+def _state(task: Task) -> str:
+    """A task that is delivered again has another poll count."""
+    return f"{task.status} {task.poll_count}"
+
+
+def _now() -> str:
+    return moment(time.time() * 1000)

@@ -1,0 +1,53 @@
+"""A command of the program on a terminal of its own."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+
+
+class Terminal:
+    """Starts ``conductor-worker`` with a pseudo-terminal as its standard streams. A context manager: ends it."""
+
+    def __init__(self, *arguments):
+        self._own, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "conductor", *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=os.environ | {"COLUMNS": "160", "TERM": "xterm"},
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self._seen = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.process.kill()
+        self.process.wait()
+        os.close(self._own)
+
+    def read_until(self, pattern, timeout=30.0):
+        """The text from the last call up to the end of the match; an AssertionError if it does not come in time."""
+        deadline = time.monotonic() + timeout
+        while not (found := re.search(pattern, self._seen)):
+            left = deadline - time.monotonic()
+            assert left > 0, f"{pattern!r} is not in {self._seen!r}"
+            if select.select([self._own], [], [], left)[0]:
+                self._seen += self._read()
+        text, self._seen = self._seen[: found.end()], self._seen[found.end() :]
+        return text
+
+    def _read(self):
+        try:
+            data = os.read(self._own, 65536)
+        except OSError:  # the program has ended, and its side of the terminal is closed
+            data = b""
+        assert data, f"the program has ended, and printed {self._seen!r}"
+        return data.decode(errors="replace")
