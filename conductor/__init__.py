@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from conductor.executor import TaskExecutor
     from conductor.health import Health, LastError, OutboxHealth, Rates, Reason, ReasonCode, RunningTask, WorkerHealth
     from conductor.hooks.interceptor import Interceptor
-    from conductor.logs import TaskFilter
+    from conductor.logs import JsonFormatter, TaskFilter
     from conductor.metrics import MetricsCollector, MetricsServer, provide_metrics
     from conductor.models import (
         CacheConfig,
@@ -104,7 +104,7 @@ _NAMES = {
         "WorkerHealth",
     ),
     "conductor.hooks.interceptor": ("Interceptor",),
-    "conductor.logs": ("TaskFilter",),
+    "conductor.logs": ("JsonFormatter", "TaskFilter"),
     "conductor.metrics": ("MetricsCollector", "MetricsServer", "provide_metrics"),
     "conductor.models": (
         "CacheConfig",
@@ -166,6 +166,7 @@ __all__ = [
     "IdempotencyStrategy",
     "Interceptor",
     "InvalidInputError",
+    "JsonFormatter",
     "LastError",
     "MetricsCollector",
     "MetricsServer",

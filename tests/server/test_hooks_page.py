@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import re
 import threading
 from pathlib import Path
@@ -140,11 +141,11 @@ def test_the_recipe_does_not_report_a_failure_that_is_expected(client, transport
     assert not transport.events
 
 
-def test_the_json_formatter_writes_one_object_with_the_ids_for_each_record(client, capsys):
-    code = example("logging.md", "class JsonFormatter")
-    configured = "logging.basicConfig(level=logging.INFO, handlers=[handler])\n"
-    assert configured in code
-    handler = defined(code.replace(configured, ""))["handler"]
+def test_the_json_formatter_writes_one_object_with_the_ids_for_each_record(client, capsys, monkeypatch):
+    given = {}
+    monkeypatch.setattr(logging, "basicConfig", lambda **arguments: given.update(arguments))
+    defined(example("logging.md", "JsonFormatter"))["log_as_json"]()
+    (handler,) = given["handlers"]
     logger = logging.getLogger("of the function")
 
     def function(task):
@@ -166,6 +167,7 @@ def test_the_json_formatter_writes_one_object_with_the_ids_for_each_record(clien
     first, second, outside = map(json.loads, capsys.readouterr().err.splitlines())
     ids = {"task_id": "task-1", "workflow_instance_id": "workflow-1", "task_name": "t", "retry_count": 2}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first.pop("time"))
+    assert first.pop("process") == os.getpid()
     assert first == {"level": "WARNING", "logger": "of the function", "message": "ünicode\nline"} | ids
     assert "ValueError: no stock" in second["exception"]
     assert "task_id" not in outside
