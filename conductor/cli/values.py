@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from conductor._log import printable
+from conductor._variables import seconds_of
 from conductor.errors import ConfigurationError
 from conductor.operating.json_input import json_object
 from conductor.settings import SERVER_URL, HttpSettings
@@ -38,6 +39,18 @@ class JsonObject(click.ParamType[dict[str, Any]]):
             return json_object(value, sys.stdin.buffer)
         except ConfigurationError as error:
             self.fail(printable(str(error)), param, ctx)
+
+
+class Seconds(click.ParamType[float]):
+    """A duration, as variables take it: ``30``, ``2s`` or ``500ms``."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            return value if isinstance(value, float) else seconds_of("it", value)
+        except ConfigurationError as error:
+            self.fail(str(error), param, ctx)
 
 
 def server_option(function: Function) -> Function:

@@ -1,0 +1,142 @@
+"""``conductor-worker run``."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from conductor._log import logger_of
+from conductor.cli.log_setup import set_up_log
+from conductor.cli.reload import on_change
+from conductor.cli.values import Seconds, server_option
+from conductor.cli.worker_process import parts_of
+from conductor.metrics import MetricsServer, provide_metrics
+from conductor.settings import METRICS_PORT, HttpSettings, MetricsSettings
+from conductor.supervision.supervisor import Plan, Supervisor
+from conductor.supervision.totals import Totals
+from conductor.transport import ApiClient
+from conductor.worker_program.options import RunOptions
+from conductor.worker_program.program import started
+from conductor.worker_program.reach import require_server
+from conductor.worker_settings import ID, OUTBOX, SHUTDOWN_TIMEOUT, RunnerSettings
+
+logger = logger_of(__name__)
+
+LEVELS = click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False)
+PROCESS = [sys.executable, "-P", "-m", "conductor.cli.worker_process"]
+"""The command of a process. ``-P``: modules of the current folder must not replace those of Python."""
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="MODULE[:NAME]...")
+@server_option
+@click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="The number of processes.")
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    envvar=METRICS_PORT,
+    show_envvar=True,
+    help="Serve metrics on this port, summed over all processes. 0 takes a free one.",
+)
+@click.option("--metrics-host", default="127.0.0.1", show_default=True, help="The address to serve metrics on.")
+@click.option(
+    "--outbox",
+    type=click.Path(dir_okay=False),
+    envvar=OUTBOX,
+    show_envvar=True,
+    help="A file that keeps results until the server accepts them.",
+)
+@click.option("--once", "end", flag_value="once", default="signal", help="End when each worker has done one task.")
+@click.option("--until-idle", "end", flag_value="idle", help="End when no task waits.")
+@click.option("--reload", "reloads", is_flag=True, help="Start again when a Python file in this folder changes.")
+@click.option("--log", "log_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--log-level", type=LEVELS, default="INFO", show_default=True, help="The least level that is logged.")
+@click.option(
+    "--require-server",
+    "server_within",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Fail if the server does not answer within this time. Otherwise the workers wait for it.",
+)
+@click.option("--worker-id", envvar=ID, show_envvar=True, help="The name of the workers on the server.")
+@click.option(
+    "--shutdown-timeout",
+    type=Seconds(),
+    envvar=SHUTDOWN_TIMEOUT,
+    show_envvar=True,
+    help="How long running tasks may take after a signal: 30, 500ms, 2s.",
+)
+@click.option("--lifespan", metavar="MODULE:NAME", help="A context manager that is entered before the first poll.")
+@click.option(
+    "--interceptor", "interceptors", multiple=True, metavar="MODULE:NAME", help="The outermost first. Repeatable."
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    *,
+    metrics_port: int | None,
+    metrics_host: str,
+    reloads: bool,
+    server_within: float | None,
+    **given: object,
+) -> None:
+    """Run the workers of modules, until a signal ends them.
+
+    A name is a module (app), a path (src/app.py) or an object in one of them (app:charge). The exit status is 0 if all
+    results were delivered, 1 if work is left behind, and 2 if the workers cannot be started.
+    """
+    options = msgspec.convert(given, RunOptions)
+    metrics = None if metrics_port is None else MetricsSettings(metrics_port, host=metrics_host)
+    if server_within is not None:
+        require_server(options.server, server_within)
+    if options.processes == 1 and not reloads:
+        is_delivered = _run_here(options, metrics)
+    else:
+        is_delivered = run_processes(options, metrics, reloads=reloads)
+    ctx.exit(0 if is_delivered else 1)
+
+
+def _run_here(options: RunOptions, metrics: MetricsSettings | None) -> bool:
+    set_up_log(options.log_format, options.log_level)
+    with ApiClient(http_settings=HttpSettings(options.server)) as client, ExitStack() as stack:
+        if metrics is not None:
+            _log_address(metrics, stack.enter_context(provide_metrics(metrics)))
+        return started(options, client, parts_of(options)).wait_workers()
+
+
+def run_processes(options: RunOptions, metrics: MetricsSettings | None, *, reloads: bool) -> bool:
+    """Run the workers in processes of their own until a signal. Returns whether no work is left behind.
+
+    ConfigurationError: the workers cannot be started. With ``reloads`` that is logged, and the next change of a file
+    is waited for.
+    """
+    with tempfile.TemporaryFile() as turn, ExitStack() as stack:
+        set_up_log(options.log_format, options.log_level, turn.fileno())
+        totals = Totals()
+        plan = Plan(
+            [*PROCESS, msgspec.json.encode(options).decode(), str(turn.fileno()), "" if metrics is None else "reports"],
+            options.processes,
+            RunnerSettings(None, options.shutdown_timeout, None).shutdown_timeout,
+            inherited=(turn.fileno(),),
+            is_finite=options.end != "signal",
+            waits_for_change=reloads,
+        )
+        supervisor = Supervisor(plan, totals)
+        if metrics is not None:
+            registry = CollectorRegistry()
+            registry.register(totals)
+            _log_address(metrics, stack.enter_context(MetricsServer(metrics, registry)))
+        if reloads:
+            stack.enter_context(on_change(Path.cwd(), supervisor.restart))
+        return supervisor.run()
+
+
+def _log_address(settings: MetricsSettings, server: MetricsServer) -> None:
+    logger.info("metrics: http://%s:%d%s", settings.host, server.port, settings.endpoint)

@@ -1,0 +1,50 @@
+"""The workers of ``conductor-worker run`` in this process; as a program, one of its several processes."""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+
+from conductor.cli.log_setup import set_up_log
+from conductor.cli.modules import object_named, workers_named
+from conductor.errors import ConfigurationError
+from conductor.settings import HttpSettings
+from conductor.supervision.worker_process import WorkerProcess
+from conductor.transport import ApiClient
+from conductor.worker_program.options import RunOptions
+from conductor.worker_program.program import Parts, started
+
+
+def parts_of(options: RunOptions) -> Parts:
+    """The objects that the options name. ConfigurationError: one cannot be imported, or has no worker."""
+    return Parts(
+        workers_named(tuple(options.names)),
+        [object_named(name) for name in options.interceptors],
+        None if options.lifespan is None else object_named(options.lifespan),
+    )
+
+
+def main() -> int:
+    """Arguments: the options as JSON, the descriptor of the lock, "reports" or "", a number, and the socket.
+
+    Returns the exit status: 0, 1 if work is left behind, 2 if the workers cannot be started.
+    """
+    options_text, turn, reports, number, socket = sys.argv[1:]
+    options = msgspec.json.decode(options_text, type=RunOptions).for_place(int(number))
+    process = WorkerProcess(int(socket), reports=bool(reports))
+    set_up_log(options.log_format, options.log_level, int(turn))
+    with ApiClient(http_settings=HttpSettings(options.server)) as client:
+        try:
+            runner = started(options, client, parts_of(options))
+        except ConfigurationError as error:
+            process.refused(str(error))
+            return 2
+        process.started(runner)
+        is_delivered = runner.wait_workers(handle_signals=False)
+        process.ended()
+        return 0 if is_delivered else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Several worker processes as one program: they are started, replaced when they die, and ended together."""

@@ -1,0 +1,112 @@
+"""A worker process, as it sees itself: it obeys its supervisor, reports to it, and ends when the supervisor ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from types import FrameType
+
+from conductor.calling.process_main import kill_group
+from conductor.metrics import MetricsCollector
+from conductor.runner.signals import pass_to_all_runners
+from conductor.runner.task_runner import TaskRunner
+from conductor.supervision.messages import DRAIN, NOW, PROBLEM, READY, REPORT, Family, Report, as_json
+
+REPORT_INTERVAL = 1.0
+"""Seconds between two reports."""
+
+
+class WorkerProcess:
+    """The connection to the supervisor. Thread-safe. Made on the main thread, before the code of a user runs.
+
+    descriptor: of the socket. reports: whether the supervisor wants reports.
+
+    A terminal sends SIGINT to the supervisor alone, and a service manager may send SIGTERM to every process. So SIGINT
+    is ignored here, and SIGTERM and DRAIN together begin one drain. Only NOW ends it.
+    """
+
+    def __init__(self, descriptor: int, *, reports: bool) -> None:
+        os.set_inheritable(descriptor, False)  # a program that a function starts must not hold the connection
+        self._connection = Connection(descriptor)
+        self._sending = threading.Lock()  # guards the writing end, which is no network
+        self._state = threading.RLock()  # guards the next two; a signal handler takes it
+        self._runner: TaskRunner | None = None
+        self._drains = False
+        self._ends = threading.Event()
+        self._reporter: threading.Thread | None = None
+        if reports:
+            arguments = (MetricsCollector(),)  # which switches recording on
+            self._reporter = threading.Thread(
+                target=self._report, args=arguments, name="conductor-reports", daemon=True
+            )
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, self._terminate)
+        if sys.platform != "win32":
+            os.register_at_fork(after_in_child=self._connection.close)
+        threading.Thread(target=self._obey, name="conductor-orders", daemon=True).start()
+
+    def started(self, runner: TaskRunner) -> None:
+        """The workers of the runner run. An order to drain may have come before."""
+        self._tell(READY)
+        with self._state:
+            self._runner, drains = runner, self._drains
+        if drains:
+            runner.shutdown()
+        if self._reporter is not None:
+            self._reporter.start()
+
+    def refused(self, problem: str) -> None:
+        """The workers cannot be started."""
+        self._tell(PROBLEM + problem.encode("utf-8", "replace"))
+
+    def ended(self) -> None:
+        """The workers have ended. Sends the last report."""
+        self._ends.set()
+        if self._reporter is not None:
+            self._reporter.join()
+
+    def _terminate(self, _number: int, _frame: FrameType | None) -> None:
+        self._drain()
+
+    def _obey(self) -> None:
+        with suppress(EOFError, OSError):
+            while True:
+                order = self._connection.recv_bytes()
+                if order == DRAIN:
+                    self._drain()
+                elif order == NOW:
+                    pass_to_all_runners(signal.SIGTERM)  # the second request to stop
+        kill_group(os.getpid())  # the supervisor leads no group that this process is in
+
+    def _drain(self) -> None:
+        with self._state:
+            if self._drains:
+                return
+            self._drains = True
+        pass_to_all_runners(signal.SIGTERM)
+
+    def _report(self, collector: MetricsCollector) -> None:
+        ends = False
+        while not ends:
+            ends = self._ends.wait(REPORT_INTERVAL)
+            self._tell(REPORT + as_json(Report(_families(collector))))
+
+    def _tell(self, message: bytes) -> None:
+        with self._sending, suppress(OSError):  # the supervisor has ended
+            self._connection.send_bytes(message)
+
+
+def _families(collector: MetricsCollector) -> list[Family]:
+    return [
+        Family(
+            metric.name,
+            metric.documentation,
+            metric.type,
+            [(each.name, each.labels, each.value) for each in metric.samples],
+        )
+        for metric in collector.collect()
+    ]

@@ -1,0 +1,388 @@
+"""``conductor-worker run`` as its page describes it: real processes and signals, on an embedded server."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from conductor import ApiClient, AuthenticationSettings, HttpSettings, TaskExecutor, WorkflowExecutor
+from conductor.testing import DevServer
+from support.programs import children_of, is_alive
+from support.waiting import eventually
+
+APP = """
+import os, subprocess, time
+from pathlib import Path
+from conductor import worker_task
+
+@worker_task("work", batch_size=4)
+def work(number: int, gate: str = "") -> dict[str, int]:
+    Path(f"began-{number}").write_text(str(os.getpid()))
+    while gate and not Path(gate).exists():
+        time.sleep(0.02)
+    return {"pid": os.getpid()}
+
+@worker_task("next")
+def after_work() -> dict[str, int]:
+    return {"pid": os.getpid()}
+"""
+WITH_CHILD = """
+import subprocess, sys
+from pathlib import Path
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+Path(f"started-{child.pid}").touch()
+"""
+LOUD = """
+import logging
+from conductor import worker_task
+
+@worker_task("work", batch_size=4)
+def work(number: int) -> None:
+    for turn in range(20):
+        logging.getLogger("loud").info("x" * 20_000, extra={"number": number, "turn": turn})
+"""
+ONE_STEP = [
+    {
+        "name": "work",
+        "taskReferenceName": "work",
+        "type": "SIMPLE",
+        "inputParameters": {"number": "${workflow.input.number}", "gate": "${workflow.input.gate}"},
+    }
+]
+TWO_STEPS = [*ONE_STEP, {"name": "next", "taskReferenceName": "next", "type": "SIMPLE"}]
+
+
+class Program:
+    """``conductor-worker run`` in a folder, and what it says on standard error."""
+
+    def __init__(self, folder, url, *arguments, names=("app",)):
+        self.log_file = folder / "stderr"
+        with self.log_file.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "conductor", "run", *names, *arguments],
+                cwd=folder,
+                env=os.environ
+                | {"CONDUCTOR_SERVER_URL": url, "PYTHONWARNINGS": "error", "PYTHONDONTWRITEBYTECODE": "1"},
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.pid = self.process.pid
+
+    def log(self):
+        return self.log_file.read_text()
+
+    def says(self, pattern, times=1):
+        """The matches of the pattern, once there are so many."""
+
+        def matches():
+            found = list(re.finditer(pattern, self.log()))
+            return found if len(found) >= times else None
+
+        try:
+            return eventually(matches, 30)
+        except AssertionError as error:
+            raise AssertionError(f"{pattern!r} is not in\n{self.log()}") from error
+
+    def workers(self):
+        return children_of(self.pid)
+
+    def ends(self, status, within=30):
+        """It has ended with this status, and its processes too."""
+        before = self.workers()
+        assert self.process.wait(within) == status, self.log()
+        eventually(lambda: not any(map(is_alive, before)))
+
+    def kill(self):
+        for pid in self.workers():
+            os.killpg(pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+
+
+class Queue:
+    """Workflows on the embedded server."""
+
+    def __init__(self, url):
+        self.client = ApiClient(http_settings=HttpSettings(url))
+        self.tasks, self.workflows = TaskExecutor(self.client), WorkflowExecutor(self.client)
+
+    def define(self, steps=ONE_STEP, lease=600):
+        for name in ("work", "next"):
+            self.tasks.register_task_defs(
+                {
+                    "name": name,
+                    "ownerEmail": "a@b.example",
+                    "responseTimeoutSeconds": lease,
+                    "timeoutSeconds": 3600,
+                    "retryCount": 3,
+                    "retryDelaySeconds": 0,
+                }
+            )
+        self.workflows.register_workflow(
+            {"name": "flow", "version": 1, "schemaVersion": 2, "ownerEmail": "a@b.example", "tasks": steps}
+        )
+
+    def start(self, *numbers, gate=""):
+        return [self.workflows.start_workflow("flow", {"number": number, "gate": gate}) for number in numbers]
+
+    def states(self, ids):
+        return [self.workflows.get_workflow(each).status for each in ids]
+
+    def completed(self, ids):
+        eventually(lambda: all(state == "COMPLETED" for state in self.states(ids)), 40)
+
+
+@pytest.fixture
+def server():
+    with DevServer() as server:
+        yield server
+
+
+@pytest.fixture
+def tasks(server):
+    queue = Queue(server.url)
+    queue.define()
+    with queue.client:
+        yield queue
+
+
+@pytest.fixture
+def run(tmp_path, server):
+    started = []
+
+    def start(*arguments, url=None, **more):
+        (tmp_path / "app.py").exists() or (tmp_path / "app.py").write_text(APP)
+        started.append(Program(tmp_path, url or server.url, *arguments, **more))
+        return started[-1]
+
+    yield start
+    for program in started:
+        program.kill()
+
+
+def polling(program, processes=2):
+    program.says("polling ", processes)
+    return program
+
+
+def begun(folder, number):
+    """The process that has begun the task."""
+    return int(eventually(lambda: (folder / f"began-{number}").exists() and (folder / f"began-{number}").read_text()))
+
+
+def open_gate(folder):
+    (folder / "gate").touch()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_sigterm_lets_running_tasks_finish(run, tasks, tmp_path, processes):
+    program = polling(run("--processes", str(processes)), processes)
+    ids = tasks.start(1, 2, 3, gate="gate")
+    for number in (1, 2, 3):
+        begun(tmp_path, number)
+    program.process.send_signal(signal.SIGTERM)
+    program.says("SIGTERM: draining", processes)
+    open_gate(tmp_path)
+    program.ends(0)
+    assert tasks.states(ids) == ["COMPLETED"] * 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_every_process_is_one_drain(run, tasks, tmp_path, number):
+    """As of Ctrl-C in some terminals, and of a service manager that signals all processes of a service."""
+    program = polling(run("--processes", "2"))
+    ids = tasks.start(1, gate="gate")
+    begun(tmp_path, 1)
+    for pid in (*program.workers(), program.pid):
+        os.kill(pid, number)
+    program.says("draining", 2)
+    open_gate(tmp_path)
+    program.ends(0)
+    assert tasks.states(ids) == ["COMPLETED"]
+    assert "second request" not in program.log()
+
+
+def test_a_second_signal_ends_all_processes_at_once(run, tasks, tmp_path):
+    program = polling(run("--processes", "2"))
+    tasks.start(1, gate="gate")
+    begun(tmp_path, 1)
+    program.process.send_signal(signal.SIGTERM)
+    program.says("SIGTERM: draining", 2)
+    program.process.send_signal(signal.SIGTERM)
+    program.ends(1, within=15)
+    program.says("work: left behind")
+
+
+def test_a_task_that_does_not_end_in_time_is_left_behind(run, tasks, tmp_path):
+    program = polling(run("--processes", "2", "--shutdown-timeout", "200ms"))
+    tasks.start(1, gate="gate")
+    begun(tmp_path, 1)
+    program.process.send_signal(signal.SIGTERM)
+    program.ends(1, within=15)
+    program.says("work: left behind")
+
+
+def metric(port, name):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        text = answer.read().decode()
+    return sum(float(value) for value in re.findall(rf"^{name}{{[^}}]*}} (\S+)$", text, re.MULTILINE))
+
+
+def test_a_killed_process_is_replaced_and_its_task_comes_back(run, tasks, tmp_path):
+    tasks.define(lease=1)
+    program = polling(run("--processes", "2", "--metrics-port", "0"))
+    port = program.says(r"metrics: http://127.0.0.1:(\d+)/metrics")[0][1]
+    tasks.completed(tasks.start(*range(10, 20)))
+    eventually(lambda: metric(port, "task_execution_started_total") == 10)
+    (held,) = tasks.start(1, gate="gate")
+    victim = begun(tmp_path, 1)
+    os.kill(victim, signal.SIGKILL)
+    program.says(rf"process \d \({victim}\) ended, and is replaced in 0.[45] s: SIGKILL")
+    polling(program, 3)
+    assert victim not in program.workers()
+    open_gate(tmp_path)
+    tasks.completed([held])
+    assert metric(port, "task_execution_started_total") >= 10
+    eventually(lambda: metric(port, "task_execution_started_total") >= 11)
+    program.process.send_signal(signal.SIGTERM)
+    program.ends(0)
+
+
+def test_processes_and_their_programs_end_with_a_killed_supervisor(run, tmp_path):
+    (tmp_path / "app.py").write_text(APP + WITH_CHILD)
+    program = polling(run("--processes", "2"))
+    programs = [int(each.name.partition("-")[2]) for each in tmp_path.glob("started-*")]
+    everybody = [*program.workers(), *programs]
+    assert len(everybody) == 4
+    program.process.kill()
+    eventually(lambda: not any(map(is_alive, everybody)))
+
+
+def test_programs_that_a_process_started_end_with_it(run, tmp_path):
+    (tmp_path / "app.py").write_text(APP + WITH_CHILD)
+    program = polling(run("--processes", "2"))
+    programs = [int(each.name.partition("-")[2]) for each in tmp_path.glob("started-*")]
+    assert all(map(is_alive, programs))
+    program.process.send_signal(signal.SIGTERM)
+    program.ends(0)
+    eventually(lambda: not any(map(is_alive, programs)))
+
+
+def test_a_crash_loop_is_a_line_per_start_with_growing_pauses(run, tmp_path):
+    (tmp_path / "app.py").write_text("import os\nos._exit(3)")
+    program = run("--processes", "2")
+    lines = program.says(r"process 1 \(\d+\) ended, and is replaced in ([\d.]+) s: exit status 3", 3)
+    pauses = [float(line[1]) for line in lines]
+    assert pauses == sorted(pauses)
+    assert pauses[2] >= 1.6
+    program.process.send_signal(signal.SIGTERM)
+    program.ends(1, within=10)
+    assert "Traceback" not in program.log()
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("import nowhere", "cannot import 'app': ModuleNotFoundError"), ("", "module 'app' has no worker")],
+)
+def test_workers_that_cannot_be_started_are_told_once(run, tmp_path, processes, text, problem):
+    (tmp_path / "app.py").write_text(text)
+    program = run("--processes", processes)
+    program.ends(2)
+    assert program.log().count(problem) == 1
+    assert "Traceback" not in program.log()
+
+
+def test_workers_wait_for_a_server_that_is_down(run, tmp_path):
+    with DevServer() as server:
+        url = server.url
+    program = run("--processes", "2", url=url)
+    program.says("polls fail", 2)
+    with DevServer(port=int(url.rpartition(":")[2].removesuffix("/api"))):
+        queue = Queue(url)
+        queue.define()
+        queue.completed(queue.start(1))
+        queue.client.close()
+        program.process.send_signal(signal.SIGTERM)
+        program.ends(0)
+
+
+def test_a_required_server_that_is_down_ends_the_program(run):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/api"
+    program = run("--processes", "2", "--require-server", "1", url=url)
+    program.ends(1)
+    assert f"Error: no server at {url}" in program.log()
+    assert "within 1 s: " in program.log()
+
+
+def test_a_required_server_that_refuses_the_request_is_not_waited_for(run):
+    with DevServer(key=AuthenticationSettings("id", "secret")) as locked:
+        program = run("--require-server", "1000", url=locked.url)
+        program.ends(1)
+    assert "401" in program.log()
+
+
+def test_once_each_worker_does_one_task(run, tasks):
+    ids = tasks.start(1, 2, 3)
+    program = run("--once")
+    program.ends(0)
+    assert sorted(tasks.states(ids)) == ["COMPLETED", "RUNNING", "RUNNING"]
+    assert tasks.tasks.queue_size("work") == 2
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_until_idle_all_steps_are_done(run, tasks, processes):
+    tasks.define(TWO_STEPS)
+    ids = tasks.start(*range(10))
+    run("--until-idle", "--processes", processes).ends(0)
+    assert tasks.states(ids) == ["COMPLETED"] * 10
+
+
+def test_a_change_starts_new_processes_and_a_syntax_error_waits_for_the_next(run, tasks, tmp_path):
+    program = polling(run("--reload"), 1)
+    for text, line in (
+        (APP.replace('"pid": os.getpid()', '"pid": 1'), None),
+        ("x = (", "waits for a change of a file: cannot import 'app': SyntaxError"),
+        (APP.replace('"pid": os.getpid()', '"pid": 2'), None),
+    ):
+        before = len(re.findall("polling ", program.log()))
+        (tmp_path / "app.py").write_text(text)
+        if line:
+            program.says(re.escape(line))
+            continue
+        polling(program, before + 1)
+        (done,) = tasks.start(1)
+        tasks.completed([done])
+        pid = tasks.workflows.get_workflow(done).tasks[0].output_data["pid"]
+        assert pid == (1 if '"pid": 1' in text else 2)
+    program.process.send_signal(signal.SIGINT)
+    program.ends(0)
+
+
+def test_json_lines_of_processes_are_whole(run, tasks, tmp_path):
+    (tmp_path / "app.py").write_text(LOUD)
+    program = polling(run("--processes", "2", "--log", "json"))
+    tasks.completed(tasks.start(*range(8)))
+    program.process.send_signal(signal.SIGTERM)
+    program.ends(0)
+    records = [json.loads(line) for line in program.log().splitlines()]
+    loud = [record for record in records if record["logger"] == "loud"]
+    assert {(record["number"], record["turn"]) for record in loud} == {(n, t) for n in range(8) for t in range(20)}
+    assert all(record["task_id"] and record["task_name"] == "work" for record in loud)
+    assert len({record["process"] for record in loud}) == 2
+
+
+def test_processes_have_numbered_worker_ids(run, tasks):
+    program = polling(run("--processes", "2", "--worker-id", "shipper"))
+    program.says("as shipper-1$|as shipper-1\n")
+    program.says("as shipper-2$|as shipper-2\n")
+    program.process.send_signal(signal.SIGTERM)
+    program.ends(0)
