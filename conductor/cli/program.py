@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "config": "conductor.cli.config",
     "replay": "conductor.cli.replay",
     "register": "conductor.cli.register",
+    "outbox": "conductor.cli.outbox",
     "queue": "conductor.cli.queue",
     "task": "conductor.cli.task",
     "workflow": "conductor.cli.workflow",

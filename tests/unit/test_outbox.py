@@ -255,7 +255,9 @@ def test_a_file_that_others_may_write_is_refused(path, mode, end):
     file = path.with_name(path.name + end)
     file.touch()
     file.chmod(mode)
-    with pytest.raises(ConfigurationError, match=f"others may write to '{file}': chmod 600"):
+    with pytest.raises(
+        ConfigurationError, match=f"other users may write to '{file}': check its content, then run chmod 600"
+    ):
         Outbox(path, SERVER)
 
 
