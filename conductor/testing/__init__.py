@@ -1,11 +1,12 @@
-"""For testing workers: a function alone, a runner without a server, and an embedded Conductor server.
+"""Test workers: a function alone, a runner without a server, and an embedded Conductor server.
 
-``run_worker(execute, input_data)``: one function, once, and the result it would send; ``arun_worker`` is its form for
-tests that are coroutines.
-``DevServer()``: a Conductor in this process, on loopback, with a clock that can be advanced and faults on demand.
-``FakeTaskClient()``: for ``TaskRunner``, without any HTTP. ``FakeClock``: for what takes a clock.
+``run_worker(execute, input_data)`` calls a function once, and returns the result that would be sent. ``arun_worker`` is
+its form for tests that are coroutines.
+``DevServer()`` is a Conductor server in this process. Tests can put its clock forward and let it make errors.
+``FakeTaskClient()`` takes the place of the server for a ``TaskRunner``, without HTTP.
+``FakeClock`` is a clock that stands still until the test moves it.
 
-Nothing here is used in production, and nothing is installed into pytest unless a conftest.py asks for it with
+Nothing here is used in production. pytest loads nothing of it, unless a conftest.py asks for the plugin with
 ``pytest_plugins = ["conductor.testing.pytest_plugin"]``.
 """
 

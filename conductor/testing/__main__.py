@@ -1,4 +1,4 @@
-"""``python -m conductor.testing``: a Conductor server for development, until Ctrl-C."""
+"""``python -m conductor.testing`` runs a Conductor server for development, until Ctrl-C."""
 
 from __future__ import annotations
 

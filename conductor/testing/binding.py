@@ -1,7 +1,7 @@
-"""Request bodies read as the server's Jackson reads them, with its words where it refuses.
+"""Reads the bodies of requests as the server's JSON library, Jackson, reads them. Its errors have the same texts.
 
-The shapes of bodies come from the served document. What Jackson coerces is coerced ("5" for a number), members that a
-class does not have are left out, and so are nulls: the engine's defaults are the classes' defaults.
+The shapes of bodies come from the document that the server serves. Values are converted where Jackson converts them,
+as "5" to a number. Members that a class does not have are left out, and so are nulls: the engine has the defaults.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 
 @cache
 def document() -> dict[str, Any]:
-    """The served OpenAPI document: the server's own, without what the dev server does not have."""
+    """The OpenAPI document of the real server, without the operations that the embedded server does not have."""
     found: dict[str, Any] = json.loads((files("conductor.testing") / "api_docs.json").read_text("utf-8"))
     return found
 
 
 def body_binder(kind: str) -> Binder:
-    """kind: the name of a schema, or "string", in brackets for a list of them, or "map"."""
+    """kind: the name of a schema, or ``string``, or ``map``. A kind in brackets is a list of them."""
     if kind == "map":
         return _map
     if kind.startswith("["):
@@ -59,13 +59,13 @@ def _without_null(value: Any) -> Any:
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON at the start of the body, as Jackson: what follows it is ignored. None: there is no body, or a null."""
+    """The JSON value at the start of the body. Jackson ignores the text after it. None: there is no body, or a null."""
     try:
         text = body.decode(json.detect_encoding(body)).lstrip(" \t\r\n\ufeff")
         return _DECODER.raw_decode(text)[0] if text else None
     except RecursionError:
         raise json_error("Document nesting depth exceeds the maximum allowed (1000)") from None
-    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are
+    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         raise json_error(str(error)) from None
 
 
@@ -80,7 +80,7 @@ def _refuse_constant(name: str) -> Any:
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"Number out of range: {text[:40]}")  # Jackson makes it infinite, and its answer is no JSON
+        raise ValueError(f"Number out of range: {text[:40]}")  # for Jackson it is infinite, and its answer no JSON
     return number
 
 
@@ -95,7 +95,7 @@ def _named_binder(name: str) -> Binder:
     binder = _object_binder(java_class, members)
     pending = schema["properties"]
 
-    def bind(value: Any) -> Any:  # members are made at the first use: a class may hold itself
+    def bind(value: Any) -> Any:  # members are made at the first use, because a class may contain itself
         if not members:
             members.update(
                 {each: _schema_binder(pending[each], f"{java_class}${each[0].upper()}{each[1:]}") for each in pending}

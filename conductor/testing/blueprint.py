@@ -1,4 +1,4 @@
-"""A workflow definition read as a plan: which task follows which."""
+"""A workflow definition as a plan, which knows the next task after each task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MISSING: Any = object()
 
 
 def children(task: WorkflowTask) -> list[list[WorkflowTask]]:
-    """The sequences of tasks inside a task."""
+    """The lists of tasks inside a task: branches, cases, the body of a loop."""
     kind = task["type"]
     if kind == "SWITCH":
         return [*task["decisionCases"].values(), task["defaultCase"]]
@@ -23,7 +23,7 @@ def children(task: WorkflowTask) -> list[list[WorkflowTask]]:
 
 
 def walk(tasks: list[WorkflowTask]) -> Iterator[WorkflowTask]:
-    """Every task of a sequence, those inside others included."""
+    """All tasks of a list, with the tasks inside of them."""
     for task in tasks:
         yield task
         for sequence in children(task):
@@ -31,14 +31,14 @@ def walk(tasks: list[WorkflowTask]) -> Iterator[WorkflowTask]:
 
 
 def contains(task: WorkflowTask, ref: str) -> bool:
-    """Whether a task is, or holds, the one with a reference name."""
+    """Whether the task has the reference name, or contains a task that has it."""
     return any(inner["taskReferenceName"] == ref for inner in walk([task]))
 
 
 class Blueprint:
-    """The definition that a workflow was started with, task definitions filled in. Never changed, shared by workflows.
+    """The definition with which a workflow was started, with the task definitions of that moment.
 
-    ``snapshot`` is the number under which the store keeps it.
+    It is never changed, and workflows share it. ``snapshot`` is its number in the store.
     """
 
     def __init__(self, definition: dict[str, Any], snapshot: int) -> None:
@@ -49,7 +49,7 @@ class Blueprint:
         self._next: dict[str, WorkflowTask | None] = {}
 
     def next_task(self, ref: str) -> WorkflowTask | None:
-        """What follows the task with a reference name; the DO_WHILE itself after the last task of its body."""
+        """The task after the one with the reference name. After the end of a loop's body it is the DO_WHILE."""
         found = self._next.get(ref, _MISSING)
         if found is _MISSING:
             found = self._next[ref] = self._find_next(ref)
@@ -62,14 +62,14 @@ class Blueprint:
 
 
 def _next_in(sequence: list[WorkflowTask], ref: str, after: WorkflowTask | None) -> WorkflowTask | None:
-    """What follows ``ref`` in or below a sequence, at whose end comes ``after``."""
+    """The task after ``ref`` in a list of tasks, or in the lists inside of it. after: follows the list."""
     for position, task in enumerate(sequence):
         following = sequence[position + 1] if position + 1 < len(sequence) else after
         if task["taskReferenceName"] == ref:
             return following
         if not contains(task, ref):
             continue
-        # A loop is evaluated again after its body; a SWITCH or fork goes on with what stands behind it.
+        # A loop is evaluated again after its body; after the branches of a SWITCH or fork comes the task behind it.
         last = task if task["type"] == "DO_WHILE" else following
         for inner in children(task):
             if any(contains(candidate, ref) for candidate in inner):

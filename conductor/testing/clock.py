@@ -1,4 +1,4 @@
-"""What time it is: the machine's time, or one that a test moves by hand."""
+"""Clocks: the machine's time, and clocks that a test moves."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from conductor._arguments import Duration, seconds as in_seconds
 
 
 class Clock(Protocol):
-    """What the engine asks about time."""
+    """The clock of the engine."""
 
     def now(self) -> float:
         """Seconds since the epoch."""
         ...
 
     def real_seconds_until(self, moment: float) -> float | None:
-        """How long to sleep until a moment has come. None: it does not come by itself."""
+        """The seconds to sleep until a moment has come. None: the moment comes only when somebody moves the clock."""
         ...
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -26,12 +26,12 @@ class Clock(Protocol):
         ...
 
     def unlisten(self, listener: Callable[[], None]) -> None:
-        """Call it no more."""
+        """Do not call the listener any more."""
         ...
 
 
 class SystemClock:
-    """The machine's clock. It never jumps, so nobody who listens is ever called."""
+    """The machine's clock. It never jumps, so listeners are never called."""
 
     def now(self) -> float:
         return time.time()
@@ -45,17 +45,17 @@ class SystemClock:
 
 
 class _Advancing:
-    """A clock that can be put forward, and tells of it. Thread-safe."""
+    """A clock that can be put forward. It calls its listeners then. Thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards both
+        self._lock = threading.Lock()  # guards the two below
         self._advanced = 0.0
         self._listeners: list[Callable[[], None]] = []
 
     def advance(self, seconds: Duration) -> None:
-        """Put the clock forward and tell every listener, on this thread. Time never goes back: ConfigurationError.
+        """Put the clock forward, and call every listener on this thread.
 
-        seconds: or a timedelta.
+        seconds: a number or a timedelta. ConfigurationError: it is negative, because time never goes back.
         """
         advance = in_seconds("a clock is only advanced forward: seconds", seconds)
         with self._lock:
@@ -70,14 +70,14 @@ class _Advancing:
             self._listeners.append(listener)
 
     def unlisten(self, listener: Callable[[], None]) -> None:
-        """Call it no more."""
+        """Do not call the listener any more."""
         with self._lock:
             if listener in self._listeners:
                 self._listeners.remove(listener)
 
 
 class LiveClock(_Advancing):
-    """The dev server's: goes with the machine's time, as much ahead of it as ``advance`` has put it. Thread-safe."""
+    """The clock of an embedded server: the machine's time and all that ``advance`` has added. Thread-safe."""
 
     def now(self) -> float:
         return time.time() + self._advanced
@@ -100,7 +100,10 @@ class FakeClock(_Advancing):
         return 0.0 if moment <= self.now() else None
 
     def wait(self, event: threading.Event, seconds: float | None) -> bool:
-        """Block until the event is set, or the clock has been moved on by so much; returns whether it is set."""
+        """Block until the event is set, or until the clock has been moved by the seconds.
+
+        Returns whether the event is set.
+        """
         due = float("inf") if seconds is None else self.now() + seconds
         while self.now() < due:
             if event.wait(0.005):  # in real time, to see whether the clock was moved

@@ -1,6 +1,7 @@
-"""A DO_WHILE's loopCondition: comparisons of paths and constants, joined by ``&&`` and ``||``, negated by ``!``.
+"""The ``loopCondition`` of a DO_WHILE: comparisons of paths and constants, with ``&&``, ``||`` and ``!``.
 
-The real server runs JavaScript. This covers what loops are written with, and says at registration what it does not.
+The real server runs JavaScript. This module reads the conditions that loops usually have, and refuses all others when
+the workflow is registered.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _STEP = re.compile(r"""\.(\w+)|\['([^']*)'\]|\["([^"]*)"\]|\[(\d+)\]""")
-MOST_LEVELS = 50  # of parentheses and negations
+MOST_LEVELS = 50  # levels of parentheses and negations
 _CONSTANTS = {"true": True, "false": False, "null": None}
 
 
 def _comparable(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     def checked(left: Any, right: Any) -> bool:
-        left, right = (0 if side is None else side for side in (left, right))  # as JavaScript takes null
+        left, right = (0 if side is None else side for side in (left, right))  # as JavaScript converts null
         try:
             return compare(left, right)
         except TypeError:
@@ -48,7 +49,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def parse(text: str) -> Condition:
-    """The condition as a function of what its names stand for. ValueError: it is more than this understands."""
+    """The condition as a function, which takes a function from names to values. ValueError: it cannot be read."""
     parser = _Parser(text.strip().removesuffix(";"))
     condition = parser.if_else() or parser.either()
     if not parser.at_end:
@@ -81,7 +82,7 @@ class _Parser:
         return None
 
     def if_else(self) -> Condition | None:
-        """``if (…) { true; } else { false; }``, also with ``return``; None: it begins otherwise."""
+        """``if (…) { true; } else { false; }``, also with ``return``. None: the text begins in another way."""
         if not self._accept("if"):
             return None
         self._need("(")
@@ -176,7 +177,7 @@ def _either(parts: Sequence[Condition]) -> Condition:
 
 
 def _both(parts: Sequence[Condition]) -> Condition:
-    """The first value that counts as false, or the last one."""
+    """The first value that counts as false, or the last one, as in JavaScript."""
 
     def condition(roots: Roots) -> Any:
         value = None

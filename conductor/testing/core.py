@@ -1,4 +1,4 @@
-"""The engine's state and the few ways to change it: what every other part of the engine stands on."""
+"""The state of the engine, and the few ways to change it. All other parts of the engine use it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from conductor.testing.store import Store
 from conductor.testing.timeouts import next_timeout
 
 POSTPONED_SECONDS = 1.0
-"""How long a task over a limit is set aside; the server's taskExecutionPostponeDuration is 60 s unless set."""
+"""Seconds before a task over a limit is looked at again. The server's taskExecutionPostponeDuration is 60 s by default.
+"""
 
 _ERRORS_KEPT = 50
 
@@ -49,28 +50,28 @@ class Core:
         self._workflow_defs: dict[str, dict[int, Wire]] = defaultdict(dict)
         for definition in self._store.workflow_defs():
             self._workflow_defs[definition["name"]][definition["version"]] = definition
-        self._blueprints: dict[tuple[str, int], Blueprint] = {}  # as of now; emptied when a definition changes
-        self._workflows: dict[str, WorkflowRecord] = {}  # open ones, and those that the current call has loaded
-        self._tasks: dict[str, tuple[WorkflowRecord, TaskRecord]] = {}  # of the same
+        self._blueprints: dict[tuple[str, int], Blueprint] = {}  # as they are now; emptied when a definition changes
+        self._workflows: dict[str, WorkflowRecord] = {}  # open workflows, and those that the current call has loaded
+        self._tasks: dict[str, tuple[WorkflowRecord, TaskRecord]] = {}  # the tasks of these workflows
         self._dirty_workflows: dict[str, WorkflowRecord] = {}
         self._dirty_tasks: dict[str, TaskRecord] = {}
         self._loaded: set[str] = set()
         self._queues: dict[QueueKey, TaskQueue] = defaultdict(lambda: TaskQueue(self._lock))
         self._polls: dict[QueueKey, Wire] = {}
         self._timers: list[tuple[float, str]] = []
-        self._unfinished: dict[str, WorkflowRecord] = {}  # by id: the next sweep moves them on
-        self._closing = False  # written without the lock, so that it ends what holds it
-        self._running: dict[str, set[str]] = defaultdict(set)  # ids by task definition, where it limits them
+        self._unfinished: dict[str, WorkflowRecord] = {}  # by id: workflows that the next sweep moves on
+        self._closing = False  # written without the lock, so that it ends a transaction that holds the lock
+        self._running: dict[str, set[str]] = defaultdict(set)  # ids by task definition, if the definition limits them
         self._postponed: dict[str, deque[str]] = defaultdict(deque)
-        self._starts: dict[str, deque[float]] = defaultdict(deque)  # the rate limits' sliding windows
-        self._changed = threading.Condition(self._lock)  # some workflow moved on
+        self._starts: dict[str, deque[float]] = defaultdict(deque)  # the sliding windows of the rate limits
+        self._changed = threading.Condition(self._lock)  # notified when a workflow has changed
         self._errors: deque[Wire] = deque(maxlen=_ERRORS_KEPT)
         with self._lock:
             for workflow_id in self._store.open_workflows():
                 self._revive(workflow_id)
 
     def _revive(self, workflow_id: str) -> None:
-        """Bring back a workflow that was open when the last engine on this file ended."""
+        """Take up a workflow that was open when the last engine on this file ended."""
         workflow = self._workflow(workflow_id)
         self._loaded.discard(workflow_id)
         for task in workflow.tasks:
@@ -78,7 +79,7 @@ class Core:
             if task.visible_at is not None:
                 self._queue_of(task).push(task.task_id, task.visible_at, task.wire["workflowPriority"])
         self._plan(workflow)
-        self._unfinished[workflow_id] = workflow  # what it had left to do is written nowhere
+        self._unfinished[workflow_id] = workflow  # the file does not say how far it had got
 
     # Time
 
@@ -90,7 +91,7 @@ class Core:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Hold the lock; at the outermost exit write what changed, and let go of what has ended."""
+        """Hold the lock. The outermost exit writes the changes, and forgets the workflows that have ended."""
         with self._lock:
             if self._closed:
                 raise Refusal(503, "The server is closed")
@@ -132,7 +133,7 @@ class Core:
     # Finding
 
     def _workflow(self, workflow_id: str) -> WorkflowRecord:
-        """The workflow, whether open or ended. Refusal 404."""
+        """The workflow, open or ended. Refusal 404."""
         found = self._workflows.get(workflow_id) or self._store.load(workflow_id)
         if found is None:
             raise Refusal(404, f"No such workflow found by id: {workflow_id}")
@@ -159,7 +160,7 @@ class Core:
         self._dirty_tasks[task.task_id] = task
 
     def _save_task(self, task: TaskRecord) -> None:
-        """Note a changed task: its times, its payload's size, the counts of running tasks."""
+        """Record a changed task: its times, the size of its payload, the number of running tasks."""
         wire = task.wire
         if not task.ended or not wire["updateTime"]:
             wire["updateTime"] = self._now_ms
@@ -181,7 +182,7 @@ class Core:
         return self._queues[task.wire["taskType"], task.wire.get("domain")]
 
     def _enqueue(self, task: TaskRecord, delay: float) -> None:
-        """Put a worker task into its queue, visible after so many seconds."""
+        """Put a worker's task into its queue. It can be polled after the seconds."""
         task.visible_at = self.clock.now() + delay
         self._queue_of(task).push(task.task_id, task.visible_at, task.wire["workflowPriority"])
         self._dirty_tasks[task.task_id] = task
@@ -204,7 +205,7 @@ class Core:
             self._release_one(task.wire["taskDefName"])
 
     def _release_one(self, name: str) -> None:
-        """A running task made room: the first one that was set aside need not wait any longer."""
+        """A running task has ended, so the first task that was set aside can be polled at once."""
         postponed = self._postponed[name]
         while postponed:
             waiting = self._tasks.get(postponed.popleft())
@@ -213,7 +214,7 @@ class Core:
                 return
 
     def _over_limit(self, task: TaskRecord) -> bool:
-        """Whether concurrentExecLimit or the rate limit forbids a start now; if neither does, it counts as one."""
+        """Whether concurrentExecLimit or the rate limit forbids a start now. If not, this call counts as a start."""
         name = task.wire["taskDefName"]
         limit = task.definition.get("concurrentExecLimit") or 0
         if limit > 0 and len(self._running[name] - {task.task_id}) >= limit:
@@ -233,7 +234,7 @@ class Core:
     # Timers
 
     def _plan(self, workflow: WorkflowRecord) -> None:
-        """Make sure that ``sweep`` looks at a workflow no later than its next timeout."""
+        """Make sure that ``sweep`` looks at a workflow at its next timeout, or earlier."""
         due = next_timeout(workflow)
         if due is not None and (workflow.timer is None or due < workflow.timer):
             workflow.timer = due

@@ -27,31 +27,37 @@ __all__ = ["DevServer", "TaskFailed"]
 logger = logging.getLogger(__name__)
 
 LARGEST_THRESHOLD = 10_240 * 1024
-"""Bytes; above that the server fails a task or a workflow instead."""
+"""Bytes. The server fails a task or a workflow whose payload is larger."""
 _A_SIZE = f"a whole number of bytes from 1 to {LARGEST_THRESHOLD}"
 FORMS_OF_V2 = (True, "404", "405", "500")
 
 
 @runtime_checkable
 class MovableClock(Clock, Protocol):
-    """A clock that tests put ahead."""
+    """A clock that tests can put forward."""
 
     def advance(self, seconds: Duration) -> None: ...
 
 
 class DevServer:
-    """An embedded Conductor server. A context manager; ``start`` and ``stop`` do the same by hand, and may be repeated.
+    """An embedded Conductor server. A context manager; ``start`` and ``stop`` do the same, and may be repeated.
 
-    port: 0 takes a free one, which a later ``start`` takes again. host: other machines can connect only if you say so.
-    It takes requests for its own address only, and none that a browser sends for a page of another server. names:
-    further host names under which clients reach it, e.g. that of a container.
-    db: a file keeps everything over a restart. clock: instead of a ``LiveClock``. key: an AuthenticationSettings;
-    calls then need a token of POST /token, good for token_seconds. hold_until_count: long polls wait for as many tasks
-    as they ask for, as servers on SQL databases do. update_v2: "404", "405" or "500" imitate the servers that do not
-    have it. retention: how many finished workflows are kept. payload_storage: clients can use the external storage,
-    which lies on the same port; without it, as on a server's default storage, they get no address.
-    task_payload_threshold, workflow_payload_threshold: bytes above which an input or output is moved there.
-    ConfigurationError for what cannot work.
+    port: 0 takes a free port. A later ``start`` takes the same one.
+    host: the address to listen on. By default only this machine can connect. The server takes only requests for its own
+        address, and none that a browser sends for a page of another server.
+    names: further host names under which clients reach it, for example that of a container.
+    db: the path of a file that keeps everything after the end of the process. By default everything is in memory.
+    clock: a clock in place of a ``LiveClock``.
+    key: an AuthenticationSettings. Then calls need a token, which POST /token gives out.
+    token_seconds: the time for which a token is valid.
+    hold_until_count: long polls wait for as many tasks as they ask for, as servers on SQL databases do.
+    update_v2: "404", "405" or "500" is the answer of servers that do not have update-v2.
+    retention: the number of ended workflows that are kept.
+    payload_storage: clients can use the external storage, which is on the same port. Without it they get no address, as
+        with the default storage of a server.
+    task_payload_threshold, workflow_payload_threshold: inputs and outputs of more bytes are moved to the storage.
+
+    ConfigurationError: an argument cannot work.
     """
 
     def __init__(
@@ -112,11 +118,11 @@ class DevServer:
 
     @property
     def url(self) -> str:
-        """What a client needs: http://127.0.0.1:PORT/api. The page for the browser is one up, at /."""
+        """The URL for clients: http://127.0.0.1:PORT/api. The page for the browser is at http://127.0.0.1:PORT/."""
         return f"{origin_of(self._host, self._port)}/api"
 
     def start(self) -> Self:
-        """Serve, from the moment this returns on. OSError when the port is taken."""
+        """Start to serve. Requests are answered when this method returns. OSError: the port is taken."""
         with self._lock:
             if self._running is None:
                 engine = Engine(
@@ -144,11 +150,12 @@ class DevServer:
                 running.close()
 
     def join(self, timeout: Duration = 10.0) -> None:
-        """Wait until no task is queued or running and every workflow is at rest.
+        """Wait until no task is queued or running, and no workflow has anything to do.
 
-        TaskFailed when a task has failed for good since the last join; TimeoutError names what is still open.
-        timeout: in real time, seconds or timedelta. A task that waits, e.g. for its retry, is open: ``clock.advance``
-        makes it due.
+        timeout: in real time, seconds or timedelta.
+        TaskFailed: a task has failed for good since the last ``join``. TimeoutError: a task is still open; the text
+        names it.
+        A task that waits, for example for its retry, is open: ``clock.advance`` makes it due.
         """
         longest = seconds("timeout", timeout)
         running = self._running

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-# Without a way back: texts of any length are users', and what does not fit must be known at once.
+# Possessive: a text may be of any length, and a mismatch must be found at once.
 _DURATION = re.compile(
     r"\s*+(?:(\d++)\s*+(?:days?|d)\s*+)?+(?:(\d++)\s*+(?:hours?|hrs?|h)\s*+)?+(?:(\d++)\s*+(?:minutes?|mins?|m)\s*+)?+"
     r"(?:(\d++)\s*+(?:seconds?|secs?|s)\s*+)?+",
@@ -20,7 +20,7 @@ _INT_MAX = 2**31 - 1
 
 
 def parse_duration(text: str) -> int:
-    """``2 days 3 hours 10 minutes 5 seconds`` in seconds. ValueError."""
+    """``2 days 3 hours 10 minutes 5 seconds`` in seconds. ValueError: the text has another form."""
     match = _DURATION.fullmatch(text)
     if match is None or not any(match.groups()):
         raise ValueError(f"not a duration: {text!r}")
@@ -31,7 +31,10 @@ def parse_duration(text: str) -> int:
 
 
 def parse_until(text: str) -> int:
-    """``2026-01-31``, ``2026-01-31 10:00``, ``2026-01-31 10:00 GMT+02:00`` in epoch ms, UTC unless said. ValueError."""
+    """``2026-01-31``, ``2026-01-31 10:00`` or ``2026-01-31 10:00 GMT+02:00`` in milliseconds since the epoch.
+
+    Without a zone the time is in UTC. ValueError: the text has another form.
+    """
     match = _UNTIL.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"not a date: {text!r}")

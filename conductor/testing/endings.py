@@ -1,4 +1,4 @@
-"""How workflows begin and end, and what that means to their parents, children and failure workflows."""
+"""The begin and the end of workflows, and the effects on their parents, children and failure workflows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHILD_TO_TASK = {"TERMINATED": "CANCELED"}
 
 
 class Endings(Retries):
-    """Creates and finishes workflows. Those to look at next wait in ``_to_decide``."""
+    """Creates and finishes workflows. ``_to_decide`` holds the workflows that must be looked at next."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._to_decide: deque[WorkflowRecord] = deque()
@@ -24,7 +24,7 @@ class Endings(Retries):
     # Beginnings
 
     def _create(self, blueprint: Blueprint, request: Wire, **parent: str) -> WorkflowRecord:
-        """A new workflow, not yet decided. request: a StartWorkflowRequest that has been checked."""
+        """A new workflow, about which nothing is decided yet. request: a StartWorkflowRequest that has been checked."""
         now = self._now_ms
         template = blueprint.definition["inputTemplate"]
         wire: Wire = {
@@ -69,7 +69,7 @@ class Endings(Retries):
     # Children
 
     def _execute(self, workflow: WorkflowRecord, task: TaskRecord) -> bool:
-        """Run an open system task as far as it goes now."""
+        """Run an open system task as far as it can go now."""
         if task.wire["taskType"] != "SUB_WORKFLOW":
             return super()._execute(workflow, task)
         if task.status != "SCHEDULED" or self._now_ms < task.wait_until:
@@ -81,7 +81,7 @@ class Endings(Retries):
     def _start_child(self, workflow: WorkflowRecord, task: TaskRecord) -> None:
         given = task.wire["inputData"]
         request = {
-            "input": given["workflowInput"] or given,  # without an input of its own the server passes all of this on
+            "input": given["workflowInput"] or given,  # if it has no input of its own, the server passes all of this on
             "taskToDomain": given["subWorkflowTaskToDomain"] or workflow.wire["taskToDomain"],
             "correlationId": workflow.wire.get("correlationId"),
             "priority": given.get("priority"),
@@ -106,14 +106,14 @@ class Endings(Retries):
         self._to_decide.append(child)
 
     def _level(self, workflow: WorkflowRecord) -> int:
-        """How many parents a workflow has above it."""
+        """The number of parents above a workflow."""
         level, above = 0, self._workflows.get(workflow.wire.get("parentWorkflowId", ""))
         while above is not None:
             level, above = level + 1, self._workflows.get(above.wire.get("parentWorkflowId", ""))
         return level
 
     def _tell_parent(self, child: WorkflowRecord) -> None:
-        """A child has ended: its parent's task ends with its status and output."""
+        """A child has ended, so its parent's task ends with the child's status and output."""
         found = self._find_task(child.wire["parentWorkflowTaskId"]) if "parentWorkflowTaskId" in child.wire else None
         if found is None or found[1].ended or found[1].wire.get("subWorkflowId") != child.workflow_id:
             return
@@ -158,7 +158,7 @@ class Endings(Retries):
     # Ends
 
     def _end(self, workflow: WorkflowRecord, terminated_by: TaskRecord | None) -> None:
-        """All is done, or a TERMINATE task says so."""
+        """End a workflow, because all its tasks are done, or because a TERMINATE task ends it."""
         status = terminated_by.wire["inputData"]["terminationStatus"] if terminated_by else "COMPLETED"
         if terminated_by:
             reason = terminated_by.wire["inputData"].get("terminationReason")
@@ -171,7 +171,7 @@ class Endings(Retries):
         self._finish(workflow, "COMPLETED")
 
     def _terminate(self, workflow: WorkflowRecord, termination: Termination) -> None:
-        """End a workflow that has not succeeded; start its failureWorkflow."""
+        """End a workflow that has not succeeded, and start its failureWorkflow."""
         workflow.wire["status"] = termination.status
         if termination.task is not None:
             self._save_task(termination.task)
@@ -204,5 +204,5 @@ class Endings(Retries):
 
 
 def short_name(workflow: WorkflowRecord) -> str:
-    """How the server names a workflow in its messages."""
+    """The name of a workflow in the server's messages."""
     return f"{workflow.wire['workflowName']}.{workflow.wire['workflowVersion']}/{workflow.workflow_id}"

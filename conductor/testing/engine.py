@@ -1,7 +1,7 @@
 """The engine of the embedded server: Conductor's state machine without HTTP.
 
-All values are plain dicts in the wire's camelCase, as the real server 3.32.3 sends them: zeros and false are always
-there, null members are left out, times are epoch milliseconds.
+All values are plain dicts with the names of the wire, as the real server 3.32.3 sends them: zeros and false are always
+there, null members are left out, times are in milliseconds since the epoch.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ __all__ = ["Engine", "Refusal"]
 
 
 class Engine(ReadModels):
-    """A Conductor server's state and rules. Thread-safe; every call is one transaction.
+    """The state and the rules of a Conductor server. Thread-safe; every call is one transaction.
 
-    clock: what time it is; after a jump of a FakeClock everything that became due has been done when ``advance``
-    returns. db: a file to keep the state in, where nothing is lost when the process ends; memory by default.
-    hold_until_count: polls wait for the count they ask for, as servers on SQL do. retention: how many workflows that
-    have ended are kept, with their tasks and logs; the oldest are forgotten. payload_options: of the external storage.
+    clock: gives the time. When ``advance`` of a FakeClock returns, everything that became due has been done.
+    db: the path of a file that keeps the state after the end of the process. By default the state is in memory.
+    hold_until_count: polls wait for as many tasks as they ask for, as servers on SQL databases do.
+    retention: the number of ended workflows that are kept, with their tasks and logs. The oldest are forgotten first.
+    payload_options: the options of the external storage.
 
-    What a call returns shares its values with the engine's state: serialise it, do not change it.
+    The values that a call returns belong to the state. Write them as JSON, and do not change them.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Engine(ReadModels):
         _stopping.listen(self._wake_polls)
 
     def close(self) -> None:
-        """End waiting polls and let go of the database. Every later call is refused with 503."""
+        """End waiting polls and close the database. Every later call is refused with 503."""
         self.clock.unlisten(self._on_jump)
         self._closing = True
         with self._lock:
@@ -69,9 +70,9 @@ class Engine(ReadModels):
                 queue.arrived.notify_all()
 
     def sweep(self) -> None:
-        """Do everything that time has made due: timeouts, WAIT timers, sub-workflows that start late.
+        """Do everything that has become due: timeouts, WAIT timers, sub-workflows that start late.
 
-        What is not at rest yet then goes on, see ``go_on``.
+        A workflow that takes too long is left to ``go_on``.
         """
         with self.transaction():
             now = self.clock.now()
@@ -85,7 +86,7 @@ class Engine(ReadModels):
         self.go_on()
 
     def next_due(self) -> float | None:
-        """When ``sweep`` has something to do next, in seconds since the epoch."""
+        """The time at which ``sweep`` has something to do next, in seconds since the epoch."""
         with self.transaction():
             if self._unfinished:
                 return self.clock.now()

@@ -1,4 +1,4 @@
-"""``${workflow.input.x}``, ``${ref.output.y[0].z}``: how a task's input is made from what is there already."""
+"""Expressions such as ``${workflow.input.x}`` and ``${ref.output.y[0].z}``, with which inputs are made."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 from conductor.testing.model import TaskRecord, WorkflowRecord, base_ref
 
 Roots = Callable[[str], Any]
-"""Gives what an expression's first name stands for, None when it stands for nothing."""
+"""Gives the value of an expression's first name, and None for an unknown name."""
 
-MOST_INNER = 20  # expressions inside of expressions
-MOST_STARS = 20  # of a path; each is a level of the stack, and lets the rest be followed for each item of a list
+MOST_INNER = 20  # levels of expressions inside of expressions
+MOST_STARS = 20  # steps of a path: each takes a level of the stack, and may repeat the rest for each item of a list
 _STEP = re.compile(
     r"""\.?(?P<name>[^.\[\]]++)|\[(?:\*|'(?P<single>[^']*+)'|"(?P<double>[^"]*+)"|(?P<index>-?\d{1,9}+))\]""", re.ASCII
 )
@@ -25,7 +25,7 @@ _FROM_TASK = (
 
 
 def roots_of(workflow: WorkflowRecord, task_id: str | None = None) -> Roots:
-    """The names that expressions of a workflow can start with; ``CPEWF_TASK_ID`` is the id of the task itself."""
+    """The names with which expressions of a workflow can begin. ``CPEWF_TASK_ID`` is the id of the task itself."""
 
     def roots(name: str) -> Any:
         if name == "workflow":
@@ -60,7 +60,10 @@ def _task_root(task: TaskRecord) -> dict[str, Any]:
 
 
 def fill(template: Any, roots: Roots) -> Any:
-    """The template with its expressions replaced: a whole value keeps its type, inside a text it becomes text."""
+    """The template with its expressions replaced.
+
+    A value that is one expression keeps its type. An expression inside of a text becomes text.
+    """
     if isinstance(template, str):
         return _fill_text(template, roots) if "${" in template else template
     if isinstance(template, dict):
@@ -71,7 +74,7 @@ def fill(template: Any, roots: Roots) -> Any:
 
 
 def expressions_in(template: Any) -> Iterator[str]:
-    """What stands between ``${`` and ``}`` anywhere in a template."""
+    """The texts between ``${`` and ``}`` anywhere in a template."""
     if isinstance(template, str):
         for start, end in _spans(template):
             yield template[start + 2 : end - 1]
@@ -84,7 +87,7 @@ def expressions_in(template: Any) -> Iterator[str]:
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
-    """Where the expressions stand, braces balanced. ``$${`` is no expression."""
+    """The places of the expressions, with balanced braces. ``$${`` begins no expression."""
     position = text.find("${")
     while position >= 0:
         end = position + 2
@@ -130,7 +133,7 @@ def _step(match: re.Match[str]) -> str | int:
 
 
 def follow(value: Any, steps: list[str | int]) -> Any:
-    """Go down a path of names, indexes, ``[*]`` and ``length()``; None where it leads nowhere."""
+    """Follow a path of names, indexes, ``[*]`` and ``length()``. None if it leads to no value."""
     for position, step in enumerate(steps):
         if step == "*" and isinstance(value, list):
             found = (follow(item, steps[position + 1 :]) for item in value)
@@ -147,9 +150,9 @@ def follow(value: Any, steps: list[str | int]) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """A value inside a text, as Java prints it: ``null``, ``true``, ``{a=1}``, ``[1, 2]``."""
+    """A value inside of a text, as Java prints it: ``null``, ``true``, ``{a=1}``, ``[1, 2]``."""
     parts: list[str] = []
-    waiting: list[Any] = [value]  # the next one last; no recursion: the stack may have no room for all levels
+    waiting: list[Any] = [value]  # the next one last; recursion could overflow the stack
     while waiting:
         each = waiting.pop()
         if isinstance(each, dict):

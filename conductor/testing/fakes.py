@@ -1,4 +1,4 @@
-"""Testing a worker without a server: its function alone, or a runner on a client that a test scripts."""
+"""Test a worker without a server: its function alone, or a runner with a client that the test controls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MISSING = object()
 
 
 def make_task(input_data: Any = None, **members: Any) -> Task:
-    """A task as a worker would get it; members by their names in snake_case, e.g. ``retry_count=2``."""
+    """A task as a worker gets it. members: of the task, with their names in snake_case, such as ``retry_count=2``."""
     ids: dict[str, Any] = {
         "task_id": "task-1",
         "workflow_instance_id": "workflow-1",
@@ -40,17 +40,18 @@ def make_task(input_data: Any = None, **members: Any) -> Task:
 
 
 def run_worker(execute: Execute, input_data: Any = None, *, state: Any = _MISSING, **members: Any) -> TaskResult:
-    """Run a worker function once, on this thread, as a runner would; returns the result that would be sent.
+    """Run a worker function once, on this thread, as a runner would. Returns the result that would be sent.
 
-    execute: ``def`` or ``async def``; where an event loop runs, that needs ``arun_worker``. It is checked as
-        ``start_worker`` checks it.
-    input_data: what a workflow may be started with: a mapping, dataclass, struct, …. The function sees what a server
-        makes of it: of a Decimal, date or tuple what JSON has in its place.
-    state: what ``task_context().state`` is, in the place of a lifespan's value.
-    members: more of the task, e.g. ``retry_count=2``. ``conductor-worker replay --save`` writes the input and the
-        members of a task that has run to a file: ``run_worker(charge, **case)``.
+    execute: a ``def`` or ``async def`` function. In a program with a running event loop, use ``await arun_worker(…)``
+        for an ``async def`` function. The function is checked as ``start_worker`` checks it.
+    input_data: the input of the task: a mapping, a dataclass, a struct and so on. It goes through JSON, as with a
+        server: a Decimal, a date or a tuple arrives in its JSON form.
+    state: the value of ``task_context().state``, in place of a lifespan's value.
+    members: further members of the task, such as ``retry_count=2``. ``conductor-worker replay --save`` writes the input
+        and the members of a task that has run to a file: ``run_worker(charge, **case)``.
 
-    What the function raises becomes the result's status and reason. ConfigurationError for what no server could send.
+    An exception of the function becomes the status and the reason of the result. ConfigurationError: no server could
+    send the input, or no worker can be made of the function.
     """
     worker, task = Worker("test", execute), make_task(input_data, **members)
     if not worker.is_async:
@@ -61,7 +62,7 @@ def run_worker(execute: Execute, input_data: Any = None, *, state: Any = _MISSIN
 
 
 async def arun_worker(execute: Execute, input_data: Any = None, *, state: Any = _MISSING, **members: Any) -> TaskResult:
-    """``run_worker`` for tests that are coroutines themselves. A ``def`` function runs on a thread of its own."""
+    """``run_worker`` for tests that are coroutines. A ``def`` function runs on a thread of its own."""
     worker, task = Worker("test", execute), make_task(input_data, **members)
     if worker.is_async:
         return await asyncio.create_task(_awaited(worker, task, state))  # a task has a context of its own
@@ -93,10 +94,11 @@ def _loop_runs() -> bool:
 class FakeTaskClient:
     """A TaskClient without a server, for ``TaskRunner(FakeTaskClient())``. Thread-safe.
 
-    ``add_task`` feeds it, ``results`` waits for what was sent. A task that is answered with IN_PROGRESS is queued again
-    at once, whatever its callback, with its new output and poll_count + 1. No lease ends; ``extensions`` counts, by
-    task id, what was sent to make one longer. ``logs`` holds, by task id, the entries that were sent while functions
-    ran; the other entries are in the results.
+    ``add_task`` gives it a task, and ``results`` waits for the results. A task whose result is IN_PROGRESS is queued
+    again at once, also if it has a callback time, with its new output and poll_count + 1. Leases do not end.
+
+    extensions: the number of lease extensions, by task id.
+    logs: the entries that were sent while functions ran, by task id. The other entries are in the results.
     """
 
     server = "fake"
@@ -112,7 +114,7 @@ class FakeTaskClient:
         self.logs: defaultdict[str, list[str]] = defaultdict(list)
 
     def add_task(self, task_name: str, input_data: Any = None, *, domain: str | None = None, **members: Any) -> str:
-        """Queue a task; returns its id. input_data and members: as for run_worker."""
+        """Queue a task. Returns its id. input_data, members: as for ``run_worker``."""
         number = next(self._ids)
         ids: dict[str, Any] = {
             "task_id": f"task-{number}",
@@ -127,14 +129,14 @@ class FakeTaskClient:
         return task.task_id
 
     def fail_next(self, error: ConductorError) -> None:
-        """Let one more update raise the error instead of being accepted."""
+        """Raise the error at the next update, in place of accepting it."""
         with self._changed:
             self._failures.append(error)
 
     def results(self, count: int, timeout: Duration = 5.0) -> list[TaskResult]:
-        """The accepted results, in order, once there are so many; TimeoutError when that takes longer.
+        """Wait for as many accepted results as ``count``. Returns all accepted results, in order.
 
-        timeout: seconds or timedelta.
+        timeout: seconds or timedelta. TimeoutError: there are fewer results at its end.
         """
         longest = seconds("timeout", timeout)
         with self._changed:

@@ -1,9 +1,9 @@
-"""What goes wrong on demand: ``server.faults`` of a DevServer, for tests of how a worker bears it.
+"""Faults that a test orders: ``server.faults`` of a DevServer. They show how a worker copes with them.
 
 An operation is "poll" (one task or a batch), "update" (each request that brings a result: POST /tasks and
-POST /tasks/update-v2, which a TaskRunner sends first), "update_v2" (that one alone), "token", or a "METHOD
-/path/template" as in the OpenAPI document, with or without /api: "GET /tasks/{taskId}". Each fault applies to the next
-``times`` requests of its operation that reach the server, in the order in which the faults were ordered:
+POST /tasks/update-v2, which a TaskRunner sends first), "update_v2" (POST /tasks/update-v2 alone), "token", or a method
+and a path as in the OpenAPI document, with or without /api: "GET /tasks/{taskId}". Each fault applies to the next
+``times`` requests of its operation that reach the server, in the order of the calls that ordered the faults:
 
 ==============  =======================================================================================
 outage          every connection is cut, and new ones are closed before a request is read
@@ -51,7 +51,7 @@ class _Fault:
 
 @dataclass(frozen=True)
 class Plan:
-    """What happens to one request. answer: status, body (None: the usual one) and headers instead of the real ones."""
+    """The faults of one request. answer: the status, the body (None: Conductor's error) and the headers to send."""
 
     seconds: float = 0.0
     drop_before: bool = False
@@ -63,13 +63,13 @@ NOTHING = Plan()
 
 
 class Outage:
-    """Lasts until its time is over, ``end()``, or the end of its ``with`` block."""
+    """An outage. It lasts until its time is over, until ``end()``, or until the end of its ``with`` block."""
 
     def __init__(self, end: Callable[[Outage], None]) -> None:
         self._end = end
 
     def end(self) -> None:
-        """The server can be reached again, unless another outage lasts. Repeating it changes nothing."""
+        """End the outage. The server can be reached again, unless there is another one. Repeating it has no effect."""
         self._end(self)
 
     def __enter__(self) -> Self:
@@ -80,9 +80,9 @@ class Outage:
 
 
 class Faults:
-    """See the module. Thread-safe; nothing is left to chance.
+    """Orders faults, and counts them: see the top of this module. Thread-safe. No fault depends on chance.
 
-    ``seen`` counts requests, ``injected`` counts faults that took place, ``clear`` takes back those that have not.
+    ``seen`` counts requests, ``injected`` counts faults that took place, and ``clear`` removes the others.
     """
 
     def __init__(self, operations: Iterable[str], now: Callable[[], float], cut: Callable[[], None]) -> None:
@@ -105,7 +105,7 @@ class Faults:
         body: str | bytes | Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Answer with a status. body: a mapping goes out as JSON; None: Conductor's error JSON."""
+        """Answer with a status. body: a mapping is sent as JSON. None: Conductor's error JSON."""
         if not isinstance(code, int) or not 200 <= code <= 599:
             raise ValueError(f"code must be an HTTP status from 200 to 599, not {code!r}")
         content = json.dumps(dict(body)) if isinstance(body, Mapping) else body
@@ -113,15 +113,15 @@ class Faults:
         self._order("status", operation, times, answer=(code, encoded, dict(headers or {})))
 
     def drop_before(self, operation: Operation, times: int = 1) -> None:
-        """Close the connection; the request has no effect."""
+        """Close the connection. The request has no effect."""
         self._order("drop_before", operation, times)
 
     def drop_after(self, operation: Operation, times: int = 1) -> None:
-        """Close the connection instead of answering; the request has its effect."""
+        """Close the connection instead of answering. The request has its effect."""
         self._order("drop_after", operation, times)
 
     def delay(self, operation: Operation, seconds: Duration, times: int = 1) -> None:
-        """Wait before doing anything; the end of the server ends the wait. seconds: or a timedelta."""
+        """Wait before the request has any effect, or until the server stops. seconds: a number or a timedelta."""
         self._order("delay", operation, times, seconds=in_seconds("seconds", seconds))
 
     def duplicate(self, task_type: str, times: int = 1) -> None:
@@ -130,8 +130,11 @@ class Faults:
             self._duplicates[task_type] += _positive(times)
 
     def outage(self, seconds: Duration | None = None) -> Outage:
-        """Begins at once. seconds (or a timedelta): on the server's clock, so that ``clock.advance`` ends it too; None:
-        see Outage.
+        """Begin an outage at once.
+
+        seconds: a number or a timedelta, on the server's clock, so ``clock.advance`` ends the outage too. None: until
+            the
+            returned Outage ends.
         """
         until = None if seconds is None else self._now() + in_seconds("seconds", seconds)
         outage = Outage(self._end_outage)
@@ -142,7 +145,7 @@ class Faults:
         return outage
 
     def clear(self) -> None:
-        """Forget every fault that has not happened yet, and end the outages."""
+        """Remove all faults that have not taken place, and end all outages."""
         with self._lock:
             self._faults.clear()
             self._duplicates.clear()
@@ -150,12 +153,12 @@ class Faults:
             self._outages.clear()
 
     def seen(self, operation: Operation) -> int:
-        """How many requests of an operation have reached the server, those that met a fault included."""
+        """The number of requests of an operation that have reached the server, also of those that met a fault."""
         with self._lock:
             return sum(self._seen[each] for each in self._resolved(operation))
 
     def injected(self, kind: FaultKind | None = None) -> int:
-        """How many faults of a kind, or of all, have taken place."""
+        """The number of faults of a kind, or of all kinds, that have taken place."""
         with self._lock:
             return self._injected.total() if kind is None else self._injected[kind]
 
@@ -170,7 +173,7 @@ class Faults:
             return bool(self._outages)
 
     def plan(self, operation: str) -> Plan:
-        """What happens to this request of an operation; each fault in it is used up by that."""
+        """The faults of this request. They count as taken place."""
         with self._lock:
             self._seen[operation] += 1
             if not self._faults:
@@ -185,7 +188,7 @@ class Faults:
             return Plan(seconds, drop_after=self._take("drop_after", operation) is not None)
 
     def copies(self, task_type: str, domain: str | None, count: int) -> list[dict[str, Any]]:
-        """The copies that are due in an answer to a poll for so many."""
+        """The copies to add to an answer to a poll for up to ``count`` tasks."""
         if not self._copies:  # the usual case, without the lock
             return []
         with self._lock:
@@ -193,7 +196,7 @@ class Faults:
             return [due.popleft() for _ in range(min(count, len(due)))]
 
     def deliver(self, task_type: str, tasks: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-        """The tasks of an answer, with their copies where a poll for so many has room for them."""
+        """The tasks of an answer, with their copies if the poll asked for more tasks."""
         if not self._duplicates:
             return tasks
         with self._lock:

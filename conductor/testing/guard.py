@@ -1,7 +1,8 @@
-"""Which requests are let in: those for an address of this server's own, from no foreign page, with a token if need be.
+"""Decides which requests are accepted: those for an address of this server, from no foreign page, with a valid token.
 
-A web page that somebody visits can send requests to servers on the same machine: under a name of its own that leads to
-127.0.0.1 (then Host is not ours), or from its own origin (then browsers say so, in Origin or Sec-Fetch-Site).
+A web page can send requests to servers on the computer of its visitor. It can use a name of its own that leads to
+127.0.0.1: then the header Host is not one of this server. Or it sends them from its own origin: then the browser says
+so, in Origin or Sec-Fetch-Site.
 """
 
 from __future__ import annotations
@@ -20,30 +21,30 @@ from conductor.testing.routes import DOCUMENT, HEALTH_CHECK, PAGE, TOKEN
 from conductor.testing.tokens import Tokens
 
 WITHOUT_TOKEN = frozenset({TOKEN, HEALTH_CHECK, DOCUMENT, READ_PAYLOAD, WRITE_PAYLOAD})
-"""Operations that need none where all others do."""
+"""Operations that need no token when all others do."""
 
 
 _NAME = re.compile(r"[\w.-]+")
 
 
 def is_host(value: object) -> bool:
-    """Whether it is an address, or a name that a socket can be asked for: no URL, no port."""
+    """Whether the text is an address, or a host name that sockets can look up: no URL, no port."""
     if not isinstance(value, str):
         return False
     try:
         return _address(value) is not None or bool(_NAME.fullmatch(value) and value.encode("idna"))
-    except UnicodeError:  # which a socket would turn into a TypeError
+    except UnicodeError:  # with a NUL, a socket would raise a TypeError
         return False
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can connect to it."""
+    """Whether only this machine can connect to the address."""
     address = _address(host)
     return host.lower() == "localhost" if address is None else ip_address(address).is_loopback
 
 
 class Guard:
-    """host: what the server was told to listen on. names: further names for it."""
+    """host: the address that the server listens on. names: further names of it."""
 
     def __init__(self, host: str, names: Iterable[str], tokens: Tokens | None) -> None:
         self._names = {"127.0.0.1", "localhost", "::1", _normal(host), *map(_normal, names)}
@@ -53,7 +54,7 @@ class Guard:
         self._tokens = tokens
 
     def refusal_of_source(self, request: Request) -> Response | None:
-        """403 for a request that was meant for another name, or comes from a page of another server."""
+        """403 for a request that names another host, or that comes from a page of another server."""
         host = request.headers.get("host", "")
         if not self._is_own(host):
             message = f"this server is not known as {host[:200]!r}, the Host of the request"
@@ -65,8 +66,10 @@ class Guard:
         return None
 
     def refusal_of_token(self, request: Request, operation: str | None) -> Response | None:
-        """401 without a valid token. operation: that of the route that was found, or None. A browser may show the page
-        at / for the key itself, which it asks its user for.
+        """401 for a request without a valid token.
+
+        operation: of the route, or None. A browser may open the page at / with the key itself, for which it asks its
+            user.
         """
         if self._tokens is None or operation in WITHOUT_TOKEN:
             return None
@@ -78,9 +81,9 @@ class Guard:
         return refusal
 
     def _is_own(self, host: str) -> bool:
-        """Whether a Host is this server, on whatever port: a proxy may listen on another one.
+        """Whether a Host header names this server, with any port, because a proxy may listen on another one.
 
-        From other machines it may be any address: only a name can be made to lead here.
+        From other machines it may be any address, because only a name can be made to lead here.
         """
         bracketed = host.startswith("[")
         name = _normal(host.removeprefix("[").partition("]" if bracketed else ":")[0])
@@ -88,7 +91,7 @@ class Guard:
 
 
 def _address(host: str) -> str | None:
-    """An IP address in its usual spelling; None for a name."""
+    """An IP address in its usual form. None for a name."""
     try:
         return str(ip_address(host))
     except ValueError:
@@ -100,7 +103,7 @@ def _normal(host: str) -> str:
 
 
 def _basic(header: str) -> tuple[str, str]:
-    """User and password of RFC 7617."""
+    """The user and the password of an Authorization header (RFC 7617)."""
     scheme, _, encoded = header.partition(" ")
     try:
         text = base64.b64decode(encoded, validate=True).decode() if scheme.lower() == "basic" else ""

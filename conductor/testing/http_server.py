@@ -1,7 +1,7 @@
-"""HTTP/1.1 over sockets, one thread a connection: what the library's http.server does, at a tenth of its cost.
+"""A server for HTTP/1.1 with a thread for each connection, ten times as fast as ``http.server``. It knows no Conductor.
 
-Like Tomcat it closes the connection after a 400, a 500 and their kin. It knows nothing of Conductor. Differences:
-bodies always have a Content-Length, and a connection is not closed after a hundred requests.
+As Tomcat does, it closes the connection after statuses such as 400 and 500. Differences to Tomcat: each body has a
+Content-Length, and a connection is not closed after a hundred requests.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from conductor.testing.http_wire import Reader, RefusedError, Request, Response,
 
 logger = logging.getLogger(__name__)
 
-STOP_WITHIN = 2.0  # seconds for the answers that are on their way when the server stops
+STOP_WITHIN = 2.0  # seconds for answers that are being sent when the server stops
 
 LINGER = 0.5  # seconds
 MOST_UNREAD = 1024 * 1024  # bytes
@@ -26,17 +26,17 @@ CLOSING = frozenset({400, 408, 411, 413, 414, 417, 500, 501, 503, 505})
 
 
 class HttpServer:
-    """Listens from construction on, serves from ``start()`` to ``stop()``.
+    """Listens as soon as it is made, and serves from ``start()`` to ``stop()``.
 
-    handle: called on the connection's thread; None closes the connection without an answer. It must not raise.
+    handle: called on the connection's thread, and must not raise. None closes the connection without an answer.
     """
 
     def __init__(self, host: str, port: int, handle: Callable[[Request], Response | None], name: str) -> None:
         self._handle = handle
         self._name = name
-        self._lock = threading.Lock()  # guards _connections, _ending, _accepted; that none is added after _stopping
+        self._lock = threading.Lock()  # guards _connections, _ending and _accepted: none is added after _stopping
         self._connections: dict[socket.socket, threading.Thread] = {}
-        self._ending: list[threading.Thread] = []  # those that are through with their connections, but alive
+        self._ending: list[threading.Thread] = []  # threads that are done with their connections, but still alive
         self._stopping = threading.Event()
         self._accepted = 0
         self._listener = socket.create_server((host, port), family=_family(host), backlog=256)
@@ -47,12 +47,12 @@ class HttpServer:
         self._thread.start()
 
     def refuse(self) -> None:
-        """Take no new connections and read no more requests; answers that are on their way still go out."""
+        """Accept no new connections, and read no more requests. Answers that are being sent are completed."""
         with self._lock:
             self._stopping.set()
             connections = list(self._connections)
         if self._thread.is_alive():
-            with contextlib.suppress(OSError):  # wakes accept() on every system, which closing the socket does not
+            with contextlib.suppress(OSError):  # this ends accept() on every system; closing the socket does not
                 socket.create_connection(self.address, 1).close()
             self._thread.join()
         self._listener.close()
@@ -60,7 +60,7 @@ class HttpServer:
             _shut(connection, socket.SHUT_RD)
 
     def stop(self) -> None:
-        """End every connection, and return when their threads have ended."""
+        """End every connection. Returns when their threads have ended."""
         self.refuse()
         deadline = time.monotonic() + STOP_WITHIN
         with self._lock:
@@ -72,7 +72,7 @@ class HttpServer:
             thread.join(STOP_WITHIN)
 
     def drop_connections(self) -> None:
-        """Cut every open connection, whatever it is doing."""
+        """Cut all open connections at once."""
         with self._lock:
             connections = list(self._connections)
         for connection in connections:
@@ -82,7 +82,7 @@ class HttpServer:
         while True:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:  # e.g. no descriptors left: those that are open may end
+            except OSError:  # for example, there is no file descriptor: other connections may end
                 logger.exception("the dev server could not take a connection")
                 self._stopping.wait(0.1)
                 continue
@@ -95,7 +95,7 @@ class HttpServer:
                 thread = threading.Thread(target=self._serve, args=(connection,), name=name, daemon=True)
                 try:
                     thread.start()
-                except RuntimeError:  # no more threads
+                except RuntimeError:  # no thread can be started
                     logger.exception("the dev server could not serve a connection")
                     connection.close()
                     continue
@@ -107,7 +107,7 @@ class HttpServer:
             reader = Reader(connection)
             while self._exchange(connection, reader):
                 pass
-        except OSError:  # the client went away
+        except OSError:  # the client has closed the connection
             logger.debug("the dev server lost a client", exc_info=True)
         finally:
             connection.close()
@@ -116,7 +116,7 @@ class HttpServer:
                 self._ending = [thread, *(each for each in self._ending if each.is_alive())]
 
     def _exchange(self, connection: socket.socket, reader: Reader) -> bool:
-        """One request and its answer; whether another may follow."""
+        """Read one request and send its answer. Returns whether another request may follow."""
         try:
             request, keep = reader.request()
         except RefusedError as refused:
@@ -134,7 +134,7 @@ class HttpServer:
 
 
 def _linger(connection: socket.socket) -> None:
-    """Read what is still coming: closing before that would reset the connection, and the answer could be lost."""
+    """Read the rest of the request. Closing earlier would reset the connection, and the answer could be lost."""
     _shut(connection, socket.SHUT_WR)
     connection.settimeout(LINGER)
     read = 0
@@ -147,5 +147,5 @@ def _family(host: str) -> socket.AddressFamily:
 
 
 def _shut(connection: socket.socket, how: int) -> None:
-    with contextlib.suppress(OSError):  # it has ended by itself
+    with contextlib.suppress(OSError):  # the connection has ended by itself
         connection.shutdown(how)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes: requests read off a socket, answers ready to be sent; malformed ones refused as Tomcat does."""
+"""HTTP/1.1 as bytes: reads requests from a socket and writes answers. Malformed requests are refused as by Tomcat."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import cache
 from http.client import responses as REASONS  # noqa: N812 - a table
 
 LONGEST_HEAD = 8 * 1024  # bytes; Tomcat's limit
-LONGEST_BODY = 64 * 1024 * 1024  # bytes; Tomcat has none, but this is somebody's test run
+LONGEST_BODY = 64 * 1024 * 1024  # bytes; Tomcat has no limit, but a test must not fill the memory
 
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP/(\d)\.(\d)")
@@ -27,7 +27,7 @@ _STYLE = (
 
 @dataclass(slots=True)
 class Request:
-    """headers: names in lower case. target: as it was sent, percent-encoded."""
+    """headers: with names in lower case. target: as it was sent, percent-encoded."""
 
     method: str
     target: str
@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """media_type None: no Content-Type; for 204 there is no length either."""
+    """media_type: None sends no Content-Type. A 204 has no Content-Length either."""
 
     status: int
     body: bytes = b""
@@ -53,14 +53,14 @@ class RefusedError(Exception):
 
 
 class Reader:
-    """Requests off one connection, in order. RefusedError: one that must not reach the handler."""
+    """Requests from one connection, in order. RefusedError: the request must not reach the handler."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._buffer = b""
 
     def request(self) -> tuple[Request | None, bool]:
-        """The next request, or None at the end of the connection; and whether the client keeps it open."""
+        """The next request, or None at the end of the connection; and whether the client keeps the connection open."""
         head = self._head()
         if head is None:
             return None, False
@@ -146,7 +146,7 @@ class Reader:
 
 
 def error_page(status: int) -> Response:
-    """Tomcat's own page."""
+    """An error page as Tomcat's."""
     title = f"HTTP Status {status} – {REASONS[status]}"  # noqa: RUF001 - Tomcat's dash
     page = (
         f'<!doctype html><html lang="en"><head><title>{title}</title><style type="text/css">{_STYLE}</style></head>'

@@ -1,4 +1,4 @@
-"""The decider: what becomes of a workflow after anything in it has changed. The order of its steps is the server's."""
+"""Decides how a workflow goes on after a change. The order of the steps is the server's."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from conductor.testing.model import UNSUCCESSFUL, TaskRecord, Termination, Wire,
 
 EFFORT_OF_A_CALL = 0.2
 EFFORT_OF_A_SWEEP = 0.004
-"""Seconds of work after which deciding leaves the rest to the next sweep: a loop, or a workflow that starts itself, may
-have no end, and nothing else happens meanwhile."""
+"""Seconds of work after which the rest is left to the next sweep.
+
+A loop, or a workflow that starts itself, may have no end, and no other call is answered meanwhile.
+"""
 
 
 @dataclass
 class _Outcome:
-    """What one look at a workflow found."""
+    """The findings of one look at a workflow."""
 
     scheduled: dict[str, TaskRecord] = field(default_factory=dict)
     complete: bool = False
-    unstored: list[tuple[TaskRecord, str]] = field(default_factory=list)  # with the status before
+    unstored: list[tuple[TaskRecord, str]] = field(default_factory=list)  # with the status from before the look
     terminated_by: TaskRecord | None = None
 
 
 class Interpreter(Endings):
-    """Moves workflows on, to their end."""
+    """Moves workflows on, up to their end."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._deciding = False
@@ -35,9 +37,9 @@ class Interpreter(Endings):
         super().__init__(*arguments, **options)
 
     def _decide(self, workflow: WorkflowRecord, effort: float = EFFORT_OF_A_CALL) -> None:
-        """Move a workflow on as far as it goes now, and with it the parents and children that it moves.
+        """Move a workflow on as far as it can go now, and with it the parents and children that it changes.
 
-        At least a step; what takes more than the effort is left to ``go_on``.
+        At least one step is made. Work that takes longer than the limit is left to ``go_on``.
         """
         self._to_decide.append(workflow)
         if self._deciding:
@@ -74,7 +76,7 @@ class Interpreter(Endings):
         self._plan(workflow)
 
     def go_on(self) -> None:
-        """Move on a little what was not at rest when its effort was used up; who had the last turn waits longest."""
+        """Move on the workflows that took longer than the limit, for a short time each. The last one waits longest."""
         until = time.thread_time() + EFFORT_OF_A_SWEEP
         with self.transaction():
             waiting = list(self._unfinished)
@@ -82,21 +84,21 @@ class Interpreter(Endings):
             left = until - time.thread_time()
             if left <= 0:
                 return
-            with self.transaction():  # for each: other calls come in between
+            with self.transaction():  # after each one, because other calls come in between
                 workflow = self._unfinished.pop(workflow_id, None)
                 if workflow is not None:
                     self._decide(workflow, left)
 
     @staticmethod
     def _take_back(workflow: WorkflowRecord, outcome: _Outcome) -> None:
-        """The server does not store what the last look changed, when the workflow ends with it, except its reason."""
+        """If the workflow ends in the last look, the server stores no change of that look except the reason."""
         reason = outcome.terminated_by if workflow.wire["status"] != "COMPLETED" else None
         for task, status in outcome.unstored:
             if task is not reason:
                 task.wire.update(executed=False, status=status)
 
     def _step(self, workflow: WorkflowRecord, outcome: _Outcome) -> bool:
-        """One look and what follows from it; whether there is reason for another."""
+        """Look at a workflow once, and do what follows. Returns whether another look is needed."""
         self._look(workflow, outcome)
         if outcome.complete:
             self._end(workflow, outcome.terminated_by)
@@ -136,7 +138,7 @@ class Interpreter(Endings):
             outcome.complete = True
 
     def _look_at(self, workflow: WorkflowRecord, task: TaskRecord, outcome: _Outcome, executed: set[str]) -> None:
-        """Time a task out, retry it, or go on behind it."""
+        """Time out a task, retry it, or go on with the tasks after it."""
         was_ended = task.ended
         timeouts.check_task(task, self._now_ms)
         if task.ended and not was_ended:
@@ -172,7 +174,7 @@ class Interpreter(Endings):
         return workflow_task
 
     def _following(self, workflow: WorkflowRecord, task: TaskRecord) -> list[TaskRecord]:
-        """The tasks that begin when one has ended."""
+        """The tasks that begin when a task has ended."""
         if task.wire["taskType"] == "SWITCH" and task.wire["inputData"].get("hasChildren"):
             return []
         following = self._unskipped(workflow, workflow.blueprint.next_task(base_ref(task)))
@@ -205,7 +207,7 @@ class Interpreter(Endings):
 
     @staticmethod
     def _check_permissive(workflow: WorkflowRecord) -> None:
-        """A permissive task that failed lets the workflow run on, but not succeed."""
+        """A permissive task that failed: the workflow runs on, but cannot succeed."""
         latest = {task.ref: task for task in workflow.tasks}
         failed = [
             f"Task {task.task_id} failed with status: {task.status} and reason: "

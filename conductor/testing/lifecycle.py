@@ -1,4 +1,4 @@
-"""The engine's calls that bring a workflow back to life after its end: restart, retry, rerun."""
+"""Calls that let a workflow run again after its end: restart, retry, rerun."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ _CONTINUED = frozenset({"JOIN", "DO_WHILE"})
 
 
 class Lifecycle(Signals):
-    """A child that lives again brings back its parents."""
+    """A child that runs again lets its parents run again."""
 
     def restart_workflow(self, workflow_id: str, use_latest_definitions: bool = False) -> None:
-        """Begin again with the same id, input and definition, or its latest. Refusal 404, 409 when it still runs."""
+        """Begin again with the same id and input, and with the same or the latest definition. Refusal 404; 409 if it
+        runs.
+        """
         with self.transaction():
             workflow = self._ended(workflow_id, "restart")
             if use_latest_definitions:
@@ -34,9 +36,9 @@ class Lifecycle(Signals):
             self._go_on(workflow)
 
     def retry_workflow(self, workflow_id: str, resume_subworkflow_tasks: bool = False) -> None:
-        """Try again what failed or was canceled, as new tasks. Refusal 404 when it still runs, 409 when nothing did.
+        """Try failed and canceled tasks again, as new tasks. Refusal 404 if it runs; 409 if there is no such task.
 
-        resume_subworkflow_tasks: in the innermost sub-workflow that failed, which goes on.
+        resume_subworkflow_tasks: retry in the innermost sub-workflow that failed, which then goes on.
         """
         with self.transaction():
             workflow = self._workflow(workflow_id)
@@ -71,7 +73,7 @@ class Lifecycle(Signals):
         return self._innermost_failed(child) if any(task.status in UNSUCCESSFUL for task in child.tasks) else workflow
 
     def _retried(self, workflow: WorkflowRecord, task: TaskRecord) -> TaskRecord | None:
-        """The task's next attempt; a JOIN or loop goes on itself."""
+        """The next try of the task. A JOIN or a loop goes on itself."""
         if task.wire["taskType"] in _CONTINUED:
             self._continue(task)
             return None
@@ -85,9 +87,9 @@ class Lifecycle(Signals):
         self._save_task(task)
 
     def rerun_workflow(self, workflow_id: str, request: Wire) -> str:
-        """Run again, wholly or from reRunFromTaskId on, with the input of a RerunWorkflowRequest.
+        """Run again from the beginning or from reRunFromTaskId, with the input of a RerunWorkflowRequest.
 
-        Refusal 404, 409 when it still runs, 400 for a task that is not the workflow's own.
+        Refusal 404; 409 if it runs; 400 if the task is not one of the workflow.
         """
         with self.transaction():
             workflow = self._ended(workflow_id, "rerun")
@@ -109,7 +111,7 @@ class Lifecycle(Signals):
             return workflow_id
 
     def _begin_again(self, workflow: WorkflowRecord, first: TaskRecord, task_input: Wire | None) -> None:
-        """Reset the task to rerun, and what had failed or been canceled before it."""
+        """Reset the task to run again, and tasks before it that had failed or been canceled."""
         for task in workflow.tasks:
             if task is first or task.status in UNSUCCESSFUL:
                 forget_stored(task, "outputData")

@@ -1,4 +1,4 @@
-"""Tasks and workflows as the engine holds them: the wire's members in a dict, and beside it what never goes out."""
+"""Tasks and workflows as the engine holds them: a dict with the members of the wire, and further attributes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from conductor.testing.blueprint import Blueprint
 
 Wire = dict[str, Any]
-"""A JSON object with the members' names of the wire."""
+"""A JSON object with the member names of the wire."""
 
 TERMINAL = frozenset(
     {"CANCELED", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "COMPLETED", "COMPLETED_WITH_ERRORS", "TIMED_OUT", "SKIPPED"}
@@ -20,11 +20,11 @@ RETRIABLE = frozenset({"FAILED", "TIMED_OUT"})
 WORKFLOW_ENDED = frozenset({"COMPLETED", "FAILED", "TIMED_OUT", "TERMINATED"})
 REASON_LIMIT = 500
 FOREVER = 2**31 - 1
-"""callbackAfterSeconds of a WAIT that waits for a signal."""
+"""The callbackAfterSeconds of a WAIT task that waits for a signal."""
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of this program
-    """A call that the server refuses: what becomes Conductor's error JSON."""
+    """A call that the server refuses. It becomes Conductor's error JSON."""
 
     def __init__(
         self, status: int, message: str, validation_errors: Sequence[Wire] = (), *, retryable: bool = False
@@ -37,7 +37,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of this 
 
 
 class Termination(Exception):  # noqa: N818 - as above
-    """Thrown by the interpreter: the workflow ends now, and not well."""
+    """Raised by the interpreter: the workflow ends now, without success."""
 
     def __init__(self, reason: str | None, status: str = "FAILED", task: TaskRecord | None = None) -> None:
         super().__init__(reason)
@@ -48,14 +48,14 @@ class Termination(Exception):  # noqa: N818 - as above
 
 @dataclass(slots=True, eq=False)
 class TaskRecord:
-    """One task. ``wire`` lacks workflowTask, taskDefinition and what is computed; see ``render_task``."""
+    """One task. ``wire`` has no workflowTask, no taskDefinition and no computed members: see ``render_task``."""
 
     wire: Wire
     workflow_task: Wire
-    visible_at: float | None = None  # when its queue hands it out; None: it is in no queue
-    first_scheduled: int = 0  # epoch ms; carried over to retries
+    visible_at: float | None = None  # the time from which it can be polled; None: it is in no queue
+    first_scheduled: int = 0  # epoch ms; kept by retries
     wait_until: int = 0  # epoch ms, for a WAIT with a timer
-    stored: dict[str, Wire] = field(default_factory=dict)  # payloads in the external storage, by their member
+    stored: dict[str, Wire] = field(default_factory=dict)  # paths of payloads in the external storage, by member
 
     @property
     def task_id(self) -> str:
@@ -75,19 +75,19 @@ class TaskRecord:
 
     @property
     def input(self) -> Wire:
-        """inputData, wherever it is."""
+        """inputData, also if it is in the external storage."""
         found: Wire = self.stored.get("inputData") or self.wire["inputData"]
         return found
 
     @property
     def output(self) -> Wire:
-        """outputData, wherever it is."""
+        """outputData, also if it is in the external storage."""
         found: Wire = self.stored.get("outputData") or self.wire["outputData"]
         return found
 
     @property
     def definition(self) -> Wire:
-        """Its TaskDef as it was when the workflow was started; empty for a task that was skipped."""
+        """The TaskDef of the moment when the workflow was started. Empty for a task that was skipped."""
         found: Wire = self.workflow_task.get("taskDefinition") or {}
         return found
 
@@ -97,7 +97,7 @@ class TaskRecord:
         return self.wire["taskType"] not in SYSTEM_TYPES
 
     def set_reason(self, reason: str | None) -> None:
-        """Set or remove reasonForIncompletion, cut as the server cuts it."""
+        """Set or remove reasonForIncompletion, cut to the server's length."""
         if reason is None:
             self.wire.pop("reasonForIncompletion", None)
         else:
@@ -109,13 +109,13 @@ SYSTEM_TYPES = frozenset({"FORK", "JOIN", "SWITCH", "DO_WHILE", "WAIT", "TERMINA
 
 @dataclass(slots=True, eq=False)
 class WorkflowRecord:
-    """One workflow with its tasks in the order in which they were scheduled."""
+    """One workflow, with its tasks in the order in which they were scheduled."""
 
     wire: Wire
     blueprint: Blueprint
     tasks: list[TaskRecord] = field(default_factory=list)
-    stored: dict[str, Wire] = field(default_factory=dict)  # payloads in the external storage, by their member
-    timer: float | None = None  # the entry that waits for it in the engine's heap of timers
+    stored: dict[str, Wire] = field(default_factory=dict)  # paths of payloads in the external storage, by member
+    timer: float | None = None  # the latest entry of it in the engine's heap of timers
 
     @property
     def workflow_id(self) -> str:
@@ -127,18 +127,18 @@ class WorkflowRecord:
 
     @property
     def input(self) -> Wire:
-        """The input, wherever it is."""
+        """The input, also if it is in the external storage."""
         found: Wire = self.stored.get("input") or self.wire["input"]
         return found
 
     @property
     def output(self) -> Wire:
-        """The output, wherever it is."""
+        """The output, also if it is in the external storage."""
         found: Wire = self.stored.get("output") or self.wire["output"]
         return found
 
     def latest(self, ref: str) -> TaskRecord | None:
-        """The last task with a reference name: the one that counts after retries."""
+        """The last task with the reference name, which is the latest try."""
         for task in reversed(self.tasks):
             if task.wire["referenceTaskName"] == ref:
                 return task
@@ -150,13 +150,13 @@ def new_id() -> str:
 
 
 def base_ref(task: TaskRecord) -> str:
-    """The reference name as the definition has it: without the ``__2`` of a loop's second iteration."""
+    """The reference name in the definition: without ``__2`` of the second iteration of a loop."""
     ref = task.ref
     return ref.rsplit("__", 1)[0] if task.wire["iteration"] > 0 and "__" in ref else ref
 
 
 def new_task(workflow: WorkflowRecord, workflow_task: Wire, now_ms: int) -> TaskRecord:
-    """A task that is not yet part of its workflow; the caller sets type, status and input."""
+    """A task that is not yet part of its workflow. The caller sets type, status and input."""
     wire: Wire = {
         "taskType": workflow_task["type"],
         "status": "SCHEDULED",
@@ -196,7 +196,7 @@ _NO_METADATA: Wire = {"additionalContext": {}, "empty": True, "additionalContext
 
 
 def render_task(task: TaskRecord, now_ms: int) -> Wire:
-    """The task as it goes out. It shares its values with the record: to be serialised at once, not to be changed."""
+    """The task for an answer. It shares values with the record: write it as JSON at once, and do not change it."""
     wire = task.wire
     rendered = {"executionMetadata": _NO_METADATA, **wire, "loopOverTask": wire["iteration"] > 0}
     rendered["queueWaitTime"] = _queue_wait(wire, now_ms)
@@ -216,6 +216,6 @@ def _queue_wait(wire: Wire, now_ms: int) -> int:
 
 
 def render_workflow(workflow: WorkflowRecord, now_ms: int, *, include_tasks: bool = True) -> Wire:
-    """The workflow as it goes out, under the same condition as ``render_task``."""
+    """The workflow for an answer, which shares values as that of ``render_task`` does."""
     tasks = [render_task(task, now_ms) for task in workflow.tasks] if include_tasks else []
     return {**workflow.wire, "tasks": tasks, "workflowDefinition": workflow.blueprint.definition}

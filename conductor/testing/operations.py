@@ -1,4 +1,4 @@
-"""The names of the embedded server's operations, as a type: a type checker finds a name with a mistake."""
+"""The names of the embedded server's operations as a type, so that type checkers find misspelt names."""
 
 from typing import Literal
 
@@ -65,4 +65,4 @@ Operation = Literal[
 """An operation for ``server.faults``: a short name, or a method and a path without /api."""
 
 FaultKind = Literal["outage", "drop_before", "delay", "status", "drop_after", "duplicate"]
-"""A fault, by the name of the method of ``server.faults`` that orders it."""
+"""A fault: the name of the method of ``server.faults`` that orders it."""

@@ -1,6 +1,6 @@
-"""The page at /: what the engine holds, for a person to look at. One piece of HTML and CSS that loads nothing.
+"""The page at /, which shows the state of the engine. It is one piece of HTML and CSS, and loads nothing.
 
-Everything that comes from workflows and workers is escaped; numbers are the only thing that reaches a style attribute.
+Texts from workflows and workers are escaped. Only numbers get into style attributes.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 REFRESH = 2  # seconds
 MOST_ERRORS = 15
-MOST_TASKS = 60  # rows of one workflow's timeline; the rest is counted
-NARROWEST = 0.4  # percent of the timeline's width: a task of no duration can still be seen
+MOST_TASKS = 60  # rows in the timeline of a workflow; further tasks are counted
+NARROWEST = 0.4  # percent of the timeline's width, so that a task without duration can be seen
 
 Wire = Mapping[str, Any]
 
@@ -57,14 +57,14 @@ def render(overview: Wire) -> str:
 
 
 def _counts(workflows: Iterable[Wire]) -> str:
-    """Of the workflows that are shown."""
+    """The numbers of the workflows on the page, by status."""
     counts = Counter(str(workflow.get("status")) for workflow in workflows)
     chips = "".join(f"<li class={_kind(name)}><b>{n}</b> {_text(name).lower()}</li>" for name, n in counts.items())
     return f"<ul class=chips>{chips}</ul>"
 
 
 def _workflow(workflow: Wire, now: int) -> str:
-    """One workflow as a card with a bar for each task, the oldest on top."""
+    """One workflow as a card, with a bar for each task. The first task is on top."""
     status = str(workflow.get("status"))
     tasks: Sequence[Wire] = workflow.get("tasks") or []
     start = int(workflow.get("startTime") or workflow.get("createTime") or now)
@@ -86,7 +86,7 @@ def _workflow(workflow: Wire, now: int) -> str:
 
 
 def _task(task: Wire, span: tuple[int, int, int], start: int, end: int) -> str:
-    """A name and a bar: thin while it was queued, full while it ran."""
+    """The name and the bar of a task: thin for the time in the queue, full for the time in which it ran."""
     queued, started, ended = span
     status = str(task.get("status"))
     scale = 100 / (end - start)
@@ -107,7 +107,7 @@ def _task(task: Wire, span: tuple[int, int, int], start: int, end: int) -> str:
 
 
 def _span(task: Wire, now: int) -> tuple[int, int, int]:
-    """When it was queued, started and ended, in order even where the members are not: milliseconds."""
+    """The times at which it was queued, started and ended, in milliseconds, always in this order."""
     ended = int(task.get("endTime") or now)
     queued = min(int(task.get("scheduledTime") or ended), ended)
     started = min(max(int(task.get("startTime") or ended), queued), ended)
@@ -121,7 +121,7 @@ def _bar(kind: str, left: float, width: float) -> str:
 
 def _queue_rows(overview: Wire) -> Iterable[tuple[str, ...]]:
     for name, size in sorted((overview.get("queues") or {}).items()):
-        if name.startswith("_"):  # the server's own
+        if name.startswith("_"):  # the server's own queues
             continue
         yield _text(name), f"<b>{int(size)}</b>"
 
@@ -135,7 +135,7 @@ def _poller_rows(overview: Wire, now: int) -> Iterable[tuple[str, ...]]:
 
 
 def _error_rows(overview: Wire, now: int) -> Iterable[tuple[str, ...]]:
-    """Tasks that failed and calls that were refused, the newest first."""
+    """Failed tasks and refused calls, the newest first."""
     errors = [
         (
             int(task.get("endTime") or 0),

@@ -1,4 +1,4 @@
-"""Parameters of paths and queries read as the server's Spring reads them, with its words where it refuses."""
+"""Reads the parameters of paths and queries as the server's framework, Spring, does. Errors have the same texts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FLAGS = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of the query or the path. kind: what its text becomes, or raises ValueError with the reason."""
+    """A parameter of the query or the path. kind: converts its text, and raises ValueError with the reason."""
 
     name: str
     java_type: str = "java.lang.String"
@@ -37,7 +37,7 @@ class Parameter:
                 )
             return self.default
         if self.convert is str:
-            return ",".join(values)  # how Spring makes one string of several
+            return ",".join(values)  # as Spring makes one string of several values
         text = values[0].strip()
         if not text:
             return self.default

@@ -1,6 +1,6 @@
-"""The external payload storage of the embedded server: on its own port, with addresses that are signed, as S3 has them.
+"""The external payload storage of the embedded server: on its own port, with signed addresses, as S3 has them.
 
-It asks for no token, since a client must send none to a storage.
+It asks for no token, because a client must not send its token to a storage.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ WRITE_PAYLOAD = "PUT /payloads/{path}"
 
 
 class SignedUrls:
-    """Addresses of payloads, each good for reading or for writing one. origin: of the server, once it listens."""
+    """Addresses of payloads. Each one is for reading or for writing one payload. origin: of the server, once it
+    listens.
+    """
 
     def __init__(self) -> None:
         self.origin = ""

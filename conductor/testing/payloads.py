@@ -1,4 +1,4 @@
-"""Limits of payloads: what is too large for a record goes to the external storage, what is too large for that fails."""
+"""Limits of payloads. A large payload is moved to the external storage, and a task with an even larger one fails."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from conductor.testing.model import Refusal, TaskRecord, WorkflowRecord, new_id
 
 _REFUSED_ABOVE = 10240 * 1024
-MOST_LEVELS = 100  # of a definition; the server takes 1,000
-_MOST_PAYLOAD_LEVELS = 800  # the server takes 1,000; Python 3.13 would write ten times as many, and take its time
+MOST_LEVELS = 100  # levels of a definition; the server takes 1,000
+_MOST_PAYLOAD_LEVELS = 800  # levels; the server takes 1,000. Python 3.13 would write ten times as many, slowly
 _DEPTH_RESERVE = 100
-_NEVER_DEEP = 200  # with so few brackets there is nothing to check
+_NEVER_DEEP = 200  # with fewer brackets than this, it cannot be too deep
 _PATHS = {
     "inputData": "externalInputPayloadStoragePath",
     "outputData": "externalOutputPayloadStoragePath",
@@ -23,7 +23,7 @@ _PATHS = {
 
 
 class Urls(Protocol):
-    """The addresses of a storage for clients: see payload_storage."""
+    """The addresses of the storage for clients: see payload_storage."""
 
     origin: str
 
@@ -33,7 +33,7 @@ class Urls(Protocol):
 
 @dataclass(frozen=True)
 class PayloadOptions:
-    """Bytes above which a payload is moved to the external storage. urls: None if clients cannot use it."""
+    """The sizes in bytes above which a payload is moved to the storage. urls: None if clients cannot use it."""
 
     task_threshold: int = 3072 * 1024
     workflow_threshold: int = 5120 * 1024
@@ -44,7 +44,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def payload_size(payload: Any) -> int | None:
-    """The bytes of a payload as JSON. None: it is too deep to be written again later, with what is then around it."""
+    """The bytes of the payload as JSON. None: it has too many levels to be written inside of a task or a workflow."""
     wrapped = payload
     try:
         text = _encode(payload)
@@ -60,13 +60,13 @@ def payload_size(payload: Any) -> int | None:
 
 
 def check_depth(given: Any) -> None:
-    """Refuse what is too deep, as the server refuses to read it. Refusal 500."""
+    """Refuse a payload with too many levels, as the server does. Refusal 500."""
     if payload_size(given) is None:
         raise Refusal(500, "JSON parse error: Document nesting depth exceeds the maximum allowed")
 
 
 def check_definition_depth(given: Any) -> None:
-    """Refuse a definition of over MOST_LEVELS: it is read again and again, a level at a time. Refusal 400."""
+    """Refuse a definition of over MOST_LEVELS, because it is read often, a level at a time. Refusal 400."""
     if _is_deeper(given, MOST_LEVELS):
         raise Refusal(400, f"the embedded server takes definitions of at most {MOST_LEVELS} levels of nesting")
 
@@ -87,14 +87,18 @@ def _inside(value: Any) -> Iterable[Any]:
 
 
 class Payloads:
-    """Applies the limits. keep: called with path and JSON of each payload that is moved, if clients can read it."""
+    """Applies the limits. keep: called with the path and the JSON of each payload that is moved, if clients can read
+    it.
+    """
 
     def __init__(self, options: PayloadOptions, keep: Callable[[str, str], object]) -> None:
         self._options = options
         self._keep = keep
 
     def limit_task(self, task: TaskRecord, member: str) -> None:
-        """Store inputData or outputData elsewhere, or fail the task, if it is too large, or made too deep by others."""
+        """Move inputData or outputData to the storage if it is too large, or fail the task if it is too large or too
+        deep.
+        """
         payload = task.wire[member]
         if not payload:
             return
@@ -115,7 +119,7 @@ class Payloads:
         )
 
     def limit_workflow(self, workflow: WorkflowRecord, member: str) -> str | None:
-        """Store input or output elsewhere; the reason why the workflow cannot go on, when it is too large for that."""
+        """Move a large input or output to the storage. Returns the reason to end the workflow if it is even larger."""
         payload = workflow.wire[member]
         if not payload:
             return None
@@ -149,6 +153,6 @@ def _fail(task: TaskRecord, member: str, reason: str) -> None:
 
 
 def forget_stored(record: TaskRecord | WorkflowRecord, member: str) -> None:
-    """The payload is about to be replaced."""
+    """The payload will be replaced."""
     record.stored.pop(member, None)
     record.wire.pop(_PATHS[member], None)

@@ -1,6 +1,6 @@
-"""Fixtures for testing workers; opt in with ``pytest_plugins = ["conductor.testing.pytest_plugin"]`` in a conftest.py.
+"""Fixtures for tests of workers: ``pytest_plugins = ["conductor.testing.pytest_plugin"]`` in a conftest.py.
 
-Each test gets a server of its own, on a free port, so tests neither see each other nor mind pytest-xdist.
+Each test gets a server of its own on a free port, so tests do not see each other, also with pytest-xdist.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from conductor.transport import ApiClient
 
 @pytest.fixture
 def conductor_dev_server() -> Iterator[DevServer]:
-    """A running DevServer of this test's own."""
+    """A running DevServer for this test alone."""
     with DevServer() as server:
         yield server
 
 
 @pytest.fixture
 def conductor_api_client(conductor_dev_server: DevServer) -> Iterator[ApiClient]:
-    """An ApiClient for ``conductor_dev_server``, whatever the environment says."""
+    """An ApiClient for ``conductor_dev_server``. The environment has no effect on it."""
     with ApiClient(AuthenticationSettings("", ""), HttpSettings(conductor_dev_server.url)) as client:
         yield client
 
 
 @pytest.fixture
 def conductor_task_runner(conductor_api_client: ApiClient) -> Iterator[TaskRunner]:
-    """A TaskRunner for ``conductor_dev_server``; workers that the test started are shut down after it."""
+    """A TaskRunner for ``conductor_dev_server``. After the test, its workers are shut down."""
     client = HttpTaskClient(
         conductor_api_client
-    )  # and not the ApiClient: tests need no task definitions, nor a warning
+    )  # no ApiClient: tests need no task definitions, and no warning about them
     with TaskRunner(client, shutdown_timeout=5) as runner:
         yield runner

@@ -1,4 +1,4 @@
-"""The delay queues that workers poll: one per task type and domain, by priority, then due time, then age."""
+"""The queues that workers poll: one for each task type and domain, ordered by priority, due time and age."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import threading
 
 
 class TaskQueue:
-    """Ids of tasks, each visible from a moment on. The owner's lock guards it; ``arrived`` waits under that lock."""
+    """Ids of tasks, each with a time from which it can be polled. The owner's lock guards it."""
 
     def __init__(self, lock: threading.RLock) -> None:
         self.arrived = threading.Condition(lock)
         self._ages = itertools.count()
-        self._entries: dict[str, tuple[float, int, int]] = {}  # id: due, priority, age; what the heaps say else is old
+        self._entries: dict[str, tuple[float, int, int]] = {}  # id: due, priority, age; other heap entries are old
         self._waiting: list[tuple[float, int, str]] = []  # due, age, id
         self._ready: list[tuple[int, float, int, str]] = []  # -priority, due, age, id
 
@@ -21,7 +21,7 @@ class TaskQueue:
         return len(self._entries)
 
     def push(self, task_id: str, due: float, priority: int) -> None:
-        """Put an id in, or move it: it is in the queue once."""
+        """Put an id in, or move it. It is in the queue once."""
         age = next(self._ages)
         self._entries[task_id] = (due, priority, age)
         heapq.heappush(self._waiting, (due, age, task_id))
@@ -33,7 +33,7 @@ class TaskQueue:
         self._entries.pop(task_id, None)
 
     def pop(self, now: float) -> str | None:
-        """Take out the id that is next."""
+        """Take out the next id."""
         while self._waiting and self._waiting[0][0] <= now:
             due, age, task_id = heapq.heappop(self._waiting)
             if self._is_current(task_id, age):
@@ -46,7 +46,7 @@ class TaskQueue:
         return None
 
     def next_due(self) -> float | None:
-        """When the next of those that are not visible yet will be. What is visible already is not counted."""
+        """The next time at which an id can be polled that cannot be polled yet."""
         while self._waiting and not self._is_current(self._waiting[0][2], self._waiting[0][1]):
             heapq.heappop(self._waiting)
         return self._waiting[0][0] if self._waiting else None

@@ -1,4 +1,4 @@
-"""The engine's calls that only look: queues, polls, searches, the page's overview."""
+"""Calls that change nothing: queues, polls, searches, and the overview for the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conductor.testing.payloads import payload_size
 _OVERVIEW_WORKFLOWS = 100
 _PAYLOAD_TYPES = {"WORKFLOW_INPUT", "WORKFLOW_OUTPUT", "TASK_INPUT", "TASK_OUTPUT"}
 _TIMES = ("scheduledTime", "startTime", "updateTime", "endTime")
-_CLAUSE = re.compile(  # without a way back, since a query is a user's text: what does not fit must be known at once
+_CLAUSE = re.compile(  # Possessive: a query is a text of a user, and a mismatch must be found at once.
     r"""(?<!\w)(\w++)\s*+(!?=|IN\b|[<>])\s*+(\([^)]*+\)?|"[^"]*+"?|'[^']*+'?|\S++)""", re.IGNORECASE
 )
 
@@ -26,29 +26,29 @@ class ReadModels(Lifecycle):
     # Queues
 
     def queue_size(self, task_type: str, domain: str | None) -> int:
-        """Waiting tasks, those not yet visible included."""
+        """The number of waiting tasks, also of those that cannot be polled yet."""
         with self.transaction():
             queue = self._queues.get((task_type, domain))
             return len(queue) if queue else 0
 
     def queue_sizes(self) -> dict[str, int]:
-        """All queues by name, ``domain:type`` where there is a domain."""
+        """The sizes of all queues by name. With a domain the name is ``domain:type``."""
         with self.transaction():
             sizes = {_queue_name(*key): len(queue) for key, queue in self._queues.items()}
             return {"_deciderQueue": len(self._workflows), **dict(sorted(sizes.items()))}
 
     def queue_details(self) -> dict[str, Any]:
-        """The same in the shape of ``/queue/all/verbose``; a polled task is acked at once, so none is unacked."""
+        """The same in the shape of ``/queue/all/verbose``. A polled task is acked at once, so none is unacked."""
         return {name: {"a": {"size": size, "uacked": 0}} for name, size in self.queue_sizes().items()}
 
     def poll_data(self, task_type: str | None = None) -> list[Wire]:
-        """The last poll of each queue, or of a task type's."""
+        """The last poll of each queue, or of the queues of a task type."""
         with self.transaction():
             found = [poll for poll in self._polls.values() if task_type in {None, poll["queueName"]}]
             return sorted(found, key=lambda poll: (poll["queueName"], poll.get("domain", "")))
 
     def requeue(self, task_type: str) -> int:
-        """Put every open task of a type into its queue, those that run included; how many."""
+        """Put every open task of a type into its queue again, also running ones. Returns their number."""
         with self.transaction():
             found = [task for _, task in self._tasks.values() if task.wire["taskType"] == task_type and not task.ended]
             for task in found:
@@ -87,7 +87,7 @@ class ReadModels(Lifecycle):
     def correlated_workflows(
         self, name: str, include_closed: bool, include_tasks: bool, correlation_ids: list[str]
     ) -> dict[str, list[Wire]]:
-        """The workflows of a name by correlation id; include_closed: those that have ended, too."""
+        """The workflows of a name, by correlation id. include_closed: also those that have ended."""
         found: dict[str, list[Wire]] = {each: [] for each in correlation_ids}
         with self.transaction():
             for workflow in self._all_workflows():
@@ -99,7 +99,7 @@ class ReadModels(Lifecycle):
         return found
 
     def _all_workflows(self) -> Iterator[WorkflowRecord]:
-        """Open and ended ones; the ended ones are let go of again one by one."""
+        """Open and ended workflows. The ended ones are read one by one, and forgotten again."""
         yield from list(self._workflows.values())
         for workflow_id in self._store.newest_workflows():
             if workflow_id not in self._workflows:
@@ -115,7 +115,7 @@ class ReadModels(Lifecycle):
     # For the server around it
 
     def external_storage_location(self, path: str, operation: str, payload_type: str) -> Wire:
-        """A name, without an address unless there is a storage, as the server's dummy storage answers. Refusal 400."""
+        """The path, and an address if there is a storage. The server's default storage has no address. Refusal 400."""
         if operation.upper() not in {"READ", "WRITE"} or payload_type.upper() not in _PAYLOAD_TYPES:
             raise Refusal(400, f"Invalid input - Operation: {operation}, PayloadType: {payload_type}")
         if self._payload_urls is None:
@@ -124,12 +124,12 @@ class ReadModels(Lifecycle):
         return {"path": path, "uri": self._payload_urls.url(operation.upper(), path)}
 
     def listens_at(self, origin: str) -> None:
-        """origin: what the addresses of payloads begin with."""
+        """origin: the start of the addresses of payloads."""
         if self._payload_urls is not None:
             self._payload_urls.origin = origin
 
     def read_payload(self, path: str, signature: str | None) -> bytes:
-        """JSON of a payload in the external storage. Refusal 403, 404."""
+        """The JSON of a payload in the external storage. Refusal 403, 404."""
         with self.transaction():
             self._check_signature("READ", path, signature)
             content = self._store.payload(path)
@@ -148,12 +148,12 @@ class ReadModels(Lifecycle):
             raise Refusal(403, "The signature of this address is not valid")
 
     def open_work(self) -> list[Wire]:
-        """Tasks that are queued or running now; ``visibleTime`` is when its queue shows it, missing when it runs."""
+        """Tasks that are queued or running now. ``visibleTime``: when it can be polled; missing if it runs."""
         with self.transaction():
             return [_open_task(task) for _, task in self._tasks.values() if not task.ended]
 
     def overview(self) -> Wire:
-        """For the page: the newest workflows with their tasks, queues, polls and the last refused calls."""
+        """For the page: the newest workflows with their tasks, the queues, the polls and the last refused calls."""
         with self.transaction():
             workflows = sorted(self._workflows.values(), key=lambda workflow: -int(workflow.wire["createTime"]))
             ids = [workflow.workflow_id for workflow in workflows]
@@ -188,13 +188,13 @@ _Clause = tuple[str, str, list[str]]
 
 
 def _clauses(query: str) -> Iterator[_Clause]:
-    """Member, sign and values of each clause; clauses are joined by AND."""
+    """The member, the sign and the values of each clause. Clauses are joined by AND."""
     for member, sign, literal in _CLAUSE.findall(query):
         yield member, sign.upper(), [part.strip().strip("\"'") for part in literal.strip("()").split(",")]
 
 
 def _matches(summary: Wire, clauses: Iterable[_Clause]) -> bool:
-    """Whether all clauses hold: =, !=, IN (…), < and >."""
+    """Whether all clauses are true: =, !=, IN (…), < and >."""
     for member, sign, wanted in clauses:
         value = str(summary.get(member, ""))
         if sign in {"=", "IN"} and value not in wanted:
@@ -222,7 +222,7 @@ def _task_summary(task: TaskRecord) -> Wire:
     wire = task.wire
     same = ("taskId", "taskType", "taskDefName", "status", "workflowPriority", "correlationId", "domain")
     found = _copy(wire, **{name: name for name in (*same, "reasonForIncompletion", "workflowType")})
-    found.update({name: _iso(wire[name]) for name in _TIMES})  # those that have not come are 1970's
+    found.update({name: _iso(wire[name]) for name in _TIMES})  # missing times count as 1970
     found["workflowId"] = wire["workflowInstanceId"]
     found["executionTime"] = max(0, wire["endTime"] - wire["startTime"]) if wire["endTime"] else 0
     found["queueWaitTime"] = max(0, wire["startTime"] - wire["scheduledTime"]) if wire["startTime"] else 0

@@ -1,4 +1,4 @@
-"""What goes out: the media types of the server, and Conductor's error JSON."""
+"""Answers: the server's media types, and Conductor's error JSON."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def error(
     validation_errors: Sequence[Mapping[str, Any]] = (),
     **more: Any,
 ) -> Response:
-    """Conductor's error JSON; failed validations have no instance there."""
+    """Conductor's error JSON. The error of a failed validation has no instance."""
     body: dict[str, Any] = {"status": status, "message": message}
     if not validation_errors:
         body["instance"] = _HOST

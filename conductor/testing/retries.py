@@ -1,4 +1,4 @@
-"""Another attempt at a failed task, or the end of the attempts."""
+"""Another try of a failed task, or the end of the tries."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _MAX_DELAY = 2**31 - 1
 
 
 class Retries(SystemTasks):
-    """Makes the next attempts, with their delays."""
+    """Makes the next tries, with their delays."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._random = random.Random()  # noqa: S311 - jitter is no secret
         super().__init__(*arguments, **options)
 
     def _retry(self, workflow: WorkflowRecord, task: TaskRecord) -> TaskRecord | None:
-        """The next attempt. None: no more of them, and the workflow goes on. Termination: it does not."""
+        """The next try. None: there is none, and the workflow goes on. Termination: the workflow ends."""
         definition = task.definition
         allowed = task.workflow_task.get("retryCount")
         allowed = definition.get("retryCount", 0) if allowed is None else allowed
@@ -67,7 +67,7 @@ class Retries(SystemTasks):
         return retry
 
     def _copy_for_retry(self, workflow: WorkflowRecord, task: TaskRecord) -> TaskRecord:
-        """A new task for an old one's work: its input computed again, nothing left of what happened to it."""
+        """A new task for the same step. Its input is computed again, and it has no traces of the old try."""
         dropped = (
             *("workerId", "reasonForIncompletion", "subWorkflowId"),
             *("externalInputPayloadStoragePath", "externalOutputPayloadStoragePath"),
@@ -82,7 +82,7 @@ class Retries(SystemTasks):
         return retry
 
     def _set_output(self, workflow: WorkflowRecord, last: TaskRecord | None = None) -> None:
-        """outputParameters, or without them the output of the last task; a TERMINATE's output before either."""
+        """The output by outputParameters, or else that of the last task. That of a TERMINATE comes before both."""
         if not workflow.tasks:
             return
         for task in workflow.tasks:
@@ -95,7 +95,7 @@ class Retries(SystemTasks):
 
 
 def _retry_delay(definition: Wire, retry_count: int) -> int:
-    """Whole seconds before the next attempt, without the jitter."""
+    """Whole seconds before the next try, without the jitter."""
     base = int(definition["retryDelaySeconds"])
     delay = {
         "LINEAR_BACKOFF": base * int(definition["backoffScaleFactor"]) * (retry_count + 1),

@@ -1,4 +1,4 @@
-"""From a request to its route, its arguments and its answer, errors included, as Spring does it in 3.32.3."""
+"""Finds the route of a request, reads its arguments and makes its answer, also for errors, as Spring does in 3.32.3."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Found:
 
 
 class Router:
-    """The table below, and the requests that are not one engine call.
+    """The routes of the table, and those that are not one call of the engine.
 
-    update_v2: True, or "404", "405" or "500", the ways in which servers have lacked it.
+    update_v2: True, or "404", "405" or "500", the answers of servers that do not have update-v2.
     """
 
     def __init__(self, engine: Engine, faults: Faults, update_v2: bool | str) -> None:
@@ -44,14 +44,14 @@ class Router:
             self.add(route)
 
     def add(self, route: Route) -> None:
-        """Serve one more route; where several fit a path, names win over variables."""
+        """Add a route. If several routes fit a path, names count before variables."""
         segments = [None if each.startswith("{") else each for each in route.segments]
         same_length = self._by_length.setdefault(len(segments), [])
         same_length.append((segments, route))
         same_length.sort(key=lambda each: [segment is None for segment in each[0]])
 
     def find(self, method: str, path: str) -> Found | Response:
-        """The route of a request, or the answer to one that has none."""
+        """The route of a request, or the answer to a request without a route."""
         given = [segment.partition(";")[0] for segment in path.split("/")[1:]]
         wanted = "GET" if method == "HEAD" else method
         allowed = []
@@ -69,7 +69,7 @@ class Router:
         return error(405, f"Request method '{method}' is not supported")
 
     def answer(self, found: Found, request: Request) -> Response:
-        """Call the engine. Never raises: a bug is a 500 with its text, and its traceback in the log."""
+        """Call the engine. It never raises: a bug becomes a 500 with its text, and the log has the traceback."""
         route = found.route
         if route.operation == UPDATE_V2 and self._update_v2 is not True:
             return _without_v2(str(self._update_v2))
@@ -88,7 +88,7 @@ class Router:
             return error(500, f"{type(bug).__name__}: {bug}")
 
     def _arguments(self, found: Found, request: Request) -> Iterator[Any]:
-        """In the order in which Spring looks at them, which decides what a request with two mistakes is told."""
+        """Read the arguments in the order of Spring, which decides about the error of a request with two mistakes."""
         query_text = request.target.partition("?")[2]
         query = parse_qs(query_text, keep_blank_values=True, errors="replace") if query_text else {}
         variables = dict(found.variables)
@@ -135,7 +135,7 @@ class Router:
 
     def _update_task_v2(self, engine: Engine, result: dict[str, Any]) -> Any:
         missing = [name for name in ("workflowInstanceId", "taskId") if not result.get(name)]
-        if missing:  # here the server does not turn it into a 400
+        if missing:  # here the server does not make it a 400
             found = "; ".join(f"Field error in object 'taskResult' on field '{name}'" for name in missing)
             raise Refusal(500, f"Validation failed for argument [0] with {len(missing)} errors: {found}")
         task = engine.update_task_v2(result)
@@ -155,7 +155,7 @@ def _decoded(segment: str) -> str:
 
 
 def _is_json(request: Request) -> bool:
-    """False: there is nothing to read. Refusal: it is something else."""
+    """Whether the body is JSON. False: there is none. Refusal: it has another media type."""
     media = request.headers.get("content-type", "")
     if media == JSON:
         return True

@@ -1,4 +1,4 @@
-"""The table of requests: which one is which call of the engine, and how its outcome goes out."""
+"""The table of requests: the call of the engine for each request, and the form of its answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from conductor.testing.parameters import (
 )
 from conductor.testing.responses import as_html, as_json, as_json_or_204, as_no_content, as_nothing, as_text
 
-VERSION = "3.32.3"  # of the server that is imitated
+VERSION = "3.32.3"  # the version of the server that is imitated
 HEALTH = {"healthResults": [], "suppressedHealthResults": [], "healthy": True}
 
 POLL = "GET /api/tasks/poll/{tasktype}"
@@ -38,7 +38,7 @@ DOCUMENT = "GET /api-docs"
 
 @dataclass(frozen=True)
 class Route:
-    """call: gets the engine, then the parameters in their order, then the body where there is one."""
+    """call: takes the engine, then the parameters in their order, then the body if there is one."""
 
     operation: str
     call: Callable[..., Any]
@@ -69,7 +69,7 @@ def _start_by_name(  # noqa: PLR0917 - in the request's order
         limit = "99 is the maximum priority value" if priority > 99 else "0 is the minimum priority value"
         problem = {"path": "startWorkflow.arg3", "message": limit, "invalidValue": str(priority)}
         raise Refusal(400, "Validation failed, check below errors for detail.", [problem])
-    engine.get_workflow_def(name, version)  # here, unlike in startWorkflow, an unknown one is told in this call's words
+    engine.get_workflow_def(name, version)  # the text for an unknown definition differs from that of startWorkflow
     request = {"name": name, "version": version, "correlationId": correlation_id, "priority": priority, "input": given}
     started: str = engine.start_workflow({member: value for member, value in request.items() if value is not None})
     return started
@@ -265,7 +265,7 @@ def _workflows() -> Iterator[Route]:
         "RerunWorkflowRequest",
         as_text,
     )
-    yield Route(  # the server looks for the request in the query, where none has been seen
+    yield Route(  # the server looks for the request in the query, where clients send none
         f"PUT {base}/{{workflowId}}/skiptask/{{taskReferenceName}}",
         lambda e, workflow, ref: e.skip_task(workflow, ref),
         (_WORKFLOW, text("taskReferenceName")),

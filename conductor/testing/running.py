@@ -1,4 +1,4 @@
-"""A dev server between its start and its stop: requests, sweeps, and waiting for the work to be done."""
+"""A server between its start and its stop: answers requests, does what becomes due, and waits for the work to end."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from conductor.testing.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
-TICK = 0.02  # seconds: under load the sweeper looks no more often than that
-REST = 4  # times as long as a sweep took: a workflow without an end leaves most of the machine to the others
-STOP_WITHIN = 2.0  # seconds for a sweep that is under way when the server stops
+TICK = 0.02  # seconds: under load the sweeper runs no more often
+REST = 4  # times the length of a sweep: a workflow without an end must leave time for the others
+STOP_WITHIN = 2.0  # seconds for the sweep that runs when the server stops
 MOST_LISTED = 20  # open tasks in the text of an error
 FAILED = "status IN (FAILED,FAILED_WITH_TERMINAL_ERROR,TIMED_OUT)"
-LONGEST_SLEEP = 3600.0  # seconds, well below what the system can wait for
+LONGEST_SLEEP = 3600.0  # seconds, well below the longest wait of the system
 
 
 class TaskFailed(Exception):  # noqa: N818 - the agreed name
-    """A task ended FAILED, FAILED_WITH_TERMINAL_ERROR or TIMED_OUT, and no retry follows it."""
+    """A task ended FAILED, FAILED_WITH_TERMINAL_ERROR or TIMED_OUT, and no retry follows."""
 
     def __init__(self, task: dict[str, Any], log: list[str]) -> None:
         self.task = task
@@ -42,7 +42,7 @@ class TaskFailed(Exception):  # noqa: N818 - the agreed name
 
 
 class Running:
-    """What exists between start and stop."""
+    """The parts of a server that exist between start and stop."""
 
     def __init__(  # noqa: PLR0917 - made in one place
         self,
@@ -59,15 +59,15 @@ class Running:
         self._faults = faults
         self._router = router
         self._stopping = threading.Event()
-        self._busy = threading.Event()  # something may have changed since the sweeper last looked
-        self._looked = threading.Condition()  # notified each time the sweeper has looked; guards _reported
+        self._busy = threading.Event()  # set if something may have changed since the last sweep
+        self._looked = threading.Condition()  # notified after each sweep; guards _reported
         self._reported: set[str] = set()
         self._started = self._clock.now() * 1000
         self.http = HttpServer(*address, self._handle, "conductor-dev-server")
         engine.listens_at(origin_of(*self.http.address))
         self._guard = Guard(address[0], names, tokens)
         self._sweeper = threading.Thread(target=self._sweep_until_stopped, name="conductor-dev-sweeper", daemon=True)
-        self._clock.listen(self._busy.set)  # the engine itself does what a jump makes due
+        self._clock.listen(self._busy.set)  # after a jump, the engine itself does all that is due
         self._sweeper.start()
         self.http.start()
 
@@ -95,7 +95,7 @@ class Running:
             raise TimeoutError(f"still open after {timeout:g} s ({len(open_work)}): {listed}")
 
     def _described(self, task: dict[str, Any]) -> str:
-        """An open task, and why it may be open, for the text of an error."""
+        """An open task and the reason why it may be open, for the text of an error."""
         name, domain = task["taskDefName"], task.get("domain")
         wait = task.get("visibleTime", 0) / 1000 - self._clock.now()
         text = f"{name} {task['status']}" + (f" for {wait:.0f} s more" if wait > 1 else "")
@@ -115,12 +115,12 @@ class Running:
             new = [self._engine.get_task(task_id) for task_id in self._failed() if task_id not in self._reported]
             found = [task for task in new if not task.get("retried") and task.get("endTime", 0) >= self._started]
             if found:
-                task = min(found, key=lambda each: "subWorkflowId" in each)  # the cause before what it made fail
+                task = min(found, key=lambda each: "subWorkflowId" in each)  # the cause before its consequences
                 self._reported.add(task["taskId"])
                 raise TaskFailed(task, [entry["log"] for entry in self._engine.get_logs(task["taskId"])])
 
     def _failed(self) -> list[str]:
-        """Every task that failed, the first first: its retry may still be to come."""
+        """Every failed task, the oldest first. A retry of it may still follow."""
         found = self._engine.search_tasks(FAILED, "*", 0, 10**6, "updateTime:ASC")
         return [summary["taskId"] for summary in found["results"]]
 
@@ -177,7 +177,7 @@ class Running:
 
 
 def origin_of(host: str, port: int) -> str:
-    """What the URLs of a server begin with."""
+    """The start of the URLs of a server."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to be told apart
     host = f"[{host}]" if ":" in host else host
     return f"http://{host}:{port}"

@@ -1,4 +1,4 @@
-"""How the tasks of a definition become tasks of a workflow: their input, domain and place in a queue."""
+"""Makes tasks of a workflow from the tasks of its definition, with their input, their domain and their queue."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from conductor.testing.expressions import as_text, fill, roots_of
 from conductor.testing.model import FOREVER, TaskRecord, Termination, Wire, WorkflowRecord, new_task
 
 ACTIVE_WORKER_SECONDS = 10.0
-"""A domain counts as served for so long after its last poll (the server's activeWorkerLastPollTimeout)."""
+"""Seconds after its last poll for which a domain counts as served (the server's activeWorkerLastPollTimeout)."""
 
 _RATE_LIMITS = ("rateLimitPerFrequency", "rateLimitFrequencyInSeconds")
 
 
 class Scheduling(DefinitionCalls):
-    """Makes tasks and puts them into workflows and queues."""
+    """Makes tasks, and puts them into workflows and queues."""
 
     def _make(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int = 0) -> list[TaskRecord]:
-        """The tasks that begin with a task of the definition, without those whose names have been used."""
+        """The tasks that begin with a task of the definition, except those whose names have been used."""
         used = {task.ref for task in workflow.tasks if task.status != "SCHEDULED"}
         makers: dict[str, Callable[[WorkflowRecord, Wire, int], list[TaskRecord]]] = {
             "SIMPLE": self._make_simple,
@@ -37,7 +37,7 @@ class Scheduling(DefinitionCalls):
         return [task for task in make(workflow, workflow_task, retry_count) if task.ref not in used]
 
     def _input(self, workflow: WorkflowRecord, task: TaskRecord) -> Wire:
-        """The inputParameters over the TaskDef's inputTemplate, which also stands in for what comes out as null."""
+        """The inputParameters, with the TaskDef's inputTemplate for members that are missing or null."""
         template = task.definition.get("inputTemplate") or {}
         roots = roots_of(workflow, task.task_id)
         filled: Wire = fill({**copy.deepcopy(template), **task.workflow_task["inputParameters"]}, roots)
@@ -76,7 +76,7 @@ class Scheduling(DefinitionCalls):
         return [task]
 
     def _make_fork(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
-        """The fork, done at once, the first tasks of its branches, and the JOIN that must follow."""
+        """The fork, which is done at once, the first tasks of its branches, and the JOIN after it."""
         fork = self._system(workflow, workflow_task, "COMPLETED", retry_count)
         fork.wire.update(taskType="FORK", taskDefName="FORK", endTime=self._now_ms)
         fork.wire["inputData"] = fill(workflow_task["inputParameters"], roots_of(workflow))
@@ -92,7 +92,7 @@ class Scheduling(DefinitionCalls):
         return [task]
 
     def _make_switch(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
-        """The switch and the first task of the branch it takes."""
+        """The switch, and the first task of the branch that it takes."""
         task = self._system(workflow, workflow_task, "IN_PROGRESS", retry_count)
         given = fill(workflow_task["inputParameters"], roots_of(workflow))
         case = as_text(given.get(workflow_task["expression"]))
@@ -148,7 +148,7 @@ class Scheduling(DefinitionCalls):
     # Into the workflow
 
     def _schedule(self, workflow: WorkflowRecord, tasks: list[TaskRecord]) -> bool:
-        """Add tasks to their workflow and its queues; whether the engine itself has something to do for one."""
+        """Add tasks to their workflow and its queues. Returns whether the engine itself must run one of them."""
         seq = max((task.wire["seq"] for task in workflow.tasks), default=0)
         for task in tasks:
             seq += 1
@@ -167,7 +167,9 @@ class Scheduling(DefinitionCalls):
         return any(task.ended or not task.is_worker_task for task in tasks)
 
     def _set_domain(self, workflow: WorkflowRecord, task: TaskRecord) -> None:
-        """taskToDomain: the task's own entry before ``*``; of a list the first domain that a worker is active in."""
+        """The domain by taskToDomain: the entry of the task before ``*``. Of several domains the first one with a
+        worker counts.
+        """
         by_type: dict[str, str] = workflow.wire["taskToDomain"]
         listed = by_type.get(task.wire["taskType"], by_type.get("*", "")).strip()
         if not listed:

@@ -1,4 +1,4 @@
-"""Calls that wait for a workflow to end or to block: signals, and starting with an answer."""
+"""Calls that wait until a workflow has ended or is blocked: signals, and starting with an answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Signals(WorkflowCalls):
     """The answers are SignalResponses."""
 
     def signal(self, workflow_id: str, status: str, output: Wire | None) -> None:
-        """Update the first open WAIT of a workflow or of its running children, if there is one. Refusal 404."""
+        """Update the first open WAIT task of a workflow or of its running children. Refusal 404."""
         with self.transaction():
             self._signal(workflow_id, status, output)
 
@@ -46,7 +46,7 @@ class Signals(WorkflowCalls):
     ) -> Wire:
         """Start a workflow, then wait in real time until it has ended or is blocked. Refusal as for starting.
 
-        until_refs: a task of such a reference name that has ended counts as blocking, too.
+        until_refs: an ended task with such a reference name counts as blocked, too.
         """
         workflow_id = self.start_workflow({**request, "name": name, "version": version or None})
         return self._settled(workflow_id, "TARGET_WORKFLOW", wait_seconds or 10, until_refs)
@@ -70,7 +70,7 @@ class Signals(WorkflowCalls):
     def _reached(
         self, workflow: WorkflowRecord, until_refs: Collection[str]
     ) -> tuple[WorkflowRecord, TaskRecord] | None:
-        """The first ended task of such a name, in the workflow or in its running children."""
+        """The first ended task with such a name, in the workflow or in its running children."""
         for task in workflow.tasks:
             if task.ended and task.ref in until_refs:
                 return workflow, task
@@ -89,7 +89,7 @@ class Signals(WorkflowCalls):
         timed_out: bool,
     ) -> Wire:
         if return_strategy in _TASK_STRATEGIES and blocked is None:
-            raise Refusal(500, "value")  # the server's own words for having nothing to answer
+            raise Refusal(500, "value")  # the text of the server if there is nothing to answer
         response: Wire = {
             "responseType": return_strategy,
             "targetWorkflowId": target.workflow_id,

@@ -1,8 +1,8 @@
-"""Where the engine keeps its state: SQLite, in memory or in a file.
+"""Keeps the state of the engine in SQLite, in memory or in a file.
 
-In a file everything is written before a call is answered, so a restart, or a killed process, loses nothing. In memory
-only what has ended is written: it moves out of the engine's objects, which stay as few as there is open work.
-Not thread-safe: the engine calls it under its own lock.
+With a file, everything is written before a call is answered, so neither a restart nor ``kill -9`` loses anything. In
+memory, only ended workflows are written: they leave the objects of the engine, which so hold open work alone. Not
+thread-safe: the engine calls it with its lock held.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ _dump = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps makes a new
 
 
 def _key(text: str) -> str:
-    """A name or id as SQLite takes it: without lone surrogates, which JSON can bring."""
+    """A name or id without lone surrogates, which JSON may hold and SQLite does not take."""
     return text.encode("utf-8", "replace").decode()
 
 
 class Store:
-    """The state of one engine. ``durable``: it is a file, so open work must be written too."""
+    """The state of one engine. ``durable``: it is in a file, so open work is written too."""
 
     def __init__(self, path: str, retention: int) -> None:
         self.durable = path != ":memory:"
         self._retention = retention
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA synchronous=OFF")  # a killed process loses nothing; only a dying machine could
+        self._db.execute("PRAGMA synchronous=OFF")  # only a failure of the machine itself may lose something
         if self.durable:
             self._db.execute("PRAGMA journal_mode=WAL")
         self._db.executescript(_SCHEMA)
@@ -88,7 +88,7 @@ class Store:
         return [json.loads(doc) for (doc,) in self._db.execute("SELECT doc FROM workflow_defs")]
 
     def blueprint(self, definition: dict[str, Any]) -> Blueprint:
-        """The definition as a plan; equal definitions are one plan, stored once."""
+        """The definition as a plan. Equal definitions are one plan, which is stored once."""
         doc = _dump(definition)
         self._db.execute("INSERT OR IGNORE INTO snapshots (doc) VALUES (?)", (doc,))
         return self._blueprint(self._number("SELECT id FROM snapshots WHERE doc = ?", doc))
@@ -148,7 +148,7 @@ class Store:
             self.delete_workflow(workflow_id)
 
     def delete_workflow(self, workflow_id: str) -> None:
-        """Remove a workflow with its tasks and their logs."""
+        """Remove a workflow, its tasks and their logs."""
         row = self._db.execute("SELECT ended FROM workflows WHERE id = ?", (workflow_id,)).fetchone()
         if row and row[0] is not None:
             self._ended -= 1
@@ -189,7 +189,7 @@ class Store:
         return [row[0] for row in self._db.execute("SELECT id FROM workflows WHERE ended IS NULL ORDER BY started")]
 
     def newest_workflows(self) -> Iterator[str]:
-        """The ids of all written workflows, the last started first."""
+        """The ids of all workflows in the store. The one that was started last is first."""
         for (workflow_id,) in self._db.execute("SELECT id FROM workflows ORDER BY started DESC").fetchall():
             yield workflow_id
 
@@ -213,7 +213,7 @@ class Store:
         )
 
     def logs(self, task_id: str) -> list[dict[str, Any]]:
-        """A task's log by createdTime, as the server sorts it."""
+        """The log of a task by createdTime, as the server sorts it."""
         rows = self._db.execute("SELECT doc FROM logs WHERE task = ? ORDER BY rowid", (_key(task_id),))
         return sorted((json.loads(doc) for (doc,) in rows), key=lambda entry: int(entry["createdTime"]))
 

@@ -1,4 +1,4 @@
-"""The tasks that the engine runs itself. Each function says whether its task changed."""
+"""The tasks that the engine runs itself. Each function returns whether its task has changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SystemTasks(Scheduling):
     """JOIN, SWITCH, DO_WHILE, WAIT, TERMINATE and SET_VARIABLE."""
 
     def _execute(self, workflow: WorkflowRecord, task: TaskRecord) -> bool:
-        """Run an open system task as far as it goes now."""
+        """Run an open system task as far as it can go now."""
         run: dict[str, Callable[[WorkflowRecord, TaskRecord], bool]] = {
             "JOIN": self._execute_join,
             "SWITCH": self._execute_switch,
@@ -74,7 +74,7 @@ class SystemTasks(Scheduling):
     # JOIN
 
     def _execute_join(self, workflow: WorkflowRecord, task: TaskRecord) -> bool:
-        """Collect the members' outputs; end when all have ended, or at once when one failed that must not."""
+        """Collect the outputs of the members. End when all have ended, or at once when a member has failed for good."""
         suffix = f"__{task.wire['iteration']}" if task.wire["iteration"] else ""
         refs = [ref + suffix for ref in task.wire["inputData"]["joinOn"]]
         found = {ref: workflow.latest(ref) for ref in refs}
@@ -110,7 +110,7 @@ class SystemTasks(Scheduling):
     # DO_WHILE
 
     def _execute_loop(self, workflow: WorkflowRecord, task: TaskRecord) -> bool:
-        """Begin the first or the next iteration, fail with a task of the body, or end with the condition."""
+        """Begin the first or the next iteration, fail with a task of the body, or end by the condition."""
         body = self._iteration(workflow, task)
         if not body:
             return self._begin_iteration(workflow, task, 1)
@@ -135,7 +135,7 @@ class SystemTasks(Scheduling):
 
     @staticmethod
     def _iteration(workflow: WorkflowRecord, loop: TaskRecord) -> dict[str, TaskRecord]:
-        """The tasks of the current iteration, of retried ones the last attempt."""
+        """The tasks of the current iteration. Of several tries the last one counts."""
         found: dict[str, TaskRecord] = {}
         for task in workflow.tasks:
             if (
@@ -149,7 +149,7 @@ class SystemTasks(Scheduling):
 
     @staticmethod
     def _iteration_ended(loop: TaskRecord, workflow: WorkflowRecord, body: dict[str, TaskRecord]) -> bool:
-        """Whether each task has ended and what follows it inside the loop has been scheduled, and has ended too."""
+        """Whether each task has ended, and the tasks after it inside of the loop have been scheduled and have ended."""
         suffix = f"__{loop.wire['iteration']}"
         expected = {task["taskReferenceName"] + suffix for task in loop.workflow_task["loopOver"]}
         for task in body.values():
@@ -160,7 +160,7 @@ class SystemTasks(Scheduling):
         return expected <= body.keys() and all(task.ended for task in body.values())
 
     def _begin_iteration(self, workflow: WorkflowRecord, loop: TaskRecord, iteration: int) -> bool:
-        """False: its first task was skipped by an operator, and so the loop stands still for good (server 3.32.3)."""
+        """Begin an iteration. Returns whether it has begun: not if an operator has skipped its first task (3.32.3)."""
         tasks = self._make(workflow, loop.workflow_task["loopOver"][0], loop.wire["retryCount"])
         if not tasks:
             return False
@@ -173,7 +173,7 @@ class SystemTasks(Scheduling):
         return True
 
     def _loop_roots(self, workflow: WorkflowRecord, loop: TaskRecord) -> Roots:
-        """In a condition, ``$.ref`` is the output of a task of the loop, or of the loop; else an input of the loop."""
+        """The values of names in a condition: ``$.ref`` is the output of a task or of the loop, or an input of it."""
         general = roots_of(workflow)
         given = self._input(workflow, loop)
 

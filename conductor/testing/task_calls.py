@@ -1,4 +1,4 @@
-"""The engine's calls under ``/tasks`` that workers make: poll, update, logs."""
+"""Calls under ``/tasks`` that workers make: poll, update, logs."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ _INVALID_RESULT = (
 
 
 class TaskCalls(Interpreter):
-    """Poll and update, as server 3.32.3 does them."""
+    """Poll and update as on server 3.32.3."""
 
     # Poll
 
     def poll(
         self, task_type: str, worker_id: str | None, domain: str | None, count: int, timeout_ms: int
     ) -> list[Wire]:
-        """Hand out up to count tasks, which are IN_PROGRESS from then on.
+        """Deliver up to ``count`` tasks, which become IN_PROGRESS. Refusal 400.
 
-        Waits up to timeout_ms of real time for the first, or with hold_until_count for all of them; not for a worker of
-        this process that is stopping. Refusal 400.
+        Waits up to timeout_ms of real time for the first task, or with hold_until_count for all of them. For a stopping
+        worker of this process it does not wait.
         """
         if timeout_ms > _LONGEST_POLL_MS:
             raise Refusal(400, "Long Poll Timeout value cannot be more than 5 seconds")
-        wanted = sys.maxsize if count < 0 else count  # a negative LIMIT is none, on SQLite
+        wanted = sys.maxsize if count < 0 else count  # for SQLite a negative LIMIT is no limit
         deadline = time.monotonic() + max(0, timeout_ms) / 1000
         tasks: list[TaskRecord] = []
         with self._lock:
@@ -99,14 +99,14 @@ class TaskCalls(Interpreter):
     # Update
 
     def update_task(self, result: Wire) -> str:
-        """Apply a TaskResult; its task id. One for a task that has ended is ignored. Refusal 400, 404, 500."""
+        """Apply a TaskResult. Returns its task id. The result of an ended task is ignored. Refusal 400, 404, 500."""
         with self.transaction():
             refuse(check_result(result))
             self._update(result)
             return str(result["taskId"])
 
     def update_task_v2(self, result: Wire) -> Wire | None:
-        """Apply a TaskResult, then hand out the next task of its type and domain, if its own has ended."""
+        """Apply a TaskResult. If its task has ended, deliver the next task of its type and domain."""
         with self.transaction():
             if check_result(result):
                 raise Refusal(500, _INVALID_RESULT)
@@ -118,7 +118,7 @@ class TaskCalls(Interpreter):
         return polled[0] if polled else None
 
     def _update(self, result: Wire) -> TaskRecord | None:
-        """The updated task, or the one that the update came too late for. None: only its lease was extended."""
+        """The updated task, also if it had ended before. None: the update has only extended its lease."""
         if result.get("extendLease"):
             self._extend_lease(result["taskId"])
             return None
@@ -138,13 +138,13 @@ class TaskCalls(Interpreter):
         return task
 
     def _apply(self, task: TaskRecord, result: Wire) -> None:
-        """Put a result into its task. IN_PROGRESS hands a worker's task back to its queue."""
+        """Put a result into its task. IN_PROGRESS returns a worker's task to its queue."""
         wire = task.wire
         handed_back = task.is_worker_task and result["status"] == "IN_PROGRESS"
         wire["status"] = "SCHEDULED" if handed_back else result["status"]
         task.set_reason(result.get("reasonForIncompletion"))
         wire["callbackAfterSeconds"] = result.get("callbackAfterSeconds") or 0
-        if result.get("outputData"):  # else an output that was stored stays where it is
+        if result.get("outputData"):  # otherwise an output in the storage stays there
             forget_stored(task, "outputData")
         wire["outputData"] = result.get("outputData") or {}
         for member in ("workerId", "subWorkflowId"):
@@ -158,7 +158,7 @@ class TaskCalls(Interpreter):
             self._enqueue(task, wire["callbackAfterSeconds"])
 
     def _take_from_storage(self, task: TaskRecord, path: str) -> None:
-        """Let expressions read an output that a worker has uploaded."""
+        """Make an output that a worker has uploaded readable for expressions."""
         content = self._store.payload(path)
         output = None if content is None else parse_json(content)
         if isinstance(output, dict):
@@ -180,7 +180,7 @@ class TaskCalls(Interpreter):
     def update_task_by_ref_name(
         self, workflow_id: str, ref_name: str, status: str, output: Wire | None, worker_id: str | None
     ) -> str:
-        """Update the open task with a reference name, adding to its output; its id, "" when there is none."""
+        """Update the open task with the reference name, and add to its output. Returns its id. "" if there is none."""
         with self.transaction():
             task = self._pending(workflow_id, ref_name)
             return "" if task is None else self._update_pending(task, status, output, worker_id)
@@ -188,7 +188,7 @@ class TaskCalls(Interpreter):
     def update_task_by_ref_name_sync(
         self, workflow_id: str, ref_name: str, status: str, output: Wire | None, worker_id: str | None
     ) -> Wire:
-        """The same; answers the workflow as it is then. Refusal 404."""
+        """The same; returns the workflow after the update. Refusal 404."""
         with self.transaction():
             task = self._pending(workflow_id, ref_name)
             if task is None:
@@ -224,7 +224,7 @@ class TaskCalls(Interpreter):
     def _blocked(
         self, workflow: WorkflowRecord, counts: Callable[[TaskRecord], bool]
     ) -> tuple[WorkflowRecord, TaskRecord] | None:
-        """The first open WAIT that counts, in the workflow or else in its running children."""
+        """The first open WAIT task in the workflow, or else in its running children."""
         open_tasks = [task for task in workflow.tasks if not task.ended]
         for task in open_tasks:
             if task.wire["taskType"] == "WAIT" and counts(task):
@@ -239,7 +239,7 @@ class TaskCalls(Interpreter):
     # Tasks and logs
 
     def get_task(self, task_id: str) -> Wire:
-        """Refusal 404."""
+        """The task. Refusal 404."""
         with self.transaction():
             found = self._find_task(task_id)
             if found is None:
@@ -247,7 +247,7 @@ class TaskCalls(Interpreter):
             return render_task(found[1], self._now_ms)
 
     def add_log(self, task_id: str, text: str) -> None:
-        """Whether there is such a task is not checked."""
+        """Add an entry to a task's log. An unknown task id is no error."""
         with self.transaction():
             self._store.add_logs([{"log": text, "taskId": task_id, "createdTime": self._now_ms}])
 

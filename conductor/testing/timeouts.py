@@ -1,4 +1,4 @@
-"""When tasks and workflows time out, in the order and with the words of the server."""
+"""The timeouts of tasks and workflows, with the order and the texts of the server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from conductor.testing.model import FOREVER, TaskRecord, Termination, Wire, Work
 
 
 def check_workflow(workflow: WorkflowRecord, now_ms: int) -> None:
-    """Termination when the workflow's own timeoutSeconds are over and its policy is TIME_OUT_WF."""
+    """Raise Termination if the workflow's timeoutSeconds are over and its policy is TIME_OUT_WF."""
     definition = workflow.blueprint.definition
     seconds = definition["timeoutSeconds"]
     if seconds <= 0 or definition["timeoutPolicy"] != "TIME_OUT_WF" or now_ms < _workflow_due(workflow):
@@ -25,7 +25,7 @@ def _workflow_due(workflow: WorkflowRecord) -> int:
 
 
 def check_task(task: TaskRecord, now_ms: int) -> None:
-    """Apply the four timeouts to an open task: its status changes, or Termination is thrown (TIME_OUT_WF)."""
+    """Apply the four timeouts to an open task: change its status, or raise Termination (TIME_OUT_WF)."""
     definition = task.definition
     if not definition or task.ended:
         return
@@ -51,7 +51,7 @@ def _time_out(task: TaskRecord, policy: str, reason: str) -> None:
 
 
 class _Reason:
-    """The text of a timeout, once it is known how much time has passed."""
+    """The text of a timeout. The time that has passed is filled in later."""
 
     def __init__(self, text: str, since: int) -> None:
         self._text = text
@@ -109,7 +109,7 @@ def _response_due(task: TaskRecord) -> int | None:
 
 
 def next_timeout(workflow: WorkflowRecord) -> float | None:
-    """When, in seconds since the epoch, time alone next changes something about a workflow."""
+    """The time in seconds since the epoch at which a timeout or a timer next changes a workflow."""
     if workflow.ended or workflow.wire["status"] == "PAUSED":
         return None
     dues = [due for task in workflow.tasks if not task.ended for due in _task_dues(task)]

@@ -1,4 +1,4 @@
-"""Access keys and the tokens they are exchanged for, as Orkes' servers have them."""
+"""Access keys, and the tokens that clients get for them, as on servers of Orkes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any, Protocol, runtime_checkable
 from conductor.testing.http_wire import Response
 from conductor.testing.responses import as_json, error
 
-FORGET_AFTER = 1_000  # tokens; what is forgotten is refused as unknown instead of as expired
+FORGET_AFTER = 1_000  # tokens; a forgotten token is refused as unknown, not as expired
 
 
 @runtime_checkable
 class AccessKey(Protocol):
-    """E.g. AuthenticationSettings."""
+    """An access key, such as an AuthenticationSettings."""
 
     @property
     def key_id(self) -> str: ...
@@ -26,7 +26,7 @@ class AccessKey(Protocol):
 
 
 class Tokens:
-    """The tokens that were given out. Thread-safe."""
+    """The tokens that clients have got. Thread-safe."""
 
     def __init__(self, key: AccessKey, seconds: float, now: Callable[[], float]) -> None:
         self._key = (key.key_id.encode(), key.key_secret.encode())
@@ -51,7 +51,7 @@ class Tokens:
         return all(hmac.compare_digest(*pair) for pair in zip(self._key, given, strict=True))
 
     def refusal(self, token: str | None) -> Response | None:
-        """Why a request with this token is not served, or None."""
+        """The reason why a request with this token is refused, or None."""
         with self._lock:
             expiry = None if token is None else self._expiry.get(token)
         if expiry is None:

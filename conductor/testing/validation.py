@@ -1,4 +1,4 @@
-"""What the server refuses in definitions and results, with its words and paths."""
+"""Checks of definitions and results, with the texts and paths of the server."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ UNSUPPORTED_TYPES = frozenset(
         *("GET_AGENT_CARD", "CANCEL_AGENT"),
     }
 )
-"""System types that the real server runs and this one does not."""
+"""System tasks that the real server runs and this one does not."""
 
 _MISSING: Any = object()
 
 
 def refuse(problems: list[Wire]) -> None:
-    """Raise the server's 400 when there is a problem."""
+    """Raise the server's 400 if there is a problem."""
     if problems:
         raise Refusal(400, "Validation failed, check below errors for detail.", problems)
 
 
 def problem(path: str, message: str, invalid: Any = _MISSING) -> Wire:
-    """An entry of validationErrors; the value is left out when it is null or a whole object."""
+    """An entry of validationErrors. The value is left out if it is null or an object."""
     found = {"path": path, "message": message}
     if invalid is not _MISSING and invalid is not None:
         found["invalidValue"] = str(invalid)
@@ -41,13 +41,13 @@ def problem(path: str, message: str, invalid: Any = _MISSING) -> Wire:
 
 
 def check_task_def(definition: Wire, path: str) -> list[Wire]:
-    """A normalised TaskDef's problems."""
+    """The problems of a normalised TaskDef."""
     problems = []
     name = definition.get("name")
     if not name:
         problems.append(problem(f"{path}.name", "TaskDef name cannot be null or empty", name))
     for member, least, message in (
-        # The server's own texts say the limit where the value should stand.
+        # In the server's texts the limit stands in place of the value.
         ("retryCount", 0, "TaskDef retryCount: 0 must be >= 0"),
         ("responseTimeoutSeconds", 1, None),
         ("backoffScaleFactor", 1, "Backoff scale factor. Applicable for LINEAR_BACKOFF"),
@@ -71,7 +71,7 @@ def check_task_def(definition: Wire, path: str) -> list[Wire]:
 
 
 def check_workflow_def(definition: Wire, path: str) -> list[Wire]:
-    """A normalised WorkflowDef's problems, types that this server does not run included."""
+    """The problems of a normalised WorkflowDef, also task types that this server does not run."""
     problems = []
     name = definition.get("name")
     if not name:
@@ -190,7 +190,7 @@ _CHECKS = {
 
 
 def _check_references(definition: Wire) -> Iterator[str]:
-    """Unique reference names, and expressions of the outer tasks that name one of them."""
+    """Problems of reference names that are not unique, and of expressions that name no task."""
     seen: set[str] = set()
     for task in walk(definition["tasks"]):
         ref = task["taskReferenceName"]
@@ -212,7 +212,7 @@ def _check_references(definition: Wire) -> Iterator[str]:
 
 
 def check_result(result: Wire) -> list[Wire]:
-    """What a TaskResult must have on ``POST /tasks``."""
+    """The members that a TaskResult must have on ``POST /tasks``."""
     problems = []
     for member, message in (
         ("workflowInstanceId", "Workflow Id cannot be null or empty"),

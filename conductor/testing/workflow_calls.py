@@ -1,4 +1,4 @@
-"""The engine's calls under ``/workflow``: start and read, and what an operator can do to a running one."""
+"""Calls under ``/workflow``: start and read workflows, and the calls of an operator."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ class WorkflowCalls(TaskCalls):
     """Start, read, pause, resume, decide, terminate, skip and remove."""
 
     def start_workflow(self, request: Wire) -> str:
-        """Start a StartWorkflowRequest, with its own workflowDef or a registered one; the id. Refusal 400, 404."""
+        """Start a workflow by a StartWorkflowRequest, with its workflowDef or a registered one. Returns the id. Refusal
+        400, 404.
+        """
         with self.transaction():
             workflow = self._start(request)
             return workflow.workflow_id
@@ -44,14 +46,14 @@ class WorkflowCalls(TaskCalls):
         return workflow
 
     def get_workflow(self, workflow_id: str, include_tasks: bool = True) -> Wire:
-        """Refusal 404."""
+        """The workflow. Refusal 404."""
         with self.transaction():
             return render_workflow(self._workflow(workflow_id), self._now_ms, include_tasks=include_tasks)
 
     def get_workflow_status(
         self, workflow_id: str, include_output: bool = False, include_variables: bool = False
     ) -> Wire:
-        """The summary. Refusal 404."""
+        """The summary of the workflow. Refusal 404."""
         with self.transaction():
             wire = self._workflow(workflow_id).wire
             extra = {"output": include_output, "variables": include_variables}
@@ -61,7 +63,7 @@ class WorkflowCalls(TaskCalls):
     # By an operator
 
     def pause_workflow(self, workflow_id: str) -> None:
-        """Schedule no more tasks until it is resumed. Refusal 404, 409 when it has ended."""
+        """Schedule no more tasks until ``resume``. Refusal 404; 409 if it has ended."""
         with self.transaction():
             workflow = self._workflow(workflow_id)
             if workflow.ended:
@@ -71,7 +73,7 @@ class WorkflowCalls(TaskCalls):
                 self._save_workflow(workflow)
 
     def resume_workflow(self, workflow_id: str) -> None:
-        """Refusal 404, 500 when it is not paused."""
+        """Schedule tasks again. Refusal 404; 500 if it is not paused."""
         with self.transaction():
             workflow = self._workflow(workflow_id)
             status = workflow.wire["status"]
@@ -83,12 +85,12 @@ class WorkflowCalls(TaskCalls):
             self._decide(workflow)
 
     def decide_workflow(self, workflow_id: str) -> None:
-        """Look at it now. Refusal 404."""
+        """Look at the workflow now. Refusal 404."""
         with self.transaction():
             self._decide(self._workflow(workflow_id))
 
     def terminate_workflow(self, workflow_id: str, reason: str | None = None) -> None:
-        """End it; nothing happens when it was terminated before. Refusal 404, 409 when it is completed."""
+        """End the workflow. If it was terminated before, nothing changes. Refusal 404; 409 if it is completed."""
         with self.transaction():
             workflow = self._workflow(workflow_id)
             if workflow.wire["status"] == "COMPLETED":
@@ -122,13 +124,13 @@ class WorkflowCalls(TaskCalls):
         task.wire.update(taskType=workflow_task["name"], status="SKIPPED", endTime=self._now_ms)
         task.wire["inputData"] = request.get("taskInput") or {}
         task.wire["outputData"] = request.get("taskOutput") or {}
-        del task.wire["workflowType"]  # the server leaves it out here, and numbers the task 0: it comes first
+        del task.wire["workflowType"]  # the server leaves seq out here, so the task has 0 and comes first
         self._add_task(workflow, task)
         workflow.tasks.insert(0, workflow.tasks.pop())
         self._save_workflow(workflow)
 
     def remove_workflow(self, workflow_id: str) -> None:
-        """Forget it with its tasks and logs, open or ended. Refusal 404."""
+        """Remove the workflow, its tasks and their logs, open or ended. Refusal 404."""
         with self.transaction():
             workflow = self._workflow(workflow_id)
             for task in workflow.tasks:
