@@ -63,16 +63,26 @@ def test_the_licence_goes_with_it(wheel):
         assert [name for name in archive.namelist() if name.endswith("/LICENSE")]
 
 
-def test_the_sources_are_those_of_the_packages_alone(sdist):
+def test_the_sources_come_with_the_documentation_and_the_examples(sdist):
     with tarfile.open(sdist) as archive:
-        top = {name.split("/")[1] for name in archive.getnames()}
-    assert top - {".gitignore", "PKG-INFO"} == {
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {name.split("/")[0] for name in names} - {".gitignore", "PKG-INFO"} == {
         "CHANGELOG.md",
         "LICENSE",
         "README.md",
         "conductor",
+        "docs",
+        "examples",
         "generated",
         "pyproject.toml",
+    }
+    assert {"docs/settings.md", "examples/first_worker.py"} <= names
+
+
+def test_the_same_sources_give_the_same_bytes(sdist, wheel, tmp_path):
+    run("-m", "hatchling", "build", "-d", str(tmp_path), cwd=ROOT)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {
+        file.name: file.read_bytes() for file in (sdist, wheel)
     }
 
 

@@ -69,6 +69,7 @@ def test_each_method_of_a_blocking_executor_is_there_with_its_signature(blocking
         assert inspect.signature(method) == inspect.signature(getattr(blocking, name))
 
 
+@pytest.mark.sources
 def test_the_executors_for_coroutines_are_what_the_script_makes():
     script = ROOT / "scripts" / "generate_async_executors.py"
     checked = subprocess.run([sys.executable, script, "--check"], check=False, capture_output=True, text=True)

@@ -28,7 +28,7 @@ def test_what_is_asked_for_is_locked_in_a_version_that_will_do(line):
 
 def test_every_locked_package_has_its_hashes():
     entries = re.split(r"\n(?=\w)", LOCK.strip())
-    assert len(entries) == len(LOCKED)
+    assert len(entries) == len(re.findall(r"^[\w.-]+==", LOCK, re.MULTILINE))
     assert [
         entry for entry in entries if not re.fullmatch(r"\S+==\S+[^\\]*\\\n(\s+--hash=sha256:\w{64}[ \\\n]*)+", entry)
     ] == []

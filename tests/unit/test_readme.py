@@ -23,6 +23,7 @@ def test_a_link_by_name_has_its_address_at_the_end():
     assert used == DEFINED.keys() != set()
 
 
+@pytest.mark.sources
 @pytest.mark.parametrize("link", sorted({*INLINE, *DEFINED.values(), *PROJECT["urls"].values()}))
 def test_a_link_leads_somewhere_from_anywhere(link):
     url, _, anchor = link.partition("#")

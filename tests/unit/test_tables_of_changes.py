@@ -11,6 +11,8 @@ import take_out
 
 sys.path.pop(0)
 
+pytestmark = pytest.mark.sources
+
 MUTANTS = mutants.read(mutants.TABLE)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 WINDOWS = """
 import asyncio, concurrent.futures.process, multiprocessing.connection, multiprocessing.spawn, sqlite3, subprocess
+import click, rich.console, watchfiles
 import msgspec, prometheus_client, urllib3  # what others do on Windows is theirs to prove: they come before it
 import http.server, importlib, os, pkgutil, signal, ssl, sys
 

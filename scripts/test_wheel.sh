@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Build the wheel and test it on every Python >= 3.11 that this machine has, on the PATH or by pyenv. The sources of the
+# packages are in none of the folders that the tests run in: an import finds the installed wheel or nothing.
+#
+#   scripts/test_wheel.sh            each Python tries the wheel alone; all but the main one run the unit and server tests
+#   scripts/test_wheel.sh --built    the same with the wheel in dist/
+set -euo pipefail
+# shellcheck source=scripts/environment.sh
+source "$(dirname "$0")/environment.sh"
+
+version_of='import sys; print("%d.%d" % sys.version_info[:2] if sys.version_info.releaselevel == "final" else "")'
+
+main() {
+  local wheel main_version
+  [ "${1:-}" = --built ] || "$python" scripts/build.py
+  twine check --strict dist/*.whl dist/*.tar.gz
+  wheel=$(echo "$PWD"/dist/*.whl)
+  folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
+  copy_without_sources "$folder/checkout"
+  write_constraints
+  main_version=$("$python" -c "$version_of")
+  try_wheel "$python" "$main_version" "$wheel"
+  for minor in {11..30}; do
+    [ "3.$minor" = "$main_version" ] || test_on "3.$minor" "$wheel"
+  done
+}
+
+# test_on VERSION WHEEL: if there is such a Python.
+test_on() {
+  local version=$1 wheel=$2 candidate
+  for candidate in "python$version" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python; do
+    # a shim may be there without its Python
+    [ "$("$candidate" -c "$version_of" 2>/dev/null)" = "$version" ] || continue
+    try_wheel "$candidate" "$version" "$wheel"
+    make_environment ".venv-$version" "$candidate"
+    ".venv-$version/bin/python" -m pip install --quiet --no-deps --force-reinstall "$wheel"
+    run_tests "$PWD/.venv-$version/bin/python"
+    return
+  done
+}
+
+# try_wheel PYTHON VERSION WHEEL: a new environment with the wheel and its dependencies, then with the extra for the command.
+try_wheel() {
+  local environment=$folder/$2
+  "$1" -m venv "$environment"
+  install() { "$environment/bin/python" -m pip install --quiet --constraint "$folder/constraints.txt" "$1"; }
+  install "$3"
+  (cd "$folder" && "$environment/bin/python" "$folder/checkout/scripts/try_wheel.py")
+  install "$3[cli]"
+  (cd "$folder" && "$environment/bin/conductor-worker" --version)
+}
+
+# The locked versions. Without their hashes: pip would ask for the wheel's, too.
+write_constraints() { sed '/^ *--hash/d; s/ \\$//' requirements/dev.txt >"$folder/constraints.txt"; }
+
+copy_without_sources() {
+  mkdir "$1"
+  git ls-files -z --cached --others --exclude-standard -- . ':!conductor' ':!generated' |
+    tar --create --null --files-from - | tar --extract --directory "$1"
+}
+
+# run_tests PYTHON
+run_tests() (
+  cd "$folder/checkout"
+  "$1" -c 'import conductor, sys; print(f"{sys.version}: {conductor.__file__}"); assert "site-packages" in conductor.__file__'
+  "$1" -m pytest -q -n 2 -p no:cacheprovider -m "not sources" tests/unit tests/server
+)
+
+main "$@"
