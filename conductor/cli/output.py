@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 import msgspec
 from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -69,6 +71,16 @@ def console() -> Console:
         made.soft_wrap = True
         made.width = LONGEST_LINE
     return made
+
+
+@contextmanager
+def live(screen: Console, first: RenderableType) -> Iterator[Live]:
+    """A part of the screen that changes at each ``update(…, refresh=True)``. Its last state stays on the screen."""
+    try:
+        with Live(first, console=screen, auto_refresh=False) as made:
+            yield made
+    finally:
+        screen.show_cursor(True)  # also if Ctrl-C came while Live hid it
 
 
 def as_ascii(text: str) -> str:

@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "outbox": "conductor.cli.outbox",
     "queue": "conductor.cli.queue",
     "task": "conductor.cli.task",
+    "top": "conductor.cli.top",
     "workflow": "conductor.cli.workflow",
 }
 """The modules of the commands. In each the command has the name ``command``."""

@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 from rich.console import Group, RenderableType
-from rich.live import Live
 
-from conductor.cli.output import console, details, pretty_json, shown, table
+from conductor.cli.output import console, details, live, pretty_json, shown, table
 from conductor.cli.session import Session, with_session
 from conductor.cli.values import JsonObject
 from conductor.errors import ConfigurationError
@@ -92,9 +91,9 @@ def watch(session: Session, workflow_id: str, interval: float) -> None:
                 for change in changes:
                     session.output.show(change, shown(_line(change)))
         else:
-            with Live(_overview(watched.workflow), console=screen, auto_refresh=False) as live:
+            with live(screen, _overview(watched.workflow)) as shown_now:
                 for _ in watched.follow(interval):
-                    live.update(_overview(watched.workflow, watched.problem), refresh=True)
+                    shown_now.update(_overview(watched.workflow, watched.problem), refresh=True)
     except KeyboardInterrupt:
         raise click.exceptions.Exit(INTERRUPTED) from None
     if watched.workflow.status != WorkflowStatus.COMPLETED:

@@ -45,3 +45,24 @@ def test_ctrl_c_ends_a_watch_and_not_the_workflow(server, api, workflow_id):
         assert terminal.process.wait(20) == 130
     assert "Traceback" not in text
     assert WorkflowExecutor(api).get_workflow_status(workflow_id).status == "RUNNING"
+
+
+WORKER = """
+from conductor import MetricsSettings, TaskRunner, provide_metrics
+
+with provide_metrics(MetricsSettings(port=0)) as metrics, TaskRunner() as runner:
+    runner.start_worker("charge", lambda task: {})
+    print(metrics.port, flush=True)
+    runner.wait_workers()
+"""
+
+
+def test_top_shows_the_work_of_a_process_until_ctrl_c(server, workflow_id, start_program):
+    port = start_program(WORKER, server.url).stdout.readline().strip()
+    metrics = f"http://127.0.0.1:{port}"
+    with Terminal("top", "--server", server.url, "--metrics", metrics, "--interval", "0.1") as terminal:
+        terminal.read_until(r"charge +\d")
+        terminal.process.send_signal(signal.SIGINT)
+        text = terminal.read_until(r"\x1b\[\?25h")
+        assert terminal.process.wait(20) == 0
+    assert "Traceback" not in text

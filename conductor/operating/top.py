@@ -1,0 +1,143 @@
+"""The work of running workers now: from two readings of their metrics, and the queues of their server."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from conductor.errors import ConductorError
+from conductor.executor import TaskExecutor
+from conductor.operating.scrape import MetricsReader, Scrape
+from conductor.transport import ApiClient
+
+MOST_AT_ONCE = 32
+"""Pages that are read at the same time."""
+
+_STARTED, _FAILED = "task_execution_started_total", "task_execute_error_total"
+_SECONDS, _ENDED = "task_execute_time_seconds_sum", "task_execute_time_seconds_count"
+_POLL_ERRORS, _UPDATE_ERRORS = "task_poll_error_total", "task_update_error_total"
+_LOST, _ACTIVE = "task_result_lost_total", "active_workers"
+_SLOTS, _FREE = "worker_slots", "worker_free_slots"
+_COUNTERS = (_STARTED, _FAILED, _SECONDS, _ENDED, _POLL_ERRORS, _UPDATE_ERRORS)
+_NAMES = {*_COUNTERS, _LOST, _ACTIVE, _SLOTS, _FREE}
+
+Values = Mapping[tuple[str, str], float]
+
+
+class Worker(msgspec.Struct, rename="camel", frozen=True):
+    """All workers of a task type, in all processes whose metrics were read.
+
+    busy, free: slots; free is None if a process does not tell it. The rates are per second, between two readings; None
+    at the first one. average_seconds: of the executions that ended between them. lost_results: since the processes have
+    started. queued: tasks that wait at the server, in all domains; None if it cannot be asked.
+    """
+
+    task_type: str
+    busy: int
+    free: int | None
+    started_per_second: float | None
+    failed_per_second: float | None
+    poll_errors_per_second: float | None
+    update_errors_per_second: float | None
+    average_seconds: float | None
+    lost_results: int
+    queued: int | None
+
+
+class View(msgspec.Struct, rename="camel", frozen=True):
+    """pages: the number of pages that were read. problems: with the others, and with the server."""
+
+    pages: int
+    workers: list[Worker]
+    problems: list[str]
+
+
+class Top:
+    """Looks again and again. Not thread-safe. urls: pages of metrics, as ``metrics_url`` returns them."""
+
+    def __init__(self, api: ApiClient, urls: Sequence[str]) -> None:
+        self._executor = TaskExecutor(api)
+        self._reader = MetricsReader(api.http_settings)
+        self._urls = list(dict.fromkeys(urls))
+        self._before: dict[str, Scrape] = {}
+
+    def look(self) -> View:
+        """The work since the last look. Blocks for one request a page, and one to the server."""
+        problems: list[str] = []
+        now = self._read(problems)
+        rates = _sum(_rates(self._before[url], scrape) for url, scrape in now.items() if url in self._before)
+        has_rates = bool(now.keys() & self._before.keys())
+        self._before = now
+        totals = _sum(scrape.values for scrape in now.values())
+        task_types = sorted({task_type for name, task_type in totals if name in _NAMES})
+        queued = self._queued(problems) if task_types else None
+        workers = [_worker(each, totals, rates if has_rates else None, queued) for each in task_types]
+        return View(len(now), workers, problems)
+
+    def _read(self, problems: list[str]) -> dict[str, Scrape]:
+        with ThreadPoolExecutor(min(len(self._urls), MOST_AT_ONCE)) as pool:
+            answers = [(url, pool.submit(self._reader.read, url)) for url in self._urls]
+        found = {}
+        for url, answer in answers:
+            try:
+                found[url] = answer.result()
+            except ConductorError as error:
+                problems.append(str(error))
+        return found
+
+    def _queued(self, problems: list[str]) -> Counter[str] | None:
+        """By task type. A queue is called ``domain:task_type`` or ``task_type`` (server 3.32.3)."""
+        try:
+            sizes = self._executor.queue_sizes()
+        except ConductorError as error:
+            problems.append(str(error))
+            return None
+        queued: Counter[str] = Counter()
+        for name, size in sizes.items():
+            queued[name.rpartition(":")[2]] += size
+        return queued
+
+
+def _rates(before: Scrape, now: Scrape) -> Values:
+    """Per second, of the counters. A counter that is smaller than before began anew, with its process."""
+    seconds = now.at - before.at
+    found = {}
+    for (name, task_type), value in now.values.items():
+        if name in _COUNTERS:
+            last = before.values.get((name, task_type), 0.0)
+            found[name, task_type] = (value - last if value >= last else value) / seconds
+    return found
+
+
+def _sum(each: Iterable[Values]) -> Values:
+    total: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for values in each:
+        for key, value in values.items():
+            total[key] += value
+    return total
+
+
+def _worker(task_type: str, totals: Values, rates: Values | None, queued: Counter[str] | None) -> Worker:
+    def total(name: str) -> int:
+        return int(totals.get((name, task_type), 0.0))
+
+    def rate(name: str) -> float | None:
+        return None if rates is None else round(rates.get((name, task_type), 0.0), 3)
+
+    tells_slots = (_SLOTS, task_type) in totals
+    ended, seconds = (0.0 if rates is None else rates.get((name, task_type), 0.0) for name in (_ENDED, _SECONDS))
+    return Worker(
+        task_type,
+        busy=total(_SLOTS) - total(_FREE) if tells_slots else total(_ACTIVE),
+        free=total(_FREE) if tells_slots else None,
+        started_per_second=rate(_STARTED),
+        failed_per_second=rate(_FAILED),
+        poll_errors_per_second=rate(_POLL_ERRORS),
+        update_errors_per_second=rate(_UPDATE_ERRORS),
+        average_seconds=round(seconds / ended, 6) if ended else None,
+        lost_results=total(_LOST),
+        queued=None if queued is None else queued[task_type],
+    )

@@ -1,0 +1,170 @@
+"""``conductor-worker top``: the work of running workers, from their metrics."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from conductor import ApiClient, HttpSettings, MetricsSettings, TaskRunner, WorkflowExecutor, provide_metrics
+from conductor.cli.program import program
+from conductor.testing import DevServer
+from support.stub import Answer, Stub
+from support.waiting import Gate, eventually
+
+SIZES = "GET /tasks/queue/all"
+
+
+def top(url, *arguments):
+    return CliRunner().invoke(program, ["top", "--server", url, "--once", "--interval", "0.1", *arguments])
+
+
+def view(url, *pages):
+    done = top(url, "--json", *(each for page in pages for each in ("--metrics", page)))
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def page(**values):
+    """A page of metrics of the task type charge. ``name__status`` adds a label."""
+    lines = []
+    for name, value in values.items():
+        metric, _, status = name.partition("__")
+        labels = f'taskType="charge",status="{status}"' if status else 'taskType="charge"'
+        lines.append(f"{metric}{{{labels}}} {value}\n")
+    return Answer(body="".join(lines), content_type="text/plain; version=0.0.4")
+
+
+@pytest.fixture
+def process(stub):
+    """The metrics of one process: ``process(first page, second page)`` returns the URL."""
+    started = []
+
+    def serve(*pages):
+        one = Stub().__enter__()
+        started.append(one)
+        one.answers["GET /metrics"].extend(pages)
+        return one.url.removesuffix("/api") + "/metrics"
+
+    stub.answers[SIZES].extend([Answer(body={"charge": 3, "eu:charge": 4, "refund": 5})] * 2)
+    yield serve
+    for one in started:
+        one.__exit__(None, None, None)
+
+
+def test_rates_are_those_between_two_readings(stub, process):
+    url = process(
+        page(
+            task_execution_started_total=100,
+            task_execute_error_total=10,
+            task_execute_time_seconds_count__SUCCESS=90,
+            task_execute_time_seconds_sum__SUCCESS=1000,
+            active_workers=2,
+        ),
+        page(
+            task_execution_started_total=120,
+            task_execute_error_total=15,
+            task_execute_time_seconds_count__SUCCESS=105,
+            task_execute_time_seconds_count__FAILURE=5,
+            task_execute_time_seconds_sum__SUCCESS=1003,
+            task_execute_time_seconds_sum__FAILURE=3,
+            active_workers=1,
+        ),
+    )
+    (worker,) = view(stub.url, url)["workers"]
+    assert worker["startedPerSecond"] == pytest.approx(4 * worker["failedPerSecond"], rel=0.01)
+    assert 0 < worker["startedPerSecond"] < 200  # the interval is a tenth of a second
+    assert worker["averageSeconds"] == 0.3
+    assert (worker["busy"], worker["free"], worker["queued"]) == (1, None, 7)
+
+
+def test_a_process_that_has_restarted_has_no_negative_rates(stub, process):
+    url = process(page(task_execution_started_total=100), page(task_execution_started_total=1))
+    (worker,) = view(stub.url, url)["workers"]
+    assert worker["startedPerSecond"] > 0
+
+
+def test_slots_of_all_processes_are_added(stub, process):
+    one, two = (page(worker_slots=4, worker_free_slots=free, task_result_lost_total=1) for free in (1, 4))
+    (worker,) = view(stub.url, process(one, one), process(two, two))["workers"]
+    assert (worker["busy"], worker["free"], worker["lostResults"]) == (3, 5, 2)
+
+
+def test_a_page_that_cannot_be_read_is_named_and_the_others_are_shown(stub, process):
+    one = page(active_workers=1)
+    shown = view(stub.url, process(one, one), process(Answer(404), Answer(404)), process(*[Answer(body="a\0{")] * 2))
+    assert [each["busy"] for each in shown["workers"]] == [1]
+    assert shown["pages"] == 1
+    assert [each.partition("/metrics: ")[2] for each in shown["problems"]] == [
+        "it answered 404",
+        "it answered with a page that holds no metrics",
+    ]
+
+
+def test_without_any_page_the_status_is_1(stub):
+    with Stub() as gone:
+        url = gone.url.removesuffix("/api")
+    done = top(stub.url, "--metrics", url)
+    assert done.exit_code == 1
+    assert f"{url}/metrics: connection refused" in done.stdout
+    assert done.stderr == "Error: no metrics could be read\n"
+
+
+def test_a_server_that_cannot_be_reached_is_a_problem_and_the_workers_are_shown(process):
+    with Stub() as gone:
+        url = gone.url
+    one = page(active_workers=1)
+    shown = view(url, process(one, one))
+    assert [(each["busy"], each["queued"]) for each in shown["workers"]] == [(1, None)]
+    assert shown["problems"] == [f"cannot reach {url}: connection refused"]
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://user:secret@host/metrics", "must not hold a user or a password"),
+        ("host:2112", "must be a URL such as"),
+        ("ftp://host", "must be a URL such as"),
+        ("http://host/metrics?x=1", "must be a URL such as"),
+        ("", "must be a URL such as"),
+    ],
+)
+def test_a_wrong_url_is_a_usage_error_that_shows_no_password(url, problem):
+    done = top("http://127.0.0.1:1", "--metrics", url)
+    assert done.exit_code == 2
+    assert "--metrics" in done.stderr
+    assert problem in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_free_port_in_the_environment_needs_a_url(monkeypatch):
+    monkeypatch.setenv("CONDUCTOR_WORKER_METRICS_PORT", "0")
+    done = top("http://127.0.0.1:1")
+    assert done.exit_code == 2
+    assert "give the URL with --metrics" in done.stderr
+
+
+def test_the_slots_and_rates_of_a_runner_are_shown(monkeypatch):
+    gate = Gate()
+    with DevServer() as server, provide_metrics(MetricsSettings(port=0)) as metrics:
+        monkeypatch.setenv("CONDUCTOR_WORKER_METRICS_PORT", str(metrics.port))
+        with ApiClient(http_settings=HttpSettings(server.url)) as api, TaskRunner(api, shutdown_timeout=5) as runner:
+            runner.start_worker("top_charge", gate, batch_size=2)
+            start_task(api)
+            gate.inside.get(timeout=20)
+            done = top(server.url, "--json")
+            gate.opened.set()
+            (worker,) = (each for each in json.loads(done.stdout)["workers"] if each["taskType"] == "top_charge")
+            assert (worker["busy"], worker["queued"]) == (1, 0)
+            text = eventually(lambda: line_of(top(server.url).stdout, " 0 "))
+    assert text.split()[:2] == ["top_charge", "0"]
+
+
+def line_of(table, part):
+    return next((line for line in table.splitlines() if line.startswith("top_charge") and part in line), None)
+
+
+def start_task(api):
+    step = {"name": "top_charge", "taskReferenceName": "first", "type": "SIMPLE"}
+    workflows = WorkflowExecutor(api)
+    workflows.register_workflow({"name": "order", "version": 1, "schemaVersion": 2, "tasks": [step]})
+    workflows.start_workflow("order")
