@@ -20,7 +20,7 @@ Duration = float | timedelta
 LONGEST = 1e9
 """Seconds. The system's timers do not take much more."""
 HUGE = 1e300
-"""A much larger int cannot become a float."""
+"""Larger numbers are refused, because such an int cannot become a float."""
 
 _KINDS = (iscoroutinefunction, isgeneratorfunction, isasyncgenfunction)
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")

@@ -1,4 +1,4 @@
-"""A function behind an object that stands for it, as a decorator leaves it."""
+"""Finds the function behind a decorated one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Decorated:
-    """Stands for the function in ``__wrapped__``. A worker calls the function itself, without a detour."""
+    """Stands for the function in ``__wrapped__``. A worker calls that function directly."""
 
     __wrapped__: Callable[..., Any]
 

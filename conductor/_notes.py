@@ -1,4 +1,4 @@
-"""The notes of one execution: what the function tells while it runs, namely log lines and an output."""
+"""The notes of one execution: log lines and an output that the function gives while it runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LATENCY = 200
 """Milliseconds that the delivery of a task may take. The server's clock is known so exactly."""
 
 
-class Told(NamedTuple):
+class FinalNotes(NamedTuple):
     """The notes at the end of an execution.
 
     lines: those that no request has taken. output: of ``set_output``. put_off: of ``in_progress``.
@@ -29,11 +29,11 @@ class Told(NamedTuple):
     put_off: TaskResult | None = None
 
 
-NOTHING = Told()
+NOTHING = FinalNotes()
 
 
 class Listener(Protocol):
-    """Hears of notes while the function runs. Thread-safe."""
+    """Is called when a running function has given notes. Thread-safe."""
 
     def notice(self, notes: Notes) -> None:
         """Lines have begun to wait, the output is another one, or the execution has ended, so that no lines wait.
@@ -66,7 +66,7 @@ class Notes:
         self._was_ended_when_taken = False
         self._output: SetOutput | None = None
         self._put_off: TaskResult | None = None
-        self._told: Told | None = None  # set by ``end``
+        self._final: FinalNotes | None = None  # set by ``end``
 
     @property
     def has_lines(self) -> bool:
@@ -75,7 +75,7 @@ class Notes:
 
     @property
     def has_ended(self) -> bool:
-        return self._told is not None
+        return self._final is not None
 
     @property
     def output(self) -> SetOutput | None:
@@ -85,7 +85,7 @@ class Notes:
         if _forks.count() != self._forks:
             return
         with self._lock:
-            if self._told is not None:
+            if self._final is not None:
                 return
             is_news = not self._waiting
             self._keep(lines)
@@ -97,7 +97,7 @@ class Notes:
         if _forks.count() != self._forks:
             return
         with self._lock:
-            if self._told is not None:
+            if self._final is not None:
                 return
             self._output = output
         if self._listener is not None:
@@ -110,7 +110,7 @@ class Notes:
     def take(self) -> list[TaskExecLog]:
         """The waiting lines, for a request. Call ``taken`` after the request, also if there is none."""
         with self._lock:
-            self._was_ended_when_taken = self._told is not None
+            self._was_ended_when_taken = self._final is not None
             lines = self._drain()
             self._under_way = bool(lines)
             return lines
@@ -130,17 +130,17 @@ class Notes:
                 self._keep([*unsent, *newer])
             return bool(self._waiting)
 
-    def end(self) -> Told:
+    def end(self) -> FinalNotes:
         """The execution has ended, or is not waited for any more. Repeating it returns the same."""
         if _forks.count() != self._forks:
             return NOTHING
         with self._lock:
-            if self._told is not None:
-                return self._told
-            self._told = Told(self._drain(), self._output, self._put_off)
+            if self._final is not None:
+                return self._final
+            self._final = FinalNotes(self._drain(), self._output, self._put_off)
         if self._listener is not None:
             self._listener.notice(self)
-        return self._told
+        return self._final
 
     def date(self, entries: Iterable[TaskExecLog]) -> None:
         """Date the entries of the result after the lines that were sent before it.

@@ -13,7 +13,7 @@ LONGEST_MESSAGE = 200  # characters of a text that are shown
 LONGEST_READ = 10_000  # characters of it in which secrets are looked for
 SHORTEST_SECRET = 8  # characters of a word in a header; a shorter one may be any word
 
-# Words by which errors are told apart; none of them is a secret.
+# words that distinguish errors; none of them is a secret.
 _TELLING = re.compile("error|found|json|method|not|parse|post|request|such|supported|task|workflow", re.IGNORECASE)
 
 

@@ -1,18 +1,19 @@
 """Fetches one token for all threads, and keeps it until the server refuses it.
 
-=====================  ==============================================================================
-a call needs a token   what happens
-=====================  ==============================================================================
-one is cached          it is used, however old: only the server knows when it ends
-none is cached         one thread fetches it, the others wait for that answer
-it was refused         the same, unless another thread has fetched a newer one meanwhile
-a renewed one too      before any call has worked with it: the next one is fetched after a pause, which
-                       doubles each time. Until then such a refusal is the caller's
-tokens end very soon   ten are renewed in ten seconds at most: a server may take and refuse them in turn
-the fetch failed       every waiting caller gets that error; the next fetch waits for a back-off step,
-                       and calls before that get the same error without one
-the key was refused    the same; the log says so once, and again only after a success in between
-=====================  ==============================================================================
+==========================  =========================================================================
+state                       effect on a call that needs a token
+==========================  =========================================================================
+a token is cached           The call uses it, however old it is. Only the server knows its end.
+no token is cached          One thread fetches a token. The others wait for the same answer.
+the server refuses it       The same, unless another thread has fetched a newer token meanwhile.
+new tokens are refused      If no call has worked with a new token, the next one is fetched after a
+                            pause. Pauses double. Until then, callers get the refusal as an error.
+tokens end very soon        At most ten tokens are fetched in ten seconds, because a server may accept
+                            and refuse tokens in turn.
+the fetch fails             All waiting callers get the error. The next fetch comes after a growing
+                            pause. Calls before that get the same error at once.
+the server refuses the key  The same. The log says so once, and again only after a success.
+==========================  =========================================================================
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class TokenCache:
         self._not_before = 0.0
         self._unproven = 0  # renewed tokens, with the present one, since a call worked
         self._renewed_at = deque([-math.inf] * MOST_RENEWALS, MOST_RENEWALS)
-        self._key_was_refused = False  # and the log has said so
+        self._key_was_refused = False  # the log has a message about it
         self._backoff = Backoff(factor=2.0)
 
     def __repr__(self) -> str:

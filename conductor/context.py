@@ -14,13 +14,13 @@ from conductor import models
 from conductor._arguments import LONGEST, Duration, seconds
 from conductor._clock import Clock, MonotonicClock
 from conductor._flag import Flag
-from conductor._notes import NOTHING, Listener, Notes, Told
+from conductor._notes import NOTHING, FinalNotes, Listener, Notes
 from conductor.errors import ConductorError, ConfigurationError, NonRetryableError
 from conductor.models import Task, TaskResultStatus
 from conductor.task_result import LARGEST_OUTPUT, SetOutput, TaskResult, log_entry, sized_output
 
 _CLOSED = Notes(Task("", ""), None)
-"""The notes of an execution that has told nothing until its end."""
+"""The notes of an execution that has given none until its end."""
 _CLOSED.end()
 
 
@@ -52,7 +52,7 @@ class WorkerContext:
     """The part of a TaskContext that all tasks of a worker share.
 
     stopping: set when the worker begins to stop. timeout: the worker's time limit in seconds. lease_extension: whether
-    leases are extended. listener: hears of the notes of running functions; None: the notes are read at their end.
+    leases are extended. listener: is called for the notes of running functions; None: the notes are read at their end.
     largest_output: bytes of JSON. state: of the runner.
     """
 
@@ -200,7 +200,7 @@ class TaskContext:
         ends_at = _end_of(self._polled, self._received, self._began, self._shared)
         return None if ends_at is None else ends_at - self._shared.clock.now()
 
-    def end(self) -> Told:
+    def end(self) -> FinalNotes:
         """For the runner: the function has ended, or is not waited for any more. Repeating it returns the same."""
         notes: Notes = vars(self).setdefault("notes", _CLOSED)  # atomic: another thread may begin to log
         return NOTHING if notes is _CLOSED else notes.end()

@@ -55,9 +55,9 @@ class MetricsCollector(Collector):
             instrument.record_in(storage)
 
     def describe(self) -> Iterator[Metric]:
-        """Every name, so that a registry can check for duplicates.
+        """Every name once, so that a registry can check for duplicates.
 
-        Each once, or the registry could not take the collector out again: a counter ``x_total`` claims ``x`` too.
+        If a name came twice, the registry could not remove the collector. A counter ``x_total`` has the name ``x`` too.
         """
         for storage in _CANONICAL:
             yield from storage.describe()
@@ -78,7 +78,7 @@ class MetricsCollector(Collector):
         yield from self._guide_rows()
 
     def _guide_rows(self) -> Iterator[Metric]:
-        """The worker guide's table to the letter. Untyped: the format wants ``_total`` from a counter."""
+        """The metrics with the worker guide's names: untyped, because a counter's name must end with ``_total``."""
         yield _untyped("task_poll_counter", _sums(_recording.polls, ("taskType",), {"_total": ""}))
         errors = _sums(_recording.poll_error_statuses, ("taskType", "status"), {"_total": ""})
         yield _untyped(
@@ -93,7 +93,7 @@ class MetricsCollector(Collector):
 
 
 class _GuideRow(Metric):
-    """Known by its class where a registry already holds a MetricsCollector."""
+    """A metric of the worker guide. Its class shows that a registry already holds a MetricsCollector."""
 
 
 _Row = tuple[str, dict[str, str], float]

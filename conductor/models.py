@@ -43,7 +43,7 @@ WorkflowSearchResult = SearchResultWorkflowSummary
 
 ResultStatus = TaskResultStatus | TaskResultStatusText
 Strategy = IdempotencyStrategy | IdempotencyStrategyText
-"""Either may be given as text."""
+"""The member of the enumeration, or its text."""
 
 
 def milliseconds(seconds: float) -> int:

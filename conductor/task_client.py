@@ -143,7 +143,7 @@ class HttpTaskClient:
 
 
 def _name_what_is_too_large(error: AnswerTooLargeError, depth: int, task_name: str = "") -> None:
-    """Say in the log that an answer with one task was too large, and which one it was, if that can be read.
+    """Log that an answer with one task was too large, with the id of the task if it can be read.
 
     depth: of the task's members, in brackets. task_name: empty where it is not known.
     """
@@ -156,7 +156,7 @@ _TOKEN = re.compile(rb'"taskId"\s*:\s*"([^"\\]+)"|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"
 
 
 def _first_id(beginning: bytes, depth: int) -> str | None:
-    """The first taskId inside of so many brackets: those further in may be anybody's. None: it comes later."""
+    """The first taskId inside of ``depth`` brackets. Further in are other ids. None: the beginning has none."""
     inside = 0
     for token in _TOKEN.finditer(beginning):
         if token[1] and inside == depth:
@@ -176,7 +176,7 @@ _AN_ID = re.compile(rb'\s*"(?:taskId|workflowInstanceId)"\s*:\s*"')  # any other
 
 
 def _decoded(raw_tasks: Sequence[msgspec.Raw], fits: int = sys.maxsize) -> Delivery:
-    """Each task by itself, so that a bad one costs the others nothing. Without its ids or its input none can be run."""
+    """Read each task by itself, so that a bad one does not affect the others. It needs its ids and its input to run."""
     found: list[Task] = []
     unreadable: list[TaskResult] = []
     for raw in raw_tasks:

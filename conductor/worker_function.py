@@ -1,4 +1,4 @@
-"""``@worker_task``: the worker of a function is written above the function."""
+"""``@worker_task`` makes a function a worker."""
 
 from __future__ import annotations
 

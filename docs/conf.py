@@ -77,6 +77,9 @@ def _public_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, contnod
 
 def _navigation(text: str) -> str:
     """The lists of pages, as Sphinx takes them for the navigation."""
+    listed = LISTED_PAGE.findall(text)
+    if repeated := {page for page in listed if listed.count(page) > 1}:
+        raise ValueError(f"index.md has pages twice: {', '.join(sorted(repeated))}")
     parts = []
     for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         pages = "\n".join(LISTED_PAGE.findall(section))

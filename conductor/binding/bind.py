@@ -238,7 +238,7 @@ class Member(OfInput):
 
 @dataclass(frozen=True)
 class Whole(Member):
-    """The same if there is one that fits, else the whole input. names: as ``names_of`` gives them."""
+    """The member if there is one that fits, else the whole input. names: as ``names_of`` gives them."""
 
     names: frozenset[str] | None
 

@@ -1,4 +1,4 @@
-"""Converts JSON values to typed ones: as msgspec does, and in more spellings, to paths and to pydantic's types."""
+"""Converts JSON values to typed ones, as msgspec does. It also reads further spellings, paths and pydantic's types."""
 
 from __future__ import annotations
 

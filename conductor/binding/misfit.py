@@ -19,7 +19,7 @@ _PROBLEM = re.compile(r"(?s)(?P<problem>.*?)(?: - at `(?P<in_key>key` in `)?\$\[
 _LIMIT = re.compile(r"Expected (?P<expected>(?:(?!, got `).)*?)(?:, got (?P<got>\d+))?")
 _FIELD = re.compile(r"Object (?P<state>missing required|contains unknown) field `(?P<name>.+)`")
 REFUSED = "refused by a validator of its class"
-"""Stands for the text of a check that has none, or none that may be shown."""
+"""The text for a check that has no text, or whose text may show a value."""
 _TEXTS = {
     inspect.AnyType: "a value",
     inspect.BoolType: "bool",

@@ -90,7 +90,7 @@ def _named(function: Any) -> tuple[Any, inspect.Signature | None]:
 
 
 def _signature(function: Any) -> inspect.Signature | None:
-    """None for an object that has none, and for a function in C: its names are seldom meant for members of an input."""
+    """None for an object without one, and for a function in C, whose parameters seldom name members of an input."""
     core = _core(function)
     if inspect.isroutine(core) and not inspect.isfunction(core):
         return None

@@ -1,1 +1,1 @@
-"""A worker's function is called: on a thread, on the event loop or in a process. Knows no server and no slots."""
+"""Calls a worker's function: on a thread, on the event loop or in a process. It knows no server and no slots."""

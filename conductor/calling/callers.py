@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from conductor import _recording
-from conductor._notes import NOTHING, Told
+from conductor._notes import NOTHING, FinalNotes
 from conductor.calling.around_process import call_around_process
 from conductor.calling.call import Call, NotBegunError, ProcessDiedError
 from conductor.calling.execute import execute
@@ -108,9 +108,9 @@ class InProcess:
         try:
             finished = self._processes.call(call, partial(self._begin, call, begin), self._longest_wait, self._around)
         except ProcessDiedError as error:
-            told = _end(call)
+            final = _end(call)
             # Without its frames: they tell nothing of the function, and a log record would keep the process's pipes.
-            return CallOutcome(None, error.with_traceback(None), told.lines, output=told.output)
+            return CallOutcome(None, error.with_traceback(None), final.lines, output=final.output)
         if lines := _end(call).lines:
             finished.result.logs = at_most_ten([*lines, *finished.result.logs])
         return finished
@@ -132,7 +132,7 @@ class InProcess:
         return True
 
 
-def _end(call: Call) -> Told:
+def _end(call: Call) -> FinalNotes:
     return NOTHING if call.context is None else call.context.end()
 
 

@@ -46,11 +46,11 @@ async def execute_async(function: BoundFunction, context: TaskContext) -> CallOu
 def _outcome(
     context: TaskContext, started: float, *, value: Any = None, error: BaseException | None = None
 ) -> CallOutcome:
-    told = context.end()
-    if told.put_off is not None and error is None:
+    final = context.end()
+    if final.put_off is not None and error is None:
         if value is None:
-            value = told.put_off
+            value = final.put_off
         elif not isinstance(value, models.TaskResult):
             extra = about(context.task_name, context, context.retry_count)
             logger.warning("in_progress() was called, but another value is returned and counts", extra=extra)
-    return CallOutcome(value, error, told.lines, time.perf_counter() - started, told.output)
+    return CallOutcome(value, error, final.lines, time.perf_counter() - started, final.output)

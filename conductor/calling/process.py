@@ -41,7 +41,7 @@ class Process:
         self.number_of_tasks = 0
         self.has_ended_task = False
         self.has_ended = False
-        """Somebody has noticed that."""
+        """Another thread has noticed the end."""
         self.is_killed = False
         arguments = (its_tasks, its_orders, its_messages, duties, levels)
         self._process = _spawn.Process(target=serve, args=arguments, name="conductor-process", daemon=False)
@@ -51,7 +51,7 @@ class Process:
 
     def messages(self) -> Iterator[tuple[bytes, bytes]]:
         """The kind and the content of each: see process_main. Blocks for the next one; the last one is its end."""
-        with self._messages, suppress(EOFError, OSError):  # the latter for a message that it did not live to send whole
+        with self._messages, suppress(EOFError, OSError):  # OSError: it has ended in the middle of a message
             while True:
                 message = self._messages.recv_bytes()
                 yield message[:1], message[1:]
@@ -114,7 +114,7 @@ class Process:
         self._order(STOPPING)
 
     def tell_lost(self, number: int) -> None:
-        """number: how many tasks it had been given with the lost one."""
+        """number: of the task that is lost. The first task of the process has 1."""
         self._order(LOST + str(number).encode())
 
     def kill(self) -> None:
@@ -124,11 +124,11 @@ class Process:
         self._process.kill()
 
     def end_what_it_started(self) -> None:
-        """Also if it has ended itself."""
+        """End the programs that its functions have started, also if it has ended itself."""
         kill_group(self._process.pid)
 
     def ending(self) -> str:
-        """How it ended, which it is about to have done."""
+        """Its exit code in words. It has ended, or is about to end."""
         end = time.monotonic() + EXIT_CODE_WITHIN
         while self._process.exitcode is None and time.monotonic() < end:
             self._process.join(0.01)  # in short steps: another thread may fetch the exit code, or a copy hide the end

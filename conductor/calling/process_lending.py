@@ -22,7 +22,7 @@ class Lending:
         self._lent: dict[Process, str] = {}  # with the id of the task
 
     def wait_for_first(self) -> str:
-        """Block until a process is free, or one could not run the function. Returns why not."""
+        """Block until a process is free, or cannot run the function. Returns the problem, or "" if there is none."""
         with self._changed:
             self._changed.wait_for(lambda: self._first_problem is not None or self.closed.is_set())
             return self._first_problem or ""
@@ -37,14 +37,14 @@ class Lending:
             return True
 
     def offer(self, process: Process) -> None:
-        """It can run the function."""
+        """The process can run the function."""
         with self._changed:
             self._first_problem = self._first_problem or ""
             self._free.append(process)
             self._changed.notify_all()
 
     def remove(self, process: Process) -> bool:
-        """It has ended. Returns whether it was free."""
+        """The process has ended. Returns whether it was free."""
         with self._changed:
             process.has_ended = True
             was_free = process in self._free
@@ -56,7 +56,7 @@ class Lending:
             return was_free
 
     def lend(self, task_id: str, patience: float | None) -> Process | None:
-        """A process for the task, once one is free; None: not within patience seconds, or the pool is closed."""
+        """Wait for a free process. None: there was none within patience seconds, or the pool is closed."""
         with self._changed:
             if not self._changed.wait_for(self._can_lend, patience) or self.closed.is_set():
                 return None
@@ -95,5 +95,5 @@ class Lending:
             self._changed.notify_all()
 
     def _can_lend(self) -> bool:
-        """A process that has just ended is in the way until its place removes it, which is at once."""
+        """Whether there is an answer for ``lend``. It waits while its place removes a process that has just ended."""
         return self.closed.is_set() or (bool(self._free) and self._free[-1].is_alive())

@@ -50,9 +50,9 @@ SECONDS = struct.Struct("!d")
 LEVELS = b"v"
 """Before the levels of loggers, as JSON."""
 LOST = b"l"
-"""Before the number of a task, of which nobody waits for the result any more."""
+"""Before the number of a task whose result is not needed any more."""
 READY, PROBLEM = b"k", b"p"
-"""It can run the function. The latter stands before the reason why not."""
+"""READY: it can run the function. PROBLEM: it cannot; the reason follows."""
 
 _NO_STATE = RunnerState(
     "a lifespan is in the main process, and not in this one: make the objects in process_pool(…, initializer=…)"
@@ -133,7 +133,7 @@ def _end() -> NoReturn:
 
 
 class _Parent:
-    """What the parent has said. Thread-safe."""
+    """The orders of the parent. Thread-safe."""
 
     def __init__(self, orders: Connection) -> None:
         self.stopping = Flag()
@@ -157,7 +157,7 @@ class _Parent:
         return lost
 
     def obey(self) -> None:
-        """Until the parent has ended: then this process ends too, whatever it is doing."""
+        """Read orders until the parent has ended. Then this process ends too, whatever it is doing."""
         with suppress(EOFError, OSError):
             while order := self._orders.recv_bytes():
                 self._obey(order[:1], order[1:])
@@ -198,7 +198,7 @@ def _result(
 
 
 def _flush() -> None:
-    """What the function has printed must not wait for the end of the process, which is killed."""
+    """Write the printed text now, because the process is killed at its end."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             with suppress(OSError, ValueError):  # nobody reads it any more, or the function has closed it

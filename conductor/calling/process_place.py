@@ -48,7 +48,7 @@ class Place:
             process.kill()
 
     def wait_for_end(self, seconds: float) -> None:
-        """Block so long at most, until a closed place has no process."""
+        """Block until a closed place has no process, or until the seconds are over."""
         self._thread.join(max(seconds, 0.0))
 
     def trouble(self) -> tuple[str, datetime | None] | None:
@@ -84,7 +84,7 @@ class Place:
         _places.discard(self)
 
     def _live(self) -> bool:
-        """The life of one process. Returns whether it was of use: it has ended a task, or was killed by this one."""
+        """Keep one process until its end. Returns whether it has ended a task, or was killed by this process."""
         try:
             process = self._process = Process(self._duties, self._levels.look())
         except Exception as error:  # noqa: BLE001 - the system has no room for it, or an argument cannot be pickled
@@ -105,7 +105,7 @@ class Place:
         return process.has_ended_task or process.is_killed
 
     def _hand_on_messages(self, process: Process) -> str | None:
-        """Until its end. Returns why it cannot run the function: None if it can, empty if it has not said."""
+        """Hand on its log records until its end. Returns its problem: None if it could run, "" if it did not say."""
         problem: str | None = ""
         for kind, content in process.messages():
             if kind == READY:
@@ -125,7 +125,7 @@ class Place:
 
 
 _places: set[Place] = set()
-"""Those of all workers that have not ended."""
+"""The places of all workers that have not ended."""
 
 
 def _end_with_interpreter() -> None:

@@ -54,8 +54,8 @@ def _summary(outcomes: list[Outcome], *, sends: bool) -> str:
         **{state: states[state] for state in ("new", "changed", "same")},
         "refused": len(outcomes) - states.total(),
     }
-    told = ", ".join(f"{count} {name}" for name, count in counts.items())
-    return told if sends else f"{told}; nothing was sent"
+    summary = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return summary if sends else f"{summary}; nothing was sent"
 
 
 def _as_json(outcome: Outcome) -> dict[str, Any]:

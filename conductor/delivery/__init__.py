@@ -1,1 +1,1 @@
-"""The server is owed results and lease extensions: they are sent until they arrive. Knows no functions."""
+"""Sends results and lease extensions until they arrive at the server. It knows no functions."""

@@ -202,22 +202,22 @@ class Lifespan:
         import asyncio  # noqa: PLC0415 - as above
 
         self._thread = threading.get_ident()
-        told = asyncio.Event()
+        leaving = asyncio.Event()
         try:
             async with manager as value:
                 self._entered(value)
                 is_tried.set()
-                self._leaving.listen(partial(self._tell, told, asyncio.get_running_loop()))
-                await told.wait()
+                self._leaving.listen(partial(self._wake_up, leaving, asyncio.get_running_loop()))
+                await leaving.wait()
         except BaseException as error:  # noqa: BLE001 - as above
             self._failed(error)
         self._end()
         with suppress(RuntimeError):  # the loop is closed, and nothing waits
             is_tried.set()
 
-    def _tell(self, told: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
+    def _wake_up(self, leaving: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            loop.call_soon_threadsafe(told.set)
+            loop.call_soon_threadsafe(leaving.set)
         except RuntimeError:
             logger.error("the lifespan is not left, because its event loop is closed")  # noqa: TRY400 - that is all
             self._end()

@@ -152,7 +152,7 @@ class Poller:
         return self._next_pace()
 
     def _distinct(self, tasks: list[Task]) -> Iterable[Task]:
-        """Each task once. Two copies without a slot would both be handed back, the second one too late."""
+        """Each task once. A second copy must not be handed back: it could take the task away from another worker."""
         distinct: dict[str, Task] = {}
         for task in tasks:
             if distinct.setdefault(task.task_id, task) is not task:

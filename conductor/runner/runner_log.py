@@ -20,7 +20,7 @@ logger = logger_of(__name__)
 class RunnerLog:
     """The messages of one runner. Thread-safe.
 
-    server, worker_id: for the text. definitions: told about each worker whose polls are answered; None in tests, where
+    server, worker_id: for the text. definitions: called for each worker whose polls are answered; None in tests, where
     a runner has no ApiClient.
     """
 

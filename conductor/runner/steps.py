@@ -79,16 +79,16 @@ class TaskSteps:
 
         fate: of its function, for the log.
         """
-        told = NOTHING if run.context is None else run.context.end()  # before the function hears that it is lost
+        final = NOTHING if run.context is None else run.context.end()  # before the function hears that it is lost
         run.lost.set()
         limit = self._worker.timeout or 0.0
         task_log.timed_out(self._worker.task_name, run.task, limit, fate)
         reason = f"TimeoutError: not finished after {limit:g} s, the worker's time limit"
         result = failed(run.task.task_id, run.task.workflow_instance_id, reason)
         size = 2
-        if told.output is not None:
-            result.output_data, size = told.output
-        result.logs = at_most_ten([*told.lines])
+        if final.output is not None:
+            result.output_data, size = final.output
+        result.logs = at_most_ten([*final.lines])
         result.worker_id = self._resources.worker_id
         return PreparedResult(result, size, limit, TimeoutError.__name__)
 
