@@ -52,14 +52,14 @@ class WorkerProcess:
 
     def cpu(self) -> float:
         """Seconds until now, of the processes that live now."""
-        return sum(_cpu(process) for process in self._processes())
+        return sum(_cpu(process) for process in self.processes())
 
     def peak_megabytes(self) -> float:
         """The sum of the peaks of all processes, which share some of it."""
-        peaks = [PEAK.search(_read(Path(f"/proc/{process}/status"))) for process in self._processes()]
+        peaks = [PEAK.search(_read(Path(f"/proc/{process}/status"))) for process in self.processes()]
         return sum(int(peak[1]) for peak in peaks if peak) / 1024
 
-    def _processes(self) -> Iterator[int]:
+    def processes(self) -> Iterator[int]:
         """The processes of the session that the program leads."""
         for file in Path("/proc").glob("[0-9]*/stat"):
             fields = _read(file).rpartition(")")[2].split()  # from the third on: the second is the name, in brackets

@@ -15,14 +15,13 @@ from conductor._log import logger_of
 from conductor.cli.log_setup import set_up_log
 from conductor.cli.reload import on_change
 from conductor.cli.values import Seconds, server_option
-from conductor.cli.worker_process import parts_of
+from conductor.cli.worker_process import start
 from conductor.metrics import MetricsServer, provide_metrics
 from conductor.settings import METRICS_PORT, HttpSettings, MetricsSettings
+from conductor.supervision.reports import Reports
 from conductor.supervision.supervisor import Plan, Supervisor
-from conductor.supervision.totals import Totals
 from conductor.transport import ApiClient
 from conductor.worker_program.options import RunOptions
-from conductor.worker_program.program import started
 from conductor.worker_program.reach import require_server
 from conductor.worker_settings import ID, OUTBOX, SHUTDOWN_TIMEOUT, RunnerSettings
 
@@ -108,7 +107,7 @@ def _run_here(options: RunOptions, metrics: MetricsSettings | None) -> bool:
     with ApiClient(http_settings=HttpSettings(options.server)) as client, ExitStack() as stack:
         if metrics is not None:
             _log_address(metrics, stack.enter_context(provide_metrics(metrics)))
-        return started(options, client, parts_of(options)).wait_workers()
+        return start(options, client).wait_workers()
 
 
 def run_processes(options: RunOptions, metrics: MetricsSettings | None, *, reloads: bool) -> bool:
@@ -119,7 +118,7 @@ def run_processes(options: RunOptions, metrics: MetricsSettings | None, *, reloa
     """
     with tempfile.TemporaryFile() as turn, ExitStack() as stack:
         set_up_log(options.log_format, options.log_level, turn.fileno())
-        totals = Totals()
+        reports = Reports(options.processes)
         plan = Plan(
             [*PROCESS, msgspec.json.encode(options).decode(), str(turn.fileno()), "" if metrics is None else "reports"],
             options.processes,
@@ -128,10 +127,10 @@ def run_processes(options: RunOptions, metrics: MetricsSettings | None, *, reloa
             is_finite=options.end != "signal",
             waits_for_change=reloads,
         )
-        supervisor = Supervisor(plan, totals)
+        supervisor = Supervisor(plan, reports)
         if metrics is not None:
             registry = CollectorRegistry()
-            registry.register(totals)
+            registry.register(reports)
             _log_address(metrics, stack.enter_context(MetricsServer(metrics, registry)))
         if reloads:
             stack.enter_context(on_change(Path.cwd(), supervisor.restart))

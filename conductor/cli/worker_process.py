@@ -6,23 +6,38 @@ import sys
 
 import msgspec
 
+from conductor._log import logger_of
 from conductor.cli.log_setup import set_up_log
 from conductor.cli.modules import object_named, workers_named
-from conductor.errors import ConfigurationError
+from conductor.errors import ConductorError, ConfigurationError
+from conductor.runner.task_runner import TaskRunner
 from conductor.settings import HttpSettings
 from conductor.supervision.worker_process import WorkerProcess
 from conductor.transport import ApiClient
 from conductor.worker_program.options import RunOptions
 from conductor.worker_program.program import Parts, started
 
+logger = logger_of(__name__)
 
-def parts_of(options: RunOptions) -> Parts:
-    """The objects that the options name. ConfigurationError: one cannot be imported, or has no worker."""
-    return Parts(
+
+def start(options: RunOptions, client: ApiClient) -> TaskRunner:
+    """A runner whose workers run.
+
+    ConfigurationError: an object cannot be imported, or cannot work. ConductorError: other code of the user, such as
+    the lifespan, has failed; its traceback is logged.
+    """
+    parts = Parts(
         workers_named(tuple(options.names)),
         [object_named(name) for name in options.interceptors],
         None if options.lifespan is None else object_named(options.lifespan),
     )
+    try:
+        return started(options, client, parts)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        logger.exception("the workers cannot be started")
+        raise ConductorError(f"the workers cannot be started: {type(error).__name__}: {error}") from error
 
 
 def main() -> int:
@@ -36,10 +51,12 @@ def main() -> int:
     set_up_log(options.log_format, options.log_level, int(turn))
     with ApiClient(http_settings=HttpSettings(options.server)) as client:
         try:
-            runner = started(options, client, parts_of(options))
+            runner = start(options, client)
         except ConfigurationError as error:
             process.refused(str(error))
             return 2
+        except ConductorError:
+            return 1
         process.started(runner)
         is_delivered = runner.wait_workers(handle_signals=False)
         process.ended()

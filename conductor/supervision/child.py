@@ -9,19 +9,10 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import Protocol
 
 from conductor.calling.process_main import kill_group
-from conductor.supervision.messages import PROBLEM, READY, REPORT, Report, report_of
-
-
-class Reports(Protocol):
-    """Takes what the processes report. Thread-safe. number: of the place of the process."""
-
-    def update(self, number: int, report: Report) -> None: ...
-    def retire(self, number: int) -> None:
-        """The process of this place has ended."""
-        ...
+from conductor.supervision.messages import PROBLEM, READY, REPORT, report_of
+from conductor.supervision.reports import Reports
 
 
 class Child:
@@ -91,7 +82,6 @@ class Child:
         kill_group(self.pid)  # what it started and left
         with self._ordering:
             self._connection.close()
-        self._reports.retire(self._number)
         self.exit_status = status
         self._on_change()
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from conductor.health import Health
+
 DRAIN, NOW = b"d", b"n"
 """Orders: finish the running tasks, and end; end within two seconds."""
 READY, PROBLEM, REPORT = b"k", b"p", b"r"
@@ -33,6 +35,7 @@ class Report(msgspec.Struct, array_like=True, frozen=True):
     """The state of a worker process."""
 
     metrics: list[Family]
+    health: Health
 
 
 _report = msgspec.json.Decoder(Report)

@@ -10,6 +10,7 @@ from conductor._backoff import Backoff
 from conductor._log import logger_of
 from conductor.supervision.child import Child
 from conductor.supervision.messages import DRAIN, NOW
+from conductor.supervision.reports import Reports
 
 logger = logger_of(__name__)
 
@@ -33,7 +34,14 @@ class Place:
     """
 
     def __init__(
-        self, number: int, start: NewChild, drain_within: float, *, is_finite: bool, waits_for_change: bool
+        self,
+        number: int,
+        start: NewChild,
+        reports: Reports,
+        drain_within: float,
+        *,
+        is_finite: bool,
+        waits_for_change: bool,
     ) -> None:
         self.number = number
         self.child: Child | None = None
@@ -42,6 +50,7 @@ class Place:
         self.has_ended = False
         """No other process follows."""
         self._start = start
+        self._reports = reports
         self._drain_within = drain_within
         self._is_finite = is_finite
         self._waits_for_change = waits_for_change
@@ -59,7 +68,9 @@ class Place:
 
     @property
     def next_moment(self) -> float:
-        """When ``look`` has something to do, if nothing changes until then."""
+        """When ``look`` has something to do, or the place has ended, if nothing changes until then."""
+        if self.has_ended:
+            return -math.inf
         return self._start_at if self.child is None else self._kill_at
 
     def look(self) -> None:
@@ -68,6 +79,7 @@ class Place:
         if self.child is not None and self.child.exit_status is not None:
             child, self.child = self.child, None
             self._after(child, child.exit_status or 0, now)
+            self._reports.retire(self.number, is_missing=not self.has_ended)
         if self.child is None and not self.has_ended and now >= self._start_at:
             self._begin(now)
         if self.child is not None and now >= self._kill_at:

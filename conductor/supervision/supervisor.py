@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from conductor._log import logger_of
 from conductor.errors import ConfigurationError
 from conductor.runner.signals import WAKE_UP, Waiters, next_event, signals_into
-from conductor.supervision.child import Child, Reports
+from conductor.supervision.child import Child
 from conductor.supervision.place import Place
+from conductor.supervision.reports import Reports
 
 logger = logger_of(__name__)
 
@@ -52,7 +53,12 @@ class Supervisor:
         self._waiters = Waiters()
         self._places = [
             Place(
-                number, self._start, plan.drain_within, is_finite=plan.is_finite, waits_for_change=plan.waits_for_change
+                number,
+                self._start,
+                reports,
+                plan.drain_within,
+                is_finite=plan.is_finite,
+                waits_for_change=plan.waits_for_change,
             )
             for number in range(1, plan.processes + 1)
         ]
@@ -68,11 +74,11 @@ class Supervisor:
         """
         logger.info("%d processes start", len(self._places))
         with self._waiters.events() as events, signals_into(events, wanted=True):
-            while not all(place.has_ended for place in self._places):
+            while waiting := [place for place in self._places if not place.has_ended]:
                 self._look()
                 try:
-                    event = next_event(events, min(place.next_moment for place in self._places if not place.has_ended))
-                except (queue.Empty, ValueError):  # the latter when all have ended
+                    event = next_event(events, min(place.next_moment for place in waiting))
+                except queue.Empty:
                     continue
                 if event != WAKE_UP:
                     self._stop(signal.Signals(event).name)
@@ -84,10 +90,6 @@ class Supervisor:
         """The files have changed: replace all processes by new ones. Returns at once. Any thread may call it."""
         self._has_changed = True
         self._waiters.wake_up()
-
-    def missing(self) -> list[int]:
-        """The numbers of the places without a process whose workers run. Any thread may call it."""
-        return [place.number for place in self._places if not (place.is_ready or place.has_ended)]
 
     def _start(self, number: int) -> Child:
         command = [*self._plan.command, str(number)]

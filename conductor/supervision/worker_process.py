@@ -10,6 +10,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from types import FrameType
 
+from conductor import _runners
 from conductor.calling.process_main import kill_group
 from conductor.metrics import MetricsCollector
 from conductor.runner.signals import pass_to_all_runners
@@ -91,9 +92,11 @@ class WorkerProcess:
 
     def _report(self, collector: MetricsCollector) -> None:
         ends = False
-        while not ends:
+        while True:
+            self._tell(REPORT + as_json(Report(_families(collector), _runners.health())))
+            if ends:
+                return
             ends = self._ends.wait(REPORT_INTERVAL)
-            self._tell(REPORT + as_json(Report(_families(collector))))
 
     def _tell(self, message: bytes) -> None:
         with self._sending, suppress(OSError):  # the supervisor has ended

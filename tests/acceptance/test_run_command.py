@@ -300,6 +300,19 @@ def test_workers_that_cannot_be_started_are_told_once(run, tmp_path, processes, 
     assert "Traceback" not in program.log()
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_lifespan_that_fails_is_told_with_its_traceback(run, tmp_path, processes):
+    (tmp_path / "app.py").write_text(APP + "def life():\n    raise ValueError('no database')\n")
+    program = run("--processes", processes, "--lifespan", "app:life", "--log", "json")
+    if processes == "2":
+        program.says("ended, and is replaced in .* exit status 1", 2)
+        program.process.send_signal(signal.SIGTERM)
+    program.ends(1)
+    records = [json.loads(line) for line in program.log().splitlines() if line.startswith("{")]
+    (failed, *_) = [record for record in records if record["message"] == "the workers cannot be started"]
+    assert failed["exception"].endswith("ValueError: no database")
+
+
 def test_workers_wait_for_a_server_that_is_down(run, tmp_path):
     with DevServer() as server:
         url = server.url

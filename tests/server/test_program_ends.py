@@ -1,0 +1,143 @@
+"""``run --once`` and ``--until-idle``: which tasks are done, and when the program ends."""
+
+import threading
+
+import pytest
+
+from conductor import ApiClient, HttpSettings, Interceptor, Worker
+from conductor.errors import ConfigurationError
+from conductor.worker_program.options import RunOptions
+from conductor.worker_program.program import Parts, started
+from support.stub import POLL, UPDATE, UPDATE_V2, Answer, Stub, error
+
+ENDS = ["once", "idle"]
+
+
+@pytest.fixture
+def stub():
+    with Stub() as stub:
+        yield stub
+
+
+@pytest.fixture
+def run(stub):
+    """run(end, *workers): whether all was delivered when the program has ended by itself."""
+
+    def run_until_end(end, *workers, interceptors=()):
+        with ApiClient(http_settings=HttpSettings(stub.url)) as client:
+            runner = started(RunOptions(names=[], end=end), client, Parts(workers, interceptors))
+            try:
+                return runner.wait_workers(20)
+            finally:
+                runner.shutdown()
+                assert not any(worker.state != "ended" for worker in runner.health().workers), "it did not end"
+
+    return run_until_end
+
+
+def nothing(task):
+    return None
+
+
+def completed(stub):
+    return [result["taskId"] for result in stub.results() if result["status"] == "COMPLETED"]
+
+
+def test_once_each_worker_takes_one_task_whatever_its_batch_size(stub, run):
+    ids = [stub.add_task("charge") for _ in range(3)]
+    other = stub.add_task("refund")
+    assert run("once", Worker("charge", nothing, batch_size=5), Worker("refund", nothing))
+    assert sorted(completed(stub)) == sorted([ids[0], other])
+    assert len(stub.tasks["charge", None]) == 2
+
+
+def test_once_a_task_in_the_answer_to_a_result_does_not_run(stub, run):
+    first = stub.add_task("charge")
+    following = {"taskId": "following", "workflowInstanceId": "w", "taskType": "charge", "taskDefName": "charge"}
+    stub.answers[UPDATE_V2].append(Answer(body=following))
+    assert run("once", Worker("charge", nothing))
+    assert completed(stub) == [first]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_program_without_a_task_ends(stub, run, end):
+    assert run(end, Worker("charge", nothing), Worker("refund", nothing))
+    assert {request.operation for request in stub.of(POLL)} == {f"{POLL}charge", f"{POLL}refund"}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_poll_that_fails_does_not_end_the_program(stub, run, end):
+    stub.answers[POLL].append(error(503, "down"))
+    task_id = stub.add_task("charge")
+    assert run(end, Worker("charge", nothing))
+    assert completed(stub) == [task_id]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_failing_function_has_done_its_task(stub, run, end):
+    def fail(task):
+        raise ValueError("no")
+
+    stub.add_task("charge")
+    assert run(end, Worker("charge", fail))
+    assert [result["status"] for result in stub.results()] == ["FAILED"]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_result_that_is_lost_ends_the_program_with_work_left(stub, run, end):
+    stub.add_task("charge")
+    for update in (UPDATE, UPDATE_V2):
+        stub.answers[update].extend([error(400, "refused")] * 3)
+    assert not run(end, Worker("charge", nothing))
+
+
+def test_until_idle_a_task_that_follows_from_a_result_is_done_too(stub, run):
+    first = stub.add_task("charge")
+
+    def queue_refund(request):
+        stub.add_task("refund")
+
+    for update in (UPDATE, UPDATE_V2):
+        stub.answers[update].append(queue_refund)
+    has_begun, polled_in_vain = threading.Event(), threading.Event()
+
+    def wait_for_polls(task):
+        has_begun.set()
+        assert polled_in_vain.wait(20)
+
+    def poll_in_vain(request):
+        assert has_begun.wait(20)
+        polled_in_vain.set()
+
+    stub.answers[f"{POLL}refund"].extend([None, poll_in_vain])
+    assert run("idle", Worker("charge", wait_for_polls), Worker("refund", nothing))
+    assert completed(stub)[0] == first
+    assert len(completed(stub)) >= 2
+
+
+def test_until_idle_a_paused_worker_is_not_waited_for(stub, run, monkeypatch):
+    monkeypatch.setenv("CONDUCTOR_WORKER_REFUND_PAUSED", "true")
+    stub.add_task("charge")
+    assert run("idle", Worker("charge", nothing), Worker("refund", nothing))
+    assert run("idle", Worker("refund", nothing))
+    assert len(completed(stub)) == 1
+
+
+seen = []
+
+
+class Noting(Interceptor):
+    def execute(self, task, proceed):
+        seen.append(task.task_id)
+        return proceed()
+
+
+def test_an_interceptor_may_be_named_by_its_class(stub, run):
+    ids = [stub.add_task("charge"), stub.add_task("charge")]
+    assert run("idle", Worker("charge", nothing), interceptors=[Noting])
+    assert seen == ids
+
+
+def test_another_object_is_no_interceptor(run):
+    with pytest.raises(ConfigurationError, match="must be an Interceptor, or a class of them, not 'charge'"):
+        run("idle", Worker("charge", nothing), interceptors=["charge"])

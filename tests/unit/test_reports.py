@@ -1,0 +1,102 @@
+"""The metrics and the health of several processes as one."""
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from conductor import Health, ReasonCode, WorkerHealth
+from conductor.supervision import reports as module
+from conductor.supervision.messages import Family, Report
+from conductor.supervision.reports import Reports
+
+
+def report(polls=1, running=1, task="charge", state="polling"):
+    worker = WorkerHealth(
+        task_name=task, domain=None, worker_id="w", process_id=7, state=state, batch_size=1, free_slots=1, in_hand=0
+    )
+    health = Health(healthy=True, ready=True, reasons=[], workers=[worker], outboxes=[], at=datetime.now(UTC))
+    families = [
+        Family("task_poll", "Polls", "counter", [("task_poll_total", {"taskType": task}, polls)]),
+        Family("active_workers", "Running", "gauge", [("active_workers", {"taskType": task}, running)]),
+    ]
+    return Report(families, health)
+
+
+def scraped(reports):
+    registry = CollectorRegistry()
+    registry.register(reports)
+    lines = generate_latest(registry).decode().splitlines()
+    values = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
+    return {name: value for name, value in values.items() if name.startswith(("task_poll_", "active_workers"))}
+
+
+def test_samples_of_the_same_labels_are_summed_and_others_stay_apart():
+    reports = Reports(3)
+    reports.update(1, report(3, 1))
+    reports.update(2, report(4, 2))
+    reports.update(3, report(5, 0, task="refund"))
+    assert scraped(reports) == {
+        'task_poll_total{taskType="charge"}': 7,
+        'task_poll_total{taskType="refund"}': 5,
+        'active_workers{taskType="charge"}': 3,
+        'active_workers{taskType="refund"}': 0,
+    }
+
+
+def test_the_counts_of_an_ended_process_stay_and_its_gauges_do_not():
+    reports = Reports(1)
+    reports.update(1, report(3, 1))
+    reports.retire(1, is_missing=True)
+    reports.update(1, report(1, 1))
+    reports.update(1, report(2, 1))
+    assert scraped(reports) == {'task_poll_total{taskType="charge"}': 5, 'active_workers{taskType="charge"}': 1}
+    reports.retire(1, is_missing=False)
+    assert scraped(reports) == {'task_poll_total{taskType="charge"}': 5}
+
+
+def codes(health):
+    return [reason.code for reason in health.reasons]
+
+
+@pytest.fixture
+def reports():
+    made = Reports(2)
+    made.update(1, report())
+    return made
+
+
+def test_a_process_that_starts_is_well_and_not_ready(reports):
+    health = reports.health()
+    assert (health.healthy, health.ready, codes(health)) == (True, False, [ReasonCode.NO_GOOD_POLL])
+    reports.update(2, report())
+    health = reports.health()
+    assert (health.healthy, health.ready, len(health.workers)) == (True, True, 2)
+
+
+def test_a_missing_process_is_an_illness_until_another_one_reports(reports):
+    reports.update(2, report())
+    reports.retire(2, is_missing=True)
+    health = reports.health()
+    assert (health.healthy, health.ready, codes(health)) == (False, False, [ReasonCode.PROCESS_MISSING])
+    assert "Process 2" in health.reasons[0].text
+    reports.update(2, report())
+    assert reports.health().ready
+
+
+def test_a_silent_process_is_an_illness(reports, monkeypatch):
+    reports.update(2, report())
+    later = time.monotonic() + module.SILENT_AFTER
+    monkeypatch.setattr(module.time, "monotonic", lambda: later)
+    reports.update(1, report())
+    health = reports.health()
+    assert (health.healthy, codes(health)) == (False, [ReasonCode.PROCESS_MISSING])
+    assert "Process 2 has not reported for 4 s" in health.reasons[0].text
+
+
+def test_a_process_that_has_drained_is_not_missing(reports):
+    reports.update(2, report(state="draining"))
+    reports.retire(1, is_missing=False)
+    health = reports.health()
+    assert (health.healthy, health.ready, codes(health)) == (True, False, [ReasonCode.DRAINING])
