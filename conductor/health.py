@@ -150,7 +150,8 @@ def health_of(
     workers: Sequence[WorkerHealth], reasons: Iterable[Reason], outboxes: Iterable[OutboxHealth], at: datetime
 ) -> Health:
     """The health that follows from the workers and from the reasons of single workers and runners."""
-    found = [*reasons, *_reasons_of_all(workers)]
+    found = [reason for reason in reasons if reason.code not in _OF_ALL_WORKERS]  # those follow from the workers
+    found += _reasons_of_all(workers)
     by_path = {each.path: each for each in outboxes}
     healthy = not any(reason.is_illness for reason in found)
     return Health(healthy=healthy, ready=not found, reasons=found, workers=workers, outboxes=[*by_path.values()], at=at)
@@ -161,7 +162,7 @@ def merged(healths: Iterable[Health]) -> Health:
     several = [*healths]
     return health_of(
         [worker for health in several for worker in health.workers],
-        [reason for health in several for reason in health.reasons if reason.code not in _OF_ALL_WORKERS],
+        [reason for health in several for reason in health.reasons],
         [outbox for health in several for outbox in health.outboxes],
         max((health.at for health in several), default=datetime.now(UTC)),
     )

@@ -1,4 +1,4 @@
-"""Serves the recordings of ``_recording`` to Prometheus.
+"""Serves the recordings of ``_recording`` to Prometheus, with the health pages beside them.
 
 One recording feeds two sets of names: the canonical catalogue of the Conductor SDKs (conductor-oss/go-sdk
 docs/metrics.md) and the rows of the Go SDK's worker guide, which have neither ``_total`` nor units.
@@ -10,7 +10,7 @@ import io
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from socketserver import ThreadingMixIn
 from types import TracebackType
 from typing import Any, Self
@@ -21,10 +21,11 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_a
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from conductor import _recording
+from conductor import _gauges, _health_pages, _recording, _runners
 from conductor._arguments import require_instance
 from conductor._log import logger_of
 from conductor.errors import ConfigurationError
+from conductor.health import Health
 from conductor.settings import MetricsSettings
 
 logger = logger_of(__name__)
@@ -48,9 +49,12 @@ class MetricsCollector(Collector):
     """All metrics of this process, for a registry of your own: ``REGISTRY.register(MetricsCollector())``.
 
     The first one switches recording on. All collectors show the same numbers.
+
+    legacy_names: also the rows of the worker guide, such as ``task_poll_counter``, which OpenMetrics cannot hold.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, legacy_names: bool = True) -> None:
+        self._legacy_names = legacy_names
         for instrument, storage in _STORAGE.items():
             instrument.record_in(storage)
 
@@ -61,7 +65,10 @@ class MetricsCollector(Collector):
         """
         for storage in _CANONICAL:
             yield from storage.describe()
-        yield GaugeMetricFamily(*ACTIVE_WORKERS)
+        yield _ActiveWorkers(*ACTIVE_WORKERS)
+        yield from _gauges.families(None)
+        if not self._legacy_names:
+            return
         yield _GuideRow("task_poll_counter", "", "untyped")
         for name in ("task_poll_time", "task_execute_time", "task_result_size"):
             yield _GuideRow(name, "", "summary")  # claims _sum and _count
@@ -71,11 +78,13 @@ class MetricsCollector(Collector):
             for metric in storage.collect():
                 metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
                 yield metric
-        active = GaugeMetricFamily(*ACTIVE_WORKERS, labels=["taskType"])
+        active = _ActiveWorkers(*ACTIVE_WORKERS, labels=["taskType"])
         for task_type, tasks in _recording.executing.by_type().items():
             active.add_metric([task_type], tasks)
         yield active
-        yield from self._guide_rows()
+        yield from _gauges.families(_runners.health())
+        if self._legacy_names:
+            yield from self._guide_rows()
 
     def _guide_rows(self) -> Iterator[Metric]:
         """The metrics with the worker guide's names: untyped, because a counter's name must end with ``_total``."""
@@ -92,8 +101,12 @@ class MetricsCollector(Collector):
         yield _untyped("task_result_size", _sums(_recording.result_size, ("taskType",), summary))
 
 
+class _ActiveWorkers(GaugeMetricFamily):
+    """Its class shows that a registry already holds a MetricsCollector."""
+
+
 class _GuideRow(Metric):
-    """A metric of the worker guide. Its class shows that a registry already holds a MetricsCollector."""
+    """A metric of the worker guide. Its class shows that the MetricsCollector of a registry has the legacy names."""
 
 
 _Row = tuple[str, dict[str, str], float]
@@ -119,10 +132,15 @@ def _untyped(name: str, rows: Iterable[_Row]) -> Metric:
 
 
 class MetricsServer:
-    """Serves a registry over HTTP, in Prometheus' text format, until ``close()``. A context manager."""
+    """Serves a registry and the health pages over HTTP until ``close()``. A context manager.
 
-    def __init__(self, settings: MetricsSettings, registry: CollectorRegistry) -> None:
-        app = _app_at(settings.endpoint, registry)
+    look: returns the health that the pages tell.
+    """
+
+    def __init__(
+        self, settings: MetricsSettings, registry: CollectorRegistry, look: Callable[[], Health] = _runners.health
+    ) -> None:
+        app = _with_health_pages(_app_at(settings, registry), settings.endpoint, look)
         try:
             self._server = make_server(settings.host, settings.port, app, _Server, _Handler)
         except (OSError, TypeError) as error:  # the latter for a host that is no name in IDNA
@@ -145,16 +163,29 @@ class MetricsServer:
         self._thread.join()
 
 
-def _app_at(endpoint: str, registry: CollectorRegistry) -> WSGIApplication:
+def _with_health_pages(metrics: WSGIApplication, endpoint: str, look: Callable[[], Health]) -> WSGIApplication:
+    """The health pages beside the metrics. A page whose path is the endpoint of the metrics is not served."""
+    pages = {path: page for path, page in _health_pages.PAGES.items() if path != endpoint}
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        page = pages.get(environ["PATH_INFO"])
+        if page is None:
+            return metrics(environ, start_response)
+        return _health_pages.answer(page, look, environ, start_response)
+
+    return app
+
+
+def _app_at(settings: MetricsSettings, registry: CollectorRegistry) -> WSGIApplication:
     app = make_wsgi_app(registry)
-    path = endpoint.encode().decode("latin-1")  # how WSGI spells a path
+    path = settings.endpoint.encode().decode("latin-1")  # how WSGI spells a path
 
     def at_endpoint(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] != path:
             start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
-            return [f"metrics are at {endpoint}\n".encode()]
-        # OpenMetrics forbids task_x beside task_x_total, and the guide's rows need both
-        environ.pop("HTTP_ACCEPT", None)
+            return [f"metrics are at {settings.endpoint}, and the health of the workers is at /\n".encode()]
+        if settings.legacy_names:  # OpenMetrics forbids task_x beside task_x_total
+            environ.pop("HTTP_ACCEPT", None)
         try:
             answer: Iterable[bytes] = app(environ, start_response)
         except Exception:
@@ -190,19 +221,26 @@ def provide_metrics(
 ) -> MetricsServer:
     """Serve this process's metrics on a thread, by default at http://127.0.0.1:2112/metrics.
 
+    The same port tells the health of all runners of the process: /healthz, /readyz, /health.json, and / for people.
+
     registry: a registry of your own. It gets a MetricsCollector, unless it has one, and is served as a whole.
     ConfigurationError if the port is in use, or if the registry has other metrics of the same names.
     """
     require_instance("settings", settings, MetricsSettings | None, "a MetricsSettings")
     require_instance("registry", registry, CollectorRegistry | None, "a CollectorRegistry")
     registry = CollectorRegistry() if registry is None else registry
-    _register(registry)
-    return MetricsServer(settings or MetricsSettings(), registry)
+    settings = MetricsSettings() if settings is None else settings
+    _register(registry, settings.legacy_names)
+    return MetricsServer(settings, registry)
 
 
-def _register(registry: CollectorRegistry) -> None:
+def _register(registry: CollectorRegistry, legacy_names: bool) -> None:
     try:
-        registry.register(MetricsCollector())
+        registry.register(MetricsCollector(legacy_names=legacy_names))
     except ValueError as error:  # names are taken: by a collector of ours, or by somebody else's
-        if not any(isinstance(metric, _GuideRow) for metric in registry.collect()):
+        kinds = {type(metric) for metric in registry.collect()}
+        if _ActiveWorkers not in kinds:
             raise ConfigurationError(f"registry has other metrics under the names of ours: {error}") from error
+        if _GuideRow in kinds and not legacy_names:
+            said = "registry has a MetricsCollector with the legacy names: use MetricsCollector(legacy_names=False)"
+            raise ConfigurationError(said) from None

@@ -15,13 +15,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
-from conductor._arguments import Duration, exact_str, is_async, is_name, require_instance, seconds, whole_number
+from conductor._arguments import Duration, exact_str, is_name, require_instance, seconds, whole_number
+from conductor._headers import Headers, checked_headers, checked_headers_or_function
 from conductor._redaction import Secret, Unpicklable, kind_of
 from conductor._urls import check_url, has_user, in_networks, is_loopback, without_user
 from conductor._variables import seconds_of, whole_number_of
 from conductor.errors import ConfigurationError, TransportError
-
-Headers = Mapping[str, str]
 
 DEFAULT_SERVER_URL = "http://localhost:8080/api"
 DEFAULT_READ_TIMEOUT, DEFAULT_METRICS_PORT = 30.0, 2112
@@ -38,13 +37,6 @@ METRICS_PORT = "CONDUCTOR_WORKER_METRICS_PORT"
 """``MetricsSettings(port=…)``: the port of the metrics; 0 takes a free port."""
 
 _ENDPOINT = re.compile(r"/[^?# ]*")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2: token
-_OUR_HEADERS = {
-    name.lower(): name
-    for name in ("Accept", "Accept-Encoding", "Content-Type", "Host", "User-Agent", "X-Authorization")
-}
-"""Headers of this package, by name in lower case. A user's header of such a name replaces it."""
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 def is_pem(path_or_text: str) -> bool:
@@ -152,7 +144,7 @@ class HttpSettings(Unpicklable):
         if client_key is not None and client_cert is None:
             raise ConfigurationError("client_key needs a client_cert")
         self.base_url = url
-        self.headers = _checked_headers_or_function({} if headers is None else headers)
+        self.headers = checked_headers_or_function({} if headers is None else headers)
         self.connect_timeout = seconds("connect_timeout", connect_timeout, minimum=0.001)
         self.read_timeout = _read_timeout(read_timeout)
         self.ca_file = _checked_file("ca_file", ca_file)
@@ -185,7 +177,7 @@ class HttpSettings(Unpicklable):
         if isinstance(self.headers, dict):
             return self.headers
         try:
-            return _checked_headers(self.headers())
+            return checked_headers(self.headers())
         except ConfigurationError as error:
             problem = str(error)
         except BaseException as error:  # any error of a user's function; another request may succeed
@@ -207,12 +199,15 @@ def _metrics_port() -> int:
 class MetricsSettings:
     """The address of ``provide_metrics``. Host "0.0.0.0" lets other machines scrape.
 
-    port: 0 takes a free port. Without one: CONDUCTOR_WORKER_METRICS_PORT, else 2112.
+    port: 0 takes a free port. Without one: CONDUCTOR_WORKER_METRICS_PORT, else 2112. endpoint: the path of the metrics,
+    also if a health page has that path. legacy_names: False leaves out the rows of Conductor's worker guide, such as
+    ``task_poll_counter``; the metrics are then served as OpenMetrics too, if a scraper asks for it.
     """
 
     port: int = field(default_factory=_metrics_port)
     endpoint: str = "/metrics"
     host: str = "127.0.0.1"
+    legacy_names: bool = True
 
     def __post_init__(self) -> None:
         port = whole_number("port", self.port, 0, 65535)
@@ -220,6 +215,7 @@ class MetricsSettings:
             raise ConfigurationError(f"endpoint must be a path such as /metrics, not {self.endpoint!r}")
         if not is_name(self.host) or " " in self.host:
             raise ConfigurationError(f"host must be a host name or an address, not {self.host!r}")
+        require_instance("legacy_names", self.legacy_names, bool, "True or False")
         vars(self).update(port=port, endpoint=exact_str(self.endpoint), host=exact_str(self.host))
 
 
@@ -275,25 +271,3 @@ def _read_timeout(value: Duration | None) -> float:
         return seconds("read_timeout", value, minimum=0.001)
     text = os.environ.get(READ_TIMEOUT)
     return seconds_of(READ_TIMEOUT, text, minimum=0.001) if text else DEFAULT_READ_TIMEOUT
-
-
-def _checked_headers_or_function(headers: Headers | Callable[[], Headers]) -> dict[str, str] | Callable[[], Headers]:
-    if isinstance(headers, Mapping) or not callable(headers):
-        return _checked_headers(headers)
-    if is_async(headers):
-        raise ConfigurationError("headers must be a mapping or a plain function, not an async one")
-    return headers
-
-
-def _checked_headers(headers: Headers) -> dict[str, str]:
-    """A checked copy. An error names the header, never its value."""
-    if not isinstance(headers, Mapping):
-        raise ConfigurationError(f"headers must be a mapping, not {type(headers).__name__}")
-    for name, value in headers.items():
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise ConfigurationError(f"headers: {name!r} is not a header name")
-        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
-            raise ConfigurationError(f"headers: the value of {name} is not a string of Latin-1 text on one line")
-    return {
-        _OUR_HEADERS.get(name.lower(), exact_str(name)): Secret(exact_str(value)) for name, value in headers.items()
-    }

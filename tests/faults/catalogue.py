@@ -1,7 +1,7 @@
 """What goes wrong around a worker, row by row; each row has at least one test, ``test_<row>_...``, in this directory.
 
 N: the network, S: the server, W: the worker function, L: life cycle and leases, A: authentication, X: metrics,
-C: configuration.
+C: configuration, H: what the health pages must tell.
 """
 
 ROWS = {
@@ -124,4 +124,14 @@ ROWS = {
     "C5": "waits that something in between would cut short, and leases too short to extend",
     "C6": "the same worker twice",
     "C7": "an environment variable that cannot work",
+    "H1": "a poll thread that has died",
+    "H2": "a poll thread that stands still",
+    "H3": "an event loop that is blocked",
+    "H4": "polls that are refused",
+    "H5": "a server that hangs",
+    "H6": "a process that cannot be replaced",
+    "H7": "a process that is stopped",
+    "H8": "a drain",
+    "H9": "timers that have died",
+    "H10": "a thread that dies with a result or a lease",
 }

@@ -177,7 +177,7 @@ def test_x5_a_scraper_that_does_not_read_is_given_up_quietly(monkeypatch, caplog
 
 def test_x5_another_path_is_404():
     with provide_metrics(ANY_PORT) as server:
-        for path in ("/", "/metrics/", "/metrics/x", "/../metrics"):
+        for path in ("/healthz/", "/metrics/", "/metrics/x", "/../metrics"):
             with pytest.raises(urllib.error.HTTPError, match="404"):
                 scrape(server, path)
         scrape(server)

@@ -9,6 +9,7 @@ import urllib.request
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 
 from conductor import ConfigurationError, MetricsCollector, MetricsSettings, provide_metrics
 from support.stub import UPDATE_V2, error
@@ -49,6 +50,33 @@ def test_the_text_format_is_served_whatever_is_asked_for():
         content_type, text = scrape(server, accept="application/openmetrics-text; version=1.0.0")
         assert content_type.startswith("text/plain; version=")
         assert "# EOF" not in text
+
+
+def test_without_the_legacy_names_openmetrics_is_served_to_those_who_ask_for_it():
+    with provide_metrics(MetricsSettings(port=0, legacy_names=False)) as server:
+        content_type, text = scrape(server, accept="application/openmetrics-text; version=1.0.0")
+        assert content_type.startswith("application/openmetrics-text")
+        assert text.endswith("# EOF\n")
+        assert {family.name for family in openmetrics(text)} >= {"task_poll", "active_workers", "worker_free_slots"}
+        content_type, text = scrape(server)
+        assert content_type.startswith("text/plain")
+        assert "untyped" not in text
+
+
+def test_a_registry_with_the_legacy_names_cannot_be_served_without_them():
+    registry = CollectorRegistry()
+    registry.register(MetricsCollector())
+    with pytest.raises(ConfigurationError, match=r"use MetricsCollector\(legacy_names=False\)"):
+        provide_metrics(MetricsSettings(port=0, legacy_names=False), registry)
+    registry = CollectorRegistry()
+    registry.register(MetricsCollector(legacy_names=False))
+    with provide_metrics(MetricsSettings(port=0, legacy_names=False), registry) as server:
+        assert scrape(server)[1].count("# TYPE task_poll_total counter") == 1
+
+
+def test_legacy_names_must_be_true_or_false():
+    with pytest.raises(ConfigurationError, match="legacy_names must be True or False, not 'no'"):
+        MetricsSettings(legacy_names="no")
 
 
 def test_the_defaults_are_port_2112_and_metrics():

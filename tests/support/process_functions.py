@@ -205,6 +205,12 @@ def refuse(text):
     raise ValueError(text)
 
 
+def refuse_if(path):
+    """An initializer that fails while the file is there."""
+    if Path(path).exists():
+        raise ValueError(f"{path} is broken")
+
+
 def note(directory):
     """An initializer that adds a letter to a file named after its process."""
     with (Path(directory) / str(os.getpid())).open("a") as file:
