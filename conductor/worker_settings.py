@@ -19,7 +19,7 @@ from typing import Any
 
 from conductor._arguments import LONGEST, Duration, seconds
 from conductor._variables import seconds_of, switch_of, whole_number_of
-from conductor.settings import METRICS_PORT
+from conductor.settings import KEY_ID, KEY_SECRET, METRICS_PORT, SERVER_URL
 from conductor.worker import LONGEST_POLL_TIMEOUT, Worker, checked_domain, checked_name
 
 DEFAULT_SHUTDOWN_TIMEOUT = 30.0
@@ -147,6 +147,19 @@ def variables_of_no_worker(task_names: Iterable[str]) -> list[str]:
 def is_set(variable: str) -> bool:
     """Whether the environment has the variable. An empty one counts as not set."""
     return bool(os.environ.get(variable))
+
+
+def use_server(url: str) -> list[str]:
+    """Let this process, and those that it starts, use a server without access keys, such as an embedded one.
+
+    Variables that are meant for another server are taken out of the environment: the access key, the outbox, whose
+    results would go to the wrong server, and the domains. Returns their names, and SERVER_URL if its value has changed.
+    """
+    domains = [name for name in os.environ if _spelt(name).startswith(_PREFIX) and _spelt(name).endswith("_DOMAIN")]
+    removed = [name for name in (KEY_ID, KEY_SECRET, OUTBOX, *domains) if os.environ.pop(name, None)]
+    before = os.environ.get(SERVER_URL)
+    os.environ[SERVER_URL] = url
+    return [*([SERVER_URL] if before not in {None, url} else []), *removed]
 
 
 def readable_properties() -> list[str]:

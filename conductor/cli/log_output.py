@@ -32,6 +32,9 @@ class Lines(logging.Handler):
             self.handleError(record)
 
 
-def log_to_stderr() -> None:
-    """Show the records of all loggers from INFO on."""
+def log_to_stderr(*talkative: str) -> None:
+    """Show the records of all loggers from INFO on, and those of the talkative ones from DEBUG on."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[Lines()])
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it counts changes
+    for name in talkative:
+        logging.getLogger(name).setLevel(logging.DEBUG)

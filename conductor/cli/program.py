@@ -13,6 +13,7 @@ from conductor._version import __version__
 from conductor.errors import ConductorError, ConfigurationError
 
 COMMANDS: dict[str, str] = {
+    "dev": "conductor.cli.dev",
     "run": "conductor.cli.run",
     "check": "conductor.cli.check",
     "config": "conductor.cli.config",

@@ -133,7 +133,7 @@ def run_processes(options: RunOptions, metrics: MetricsSettings | None, *, reloa
             registry.register(reports)
             _log_address(metrics, stack.enter_context(MetricsServer(metrics, registry)))
         if reloads:
-            stack.enter_context(on_change(Path.cwd(), supervisor.restart))
+            stack.enter_context(on_change(supervisor.restart, Path.cwd()))
         return supervisor.run()
 
 

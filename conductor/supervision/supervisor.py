@@ -72,7 +72,7 @@ class Supervisor:
 
         ConfigurationError: the workers cannot be started. A process said why before any process could start.
         """
-        logger.info("%d processes start", len(self._places))
+        logger.info("worker processes: %d", len(self._places))
         with self._waiters.events() as events, signals_into(events, wanted=True):
             while waiting := [place for place in self._places if not place.has_ended]:
                 self._look()

@@ -116,9 +116,10 @@ def test_nothing_sleeps_probes_or_prints(file):
     """Every wait is on an event; attributes are known; only a program prints (__main__, cli)."""
     called = {ast.unparse(node.func) for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)}
     forbidden = {"time.sleep", "hasattr"}
-    if file.stem not in ("_log", "process_log") and "testing" not in file.parts:
+    is_program = file.stem == "__main__" or "cli" in file.relative_to(PACKAGE).parts
+    if not (is_program or file.stem in ("_log", "process_log") or "testing" in file.parts):
         forbidden.add("logging.getLogger")
-    if file.stem != "__main__" and "cli" not in file.relative_to(PACKAGE).parts:
+    if not is_program:
         forbidden |= {"print", "logging.basicConfig", "sys.exit"}
         if file.stem != "process_main":  # a child ends so when its parent is gone
             forbidden.add("os._exit")

@@ -1,0 +1,79 @@
+"""The process of ``conductor-worker dev`` in which the workers run. A new one follows each change of a file."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+
+import click
+import msgspec
+
+from conductor._log import logger_of, printable
+from conductor.cli.dev_words import say, say_starts
+from conductor.cli.log_output import log_to_stderr
+from conductor.cli.modules import object_named
+from conductor.cli.worker_process import start
+from conductor.development.code_definitions import Code, code_of, register_code, register_trials
+from conductor.development.start_command import Shell
+from conductor.errors import ApiError, ConductorError
+from conductor.runner.task_runner import TaskRunner
+from conductor.supervision.worker_process import WorkerProcess
+from conductor.transport import ApiClient
+from conductor.worker import Worker
+from conductor.worker_program.options import RunOptions
+
+logger = logger_of(__name__)
+
+
+def main() -> int:
+    """Arguments: a Shell as JSON, the folder of definitions or "", the options as JSON, "reports" or "", a number, and
+    the socket.
+
+    Returns the exit status: 0, 1 if work is left behind, 2 if the workers cannot be started.
+    """
+    shell, definitions, options, reports, _number, socket = sys.argv[1:]
+    process = WorkerProcess(int(socket), reports=bool(reports))
+    log_to_stderr("conductor.runner.task_log")  # each execution is shown
+    with ApiClient() as client:
+        try:
+            code, runner = _started(client, msgspec.json.decode(options, type=RunOptions))
+        except ConductorError as error:
+            _show_place(error.__cause__)
+            process.refused(str(error))
+            return 2
+        process.started(runner)
+        folder = Path(definitions) if definitions else None
+        say_starts(folder, msgspec.json.decode(shell, type=Shell), code.workflows, code.workers)
+        is_delivered = runner.wait_workers(handle_signals=False)
+        process.ended()
+        return 0 if is_delivered else 1
+
+
+def _started(client: ApiClient, options: RunOptions) -> tuple[Code, TaskRunner]:
+    code = code_of([object_named(name) for name in options.names])
+    try:
+        register_code(client, code)
+        if trials := register_trials(client, code.workers):
+            code = Code(code.workers, trials)
+            say("workflows", "there is none: each worker got a workflow of one step, to try it")
+    except ApiError as error:
+        logger.error("the definitions of the code are not registered: %s", error)  # noqa: TRY400 - the server's words
+    runner = start(options, client)
+    say("workers", ", ".join(f"{each.task_name}{_domain(each)}" for each in code.workers))
+    return code, runner
+
+
+def _domain(worker: Worker) -> str:
+    return "" if worker.domain is None else f" (domain {worker.domain})"
+
+
+def _show_place(error: BaseException | None) -> None:
+    """The line of a syntax error, with a mark at the place."""
+    if isinstance(error, SyntaxError):
+        for line in "".join(traceback.format_exception_only(error)).splitlines():
+            click.echo(printable(line), err=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

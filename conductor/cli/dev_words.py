@@ -1,0 +1,40 @@
+"""The lines that ``conductor-worker dev`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from rich.text import Text
+
+from conductor.cli.output import console, shown
+from conductor.definition_files import scan_definitions
+from conductor.development.start_command import Shell, start_command
+from conductor.errors import ConfigurationError
+from conductor.models import WorkflowDef
+from conductor.worker import Worker
+
+
+def say(name: str, text: str, style: str = "bold") -> None:
+    """Print a line: a name in a column of its own, and a text."""
+    console().print(Text.assemble((f"{name:<11}", style)).append_text(shown(text)), soft_wrap=True)
+
+
+def say_starts(
+    definitions: Path | None, shell: Shell, workflows: Sequence[WorkflowDef] = (), workers: Sequence[Worker] = ()
+) -> None:
+    """Print the commands that start the workflows, and those in the files."""
+    found = [msgspec.to_builtins(workflow) for workflow in workflows]
+    if definitions is not None:
+        found += _workflows_in(definitions)
+    for workflow in found:
+        say("start", start_command(workflow, workers, shell))
+
+
+def _workflows_in(definitions: Path) -> list[dict[str, object]]:
+    try:
+        found, _problems = scan_definitions(definitions)
+    except ConfigurationError:  # it was printed when they were registered
+        return []
+    return [each.wire for each in found if each.kind == "workflow"]

@@ -1,0 +1,270 @@
+"""``conductor-worker dev``, as processes: its page is followed, and it ends in every way."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conductor import ApiClient, HttpSettings, TaskExecutor, WorkflowExecutor
+from support.programs import children_of, is_alive
+from support.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "command-dev.md").read_text()
+SLOW = """
+import subprocess
+import sys
+from pathlib import Path
+from conductor import worker_task
+
+@worker_task("slow")
+def slow() -> None:
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path("sleeper").with_suffix(".new").write_text(str(sleeper.pid))
+    Path("sleeper.new").rename("sleeper")
+    sleeper.wait()
+"""
+
+
+class Session:
+    """A process of ``conductor-worker dev`` in a folder. Its port is free, whatever the command line says."""
+
+    def __init__(self, folder, *arguments, **variables):
+        self.folder = folder
+        self.lines = folder / "dev.out"
+        self.log = folder / "dev.err"
+        with self.lines.open("w") as out, self.log.open("w") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "conductor", "dev", *arguments, "--port", "0"],
+                cwd=folder,
+                env=os.environ | variables,
+                stdout=out,
+                stderr=err,
+            )
+
+    def said(self, name, count=1):
+        """The texts of the lines that begin with a name, once there are so many."""
+
+        def found():
+            assert self.process.poll() is None, self.log.read_text()
+            texts = re.findall(rf"^{name} +(.*)\n", self.lines.read_text(), re.MULTILINE)
+            return len(texts) >= count and texts
+
+        return eventually(found)
+
+    def logged(self, text):
+        """The log, once it has this text."""
+        return eventually(lambda: text in (log := self.log.read_text()) and log)
+
+    @property
+    def url(self):
+        return self.said("API")[0]
+
+    def run(self, line, **variables):
+        """The output of a line for a shell, which may begin with ``env -u NAME``."""
+        words = shlex.split(line)
+        place = words.index("conductor-worker")
+        unset, arguments = words[2:place:2], words[place + 1 :]
+        done = subprocess.run(
+            [sys.executable, "-m", "conductor", *arguments],
+            cwd=self.folder,
+            env={name: value for name, value in (os.environ | variables).items() if name not in unset},
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def output_of(self, workflow_id):
+        """The output of a workflow, once it is COMPLETED."""
+        with ApiClient(http_settings=HttpSettings(self.url)) as client:
+            workflows = WorkflowExecutor(client)
+            eventually(lambda: workflows.get_workflow(workflow_id).status == "COMPLETED")
+            return workflows.get_workflow(workflow_id).output
+
+    def workers(self):
+        """The id of the process in which the workers run."""
+        return eventually(lambda: children_of(self.process.pid))[0]
+
+    def end(self, number=signal.SIGINT):
+        """Send the signal, and return the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def start(*arguments, **variables):
+        started.append(Session(tmp_path, *arguments, **variables))
+        return started[-1]
+
+    yield start
+    for session in started:
+        session.process.kill()
+        session.process.wait()
+
+
+def blocks(language):
+    """The blocks of the page with the language, "" if they have none."""
+    found = re.findall(r"^```(\w*)\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
+    return [text for kind, text in found if kind == language]
+
+
+def test_the_page_leads_from_an_empty_folder_to_a_workflow(start, tmp_path):
+    """The blocks of the page, in order: install, the file, the first terminal, what it prints, the second terminal."""
+    (code,) = blocks("python")
+    file = re.search(r"Save this as `(.*)`:", PAGE)[1]
+    _install, dev, begin = blocks("")
+    assert len([line for line in code.splitlines() if line]) <= 12
+    (tmp_path / file).write_text(code)
+    session = start(*shlex.split(dev)[2:])
+    assert session.said("workers") == ["charge"]
+    variables = {"CONDUCTOR_SERVER_URL": session.url}  # the page's port is 8080, where no option is needed
+    assert session.output_of(session.run(begin, **variables)) == {"receipt": "A7: 9.9 EUR"}
+    (printed,) = session.said("start")
+    page_prints = re.search(r"^start +(.*)$", *blocks("text"), re.MULTILINE)[1]
+    assert printed == f"{page_prints} --server {session.url}"
+    assert session.output_of(session.run(printed)) == {"receipt": "text: 1.5 EUR"}
+    (tmp_path / file).write_text(code.replace("EUR", "USD"))
+    session.said("workers", 2)
+    assert session.output_of(session.run(begin, **variables)) == {"receipt": "A7: 9.9 USD"}
+    assert "charge: COMPLETED after" in session.logged("COMPLETED")
+    child = session.workers()
+    assert session.end() == 0
+    assert not is_alive(child)
+
+
+def test_an_error_in_the_code_is_told_and_the_next_save_goes_on(start, tmp_path):
+    app = tmp_path / "app.py"
+    app.write_text("from conductor import worker_task\ndef broken(:\n    pass\n")
+    session = start("app.py")
+    log = session.logged("waits for a change of a file")
+    assert "app.py, line 2" in log
+    assert "def broken(:" in log
+    assert "Traceback" not in log
+    app.write_text("raise ValueError('no\\x1b[2Jconfiguration')\n")
+    log = session.logged("configuration")
+    assert "line 1" in log
+    assert "\x1b" not in log
+    shutil.copy(ROOT / "examples" / "pay.py", app)
+    assert session.said("workers") == ["charge"]
+    assert session.end(signal.SIGTERM) == 0
+
+
+def test_settings_for_another_server_are_not_used_and_a_worker_without_a_workflow_can_be_tried(start, tmp_path):
+    shutil.copy(ROOT / "examples" / "first_worker.py", tmp_path)
+    outbox = tmp_path / "outbox"
+    variables = {
+        "CONDUCTOR_SERVER_URL": "http://127.0.0.1:1/api",
+        "CONDUCTOR_AUTH_KEY": "key",
+        "CONDUCTOR_AUTH_SECRET": "the-secret",
+        "CONDUCTOR_WORKER_OUTBOX": str(outbox),
+        "CONDUCTOR_WORKER_ALL_DOMAIN": "blue",
+        "conductor.worker.charge.domain": "red",
+    }
+    session = start("first_worker.py", **variables)
+    assert set(session.said("not used")[0].split(", ")) == variables.keys()
+    assert session.output_of(session.run(session.said("start")[0], **variables)) == {"receipt": "text: 9.90 EUR"}
+    assert session.end() == 0
+    assert not outbox.exists()
+    assert "the-secret" not in session.lines.read_text() + session.log.read_text()
+
+
+def test_definitions_are_registered_at_the_start_and_after_a_change(start, tmp_path):
+    shutil.copytree(ROOT / "examples" / "tutorial", tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "definitions" / "order.json"
+    session = start("app.py", "--definitions", "definitions")
+    assert session.said("registered") == ["task price_order; task charge_card; workflow order, version 1"]
+    (command,) = session.said("start")
+    assert """--input '{"quantity": 1, "unit_price": "9.90"}'""" in command
+    file.with_name("bad.json").write_text("{")
+    assert session.said("problem")[0].startswith("definitions/bad.json: line 1")
+    file.write_text(file.read_text().replace('"retryDelaySeconds": 3', '"retryDelaySeconds": 0'))
+    assert session.said("registered", 2)[1] == "task charge_card"
+    assert session.output_of(session.run(command)) == {"receipt": "paid 9.90 EUR"}
+    assert session.end() == 0
+
+
+def test_a_lifespan_is_entered(start, tmp_path):
+    (tmp_path / "app.py").write_text(
+        "from contextlib import contextmanager\n"
+        "from conductor import task_context, worker_task\n"
+        "@contextmanager\n"
+        "def lifespan():\n"
+        "    yield 'pool'\n"
+        "@worker_task('read')\n"
+        "def read() -> dict[str, str]:\n"
+        "    return {'state': task_context().state}\n"
+    )
+    session = start("app", "--lifespan", "app:lifespan")
+    assert session.output_of(session.run(session.said("start")[0])) == {"state": "pool"}
+
+
+def begun(session):
+    """The ids of the process of the workers, and of the program that its function has started."""
+    session.run(session.said("start")[0])
+    sleeper = session.folder / "sleeper"
+    eventually(sleeper.exists)
+    return session.workers(), int(sleeper.read_text())
+
+
+def test_a_second_signal_ends_a_function_and_all_that_it_has_started(start, tmp_path):
+    (tmp_path / "slow.py").write_text(SLOW)
+    session = start("slow.py")
+    processes = begun(session)
+    session.process.send_signal(signal.SIGINT)
+    session.logged("SIGTERM: draining, 1 task runs")
+    assert session.end() == 1
+    eventually(lambda: not any(map(is_alive, processes)))
+
+
+def test_nothing_outlives_a_killed_command(start, tmp_path):
+    (tmp_path / "slow.py").write_text(SLOW)
+    session = start("slow.py")
+    processes = begun(session)
+    session.process.kill()
+    eventually(lambda: not any(map(is_alive, processes)))
+
+
+def test_without_a_module_it_is_a_server_with_a_file(start):
+    session = start("--db", "dev.db")
+    with ApiClient(http_settings=HttpSettings(session.url)) as client:
+        assert TaskExecutor(client).get_task_defs() == []
+    assert session.end(signal.SIGTERM) == 0
+    assert (session.folder / "dev.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (["--port", "{port}"], 1, "Error: cannot listen on port {port}: Address already in use"),
+        (["nosuch.py"], 2, "there is no file 'nosuch.py'"),
+        (["--definitions", "nosuch"], 2, "nosuch"),
+        (["--db", "/nosuch/dev.db"], 2, "--db /nosuch/dev.db"),
+    ],
+)
+def test_what_cannot_work_is_one_sentence(tmp_path, arguments, status, text):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "conductor", "dev", "--port", "0", *(each.format(port=port) for each in arguments)],
+            cwd=tmp_path,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    assert done.returncode == status
+    assert text.format(port=port) in done.stderr
+    assert "Traceback" not in done.stderr
