@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
+
 import click
 from rich.text import Text
 
@@ -50,7 +53,8 @@ def _workers(modules: tuple[str, ...]) -> tuple[list[Worker], list[Finding]]:
     problems = []
     for name in modules:
         try:
-            workers += workers_named((name,))
+            with redirect_stdout(sys.stderr):  # the code of a module may print, which is no JSON
+                workers += workers_named((name,))
         except ConfigurationError as error:
             problems.append(Finding(f"module {name}", "problem", str(error)))
     return workers, problems

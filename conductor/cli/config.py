@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
+
 import click
 from click.core import ParameterSource
 
@@ -28,6 +31,8 @@ def command(context: click.Context, modules: tuple[str, ...], server: str | None
     """
     source = context.get_parameter_source("server")
     server_source = DEFAULT if server is None or source is None else _SOURCES[source]
-    found = resolved_settings(HttpSettings(server), server_source, workers_named(modules) if modules else [])
+    with redirect_stdout(sys.stderr):  # the code of a module may print, which is no JSON
+        workers = workers_named(modules) if modules else []
+    found = resolved_settings(HttpSettings(server), server_source, workers)
     rows = [(each.owner, each.name, each.value, each.source) for each in found]
     Output(as_json=as_json).show(found, table(["of", "setting", "value", "source"], rows))

@@ -60,8 +60,14 @@ class Output:
         """
         if self.as_json:
             click.echo(as_ascii(msgspec.json.encode(value).decode()))
-        else:
-            console().print(text)
+            return
+        screen = console()
+        if screen.is_terminal:
+            screen.print(text)
+            return
+        with screen.capture() as printed:
+            screen.print(text)
+        click.echo("\n".join(line.rstrip() for line in printed.get().rstrip("\n").split("\n")))
 
 
 def console() -> Console:

@@ -43,6 +43,8 @@ def get(session: Session, task_id: str) -> None:
             ("started", moment(task.start_time)),
             ("updated", moment(task.update_time)),
             ("ended", moment(task.end_time)),
+            ("input stored at", task.external_input_payload_storage_path),
+            ("output stored at", task.external_output_payload_storage_path),
         ]
     )
     texts = Group(members, "input", pretty_json(task.input_data), "output", pretty_json(task.output_data))

@@ -13,7 +13,7 @@ from conductor.cli.output import console, live, shown, table
 from conductor.cli.session import Session, with_session
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.operating.scrape import metrics_url
-from conductor.operating.top import Top, View, Worker
+from conductor.operating.top import Top, View, WorkersOfType
 from conductor.settings import METRICS_PORT, MetricsSettings
 
 _COLUMNS = ["task", "busy", "free", "started/s", "failed/s", "average", "poll errors/s", "update errors/s", "lost"]
@@ -82,19 +82,19 @@ def _shown(view: View) -> RenderableType:
     return Group(table([*_COLUMNS, "queued"], map(_row, view.workers)), *problems)
 
 
-def _row(worker: Worker) -> tuple[object, ...]:
-    average = "" if worker.average_seconds is None else f"{worker.average_seconds:.3g} s"
+def _row(workers: WorkersOfType) -> tuple[object, ...]:
+    average = "" if workers.average_seconds is None else f"{workers.average_seconds:.3g} s"
     return (
-        worker.task_type,
-        worker.busy,
-        worker.free,
-        _rate(worker.started_per_second),
-        _rate(worker.failed_per_second, is_error=True),
+        workers.task_type,
+        workers.busy,
+        workers.free,
+        _rate(workers.started_per_second),
+        _rate(workers.failed_per_second, is_error=True),
         average,
-        _rate(worker.poll_errors_per_second, is_error=True),
-        _rate(worker.update_errors_per_second, is_error=True),
-        Text(str(worker.lost_results), "bold red" if worker.lost_results else ""),
-        worker.queued,
+        _rate(workers.poll_errors_per_second, is_error=True),
+        _rate(workers.update_errors_per_second, is_error=True),
+        Text(str(workers.lost_results), "bold red" if workers.lost_results else ""),
+        workers.queued,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from conductor._urls import without_user
 from conductor.settings import (
@@ -74,11 +74,11 @@ def _of_key() -> list[ResolvedSetting]:
 
 
 def _of_metrics() -> list[ResolvedSetting]:
-    metrics, owner = MetricsSettings(), "metrics"
+    metrics = MetricsSettings()
+    sources = {"port": _source(METRICS_PORT)}
     return [
-        ResolvedSetting(owner, "port", metrics.port, _source(METRICS_PORT)),
-        ResolvedSetting(owner, "endpoint", metrics.endpoint, DEFAULT),
-        ResolvedSetting(owner, "host", metrics.host, DEFAULT),
+        ResolvedSetting("metrics", each.name, getattr(metrics, each.name), sources.get(each.name, DEFAULT))
+        for each in fields(metrics)
     ]
 
 

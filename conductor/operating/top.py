@@ -27,7 +27,7 @@ _NAMES = {*_COUNTERS, _LOST, _ACTIVE, _SLOTS, _FREE}
 Values = Mapping[tuple[str, str], float]
 
 
-class Worker(msgspec.Struct, rename="camel", frozen=True):
+class WorkersOfType(msgspec.Struct, rename="camel", frozen=True):
     """All workers of a task type, in all processes whose metrics were read.
 
     busy, free: slots; free is None if a process does not tell it. The rates are per second, between two readings; None
@@ -51,7 +51,7 @@ class View(msgspec.Struct, rename="camel", frozen=True):
     """pages: the number of pages that were read. problems: with the others, and with the server."""
 
     pages: int
-    workers: list[Worker]
+    workers: list[WorkersOfType]
     problems: list[str]
 
 
@@ -74,7 +74,7 @@ class Top:
         totals = _sum(scrape.values for scrape in now.values())
         task_types = sorted({task_type for name, task_type in totals if name in _NAMES})
         queued = self._queued(problems) if task_types else None
-        workers = [_worker(each, totals, rates if has_rates else None, queued) for each in task_types]
+        workers = [_workers_of(each, totals, rates if has_rates else None, queued) for each in task_types]
         return View(len(now), workers, problems)
 
     def _read(self, problems: list[str]) -> dict[str, Scrape]:
@@ -120,7 +120,7 @@ def _sum(each: Iterable[Values]) -> Values:
     return total
 
 
-def _worker(task_type: str, totals: Values, rates: Values | None, queued: Counter[str] | None) -> Worker:
+def _workers_of(task_type: str, totals: Values, rates: Values | None, queued: Counter[str] | None) -> WorkersOfType:
     def total(name: str) -> int:
         return int(totals.get((name, task_type), 0.0))
 
@@ -129,7 +129,7 @@ def _worker(task_type: str, totals: Values, rates: Values | None, queued: Counte
 
     tells_slots = (_SLOTS, task_type) in totals
     ended, seconds = (0.0 if rates is None else rates.get((name, task_type), 0.0) for name in (_ENDED, _SECONDS))
-    return Worker(
+    return WorkersOfType(
         task_type,
         busy=total(_SLOTS) - total(_FREE) if tells_slots else total(_ACTIVE),
         free=total(_FREE) if tells_slots else None,

@@ -9,7 +9,7 @@ from typing import Self
 
 import msgspec
 
-from conductor.errors import ServerError, TransportError
+from conductor.errors import RateLimitedError, ServerError, TransportError
 from conductor.models import Task, Workflow, WorkflowStatus
 from conductor.operating.times import moment
 from conductor.workflow_executor import WorkflowExecutor
@@ -83,7 +83,7 @@ class WorkflowWatch:
             pause.wait(interval)
             try:
                 self.workflow = self._executor.get_workflow(self._workflow_id)
-            except (TransportError, ServerError) as error:
+            except (TransportError, ServerError, RateLimitedError) as error:
                 yield self._news_of(str(error))
             else:
                 self.problem = ""

@@ -8,8 +8,9 @@ from time import time
 import pytest
 from click.testing import CliRunner
 
-from conductor import AuthenticationSettings
+from conductor import AuthenticationSettings, TaskResult
 from conductor.cli.program import program
+from conductor.delivery.outbox import Outbox
 from conductor.testing import DevServer
 from support.stub import Answer, error
 
@@ -167,6 +168,51 @@ def test_a_variable_that_cannot_work_is_a_problem_of_its_worker(app, monkeypatch
     ((status, text),) = found["worker charge"]
     assert (status, text.startswith("CONDUCTOR_WORKER_CHARGE_BATCH_SIZE must be")) == ("problem", True)
     assert found["worker refund"][0][0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "name"),
+    [
+        ("CONDUCTOR_WORKER_SHUTDOWN_TIMEOUT", "soon", "runner"),
+        ("CONDUCTOR_WORKER_METRICS_PORT", "many", "metrics"),
+        ("CONDUCTOR_WORKER_OUTBOX", "/nowhere/results.db", "outbox"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_a_problem(monkeypatch, variable, text, name):
+    monkeypatch.setenv(variable, text)
+    with DevServer() as server:
+        status, found = check(server.url)
+    assert status == 1
+    ((status, said),) = found[name]
+    assert (status, text in said) == ("problem", True)
+
+
+def test_an_outbox_is_looked_at_and_not_made(tmp_path, monkeypatch):
+    path = tmp_path / "results.db"
+    monkeypatch.setenv("CONDUCTOR_WORKER_OUTBOX", str(path))
+    with DevServer() as server:
+        assert check(server.url)[1]["outbox"][0][0] == "ok"
+        assert not path.exists()
+        outbox = Outbox(path, server.url)
+        outbox.commit("charge", TaskResult("t", "w"))
+        outbox.close()
+        assert check(server.url)[1]["outbox"] == [("note", f"{path} holds results that are not delivered: 1")]
+        path.chmod(0o666)
+        assert check(server.url)[1]["outbox"][0][0] == "problem"
+
+
+def test_what_a_module_prints_is_not_in_the_json(app, tmp_path):
+    (tmp_path / "checked_app.py").write_text(f"print('hello')\n{MODULE}")
+    with DevServer() as server:
+        assert check(server.url, app)[1]["worker charge"][0][0] == "ok"
+
+
+def test_a_module_that_ends_the_program_is_a_problem(app, tmp_path):
+    (tmp_path / "checked_app.py").write_text("import sys\nsys.exit(3)\n")
+    with DevServer() as server:
+        status, found = check(server.url, app)
+    assert status == 1
+    assert "SystemExit: 3" in found["module checked_app"][0][1]
 
 
 def test_two_workers_of_one_task_are_a_problem(app):
