@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "config": "conductor.cli.config",
     "replay": "conductor.cli.replay",
     "register": "conductor.cli.register",
+    "lint": "conductor.cli.lint",
     "outbox": "conductor.cli.outbox",
     "queue": "conductor.cli.queue",
     "task": "conductor.cli.task",

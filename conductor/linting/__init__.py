@@ -1,0 +1,1 @@
+"""Finds errors in definitions before a server or a workflow does."""

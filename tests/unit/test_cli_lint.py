@@ -1,0 +1,82 @@
+"""conductor-worker lint, as a command."""
+
+import json
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from conductor.cli.program import program
+
+STEP = {"name": "charge", "taskReferenceName": "charge"}
+WORKERS = """
+from conductor import worker_task
+
+@worker_task("charge")
+def charge(amount: int) -> None: ...
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield tmp_path
+    sys.modules.pop("lint_app", None)
+
+
+def run(*arguments):
+    return CliRunner().invoke(program, ["lint", ".", *arguments])
+
+
+def write(folder, **definition):
+    (folder / "order.json").write_text(json.dumps({"name": "order", "tasks": [STEP], **definition}))
+
+
+def test_a_good_definition_is_no_error(folder):
+    write(folder)
+    done = run()
+    assert (done.exit_code, done.stdout) == (0, "0 errors, 0 warnings\n")
+
+
+def test_an_error_is_a_line_with_its_file_and_its_place(folder):
+    write(folder, tasks=[{**STEP, "inputParameters": {"x": "${foo.output}\x1b[2J"}}], timeout="1")
+    done = run()
+    assert done.exit_code == 1
+    assert done.stdout.splitlines() == [
+        "order.json: timeout: error: unknown key; the nearest known one is timeoutPolicy",
+        "1 errors, 0 warnings",
+    ]
+    write(folder, tasks=[{**STEP, "inputParameters": {"x": "${f\x1b[2Joo.output}"}}])
+    assert "\x1b" not in run().stdout
+
+
+def test_warnings_count_if_they_shall(folder):
+    write(folder, failureWorkflow="refund")
+    assert run().exit_code == 0
+    done = run("--strict", "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout) == [
+        {
+            "file": "order.json",
+            "place": "failureWorkflow",
+            "severity": "warning",
+            "text": "no workflow 'refund' is among these definitions",
+        }
+    ]
+
+
+def test_tasks_are_compared_with_the_workers_of_modules(folder):
+    write(folder)
+    (folder / "lint_app.py").write_text(WORKERS)
+    done = run("lint_app.py")
+    assert done.exit_code == 1
+    assert "tasks[0].inputParameters: error: the worker of 'charge': it needs the input 'amount'" in done.stdout
+
+
+def test_a_folder_or_a_module_that_is_not_there_is_a_wrong_argument(folder):
+    assert run().exit_code == 2
+    write(folder)
+    done = run("nowhere")
+    assert done.exit_code == 2
+    assert "nowhere" in done.stderr
