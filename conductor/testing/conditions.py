@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from conductor.testing.expressions import Roots, follow
-
+Roots = Callable[[str], Any]
+"""Gives the value that the first name of a path stands for, None if there is none."""
 Condition = Callable[[Roots], Any]
 
 _TOKEN = re.compile(
@@ -148,7 +148,7 @@ class _Parser:
 def _leaf(kind: str, token: str) -> Condition:
     if kind == "path":
         steps: list[str | int] = [int(m[4]) if m[4] else m[1] or m[2] or m[3] for m in _STEP.finditer(token)]
-        return lambda roots: follow(roots(str(steps[0])), steps[1:])
+        return lambda roots: _follow(roots(str(steps[0])), steps[1:])
     if kind == "number":
         return _constant(float(token) if "." in token else int(token))
     if kind == "text":
@@ -156,6 +156,18 @@ def _leaf(kind: str, token: str) -> Condition:
     if token in _CONSTANTS:
         return _constant(_CONSTANTS[token])
     raise ValueError(f"cannot read {token!r}")
+
+
+def _follow(value: Any, steps: list[str | int]) -> Any:
+    """The value at the end of a path of names and indexes; None if it leads nowhere."""
+    for step in steps:
+        if isinstance(value, dict):
+            value = value.get(str(step))
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
 
 
 def _constant(value: Any) -> Condition:

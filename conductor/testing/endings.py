@@ -6,7 +6,7 @@ from collections import deque
 from typing import Any
 
 from conductor.testing.blueprint import Blueprint
-from conductor.testing.expressions import fill, roots_of
+from conductor.testing.expressions import document_of, fill
 from conductor.testing.model import Refusal, TaskRecord, Termination, Wire, WorkflowRecord, new_id
 from conductor.testing.retries import Retries
 
@@ -181,7 +181,7 @@ class Endings(Retries):
         self._finish(workflow, termination.status)
         name = workflow.blueprint.definition.get("failureWorkflow")
         if name:
-            self._start_failure_workflow(workflow, str(fill(name, roots_of(workflow))), termination.task)
+            self._start_failure_workflow(workflow, str(fill(name, document_of(workflow))), termination.task)
 
     def _finish(self, workflow: WorkflowRecord, status: str) -> None:
         too_large = self._payloads.limit_workflow(workflow, "output")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from conductor.testing.expressions import fill, roots_of
+from conductor.testing.expressions import document_of, fill
 from conductor.testing.model import RETRIABLE, TaskRecord, Termination, Wire, WorkflowRecord, new_id
 from conductor.testing.system_tasks import SystemTasks
 
@@ -91,7 +91,7 @@ class Retries(SystemTasks):
                 return
         parameters = workflow.blueprint.definition["outputParameters"]
         last = last or workflow.tasks[-1]
-        workflow.wire["output"] = fill(parameters, roots_of(workflow)) if parameters else last.output
+        workflow.wire["output"] = fill(parameters, document_of(workflow)) if parameters else last.output
 
 
 def _retry_delay(definition: Wire, retry_count: int) -> int:

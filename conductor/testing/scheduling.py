@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from conductor.testing.definitions import DefinitionCalls
 from conductor.testing.durations import parse_duration, parse_until
-from conductor.testing.expressions import as_text, fill, roots_of
+from conductor.testing.expressions import as_text, document_of, fill
 from conductor.testing.model import FOREVER, TaskRecord, Termination, Wire, WorkflowRecord, new_task
 
 ACTIVE_WORKER_SECONDS = 10.0
@@ -39,8 +39,8 @@ class Scheduling(DefinitionCalls):
     def _input(self, workflow: WorkflowRecord, task: TaskRecord) -> Wire:
         """The inputParameters, with the TaskDef's inputTemplate for members that are missing or null."""
         template = task.definition.get("inputTemplate") or {}
-        roots = roots_of(workflow, task.task_id)
-        filled: Wire = fill({**copy.deepcopy(template), **task.workflow_task["inputParameters"]}, roots)
+        parameters = {**copy.deepcopy(template), **task.workflow_task["inputParameters"]}
+        filled: Wire = fill(parameters, document_of(workflow), task.task_id)
         if template:
             filled = {name: template.get(name) if value is None else value for name, value in filled.items()}
         return filled
@@ -79,7 +79,7 @@ class Scheduling(DefinitionCalls):
         """The fork, which is done at once, the first tasks of its branches, and the JOIN after it."""
         fork = self._system(workflow, workflow_task, "COMPLETED", retry_count)
         fork.wire.update(taskType="FORK", taskDefName="FORK", endTime=self._now_ms)
-        fork.wire["inputData"] = fill(workflow_task["inputParameters"], roots_of(workflow))
+        fork.wire["inputData"] = fill(workflow_task["inputParameters"], document_of(workflow))
         join = workflow.blueprint.next_task(workflow_task["taskReferenceName"])
         if join is None or join["type"] != "JOIN":
             raise Termination("Fork task definition is not followed by a join task.  Check the blueprint")
@@ -94,7 +94,7 @@ class Scheduling(DefinitionCalls):
     def _make_switch(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
         """The switch, and the first task of the branch that it takes."""
         task = self._system(workflow, workflow_task, "IN_PROGRESS", retry_count)
-        given = fill(workflow_task["inputParameters"], roots_of(workflow))
+        given = fill(workflow_task["inputParameters"], document_of(workflow))
         case = as_text(given.get(workflow_task["expression"]))
         chosen = workflow_task["decisionCases"].get(case, workflow_task["defaultCase"])
         children = {"hasChildren": "true"} if chosen else {}
@@ -130,7 +130,7 @@ class Scheduling(DefinitionCalls):
 
     def _make_sub_workflow(self, workflow: WorkflowRecord, workflow_task: Wire, _: int) -> list[TaskRecord]:
         task = self._new(workflow, workflow_task, 0)
-        given = fill(workflow_task["subWorkflowParam"], roots_of(workflow))
+        given = fill(workflow_task["subWorkflowParam"], document_of(workflow))
         task.wire["inputData"] = {
             "subWorkflowName": given["name"],
             "subWorkflowVersion": given["version"],

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from conductor.testing.blueprint import contains
-from conductor.testing.conditions import parse
-from conductor.testing.expressions import Roots, roots_of
+from conductor.testing.conditions import Roots, parse
+from conductor.testing.expressions import document_of
 from conductor.testing.model import UNSUCCESSFUL, TaskRecord, WorkflowRecord, base_ref
 from conductor.testing.payloads import payload_size
 from conductor.testing.scheduling import Scheduling
@@ -174,14 +174,14 @@ class SystemTasks(Scheduling):
 
     def _loop_roots(self, workflow: WorkflowRecord, loop: TaskRecord) -> Roots:
         """The values of names in a condition: ``$.ref`` is the output of a task or of the loop, or an input of it."""
-        general = roots_of(workflow)
+        document = document_of(workflow)
         given = self._input(workflow, loop)
 
         def roots(name: str) -> Any:
             if name == loop.ref:
                 return loop.wire["outputData"]
             if contains(loop.workflow_task, name):
-                return (general(name) or {}).get("output")
+                return document.get(name, {}).get("output")
             return given.get(name)
 
         return roots

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from conductor.testing.blueprint import walk
 from conductor.testing.conditions import parse
 from conductor.testing.durations import parse_duration, parse_until
-from conductor.testing.expressions import expressions_in
+from conductor.testing.expressions import problems_in
 from conductor.testing.model import Refusal, Wire
 
 UNSUPPORTED_TYPES = frozenset(
@@ -201,14 +200,7 @@ def _check_references(definition: Wire) -> Iterator[str]:
             )
         seen.add(ref)
     for task in definition["tasks"]:
-        for parameter, value in task["inputParameters"].items():
-            for expression in expressions_in(value):
-                root = re.split(r"[.\[]", expression, maxsplit=1)[0]
-                if "." in expression and root not in seen and root != "workflow" and "${" not in expression:
-                    yield (
-                        f"taskReferenceName: {root} for given task: {task['name']} input value: {parameter} "
-                        f"of input parameter: {value} is not defined in workflow definition."
-                    )
+        yield from problems_in(task["inputParameters"], task["name"], seen)
 
 
 def check_result(result: Wire) -> list[Wire]:

@@ -128,6 +128,14 @@ def test_definitions_are_nested_a_hundred_levels_at_most(workflows):
         workflows.register_workflow(WorkflowDef("w", [step], owner_email=OWNER))
 
 
+def test_variables_of_the_environment_are_no_expressions(workflows, monkeypatch):
+    monkeypatch.setenv("REGION", "north")
+    step = WorkflowTask("t", "t", input_parameters={"region": "${REGION}"})
+    with pytest.raises(ApiError, match="taskReferenceName: REGION") as caught:
+        workflows.register_workflow(WorkflowDef("w", [step], owner_email=OWNER))
+    assert caught.value.status == 400
+
+
 @pytest.mark.parametrize("headers", [{"Host": "example.com"}, {"Origin": "http://example.com"}], ids=str)
 def test_requests_for_other_names_and_from_other_pages_are_refused(server, headers):
     with (

@@ -1,10 +1,13 @@
 """What stands between tasks and in conditions: expressions, comparisons, durations and dates."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from conductor.testing.conditions import parse
 from conductor.testing.durations import parse_duration, parse_until
-from conductor.testing.expressions import expressions_in, fill
+from conductor.testing.expressions import expressions_in, fill, problems_in
 
 VALUES = {"workflow": {"input": {"l": [1, {"z": 2}], "t": True, "n": None, "a b": 7, "who": "l"}}}
 
@@ -31,7 +34,25 @@ VALUES = {"workflow": {"input": {"l": [1, {"z": 2}], "t": True, "n": None, "a b"
     ],
 )
 def test_an_expression_keeps_its_type_alone_and_is_text_inside_a_text(template, expected):
-    assert fill(template, VALUES.get) == expected
+    assert fill(template, VALUES) == expected
+
+
+ANSWERS = json.loads(Path(__file__).with_name("expression_answers.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("document", "template", "answer", "problems"), ANSWERS["rows"], ids=[str(row[1])[:60] for row in ANSWERS["rows"]]
+)
+def test_an_expression_has_the_answer_of_the_servers_own_code(document, template, answer, problems):
+    """scripts/server_answers/expressions.py has asked it. JSON shows 1 and 1.0 as different."""
+    filled = fill(template, ANSWERS["documents"][document])
+    assert json.dumps(filled) == json.dumps(answer)
+    assert list(problems_in({"x": template}, "t1", {"t1"})) == problems
+
+
+def test_the_id_of_the_task_stands_in_place_of_its_name():
+    assert fill("${CPEWF_TASK_ID}", {}, "t-1") == "t-1"
+    assert fill("x-${CPEWF_TASK_ID}", {}, "t-1") == "x-t-1"
 
 
 def test_expressions_are_found_anywhere():

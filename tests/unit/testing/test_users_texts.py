@@ -7,7 +7,7 @@ import pytest
 
 from conductor.testing.conditions import parse
 from conductor.testing.durations import parse_duration, parse_until
-from conductor.testing.expressions import as_text, expressions_in, fill, follow
+from conductor.testing.expressions import as_text, expressions_in, fill
 from conductor.testing.http_wire import RefusedError, Request, _headers, _request_line
 from conductor.testing.model import Refusal
 from conductor.testing.parameters import flag, integer
@@ -31,7 +31,7 @@ def condition(_, text):
 
 def expression(_, text):
     list(expressions_in(text))
-    return fill("${" + text + "}", lambda _: {})
+    return fill("${" + text + "}", {})
 
 
 READERS = {
@@ -39,7 +39,7 @@ READERS = {
     "until": lambda _, text: parse_until(text),
     "condition": condition,
     "expression": expression,
-    "template": lambda _, text: fill(text, lambda _: {}),
+    "template": lambda _, text: fill(text, {}),
     "query": search,
     "free text and sort": free_text,
     "header": lambda _, text: _headers([b"X: " + text.encode()]),
@@ -285,7 +285,9 @@ def test_values_are_written_as_java_prints_them():
 
 
 def test_paths_and_inner_expressions_have_their_bounds():
-    assert follow([[1], [2]], ["*", "*"]) == [[1], [2]]
-    assert fill("${a" + "[*]" * DEEP + "}", lambda _: nested(list)) is None
-    assert fill("${" * DEEP + "a" + "}" * DEEP, lambda name: 1 if name == "a" else None) is None
-    assert fill("${a[" + "9" * 5_000 + "]}", lambda _: [1]) is None
+    assert fill("${a" + "[*]" * DEEP + "}", {"a": nested(list)}) is None
+    assert fill("${a" + "[0]" * DEEP + "}", {"a": nested(list)}) is None
+    assert fill("${a" + "..*" * 5 + "}", {"a": nested(list)}) is None
+    assert fill("${a[?(" + "(" * DEEP + "@" + ")" * DEEP + ")]}", {"a": [1]}) is None
+    assert fill("${" * DEEP + "a" + "}" * DEEP, {"a": 1}) is None
+    assert fill("${a[" + "9" * 5_000 + "]}", {"a": [1]}) is None

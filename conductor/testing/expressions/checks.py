@@ -1,0 +1,51 @@
+"""The check of expressions at the registration of a workflow (server 3.32.3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from conductor.testing.expressions.path import PathError, parse
+from conductor.testing.expressions.template import SYSTEM_NAMES
+
+_PARTS = re.compile(r"(?=(?<!\$)\$\{)|(?<=\})")
+
+
+def problems_in(parameters: Mapping[str, Any], task_name: str, refs: Collection[str]) -> Iterator[str]:
+    """The server's messages about the expressions in the inputParameters of a task.
+
+    refs: the reference names of the tasks of the workflow. Only expressions without braces inside are checked.
+    """
+    waiting: list[tuple[str, Any]] = [*reversed([*parameters.items()])]  # no recursion, for any depth
+    while waiting:
+        key, value = waiting.pop()
+        if isinstance(value, str):
+            yield from _problems_in_text(key, value, task_name, refs)
+        elif isinstance(value, dict):
+            waiting += reversed(value.items())
+        elif isinstance(value, list):
+            waiting += [(key, each) for each in reversed(value)]
+
+
+def _problems_in_text(key: str, text: str, task_name: str, refs: Collection[str]) -> Iterator[str]:
+    for part in _PARTS.split(text) if "${" in text else ():
+        if not (part.startswith("${") and part.endswith("}")):
+            continue
+        path = part[2:-1]
+        root = path.split(".")[0]
+        if not _is_path(path):
+            yield f"key: {key} input parameter value: {path} is not valid"
+        elif path not in SYSTEM_NAMES and root != "workflow" and root not in refs:
+            yield (
+                f"taskReferenceName: {root} for given task: {task_name} input value: {key} of input parameter: {text}"
+                " is not defined in workflow definition."
+            )
+
+
+def _is_path(text: str) -> bool:
+    try:
+        parse(text)
+    except PathError:
+        return False
+    return bool(text.strip())
