@@ -25,10 +25,11 @@ STARTED_WITHIN = 30.0
 
 
 class Measured(NamedTuple):
-    """tasks: per second. cpu: seconds of the workers' processors per second. memory: megabytes of a process, PSS."""
+    """tasks: per second. cpu, server_cpu: seconds of a processor per second. memory: megabytes of a process, PSS."""
 
     tasks: float
     cpu: float
+    server_cpu: float
     memory: float
 
 
@@ -52,7 +53,12 @@ def measure(work: str, processes: int, seconds: float) -> Measured:
             after, cpu_after = server.stats(), workers.cpu()
             memory = max(map(_pss, workers.processes()))
     lasted = after.at - before.at
-    return Measured((after.completed - before.completed) / lasted, (cpu_after - cpu_before) / lasted, memory)
+    return Measured(
+        (after.completed - before.completed) / lasted,
+        (cpu_after - cpu_before) / lasted,
+        (after.cpu - before.cpu) / lasted,
+        memory,
+    )
 
 
 def _pss(process: int) -> float:
@@ -68,15 +74,15 @@ def main() -> None:
     parser.add_argument("--work", nargs="+", default=["nothing", "compute_1_ms"])
     options = parser.parse_args()
     print(f"{os.cpu_count()} processors, {options.seconds:g} s each, batch_size {CONCURRENCY}")
-    print("| work | processes | tasks/s | times | CPU of workers | PSS of a process |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| work | processes | tasks/s | times | CPU of workers | CPU of server | PSS of a process |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for work in options.work:
         first: Measured | None = None
         for processes in options.processes:
             found = measure(work, processes, options.seconds)
             first = first or found
-            row = work, processes, f"{found.tasks:,.0f}", f"{found.tasks / first.tasks:.2f}", f"{found.cpu:.2f}"
-            print(f"| {' | '.join(map(str, row))} | {found.memory:.1f} MB |", flush=True)
+            row = f"{work} | {processes} | {found.tasks:,.0f} | {found.tasks / first.tasks:.2f} | {found.cpu:.2f}"
+            print(f"| {row} | {found.server_cpu:.2f} | {found.memory:.1f} MB |", flush=True)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def _run_workers(command: list[str], options: RunOptions, metrics: MetricsSettin
         if metrics is not None:
             registry = CollectorRegistry()
             registry.register(reports)
-            served = stack.enter_context(MetricsServer(metrics, registry))
+            served = stack.enter_context(MetricsServer(metrics, registry, reports.health))
             say("metrics", f"http://{metrics.host}:{served.port}{metrics.endpoint}")
         stack.enter_context(on_change(supervisor.restart, *folders))
         return supervisor.run()

@@ -17,6 +17,7 @@ from conductor.cli.worker_process import start
 from conductor.development.code_definitions import Code, code_of, register_code, register_trials
 from conductor.development.start_command import Shell
 from conductor.errors import ApiError, ConductorError
+from conductor.metrics import MetricsCollector
 from conductor.runner.task_runner import TaskRunner
 from conductor.supervision.worker_process import WorkerProcess
 from conductor.transport import ApiClient
@@ -33,7 +34,7 @@ def main() -> int:
     Returns the exit status: 0, 1 if work is left behind, 2 if the workers cannot be started.
     """
     shell, definitions, options, reports, _number, socket = sys.argv[1:]
-    process = WorkerProcess(int(socket), reports=bool(reports))
+    process = WorkerProcess(int(socket), MetricsCollector() if reports else None)
     log_to_stderr("conductor.runner.task_log")  # each execution is shown
     with ApiClient() as client:
         try:

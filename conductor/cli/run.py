@@ -41,9 +41,15 @@ PROCESS = [sys.executable, "-P", "-m", "conductor.cli.worker_process"]
     type=click.IntRange(0, 65535),
     envvar=METRICS_PORT,
     show_envvar=True,
-    help="Serve metrics on this port, summed over all processes. 0 takes a free one.",
+    help="Serve metrics and health pages of all processes on this port. 0 takes a free one.",
 )
 @click.option("--metrics-host", default="127.0.0.1", show_default=True, help="The address to serve metrics on.")
+@click.option(
+    "--legacy-names/--no-legacy-names",
+    default=True,
+    show_default=True,
+    help="Serve metrics also with the names of Conductor's worker guide.",
+)
 @click.option(
     "--outbox",
     type=click.Path(dir_okay=False),
@@ -92,7 +98,9 @@ def command(
     results were delivered, 1 if work is left behind, and 2 if the workers cannot be started.
     """
     options = msgspec.convert(given, RunOptions)
-    metrics = None if metrics_port is None else MetricsSettings(metrics_port, host=metrics_host)
+    metrics = None
+    if metrics_port is not None:
+        metrics = MetricsSettings(metrics_port, host=metrics_host, legacy_names=options.legacy_names)
     if server_within is not None:
         require_server(options.server, server_within)
     if options.processes == 1 and not reloads:
@@ -131,7 +139,7 @@ def run_processes(options: RunOptions, metrics: MetricsSettings | None, *, reloa
         if metrics is not None:
             registry = CollectorRegistry()
             registry.register(reports)
-            _log_address(metrics, stack.enter_context(MetricsServer(metrics, registry)))
+            _log_address(metrics, stack.enter_context(MetricsServer(metrics, registry, reports.health)))
         if reloads:
             stack.enter_context(on_change(supervisor.restart, Path.cwd()))
         return supervisor.run()

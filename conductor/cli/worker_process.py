@@ -10,6 +10,7 @@ from conductor._log import logger_of
 from conductor.cli.log_setup import set_up_log
 from conductor.cli.modules import object_named, workers_named
 from conductor.errors import ConductorError, ConfigurationError
+from conductor.metrics import MetricsCollector
 from conductor.runner.task_runner import TaskRunner
 from conductor.settings import HttpSettings
 from conductor.supervision.worker_process import WorkerProcess
@@ -47,7 +48,8 @@ def main() -> int:
     """
     options_text, turn, reports, number, socket = sys.argv[1:]
     options = msgspec.json.decode(options_text, type=RunOptions).for_place(int(number))
-    process = WorkerProcess(int(socket), reports=bool(reports))
+    collector = MetricsCollector(legacy_names=options.legacy_names) if reports else None
+    process = WorkerProcess(int(socket), collector)
     set_up_log(options.log_format, options.log_level, int(turn))
     with ApiClient(http_settings=HttpSettings(options.server)) as client:
         try:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from conductor import _gauges
 from conductor.health import Health, Reason, ReasonCode, health_of, merged
 from conductor.supervision.messages import Family, Report
 
@@ -105,6 +106,7 @@ class Reports(Collector):
             for (sample, labels), value in total.samples.items():
                 metric.add_sample(sample, dict(labels), value)
             yield metric
+        yield from _gauges.families(self.health())
 
 
 def _add(sums: dict[str, _Sum], families: list[Family]) -> None:

@@ -10,13 +10,14 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from types import FrameType
 
-from conductor import _runners
+from conductor import _gauges, _runners
 from conductor.calling.process_main import kill_group
 from conductor.metrics import MetricsCollector
 from conductor.runner.signals import pass_to_all_runners
 from conductor.runner.task_runner import TaskRunner
 from conductor.supervision.messages import DRAIN, NOW, PROBLEM, READY, REPORT, Family, Report, as_json
 
+OF_HEALTH = {metric.name for metric in _gauges.families(None)}
 REPORT_INTERVAL = 1.0
 """Seconds between two reports."""
 
@@ -24,13 +25,13 @@ REPORT_INTERVAL = 1.0
 class WorkerProcess:
     """The connection to the supervisor. Thread-safe. Made on the main thread, before the code of a user runs.
 
-    descriptor: of the socket. reports: whether the supervisor wants reports.
+    descriptor: of the socket. collector: the metrics of the reports; None: the supervisor wants no reports.
 
     A terminal sends SIGINT to the supervisor alone, and a service manager may send SIGTERM to every process. So SIGINT
     is ignored here, and SIGTERM and DRAIN together begin one drain. Only NOW ends it.
     """
 
-    def __init__(self, descriptor: int, *, reports: bool) -> None:
+    def __init__(self, descriptor: int, collector: MetricsCollector | None) -> None:
         os.set_inheritable(descriptor, False)  # a program that a function starts must not hold the connection
         self._connection = Connection(descriptor)
         self._sending = threading.Lock()  # guards the writing end, which is no network
@@ -39,10 +40,9 @@ class WorkerProcess:
         self._drains = False
         self._ends = threading.Event()
         self._reporter: threading.Thread | None = None
-        if reports:
-            arguments = (MetricsCollector(),)  # which switches recording on
+        if collector is not None:
             self._reporter = threading.Thread(
-                target=self._report, args=arguments, name="conductor-reports", daemon=True
+                target=self._report, args=(collector,), name="conductor-reports", daemon=True
             )
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, self._terminate)
@@ -104,6 +104,7 @@ class WorkerProcess:
 
 
 def _families(collector: MetricsCollector) -> list[Family]:
+    """Without the metrics of the health, which Reports makes from the health of all processes."""
     return [
         Family(
             metric.name,
@@ -112,4 +113,5 @@ def _families(collector: MetricsCollector) -> list[Family]:
             [(each.name, each.labels, each.value) for each in metric.samples],
         )
         for metric in collector.collect()
+        if metric.name not in OF_HEALTH
     ]

@@ -11,10 +11,12 @@ LogFormat = Literal["text", "json"]
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """names: of modules, or of objects in them, that have workers. None: from the environment, or the default.
+    """None: from the environment, or the default.
 
-    end: when the program ends by itself: never, after one task of each worker, or when no task waits.
+    names: of modules, or of objects in them, that have workers.
     lifespan: the name of an object. interceptors: names of interceptors, or of classes of them, the outermost first.
+    end: when the program ends by itself: never, after one task of each worker, or when no task waits.
+    legacy_names: as in MetricsSettings.
     """
 
     names: list[str]
@@ -26,6 +28,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     lifespan: str | None = None
     interceptors: list[str] = []
     end: End = "signal"
+    legacy_names: bool = True
     log_format: LogFormat = "text"
     log_level: str = "INFO"
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 
 import pytest
@@ -229,10 +230,13 @@ def test_a_task_that_does_not_end_in_time_is_left_behind(run, tasks, tmp_path):
     program.says("work: left behind")
 
 
-def metric(port, name):
+def scrape(port):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-        text = answer.read().decode()
-    return sum(float(value) for value in re.findall(rf"^{name}{{[^}}]*}} (\S+)$", text, re.MULTILINE))
+        return answer.read().decode()
+
+
+def metric(port, name):
+    return sum(float(value) for value in re.findall(rf"^{name}{{[^}}]*}} (\S+)$", scrape(port), re.MULTILINE))
 
 
 def test_a_killed_process_is_replaced_and_its_task_comes_back(run, tasks, tmp_path):
@@ -252,6 +256,40 @@ def test_a_killed_process_is_replaced_and_its_task_comes_back(run, tasks, tmp_pa
     assert metric(port, "task_execution_started_total") >= 10
     eventually(lambda: metric(port, "task_execution_started_total") >= 11)
     program.process.send_signal(signal.SIGTERM)
+    program.ends(0)
+
+
+def probe(port, page):
+    """The status and the reasons of a health page."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{page}") as answer:
+            return answer.status, json.load(answer)["reasons"]
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)["reasons"]
+
+
+def test_the_health_of_all_processes_is_one(run, tasks, tmp_path):
+    program = polling(run("--processes", "2", "--metrics-port", "0", "--no-legacy-names"))
+    port = program.says(r"metrics: http://127.0.0.1:(\d+)/metrics")[0][1]
+    eventually(lambda: probe(port, "/readyz") == (200, []))
+    first = program.workers()[0]
+    for number, again, text in ((signal.SIGSTOP, signal.SIGCONT, "has not reported"), (signal.SIGKILL, None, "ended")):
+        os.kill(first, number)
+        _, (reason,) = eventually(lambda: (found := probe(port, "/healthz"))[0] == 503 and found, 5)
+        assert reason["code"] == "process_missing"
+        assert text in reason["text"]
+        if again:
+            os.kill(first, again)
+        eventually(lambda: probe(port, "/healthz") == probe(port, "/readyz") == (200, []))
+    assert metric(port, "worker_slots") == 2 * (4 + 1)
+    assert scrape(port).count("worker_healthy 1.0") == 1
+    assert "task_poll_counter" not in scrape(port)
+    tasks.start(1, gate="gate")
+    begun(tmp_path, 1)
+    program.process.send_signal(signal.SIGTERM)
+    eventually(lambda: probe(port, "/readyz")[0] == 503)
+    assert probe(port, "/healthz") == (200, [])
+    open_gate(tmp_path)
     program.ends(0)
 
 
