@@ -40,7 +40,8 @@ test_on() {
   done
 }
 
-# try_wheel PYTHON VERSION WHEEL: a new environment with the wheel and its dependencies, then with the extra for the command.
+# try_wheel PYTHON VERSION WHEEL: a new environment with the wheel and its dependencies; then with the extra for the command,
+# which a newcomer meets in docs/command-dev.md.
 try_wheel() {
   local environment=$folder/$2
   "$1" -m venv "$environment"
@@ -48,7 +49,7 @@ try_wheel() {
   install "$3"
   (cd "$folder" && "$environment/bin/python" "$folder/checkout/scripts/try_wheel.py")
   install "$3[cli]"
-  (cd "$folder" && "$environment/bin/conductor-worker" --version)
+  (cd "$folder" && "$environment/bin/python" "$folder/checkout/scripts/follow_dev_page.py")
 }
 
 # The locked versions. Without their hashes: pip would ask for the wheel's, too.
