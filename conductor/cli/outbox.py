@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
 from conductor._log import printable
 from conductor.cli.output import Output, shown, table
 from conductor.cli.session import Session, with_session
-from conductor.cli.values import json_option
+from conductor.cli.values import Function, json_option
 from conductor.delivery.outbox_file import KeptResult, OutboxFile
 from conductor.operating.outbox import send_results
 from conductor.operating.times import duration
 from conductor.task_client import HttpTaskClient
 from conductor.worker_settings import OUTBOX
 
-_file_argument: Callable[[Callable[..., Any]], Callable[..., Any]] = click.argument(
-    "file", type=click.Path(), envvar=OUTBOX
-)
+
+def _file_argument(function: Function) -> Function:
+    return click.argument("file", type=click.Path(), envvar=OUTBOX)(function)
 
 
 @click.group("outbox")

@@ -39,15 +39,15 @@ class Change(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
     @classmethod
     def of_task(cls, task: Task) -> Self:
         return cls(
-            _now(),
-            task.workflow_instance_id,
-            str(task.status or ""),
-            task.task_id,
-            task.reference_task_name,
-            task.task_type,
-            task.retry_count,
-            task.worker_id or "",
-            task.reason_for_incompletion or "",
+            time=_now(),
+            workflow_id=task.workflow_instance_id,
+            status=str(task.status or ""),
+            task_id=task.task_id,
+            reference_task_name=task.reference_task_name,
+            task_type=task.task_type,
+            retry_count=task.retry_count,
+            worker_id=task.worker_id or "",
+            reason_for_incompletion=task.reason_for_incompletion or "",
         )
 
     @classmethod
@@ -64,7 +64,8 @@ class WorkflowWatch:
         """Blocks for a request. NotFoundError for an unknown id."""
         self._executor = executor
         self._workflow_id = workflow_id
-        self._seen: dict[str, str] = {}
+        self._seen: dict[str, str] = {}  # the states of tasks, by their ids
+        self._status: WorkflowStatus | None = None
         self.problem = ""
         self.workflow = executor.get_workflow(workflow_id)
 
@@ -90,15 +91,12 @@ class WorkflowWatch:
                 yield self._changes()
 
     def _changes(self) -> list[Change]:
-        found = [Change.of_task(task) for task in self.workflow.tasks if self._is_new(task.task_id, _state(task))]
-        if self._is_new("", str(self.workflow.status)):
+        before, self._seen = self._seen, {task.task_id: _state(task) for task in self.workflow.tasks}
+        found = [Change.of_task(task) for task in self.workflow.tasks if before.get(task.task_id) != _state(task)]
+        if self.workflow.status != self._status:
+            self._status = self.workflow.status
             found.append(Change.of_workflow(self._workflow_id, self.workflow))
         return found
-
-    def _is_new(self, key: str, state: str) -> bool:
-        is_new = self._seen.get(key) != state
-        self._seen[key] = state
-        return is_new
 
     def _news_of(self, problem: str) -> list[Change]:
         is_new, self.problem = problem != self.problem, problem

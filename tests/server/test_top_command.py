@@ -154,7 +154,7 @@ def test_the_slots_and_rates_of_a_runner_are_shown(monkeypatch):
             done = top(server.url, "--json")
             gate.opened.set()
             (worker,) = (each for each in json.loads(done.stdout)["workers"] if each["taskType"] == "top_charge")
-            assert (worker["busy"], worker["queued"]) == (1, 0)
+            assert (worker["busy"], worker["free"], worker["queued"]) == (1, 1, 0)
             text = eventually(lambda: line_of(top(server.url).stdout, " 0 "))
     assert text.split()[:2] == ["top_charge", "0"]
 
