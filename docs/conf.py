@@ -47,22 +47,26 @@ LINK_OUT_OF_DOCS = re.compile(r"(\]\(|^\[[^\]]+\]: )\.\./(?P<path>[^)#\s]+)", re
 LISTED_PAGE = re.compile(r"^- \[[^\]]+\]\(([^)#]+)\.(?:md|rst)\)", re.MULTILINE)
 """A page in a list of index.md."""
 
-EXPLAINED = re.compile(r"(?P<names>[a-z_]+(?:, [a-z_]+)*): (?P<text>.*)")
+NAMES = r"[a-z_][a-z_0-9]*(?:, [a-z_][a-z_0-9]*)*"
+EXPLAINED = re.compile(rf"(?P<names>{NAMES}): (?P<text>.*)")
+NEXT_EXPLAINED = re.compile(rf"(?<=[.;]) (?={NAMES}: )")
+"""In docstrings, ``name: meaning`` explains an argument or a member. Several of them may be in a paragraph."""
 
 
 def _as_list_items(_app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
-    """Make list items of a docstring's paragraphs ``name: meaning``, so that each begins on a line of its own."""
-    made: list[str] = []
+    """Make a list item of each ``name: meaning`` at the start of a paragraph, and of those that follow it."""
+    made = [""]
     in_item = False
-    for line in lines:
-        if found := EXPLAINED.fullmatch(line):
-            made += ["", f"* **{found['names']}**: {found['text']}"]
-            in_item = True
-        elif in_item and line:
-            made.append(f"  {line.strip()}")
-        else:
-            made.append(line)
-            in_item = False
+    for whole_line in lines:
+        may_begin = in_item or not made[-1]
+        for number, line in enumerate(NEXT_EXPLAINED.split(whole_line) if may_begin else [whole_line]):
+            found = None if number == 0 and line.startswith(" ") else EXPLAINED.fullmatch(line)
+            if found and may_begin:
+                made += ["", f"* **{found['names']}**: {found['text']}"]
+                in_item = True
+            else:
+                in_item = in_item and bool(line)
+                made.append(f"  {line.strip()}" if in_item else line)
     lines[:] = [*made, ""]
 
 

@@ -1,37 +1,50 @@
-"""The programs of docs/tutorial.md do what the page says."""
+"""The README and docs/tutorial.md are followed to the letter: their files, their commands, and what these print."""
 
-import json
 import os
-import shutil
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from conductor import ApiClient, HttpSettings, TaskExecutor, WorkflowExecutor
-from conductor.testing import DevServer
+from conductor import ApiClient, HttpSettings, WorkflowExecutor
+from support.dev_session import Session
 
-TUTORIAL = Path(__file__).parents[2] / "examples" / "tutorial"
-RUN = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import app
-from conductor import TaskRunner
-with TaskRunner() as runner:
-    runner.start_workers(app)
-    runner.wait_workers()
-"""
+ROOT = Path(__file__).parents[2]
+SAVED = re.compile(r"[Ss]ave\s+this\s+as\s+`([^`]+)`.*?\n```\w+\n(.*?)\n```\n", re.DOTALL)
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """The files of the tutorial, in a folder that holds nothing else."""
-    return shutil.copytree(TUTORIAL, tmp_path / "shop", ignore=shutil.ignore_patterns("__pycache__"))
+def start(tmp_path):
+    """Starts ``conductor-worker dev`` in the folder of the test, with a command line of a page."""
+    started = []
+
+    def start(line):
+        program, dev, *arguments = shlex.split(line)
+        assert (program, dev) == ("conductor-worker", "dev")
+        started.append(Session(tmp_path, *arguments))
+        return started[-1]
+
+    yield start
+    for session in started:
+        session.process.kill()
+        session.process.wait()
+
+
+def save_files(page, folder):
+    """Write the files of the page into the folder. Returns its lines for a shell."""
+    text = page.read_text()
+    for name, content in SAVED.findall(text):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(content + "\n")
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [line for language, block in blocks if not language for line in block.splitlines()]
 
 
 def run(folder, *arguments, **variables):
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, *arguments],
         check=False,
         cwd=folder,
@@ -40,23 +53,49 @@ def run(folder, *arguments, **variables):
         text=True,
         timeout=50,
     )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
-def test_the_tests_of_the_tutorial_pass(folder):
-    done = run(folder, "-m", "pytest", "-p", "no:cacheprovider")
-    assert " 2 passed" in done.stdout, done.stdout
+def test_the_commands_of_the_readme_run_a_task(start, tmp_path):
+    lines = save_files(ROOT / "README.md", tmp_path)
+    (dev,) = [line for line in lines if line.startswith("conductor-worker dev")]
+    (begin,) = [line for line in lines if line.startswith("conductor-worker workflow start")]
+    session = start(dev)
+    assert session.said("workers") == ["charge"]
+    workflow_id = session.run(begin, CONDUCTOR_SERVER_URL=session.url)
+    assert session.output_of(workflow_id) == {"receipt": "A7: 9.90 EUR"}
+    assert session.end() == 0
 
 
-def test_an_order_is_paid_at_the_second_try(folder, start_program):
-    with DevServer() as server, ApiClient(http_settings=HttpSettings(server.url)) as client:
-        *tasks, order = json.loads((folder / "definitions" / "order.json").read_text())
-        TaskExecutor(client).register_task_defs(*tasks)
-        WorkflowExecutor(client).register_workflow(order)
-        start_program(RUN, server.url, str(folder))
-        done = run(folder, "buy.py", CONDUCTOR_SERVER_URL=server.url)
-        assert done.stdout == "{'receipt': 'paid 3.60 EUR'}\n", done.stderr
-        (found,) = WorkflowExecutor(client).search("status IN (COMPLETED)").results
-        workflow = WorkflowExecutor(client).get_workflow(found.workflow_id)
-    tries = [(task.reference_task_name, task.status, task.reason_for_incompletion) for task in workflow.tasks]
-    failed = ("charge", "FAILED", "ConnectionError: the bank does not answer")
-    assert tries == [("price", "COMPLETED", None), failed, ("charge", "COMPLETED", None)]
+def test_the_tutorial_leads_to_an_order_that_is_paid_at_the_second_try(start, tmp_path):
+    lines = save_files(ROOT / "docs" / "tutorial.md", tmp_path)
+    assert {"pytest", "conductor-worker lint definitions app.py", "python buy.py"} <= set(lines)
+    assert " 2 passed" in run(tmp_path, "-m", "pytest", "-p", "no:cacheprovider")
+    run(tmp_path, "-m", "conductor", "lint", "definitions", "app.py")
+
+    session = start(*[line for line in lines if line.startswith("conductor-worker dev")])
+    assert session.said("workers") == ["price_order, charge_card"]
+    paid = "{'receipt': 'paid 3.60 EUR'}\n"
+    assert run(tmp_path, "buy.py", CONDUCTOR_SERVER_URL=session.url) == paid
+    assert steps_of(session) == [
+        ("price", "COMPLETED", None),
+        ("charge", "FAILED", "ConnectionError: the bank does not answer"),
+        ("charge", "COMPLETED", None),
+    ]
+
+    app = tmp_path / "app.py"
+    app.write_text(re.sub(r"    if task_context.*\n.*raise.*\n", "", app.read_text()))
+    session.said("workers", 2)
+    assert run(tmp_path, "buy.py", CONDUCTOR_SERVER_URL=session.url) == paid
+    assert [step[:2] for step in steps_of(session)] == [("price", "COMPLETED"), ("charge", "COMPLETED")]
+    assert session.end() == 0
+
+
+def steps_of(session):
+    """The tasks of the newest workflow: reference name, status, and reason of a failure."""
+    with ApiClient(http_settings=HttpSettings(session.url)) as client:
+        workflows = WorkflowExecutor(client)
+        newest = workflows.search(size=1, sort="startTime:DESC").results[0]
+        tasks = workflows.get_workflow(newest.workflow_id).tasks
+    return [(task.reference_task_name, task.status, task.reason_for_incompletion) for task in tasks]
