@@ -7,6 +7,6 @@ source "$(dirname "$0")/environment.sh"
 
 "$python" -m sphinx --quiet --fail-on-warning --keep-going --fresh-env --builder html \
   --doctree-dir .build/doctrees docs .build/docs
-# `amout` is a mistake that a page shows, and `atleast` stands in a message of the server.
-codespell --ignore-words-list amout,atleast README.md CHANGELOG.md CONTRIBUTING.md docs examples conductor scripts
+# `amout` is a mistake that a page shows, `atleast` stands in a message of the server, and `nin` is an operator.
+codespell --ignore-words-list amout,atleast,nin README.md CHANGELOG.md CONTRIBUTING.md docs examples conductor scripts
 echo "docs: .build/docs/index.html"
