@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # A real Conductor server for development, recording and tests.
 #
-#   scripts/conductor_server.sh start   start it if it is not running; print its API URL
-#   scripts/conductor_server.sh url     print the API URL of the running server; exit 1 when there is none
-#   scripts/conductor_server.sh stop    stop it and remove its data
+#   scripts/conductor_server.sh start [option…]   start it if it is not running; print its API URL
+#   scripts/conductor_server.sh url               print the API URL of the running server; exit 1 when there is none
+#   scripts/conductor_server.sh stop              stop it and remove its data
 #
+# Options of the server, such as --conductor.db.type=postgres, take the place of those for an SQLite file of its own.
 # CONDUCTOR_SERVER_VERSION chooses another version than the one that is tested here, whose jar is pinned by its checksum.
 # Standard output carries nothing but the URL. Exit 3: Java >= 21 or Maven is missing.
-# The jar is kept in ${CONDUCTOR_WORKER_CACHE:-~/.cache/conductor-worker}, the state in .conductor-server/ of this checkout.
+# The jar is kept in ${CONDUCTOR_WORKER_CACHE:-~/.cache/conductor-worker}, the state in the folder CONDUCTOR_SERVER_STATE:
+# another one for each server, by default .conductor-server/ of this checkout.
 set -euo pipefail
 
 pinned=3.32.3
@@ -15,7 +17,7 @@ pinned_sha256=6b1615a5beb82bbbfa05219d0f1b84440aa8c0bef1371662803ef5588d7d507b
 version=${CONDUCTOR_SERVER_VERSION:-$pinned}
 ready_within=180
 cd "$(dirname "$0")/.."
-state=$PWD/.conductor-server
+state=${CONDUCTOR_SERVER_STATE:-$PWD/.conductor-server}
 cache=${CONDUCTOR_WORKER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/conductor-worker}
 jar=$cache/conductor-server-$version-boot.jar
 
@@ -110,7 +112,8 @@ start() {
     wait_until_ready
     return
   fi
-  local java port
+  local java port options=("$@")
+  [ $# -gt 0 ] || options=("--spring.datasource.url=jdbc:sqlite:conductor.db?busy_timeout=15000&journal_mode=WAL")
   java=$(find_java)
   fetch_jar
   stop # what a killed server left behind
@@ -119,8 +122,7 @@ start() {
   trap stop EXIT # until it is ready, whatever ends this script ends the server too
   cd "$state/data"
   setsid "$java" -Xmx1g -jar "$jar" --server.port="$port" \
-    "--spring.datasource.url=jdbc:sqlite:conductor.db?busy_timeout=15000&journal_mode=WAL" \
-    --conductor.integrations.ai.enabled=false --conductor.scheduler.enabled=false \
+    "${options[@]}" --conductor.integrations.ai.enabled=false --conductor.scheduler.enabled=false \
     --conductor.enable.ui.serving=false --conductor.app.taskExecutionPostponeDuration=1 \
     >"$state/log" 2>&1 </dev/null &
   echo $! >"$state/pid"
@@ -131,7 +133,7 @@ start() {
 }
 
 case ${1:-} in
-  start) start ;;
+  start) start "${@:2}" ;;
   stop) stop ;;
   url) running && cat "$state/url" ;;
   *)
