@@ -13,7 +13,7 @@ from conductor.operating.server_clock import server_time
 from conductor.transport import ApiClient
 
 RECENTLY = 60.0
-"""Seconds. An idle worker polls every few seconds. A worker polls less often while all its slots are busy."""
+"""Seconds. Idle workers poll every few seconds, busy ones when a slot is free. An update-v2 is a poll too (3.32.3)."""
 
 _OF_THE_SERVER = frozenset(map(str, WorkflowTaskType)) - {WorkflowTaskType.SIMPLE}
 """Queues of tasks that the server executes itself. A WAIT task, for example, stays there until it is due (3.32.3)."""
