@@ -15,7 +15,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from conductor.cli.dev_words import say, say_starts
-from conductor.cli.log_output import log_to_stderr
+from conductor.cli.log_setup import log_to_stderr
 from conductor.cli.reload import on_change
 from conductor.definition_files import in_order, scan_definitions
 from conductor.definition_server import DefinitionServer

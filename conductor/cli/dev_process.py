@@ -11,7 +11,7 @@ import msgspec
 
 from conductor._log import logger_of, printable
 from conductor.cli.dev_words import say, say_starts
-from conductor.cli.log_output import log_to_stderr
+from conductor.cli.log_setup import log_to_stderr
 from conductor.cli.modules import object_named
 from conductor.cli.worker_process import start
 from conductor.development.code_definitions import Code, code_of, register_code, register_trials

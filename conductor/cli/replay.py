@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from conductor.cli.log_output import log_to_stderr
+from conductor.cli.log_setup import log_to_stderr
 from conductor.cli.modules import object_named
 from conductor.cli.output import as_ascii, shown, table
 from conductor.cli.session import Session, with_session

@@ -46,6 +46,8 @@ def start_command(workflow: Wire, workers: Sequence[Worker], shell: Shell) -> st
     parts += ["conductor-worker", "workflow", "start", workflow["name"]]
     if given := example_input(workflow, workers):
         parts += ["--input", msgspec.json.format(msgspec.json.encode(given), indent=0).decode().replace("\n", " ")]
+    for task_name, domain in _domains(workflow, workers).items():
+        parts += ["--domain", f"{task_name}={domain}"]
     return shlex.join([*parts, *(() if shell.server is None else ("--server", shell.server))])
 
 
@@ -54,6 +56,13 @@ def example_input(workflow: Wire, workers: Sequence[Worker]) -> dict[str, Any]:
     names = _INPUT.findall(msgspec.json.encode(workflow).decode())
     examples: dict[str, Any] = dict.fromkeys([*(workflow.get("inputParameters") or ()), *names], _TEXT)
     return examples | dict(_typed(workflow, workers))
+
+
+def _domains(workflow: Wire, workers: Sequence[Worker]) -> dict[str, str]:
+    """By task name, where every worker of the task polls in a domain. Without it, the task would wait for ever."""
+    used = {task["name"] for task in workflow.get("tasks") or ()}
+    in_none = {worker.task_name for worker in workers if worker.domain is None}
+    return {each.task_name: each.domain for each in workers if each.domain and each.task_name in used - in_none}
 
 
 def _typed(workflow: Wire, workers: Sequence[Worker]) -> Iterator[tuple[str, Any]]:

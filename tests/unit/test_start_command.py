@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from conductor import WorkflowDef, WorkflowTask, worker_task
+from conductor import Worker, WorkflowDef, WorkflowTask, worker_task
 from conductor.development.code_definitions import code_of
 from conductor.development.start_command import Shell, example_input, start_command
 from conductor.testing import run_worker
@@ -56,6 +56,12 @@ START = ["conductor-worker", "workflow", "start", "it's one; two", "--input", '{
 )
 def test_a_shell_takes_the_command(shell, words):
     assert shlex.split(start_command(FLOW, [], shell)) == words
+
+
+def test_a_task_whose_workers_poll_in_a_domain_gets_it():
+    workers = [Worker(name, lambda: None, domain=domain) for name, domain in [("a", "blue"), ("b", "red"), ("b", None)]]
+    flow = {"name": "flow", "tasks": [{"name": "a"}, {"name": "b"}]}
+    assert shlex.split(start_command(flow, workers, Shell()))[4:] == ["--domain", "a=blue"]
 
 
 def test_a_workflow_without_input_needs_none():
