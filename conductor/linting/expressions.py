@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
-from conductor.linting.findings import Faults
+from conductor.linting.findings import Faults, Severity
 from conductor.linting.flow import Step, are_in_one_loop, order
 from conductor.linting.scope import Scope
+from conductor.testing.expressions.path import PathError, parse
 
 _PARTS = re.compile(r"(?=(?<!\$)\$\{)|(?<=\})")  # the server's own
 _OPEN = re.compile(r"(?<!\$)\$\{[\w.\-\[\]'\"]*$")
-_IN_BRACKETS = re.compile(r"\[[^\]]*\]|\([^)]*\)")
-_BARE_KEY = re.compile(r"\[[A-Za-z_]\w*\]")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _SYSTEM = ("CPEWF_TASK_ID", "NETFLIX_ENV", "NETFLIX_STACK")
 _OF_WORKFLOW = (
@@ -31,6 +31,7 @@ _OF_TASK = (
     *("pollCount", "taskDefName", "scheduledTime", "startTime", "endTime", "workflowInstanceId", "taskId"),
     *("reasonForIncompletion", "callbackAfterSeconds", "workerId", "iteration"),
 )
+MOST_COMPARED = 500  # names, in the search for the nearest one
 _ORDER = {
     "after": "{} comes after this task, so it has no output yet",
     "inside": "{} is inside of this task, so it has no output yet",
@@ -76,10 +77,12 @@ def _faults(scope: Scope, step: Step | None, path: str, text: str, is_checked: b
                 yield severity, path, sentence
 
 
-def _faults_of_one(scope: Scope, step: Step | None, path: str, is_checked: bool) -> Iterator[tuple[Any, str]]:
-    severity = "error" if is_checked else "warning"
+def _faults_of_one(scope: Scope, step: Step | None, path: str, is_checked: bool) -> Iterator[tuple[Severity, str]]:
     if not _is_path(path):
-        yield severity, f"${{{path}}} is no path: it has a blank, an empty part or a key without quotes"
+        yield (
+            "error" if is_checked else "warning",
+            f"${{{path}}} is no path: it has a blank, an empty part or a key without quotes",
+        )
         return
     root = path.split(".", maxsplit=1)[0] if is_checked else re.split(r"[.\[]", path, maxsplit=1)[0]
     if root == "workflow":
@@ -94,7 +97,7 @@ def _faults_of_one(scope: Scope, step: Step | None, path: str, is_checked: bool)
             yield from _too_early(step, target)
 
 
-def _unknown(scope: Scope, path: str, root: str, is_checked: bool) -> Iterator[tuple[Any, str]]:
+def _unknown(scope: Scope, path: str, root: str, is_checked: bool) -> Iterator[tuple[Severity, str]]:
     if _VARIABLE.fullmatch(path):
         yield "warning", f"no task has the reference name {path}: it must be an environment variable of the server"
     elif is_checked:
@@ -103,26 +106,27 @@ def _unknown(scope: Scope, path: str, root: str, is_checked: bool) -> Iterator[t
         yield "warning", f"no task has the reference name {root!r}{_nearest(root, scope.by_ref)}: its value is null"
 
 
-def _of_workflow(scope: Scope, path: str) -> Iterator[tuple[Any, str]]:
+def _of_workflow(scope: Scope, path: str) -> Iterator[tuple[Severity, str]]:
     yield from _unknown_member(path, "workflow", _OF_WORKFLOW)
     declared = scope.wire.get("inputParameters")
     name = re.fullmatch(r"workflow\.input\.([\w-]+)(?:[.\[].*)?", path)
     if not declared or name is None:
         return
-    schema = (scope.wire.get("inputSchema") or {}).get("data") or {}
-    known = {*declared, *(scope.wire.get("inputTemplate") or {}), *(schema.get("properties") or {})}
+    properties = ((scope.wire.get("inputSchema") or {}).get("data") or {}).get("properties")
+    known = {*declared, *(scope.wire.get("inputTemplate") or {})}
+    known |= {*properties} if isinstance(properties, dict) else set()
     if name[1] not in known:
         yield "warning", f"inputParameters of the workflow do not name {name[1]!r}{_nearest(name[1], declared)}"
 
 
-def _unknown_member(path: str, root: str, known: tuple[str, ...]) -> Iterator[tuple[Any, str]]:
+def _unknown_member(path: str, root: str, known: tuple[str, ...]) -> Iterator[tuple[Severity, str]]:
     """Only members that are nearly those that exist: newer servers may have others."""
     member = re.match(r"\.(\w+)", path[len(root) :])
     if member and member[1] not in known and (nearest := _nearest(member[1], known)):
         yield "warning", f"{root} has no member {member[1]!r}{nearest}"
 
 
-def _too_early(step: Step, target: Step) -> Iterator[tuple[Any, str]]:
+def _too_early(step: Step, target: Step) -> Iterator[tuple[Severity, str]]:
     when = order(step, target)
     if when == "before" or are_in_one_loop(step, target):
         return
@@ -131,14 +135,14 @@ def _too_early(step: Step, target: Step) -> Iterator[tuple[Any, str]]:
     yield "warning", text if target is not step else f"{target.ref} is this task itself, which has no output yet"
 
 
-def _is_path(path: str) -> bool:
-    """Whether the server can read it. Forms that were not tried there count as readable."""
-    if "[?" in path:
-        return True
-    outside = _IN_BRACKETS.sub("", path).rstrip(" ")
-    return bool(path.strip()) and not (" " in outside or "[" in outside or path.endswith(".") or _BARE_KEY.search(path))
+def _is_path(text: str) -> bool:
+    try:
+        parse(text)
+    except PathError:
+        return False
+    return bool(text.strip())
 
 
-def _nearest(name: str, known: Any) -> str:
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.75)
+def _nearest(name: str, known: Iterable[str]) -> str:
+    found = difflib.get_close_matches(name, islice(known, MOST_COMPARED), n=1, cutoff=0.75)
     return f"; the nearest is {found[0]!r}" if found else ""

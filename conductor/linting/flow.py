@@ -16,9 +16,8 @@ CASES = ("SWITCH", "DECISION")
 class Step:
     """A task of a workflow definition.
 
-    path: its place within the definition. around: the steps that it stands in, the outermost first. before, behind:
-    its neighbours in its sequence. position: for each sequence from the outermost to its own one, the path of the
-    sequence and the index in it.
+    path: its place within the definition. around: the steps that it stands in, the outermost first. sequence: the
+    tasks among which it stands. position: for each sequence from the outermost to this one, its path and the index.
     """
 
     wire: Wire

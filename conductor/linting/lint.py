@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
+from operator import attrgetter
 
 from conductor.definition_files import FileDefinition, scan_definitions
 from conductor.linting.expressions import expression_faults
-from conductor.linting.findings import Faults, Finding
+from conductor.linting.findings import Faults, Finding, Severity
 from conductor.linting.flow import Wire
 from conductor.linting.joins import join_faults
 from conductor.linting.members import member_faults
@@ -20,10 +20,10 @@ from conductor.worker import Worker
 
 
 def lint(path: str | os.PathLike[str], workers: Sequence[Worker] = ()) -> list[Finding]:
-    """The faults of the definitions in a file or a folder, in the order of the files.
+    """The faults of the definitions in a file or a folder, by the names of the files.
 
     workers: if there are any, a task without a worker is a fault too, and an input that its function does not take.
-    ConfigurationError: see ``scan_definitions``. The order within a definition is that of the kinds of faults.
+    ConfigurationError: see ``scan_definitions``.
     """
     definitions, problems = scan_definitions(path)
     known = Known(definitions)
@@ -31,11 +31,10 @@ def lint(path: str | os.PathLike[str], workers: Sequence[Worker] = ()) -> list[F
     for each in definitions:
         faults = task_definition_faults(each.wire) if each.kind == "task" else _of_workflow(each.wire, known, workers)
         findings += (_finding(each, *fault) for fault in faults)
-    files = list(dict.fromkeys(finding.file for finding in findings))
-    return sorted(findings, key=lambda finding: files.index(finding.file))
+    return sorted(findings, key=attrgetter("file"))
 
 
-def _finding(definition: FileDefinition, severity: Any, path: str, text: str) -> Finding:
+def _finding(definition: FileDefinition, severity: Severity, path: str, text: str) -> Finding:
     problem = definition.problem(path, text)
     return Finding(problem.file, problem.place, severity, problem.text)
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from conductor.linting.findings import Faults
-from conductor.linting.flow import Step
+from conductor.linting.findings import Faults, Severity
+from conductor.linting.flow import CASES, Step
 from conductor.linting.scope import Scope
 from conductor.models import WorkflowTaskType
+from conductor.testing.durations import parse_duration
 
 _NEEDED = {
     "DO_WHILE": ("loopCondition", "loopOver"),
@@ -42,7 +43,6 @@ _FAILS_AT_RUN_TIME = re.compile(
     r"\.(evaluatorType|loopOver|subWorkflowParam(\.name)?|dynamicTaskNameParam|sink|forkTasks\[.*|inputParameters\..*)"
 )
 """The members that a workflow cannot do without, also where no server looks before it runs."""
-_UNIT = re.compile(r"\d\s*[a-z]", re.IGNORECASE)
 
 
 def member_faults(scope: Scope) -> Faults:
@@ -51,7 +51,8 @@ def member_faults(scope: Scope) -> Faults:
     refs = Counter(step.ref for step in scope.steps)
     for step in scope.steps:
         if refs[step.ref] > 1 and scope.by_ref[step.ref] is step:
-            yield "error", f"{step.path}.taskReferenceName", f"another task has the reference name {step.ref!r}, too"
+            severity: Severity = "warning" if scope.is_inline else "error"
+            yield severity, f"{step.path}.taskReferenceName", f"another task has the reference name {step.ref!r}, too"
         yield from _unknown_type(step)
         is_checked = scope.is_checked(step)
         for member, text in chain(_of_each(step), _of_type(scope, step)):
@@ -62,7 +63,7 @@ def member_faults(scope: Scope) -> Faults:
 def _of_workflow(scope: Scope) -> Faults:
     wire = scope.wire
     if not scope.steps:
-        yield "error", ".tasks", "there is no task in it"
+        yield "warning" if scope.is_inline else "error", ".tasks", "there is no task in it"
     if not scope.is_inline and not wire["name"]:
         yield "error", ".name", "it is empty"
     if not scope.is_inline and wire.get("schemaVersion") not in (None, 2):
@@ -76,6 +77,10 @@ def _of_each(step: Step) -> Iterator[tuple[str, str]]:
             yield f".{member}", "it is empty"
     if (step.wire.get("startDelay") or 0) < 0:
         yield ".startDelay", "it must be 0 or more"
+    if step.kind in CASES:
+        cases = {f".decisionCases.{case}": tasks for case, tasks in (step.wire.get("decisionCases") or {}).items()}
+        cases[".defaultCase"] = step.wire.get("defaultCase", [])
+        yield from ((path, "it must be a list, not null") for path, tasks in cases.items() if tasks is None)
 
 
 def _unknown_type(step: Step) -> Faults:
@@ -94,6 +99,8 @@ def _of_type(scope: Scope, step: Step) -> Iterator[tuple[str, str]]:
     inputs = scope.known.inputs(step)
     if (needed := _NEEDED_INPUTS.get(step.kind)) and not any(name in inputs for name in needed):
         yield f".inputParameters.{needed[0]}", f"{step.kind} tasks need it"
+    if step.kind == "TERMINATE":
+        yield from _terminate(step, scope.is_checked(step))
     if step.kind in _CHECKS:
         yield from _CHECKS[step.kind](step, inputs)
 
@@ -136,11 +143,11 @@ def _sub_workflow(step: Step, _: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield ".subWorkflowParam.workflowDefinition", "it must be an object, or one expression"
 
 
-def _terminate(step: Step, _: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _terminate(step: Step, is_checked: bool) -> Iterator[tuple[str, str]]:
     if step.wire.get("optional"):
         yield ".optional", "a TERMINATE cannot be optional"
     status = str(step.inputs.get("terminationStatus"))
-    if status not in _ENDS and not (status.startswith("${") and any(each.kind == "DO_WHILE" for each in step.around)):
+    if status not in _ENDS and (is_checked or not status.startswith("${")):
         yield ".inputParameters.terminationStatus", f"it must be one of {', '.join(_ENDS)}, and no expression"
 
 
@@ -150,8 +157,16 @@ def _wait(step: Step, inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
     duration, until = (str(inputs.get(name) or "").strip() for name in ("duration", "until"))
     if duration and until:
         yield ".inputParameters.until", "it cannot stand beside duration"
-    elif duration and not duration.startswith("${") and not _UNIT.search(duration):
-        yield ".inputParameters.duration", f"{duration!r} is no duration: write a unit, as in 10 minutes or 5s"
+    elif duration and not duration.startswith("${") and not _is_duration(duration):
+        yield ".inputParameters.duration", f"{duration!r} is no duration: write it as 1 hour 10 minutes, or 5s"
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        parse_duration(text)
+    except ValueError:
+        return False
+    return True
 
 
 _CHECKS: dict[str, Callable[[Step, dict[str, Any]], Iterator[tuple[str, str]]]] = {
@@ -160,6 +175,5 @@ _CHECKS: dict[str, Callable[[Step, dict[str, Any]], Iterator[tuple[str, str]]]] 
     "FORK_JOIN": _fork,
     "FORK_JOIN_DYNAMIC": _dynamic_fork,
     "SUB_WORKFLOW": _sub_workflow,
-    "TERMINATE": _terminate,
     "WAIT": _wait,
 }

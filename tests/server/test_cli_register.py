@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from conductor import ApiClient, HttpSettings, TaskExecutor, WorkflowExecutor
+from conductor import ApiClient, AuthenticationSettings, HttpSettings, TaskExecutor, WorkflowExecutor
 from conductor.cli.program import program
 from conductor.testing import DevServer
 
@@ -107,3 +107,12 @@ def test_a_server_that_cannot_be_reached_is_one_sentence(folder):
     done = CliRunner().invoke(program, ["register", ".", "--server", "http://127.0.0.1:9"])
     assert done.exit_code == 1
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_refused_access_key_ends_the_command_at_the_first_definition(folder):
+    (folder / "a.json").write_text('[{"name": "x"}, {"name": "y"}]')
+    with DevServer(key=AuthenticationSettings("the-id", "the-secret")) as server:
+        done = CliRunner().invoke(program, ["register", ".", "--server", server.url])
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert "401" in done.stderr
