@@ -125,3 +125,30 @@ def test_the_json_example_has_the_ids_of_the_task_on_every_line_about_one(stub, 
     assert "ValueError: no" in about["charge failed, and the server may retry it: ValueError: no"]["exception"]
     assert lines[-1]["message"] == "stopped: nothing left behind"
     assert "task_id" not in lines[-1]
+
+
+def test_each_line_of_the_configured_log_is_json_with_the_ids_of_the_task():
+    program = """
+import logging, logging_config
+from conductor.testing import run_worker
+logging_config.configure()
+log = logging.getLogger("app.orders")
+
+def charge(amount: int):
+    log.info("charged %s", amount)
+    logging.getLogger("another").info("this is too detailed")
+
+run_worker(charge, {"amount": 3}, task_id="t1", retry_count=2)
+log.info("outside")
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], check=True, cwd=EXAMPLES, capture_output=True, text=True
+    )
+    inside, outside = map(json.loads, done.stderr.splitlines())
+    assert (inside["message"], inside["task_id"], inside["retry_count"]) == ("charged 3", "t1", 2)
+    assert (outside["message"], outside["level"]) == ("outside", "INFO")
+    assert "task_id" not in outside
+
+
+def test_the_tests_of_unhappy_paths_pass():
+    assert " 3 passed" in passed_tests("test_unhappy_paths.py")
