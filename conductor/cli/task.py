@@ -54,14 +54,21 @@ def get(session: Session, task_id: str) -> None:
 @command.command("update")
 @click.argument("task_id")
 @click.option("--status", type=click.Choice([each.value for each in TaskResultStatus]), required=True)
-@click.option("--output", type=JsonObject(), default="{}", help="A JSON object, @FILE, or - for standard input.")
+@click.option(
+    "--output", type=JsonObject(), help="A JSON object, @FILE, or - for stdin. By default the output stays as it is."
+)
 @click.option("--reason", metavar="TEXT", help="The reason of a failure.")
 @click.option("--callback", metavar="SECONDS", type=float, help="With IN_PROGRESS: deliver the task again after it.")
 @with_session
 def update(  # noqa: PLR0917 - an option each
-    session: Session, task_id: str, status: Any, output: dict[str, Any], reason: str | None, callback: float | None
+    session: Session,
+    task_id: str,
+    status: Any,
+    output: dict[str, Any] | None,
+    reason: str | None,
+    callback: float | None,
 ) -> None:
-    """Send a task's result. Its output is replaced by --output."""
+    """Send a task's result."""
     executor = TaskExecutor(session.client)
     task = update_open_task(executor, task_id, status, output, reason=reason, callback_after=callback)
     sent = {"taskId": task_id, "workflowInstanceId": task.workflow_instance_id, "status": status}

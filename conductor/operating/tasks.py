@@ -7,6 +7,7 @@ from typing import Any
 from conductor.errors import ConductorError
 from conductor.executor import TaskExecutor
 from conductor.models import ResultStatus, Task, TaskExecLog, TaskStatus
+from conductor.task_result import TaskResult
 
 OPEN = frozenset({TaskStatus.SCHEDULED, TaskStatus.IN_PROGRESS})
 """A task of another status has ended, and the server ignores an update of it (3.32.3)."""
@@ -20,14 +21,14 @@ def update_open_task(
     executor: TaskExecutor,
     task_id: str,
     status: ResultStatus,
-    output: dict[str, Any],
+    output: dict[str, Any] | None,
     *,
     reason: str | None = None,
     callback_after: float | None = None,
 ) -> Task:
     """Send a task's result; returns the task as it was before. Blocks for two requests.
 
-    output: replaces the task's output. callback_after: seconds. TaskHasEndedError: nothing is sent.
+    output: replaces the task's output; None keeps it. callback_after: seconds. TaskHasEndedError: nothing is sent.
     """
     task = executor.get_task(task_id)
     if task.status is not None and task.status not in OPEN:
@@ -36,11 +37,18 @@ def update_open_task(
         task_id,
         task.workflow_instance_id,
         status,
-        output,
+        _output_of(task) if output is None else output,
         reason_for_incompletion=reason,
         callback_after_seconds=callback_after,
     )
     return task
+
+
+def _output_of(task: Task) -> TaskResult:
+    """The output that a task has now, also if it lies in the server's external storage."""
+    path = task.external_output_payload_storage_path
+    ids = task.task_id, task.workflow_instance_id
+    return TaskResult(*ids, output_data=task.output_data, external_output_payload_storage_path=path)
 
 
 def logs_of(executor: TaskExecutor, task_id: str) -> list[TaskExecLog]:

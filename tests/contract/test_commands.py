@@ -42,7 +42,8 @@ def test_check_finds_no_problem_with_the_server(command):
 def test_a_task_is_shown_and_completed(command, polled):
     assert command("task", "get", polled.task_id)[1][0]["taskId"] == polled.task_id
     assert command("task", "logs", polled.task_id) == (0, [[]])
-    assert command("task", "update", polled.task_id, "--status", "COMPLETED", "--output", '{"a": 1}')[0] == 0
+    assert command("task", "update", polled.task_id, "--status", "IN_PROGRESS", "--output", '{"a": 1}')[0] == 0
+    assert command("task", "update", polled.task_id, "--status", "COMPLETED")[0] == 0
     assert command("task", "update", polled.task_id, "--status", "COMPLETED")[0] == 1
     assert command("task", "get", polled.task_id)[1][0]["outputData"] == {"a": 1}
 
