@@ -11,7 +11,7 @@ from conductor import TaskRunner, Worker
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("page", ["task-context.md", "timeouts-and-retries.md"])
+@pytest.mark.parametrize("page", ["task-context.md", "timeouts-and-retries.md", "reliability.md"])
 def test_the_code_of_a_page_runs(page):
     """One block after the other. What a block says about itself, it asserts."""
     blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
