@@ -45,12 +45,14 @@ test_on() {
 try_wheel() {
   local environment=$folder/$2
   "$1" -m venv "$environment"
-  install() { "$environment/bin/python" -m pip install --quiet --constraint "$folder/constraints.txt" "$1"; }
-  install "$3"
+  install_into "$environment" "$3"
   (cd "$folder" && "$environment/bin/python" "$folder/checkout/scripts/try_wheel.py")
-  install "$3[cli]"
+  install_into "$environment" "$3[cli]"
   (cd "$folder" && "$environment/bin/python" "$folder/checkout/scripts/follow_dev_page.py")
 }
+
+# install_into ENVIRONMENT WHEEL
+install_into() { "$1/bin/python" -m pip install --quiet --constraint "$folder/constraints.txt" "$2"; }
 
 # The locked versions. Without their hashes: pip would ask for the wheel's, too.
 write_constraints() { sed '/^ *--hash/d; s/ \\$//' requirements/dev.txt >"$folder/constraints.txt"; }

@@ -225,7 +225,9 @@ def test_another_package_with_modules_of_the_same_name_is_a_problem(tmp_path, mo
     installed = tmp_path / "conductor_python-2.0.0.dist-info"
     installed.mkdir()
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: conductor-python\nVersion: 2.0.0\n")
-    (installed / "RECORD").write_text("conductor/__init__.py,,\nconductor/client/__init__.py,,\n")
+    (installed / "RECORD").write_text("conductor/client/__init__.py,,\n")
+    (tmp_path / "conductor" / "client").mkdir(parents=True)
+    (tmp_path / "conductor" / "client" / "__init__.py").touch()  # Python 3.12 leaves out files that are not there
     monkeypatch.syspath_prepend(tmp_path)
     with DevServer() as server:
         status, found = check(server.url)

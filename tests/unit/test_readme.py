@@ -35,6 +35,7 @@ def test_a_link_leads_somewhere_from_anywhere(link):
         assert url.startswith("https://")
 
 
+@pytest.mark.sources
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
 def test_a_link_between_pages_leads_to_a_file(page):
     for link in re.findall(r"\]\((?!https://|#)([^)\s#]+)", page.read_text()):
