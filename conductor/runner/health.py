@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -57,27 +56,27 @@ class Observed(Protocol):
 
 
 class RunnerHealth:
-    """Knows the workers of a runner, also those that have ended, until others take their places. Thread-safe."""
+    """Knows the workers of a runner, also those that have ended, until others take their places.
+
+    ``look`` is thread-safe. The runner adds one worker at a time.
+    """
 
     def __init__(self, worker_id: str, clock: Clock, client: TaskClient) -> None:
         self._worker_id = worker_id
         self._clock = clock
         self._answers_within = client.longest_small_request if isinstance(client, HttpTaskClient) else SHORT_TIMEOUT
         self._meter = RateMeter()
-        self._lock = threading.Lock()  # guards the next
-        self._workers: list[Observed] = []
+        self._workers: list[Observed] = []  # replaced as a whole, so that a reader needs no lock
 
     def add(self, worker: Observed) -> None:
         """A worker has started. An ended worker of the same task name and domain is forgotten."""
-        with self._lock:
-            others = [each for each in self._workers if each.key != worker.key or not each.has_ended]
-            self._workers = [*others, worker]
+        others = [each for each in self._workers if each.key != worker.key or not each.has_ended]
+        self._workers = [*others, worker]
         _runners.add(self)
 
     def look(self) -> Health:
         """The health now. Makes no request, and waits for nothing but a statement of the outbox."""
-        with self._lock:
-            workers = self._workers
+        workers = self._workers
         look = Look(self._worker_id, self._clock, self._answers_within, self._meter.rates(self._clock.now()))
         alive = [each for each in workers if not each.has_ended]
         shared = {id(each.shared): each.shared for each in alive}.values()

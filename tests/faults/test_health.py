@@ -162,7 +162,7 @@ def test_h4_a_worker_that_the_server_refuses_is_not_ready_and_healthy(server, ru
 
 
 def test_h5_a_server_that_hangs_makes_the_worker_not_ready(server, runner, pages):
-    runner.start_worker("t", lambda task: None)
+    runner.start_worker("t", lambda task: None, poll_timeout=0.1)
     pages.well("/readyz")
     server.fault("poll", HalfOpen())
     pages.ill("/readyz", "no_answer")
