@@ -141,7 +141,7 @@ _EXACT: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (float, float.__float__),
     (bytes, bytes.__bytes__),
 )
-"""How each type makes an instance of itself, and of no subclass."""
+"""The function with which each type makes an instance of itself, and of no subclass."""
 
 
 def _as_base(base: Any, value: Any) -> Any:

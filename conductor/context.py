@@ -113,7 +113,7 @@ class TaskContext:
 
     @property
     def poll_count(self) -> int:
-        """How often this task was handed out, this time included."""
+        """The number of deliveries of this task, this one included."""
         return self.task.poll_count or 0
 
     @cached_property

@@ -84,7 +84,7 @@ class PayloadError(ConductorError):
 
 
 class UnusablePayloadError(PayloadError, NonRetryableError):
-    """The same, and another try would not help: the payload or its address cannot be used."""
+    """A payload or its address cannot be used, so another try would not help."""
 
 
 class PayloadElsewhereError(UnusablePayloadError):

@@ -133,7 +133,7 @@ class TaskExecutor(BaseExecutor):
     def update_task_by_ref_name_sync(
         self, task_ref_name: str, workflow_instance_id: str, status: ResultStatus, output: Any = None
     ) -> Workflow:
-        """The same. Returns the workflow as it is after the update (server >= 3.21.12)."""
+        """As ``update_task_by_ref_name``. Returns the workflow as it is after the update (server >= 3.21.12)."""
         update = tasks.update_task_by_ref_name_sync.sync
         return self._update_by_ref_name(update, task_ref_name, workflow_instance_id, status, output)
 

@@ -45,7 +45,7 @@ _OF_ALL_WORKERS = frozenset({ReasonCode.DRAINING, ReasonCode.ENDED, ReasonCode.N
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a process is not healthy, or not ready.
+    """A reason why a process is not healthy, or not ready.
 
     text: a sentence that names the worker. since: None where that is not known. task_name: None for a reason that
     concerns all workers of a runner. worker_id: of the runner; empty for a reason that concerns all runners.

@@ -31,7 +31,7 @@ _METADATA_ADDRESSES = frozenset(map(ip_address, ("fd00:ec2::254", "100.100.100.2
 
 @dataclass(frozen=True, kw_only=True)
 class PayloadSettings:
-    """How workers use the server's external payload storage. Checked at construction: ConfigurationError.
+    """The use of the server's external payload storage by workers. Checked at construction: ConfigurationError.
 
     read: fetch a task's input, and its earlier output, before the function is called, if the server has moved them to
         its storage. If False, such a task is FAILED_WITH_TERMINAL_ERROR.

@@ -58,7 +58,7 @@ def bind(execute: Callable[..., Any]) -> BoundFunction:
 
 
 def sources_of(execute: Callable[..., Any]) -> list[Source]:
-    """Where each argument comes from. ConfigurationError as ``bind`` raises it."""
+    """The source of each argument. ConfigurationError as ``bind`` raises it."""
     try:
         _check(execute)
         return _sources(read_parameters(execute))

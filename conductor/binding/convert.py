@@ -144,7 +144,7 @@ def _is_structure(kind: inspect.Type) -> bool:
 
 
 def _custom(kind: Any, begun: dict[type, Converter]) -> Converter:
-    """How to make a value of a class that msgspec does not know."""
+    """Make a value of a class that msgspec does not know."""
     original = kind.original if isinstance(kind, StandIn) else kind
     if is_of_pydantic(original):
         return pydantic_converter(original)

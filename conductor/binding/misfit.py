@@ -55,7 +55,7 @@ class DoesNotFitError(ValueError):
         return f"{self.path}: expected {self.expected}, got {self.got}" if self.got else f"{self.path}: {self.expected}"
 
     def below(self, path: str) -> DoesNotFitError:
-        """The same of a value that stands at this path in another one."""
+        """The error for another value, which has this value at the path."""
         return DoesNotFitError(path + self.path[1:], self.expected, self.got)
 
 

@@ -1,4 +1,4 @@
-"""Where the log of a program goes: to standard error, as text for machines and people, or as JSON."""
+"""Sends the log of a program to standard error, as text for machines and people, or as JSON."""
 
 from __future__ import annotations
 

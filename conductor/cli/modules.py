@@ -49,10 +49,10 @@ def _module(name: str) -> ModuleType:
     try:
         return importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
-        raise ConfigurationError(f"cannot import {module_name!r}: {_told(error)}") from error
+        raise ConfigurationError(f"cannot import {module_name!r}: {_with_place(error)}") from error
 
 
-def _told(error: BaseException) -> str:
+def _with_place(error: BaseException) -> str:
     """The error and its place: the innermost line of code outside of the import system and of this package."""
     others = ("importlib", str(Path(__file__).parent.parent))
     frames = traceback.extract_tb(error.__traceback__)

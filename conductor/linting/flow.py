@@ -88,7 +88,7 @@ def sequences_in(task: Wire) -> Iterator[tuple[str, list[Wire]]]:
 
 
 def order(step: Step, other: Step) -> Order:
-    """When the other step can run: before the step, after it, around it or inside of it, or in another branch."""
+    """The place of the other step: before the step, after it, around it or inside of it, or in another branch."""
     for (sequence, index), (other_sequence, other_index) in zip(step.position, other.position, strict=False):
         if sequence != other_sequence:
             common = next(each for each in reversed(step.around) if each in other.around)

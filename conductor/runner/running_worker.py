@@ -55,7 +55,7 @@ class RunningWorker:
         if worker.paused:
             self.capacity.pause()
         self.settings = settings_of(worker)
-        """Those at the start. The methods of TaskRunner may change them."""
+        """The settings at the start. The methods of TaskRunner may change them."""
         self._resources = resources
         self._abandoned = Flag()
         self._sender = ResultSender(resources, worker.task_name, self.capacity.closed, self._abandoned)

@@ -32,7 +32,7 @@ class Child:
     ) -> None:
         self.is_ready = False
         self.problem: str | None = None
-        """Why its workers cannot be started."""
+        """The reason why its workers cannot be started."""
         self.exit_status: int | None = None
         """None while it runs. Negative: the number of the signal that has ended it."""
         self._number = number
@@ -65,7 +65,7 @@ class Child:
         kill_group(self.pid)
 
     def ending(self) -> str:
-        """How it has ended."""
+        """Its end in words."""
         status = self._process.wait()
         if status >= 0:
             return f"exit status {status}"

@@ -1,4 +1,4 @@
-"""What a supervisor and a worker process say to each other, over a pair of connected sockets.
+"""The messages between a supervisor and a worker process, over a pair of connected sockets.
 
 ================  =====================================================================================================
 direction         content

@@ -68,7 +68,7 @@ class Place:
 
     @property
     def next_moment(self) -> float:
-        """When ``look`` has something to do, or the place has ended, if nothing changes until then."""
+        """The time at which ``look`` has something to do, or the place has ended, if nothing changes until then."""
         if self.has_ended:
             return -math.inf
         return self._start_at if self.child is None else self._kill_at

@@ -22,7 +22,7 @@ HAS_PROCESS_GROUPS = sys.platform != "win32"
 
 @dataclass(frozen=True)
 class Plan:
-    """Which processes a supervisor starts.
+    """The processes that a supervisor starts.
 
     command: gets the number of a place and of a socket as its last arguments. inherited: descriptors that each process
     gets. drain_within: seconds. is_finite: the processes end by themselves. waits_for_change: see Place.
