@@ -96,6 +96,18 @@ def test_the_timeout_of_a_definition_ends_a_waiting_task(waiting, kind, tasks, w
     assert (workflow.status, of_ref["approval"].status) == ("TIMED_OUT", "TIMED_OUT")
 
 
+@pytest.mark.parametrize("kind", [pytest.param("HUMAN", marks=pytest.mark.real_server)], indirect=True)
+def test_a_search_finds_the_human_tasks_that_wait(waiting, kind, tasks):
+    """It does not find WAIT tasks: the index of 3.32.3 is not told of their start."""
+    workflow_id = waiting(kind)
+
+    def found():
+        answer = tasks.search("taskType=HUMAN AND status=IN_PROGRESS", sort="startTime:DESC")
+        return workflow_id in {each.workflow_id for each in answer.results}
+
+    assert eventually(found)
+
+
 def test_a_task_without_a_worker_is_completed_from_outside(waiting, tasks, ended):
     workflow_id = waiting("SIMPLE")
     tasks.update_task_by_ref_name("approval", workflow_id, "COMPLETED", {"by": "Ada"})
