@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SOURCE = PROJECT["urls"]["Source"]
+PICTURES = SOURCE.replace("//github.com", "//raw.githubusercontent.com") + "/main/"
 INLINE = re.findall(r"\]\(([^)\s]+)\)", README)
 DEFINED = dict(re.findall(r"^\[([^\]]+)\]: (\S+)$", README, re.MULTILINE))
 HEADINGS = {
@@ -31,6 +32,8 @@ def test_a_link_leads_somewhere_from_anywhere(link):
         assert anchor in {"", "readme", *HEADINGS}
     elif url.startswith(f"{SOURCE}/blob/main/"):
         assert (ROOT / url.removeprefix(f"{SOURCE}/blob/main/")).is_file()
+    elif url.startswith(PICTURES):
+        assert (ROOT / url.removeprefix(PICTURES)).stat().st_size < 150_000
     else:
         assert url.startswith("https://")
 
