@@ -1,6 +1,5 @@
-"""``conductor-worker replay``, as a process."""
+"""``conductor-worker replay`` as a process: its debugger, its log and the test case that it writes."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -16,9 +15,8 @@ from conductor.testing import DevServer
 EXAMPLES = Path(__file__).parents[2] / "examples"
 APP = """
 import logging
-from contextlib import contextmanager
 
-from conductor import task_context, worker_task
+from conductor import worker_task
 
 
 @worker_task("pay")
@@ -28,20 +26,6 @@ def pay(amount: int) -> dict[str, int]:
     if amount > 100:
         raise ValueError("too much\\x1b[2J")
     return {"paid": amount * 2}
-
-
-@contextmanager
-def lifespan():
-    yield "pool"
-
-
-def other(amount: int) -> dict[str, str]:
-    task_context().log("a line\\x1b[2J")
-    return {"paid": "\\x1b[2J\\u202e", "state": task_context().state}
-
-
-def quits(amount: int) -> None:
-    raise SystemExit(0)
 """
 
 
@@ -70,11 +54,11 @@ def task_ids(server):
 def replay(server, tmp_path):
     (tmp_path / "app.py").write_text(APP)
 
-    def run(*arguments, typed="", server_url=server.url):
+    def run(*arguments, typed=""):
         return subprocess.run(
             [sys.executable, "-m", "conductor", "replay", *arguments],
             cwd=tmp_path,
-            env=os.environ | {"CONDUCTOR_SERVER_URL": server_url},
+            env=os.environ | {"CONDUCTOR_SERVER_URL": server.url},
             input=typed,
             check=False,
             capture_output=True,
@@ -91,53 +75,6 @@ def test_the_recorded_result_is_exit_status_0(replay, task_ids):
     assert "The result is the recorded one." in done.stdout
     assert "printed by the function" in done.stdout
     assert "INFO    logged\\x1b[2J by the function" in done.stderr
-
-
-def test_another_result_is_exit_status_1_and_moves_no_cursor(replay, task_ids):
-    done = replay("app.py:other", task_ids[5], "--lifespan", "app:lifespan")
-    assert done.returncode == 1
-    assert "The result differs from the recorded one." in done.stdout
-    assert not set("\x1b\u202e") & set(done.stdout + done.stderr)
-    assert "$.state" in done.stdout
-    assert "a line\\x1b[2J" in done.stdout
-
-
-def test_json_is_all_of_standard_output(replay, task_ids):
-    done = replay("app", task_ids[500], "--json")
-    assert done.returncode == 1
-    found = json.loads(done.stdout)
-    assert found["recorded"]["status"] == found["here"]["status"] == "FAILED"
-    assert found["isSame"] is True
-    assert "printed by the function" in done.stderr
-
-
-def test_a_function_that_exits_has_failed(replay, task_ids):
-    done = replay("app:quits", task_ids[5])
-    assert done.returncode == 1
-    assert "SystemExit: 0" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("arguments", "text"),
-    [
-        (["app:nosuch", "task-1"], "module 'app' has no 'nosuch'"),
-        (["app:pay", "task-1", "--lifespan", "app:nosuch"], "module 'app' has no 'nosuch'"),
-        (["app:pay", "task-1", "--lifespan", "app:APP"], "no 'APP'"),
-        (["app:pay", "task-1", "--save", "nosuch/case.json"], "there is no folder for case.json"),
-    ],
-)
-def test_arguments_are_checked_before_the_server_is_asked(replay, arguments, text):
-    done = replay(*arguments, server_url="http://127.0.0.1:1")
-    assert done.returncode == 2
-    assert text in done.stderr
-    assert "refused" not in done.stderr
-
-
-def test_an_unknown_task_is_one_sentence(replay, tmp_path):
-    done = replay("app:pay", "nosuch", "--save", "case.json")
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert not (tmp_path / "case.json").exists()
 
 
 def test_break_stops_at_the_first_line_of_the_function(replay, task_ids):

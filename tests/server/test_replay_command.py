@@ -1,0 +1,136 @@
+"""``conductor-worker replay``: its text, its JSON and its exit statuses."""
+
+import json
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from conductor import ApiClient, HttpSettings, TaskExecutor, TaskRunner, WorkflowDef, WorkflowExecutor, WorkflowTask
+from conductor.cli.program import program
+from conductor.models import TaskDef
+from conductor.testing import DevServer
+
+CODE = """
+from contextlib import contextmanager
+
+from conductor import task_context, worker_task
+
+
+@worker_task("pay")
+def pay(amount: int) -> dict[str, int]:
+    print("printed by the function")
+    if amount > 100:
+        raise ValueError("too much\\x1b[2J")
+    return {"paid": amount * 2}
+
+
+@contextmanager
+def lifespan():
+    yield "pool"
+
+
+def other(amount: int) -> dict[str, str]:
+    task_context().log("a line\\x1b[2J")
+    return {"paid": "\\x1b[2J\\u202e", "state": task_context().state}
+
+
+def quits(amount: int) -> None:
+    raise SystemExit(0)
+"""
+
+
+@pytest.fixture(scope="module")
+def server():
+    with DevServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def task_ids(server):
+    """By amount: of tasks that were run. 5 is COMPLETED, 500 FAILED."""
+
+    def pay(amount):
+        if amount > 100:
+            raise ValueError("too much\x1b[2J")
+        return {"paid": amount * 2}
+
+    step = WorkflowTask("pay", "pay", input_parameters={"amount": "${workflow.input.amount}"})
+    with ApiClient(http_settings=HttpSettings(server.url)) as client, TaskRunner(client) as runner:
+        TaskExecutor(client).register_task_defs(TaskDef("pay", retry_count=0))
+        workflows = WorkflowExecutor(client)
+        workflows.register_workflow(WorkflowDef("flow", [step], owner_email="team@example.com"))
+        runner.start_worker("pay", pay)
+        done = {amount: workflows.execute_workflow("flow", {"amount": amount}, timeout=30) for amount in (5, 500)}
+        return {amount: workflow.tasks[0].task_id for amount, workflow in done.items()}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "replayed", raising=False)
+    (tmp_path / "replayed.py").write_text(CODE)
+    yield tmp_path
+    sys.modules.pop("replayed", None)
+
+
+@pytest.fixture
+def replay(folder, server):
+    return lambda *arguments, server_url=server.url: CliRunner().invoke(
+        program, ["replay", *arguments, "--server", server_url]
+    )
+
+
+def test_the_recorded_result_is_exit_status_0(replay, task_ids):
+    done = replay("replayed:pay", task_ids[5])
+    assert done.exit_code == 0, done.stderr
+    assert "The result is the recorded one.\n" in done.stdout
+    assert '{"paid":10}' in done.stdout
+
+
+def test_another_result_is_exit_status_1_and_moves_no_cursor(replay, task_ids):
+    done = replay("replayed.py:other", task_ids[5], "--lifespan", "replayed:lifespan")
+    assert done.exit_code == 1
+    assert "The result differs from the recorded one." in done.stdout
+    assert not set("\x1b\u202e") & set(done.stdout + done.stderr)
+    assert "$.state" in done.stdout
+    assert "a line\\x1b[2J" in done.stdout
+
+
+def test_json_is_all_of_standard_output(replay, task_ids):
+    done = replay("replayed", task_ids[500], "--json")
+    assert done.exit_code == 1
+    found = json.loads(done.stdout)
+    assert found["recorded"]["status"] == found["here"]["status"] == "FAILED"
+    assert found["isSame"] is True
+    assert "printed by the function" in done.stderr
+
+
+def test_a_function_that_exits_has_failed(replay, task_ids):
+    done = replay("replayed:quits", task_ids[5])
+    assert done.exit_code == 1
+    assert "SystemExit: 0" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["replayed:nosuch", "task-1"], "module 'replayed' has no 'nosuch'"),
+        (["replayed:pay", "task-1", "--lifespan", "replayed:nosuch"], "module 'replayed' has no 'nosuch'"),
+        (["replayed:pay", "task-1", "--lifespan", "replayed:APP"], "no 'APP'"),
+        (["replayed:pay", "task-1", "--save", "nosuch/case.json"], "there is no folder for case.json"),
+    ],
+)
+def test_arguments_are_checked_before_the_server_is_asked(replay, arguments, text):
+    done = replay(*arguments, server_url="http://127.0.0.1:1")
+    assert done.exit_code == 2
+    assert text in done.stderr
+    assert "refused" not in done.stderr
+
+
+def test_an_unknown_task_is_one_sentence(replay, folder):
+    done = replay("replayed:pay", "nosuch", "--save", "case.json")
+    assert done.exit_code == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert not (folder / "case.json").exists()
