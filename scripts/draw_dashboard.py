@@ -77,12 +77,12 @@ def invoice(number: int) -> dict[str, str | int]:
     return {"number": number, "lines": "x" * random.randrange(100, 20_000)}
 
 
-def work(server_url: str, port: int) -> None:
+def work(server_url: str, port: int, outbox: str) -> None:
     """A worker process, until SIGTERM."""
     with (
         provide_metrics(MetricsSettings(port=port)),
         ApiClient(http_settings=HttpSettings(server_url)) as client,
-        TaskRunner(client, shutdown_timeout=5) as runner,
+        TaskRunner(client, shutdown_timeout=5, outbox=outbox) as runner,
     ):
         runner.start_workers(charge, ship, invoice)
         runner.wait_workers()
@@ -179,7 +179,7 @@ def draw(prometheus: str, begin: float, end: float, output: Path) -> None:
 
 def main() -> int:
     if sys.argv[1:2] == ["work"]:
-        work(sys.argv[2], int(sys.argv[3]))
+        work(sys.argv[2], int(sys.argv[3]), sys.argv[4])
         return 0
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=180.0)
@@ -195,7 +195,7 @@ def main() -> int:
         settings.write_text(json.dumps(configuration(ports)))  # JSON is YAML
         begin = time.time()
         for port in ports:
-            processes.enter_context(process(sys.executable, __file__, "work", server.url, port))
+            processes.enter_context(process(sys.executable, __file__, "work", server.url, port, f"{folder}/{port}.db"))
         options = (f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{web}")
         processes.enter_context(process(program, f"--config.file={settings}", *options))
         put_under_load(server, given.seconds)
