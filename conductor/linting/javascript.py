@@ -27,7 +27,7 @@ _OF_ALL_OBJECTS = (
 
 
 class UnclearError(Exception):
-    """The script is not understood well enough to say anything about it."""
+    """It is not certain which inputs the script reads."""
 
 
 @dataclass(frozen=True)
@@ -99,25 +99,19 @@ def _names(tokens: list[Token]) -> Iterator[str]:
         before = tokens[index - 1].text if index else ""
         name, behind = _member(padded, index + 1)
         if name is None:
-            _require_plain_use(before, behind)
-        elif behind in _CHANGES:
+            raise UnclearError  # the script may set members elsewhere, or give the name another meaning
+        elif behind in _CHANGES or before == "typeof":
             asked.add(name)
-        elif behind != "(" and before not in ("typeof", "."):
+        elif behind != "(" and before != ".":
             read.append(name)
     yield from (name for name in read if name not in asked and name not in _OF_ALL_OBJECTS)
 
 
 def _member(tokens: list[Token], index: int) -> tuple[str | None, str]:
-    """The member that is read of ``$``, and the token behind it; without a member, the token behind ``$``."""
+    """The member of ``$`` whose name is known, and the token behind it."""
     first, second, third, fourth = tokens[index : index + 4]
     if first.text in (".", "?.") and second.kind == "word":
         return second.text, third.text
     if first.text == "[" and second.kind == "text" and third.text == "]" and "\\" not in second.text:
         return second.text[1:-1], fourth.text
-    return None, first.text
-
-
-def _require_plain_use(before: str, behind: str) -> None:
-    """UnclearError if the script may give ``$`` another meaning, or set its members elsewhere."""
-    if behind != "[" or before in ("var", "let", "const", "function"):
-        raise UnclearError
+    return None, ""

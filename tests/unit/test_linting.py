@@ -225,7 +225,7 @@ def test_tasks_need_a_worker_that_takes_their_inputs_if_workers_are_given(faults
         ("$.a == 1 && $.b === 2 && $.c => 1", ["a", "b", "c"]),
         ("$.hasOwnProperty('a') ? $.a : $.b", ["b"]),
         ("'a' in $ ? 1 : 2", []),
-        ("typeof $.a == 'undefined'", []),
+        ("typeof $.a == 'undefined' ? 1 : $.a", []),
         ("$.keySet() + $.toString", []),
         ("var $ = {}; $.a", []),
         ("(function($) { return $.a })({})", []),
@@ -234,7 +234,7 @@ def test_tasks_need_a_worker_that_takes_their_inputs_if_workers_are_given(faults
         ("Object.assign($, {a: 1}); $.a", []),
         ("x.$.a + $x.b", []),
         ("$.a + 'not closed", []),
-        ("$[name] + $.a", ["a"]),
+        ("$[name] = 1; $.a", []),
         ("", []),
     ],
 )  # fmt: skip
