@@ -48,6 +48,7 @@ def test_definitions_are_registered_and_the_next_time_they_are_the_same(folder, 
     ]
     assert TaskExecutor(client).get_task_def("cli-ship").retry_count == 1
     assert WorkflowExecutor(client).get_workflow_def("cli-order", 3).name == "cli-order"
+    assert [each["registered"] for each in json.loads(register("--json").stdout)] == [False, False]
     again = register("--check")
     assert again.exit_code == 0
     assert again.stdout.endswith("0 new, 0 changed, 2 same, 0 refused; nothing was sent\n")

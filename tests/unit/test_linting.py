@@ -71,7 +71,7 @@ GOOD = [
     [loop(step(), condition="$.a['x'] != '${workflow.input.x}'")],
     [step("d", "FORK_JOIN_DYNAMIC", dynamicForkTasksParam="t", dynamicForkTasksInputParamName="i",
           inputParameters={"t": "${workflow.input.t}", "i": {}}), join("made"), switch(reads("${made.output}"))],
-    [step("d", "FORK_JOIN_DYNAMIC", inputParameters={"forkTaskName": "x", "forkTaskInputs": []}), join()],
+    [step("d", "FORK_JOIN_DYNAMIC", inputParameters={"forkTaskName": "x", "forkTaskInputs": []}), join("a"), step()],
     [step("w", "WAIT", inputParameters={"duration": "10 minutes"}), end("FAILED")],
     [loop(end("${workflow.input.x}"))],
     [sub(name="order", version=1), sub(name="${workflow.input.name}") | {"taskReferenceName": "v"}],
@@ -206,6 +206,8 @@ def test_tasks_need_a_worker_that_takes_their_inputs_if_workers_are_given(faults
         "tasks[2].inputParameters: error: the worker of 'charge': it needs the input 'amount'",
         "tasks[3]: warning: no worker of these modules takes the task 'refund'",
     ]
+    either = [Worker("charge", charge), Worker("charge", lambda task: None, domain="eu")]
+    assert len(faults_of(workflow(*tasks), workers=either)) == 1
     template = {"name": "charge", "inputTemplate": {"amount": 1}}
     assert len(faults_of(workflow(*tasks), template, workers=[Worker("charge", charge)])) == 2
 
@@ -220,6 +222,7 @@ def test_tasks_need_a_worker_that_takes_their_inputs_if_workers_are_given(faults
         ("return /['\"$.a]/.test($.b)", ["b"]),
         ("x = /[/]$.a'/; $.b", ["b"]),
         ("if ($.a) /'/.test($.b)", []),  # a pattern or two divisions: not known
+        ("if ($.a) /$.b/.test($.c)", []),
         ("($.a + 1) / 2", ["a"]),
         ("$.a = 1; $.a + $.b; $.c += 1; $.d++", ["b"]),
         ("$.a == 1 && $.b === 2 && $.c => 1", ["a", "b", "c"]),
