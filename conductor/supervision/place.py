@@ -49,6 +49,7 @@ class Place:
         """Whether the last process has ended without finishing its work."""
         self.has_ended = False
         """No other process follows."""
+        self._exit_status: int | None = None  # of the process, if it has ended
         self._start = start
         self._reports = reports
         self._drain_within = drain_within
@@ -73,12 +74,16 @@ class Place:
             return -math.inf
         return self._start_at if self.child is None else self._kill_at
 
+    def notice(self) -> None:
+        """Notice whether the process has ended. ``look`` acts on it."""
+        self._exit_status = None if self.child is None else self.child.exit_status
+
     def look(self) -> None:
         """Start, replace or kill the process, as it is time to."""
         now = time.monotonic()
-        if self.child is not None and self.child.exit_status is not None:
+        if self.child is not None and self._exit_status is not None:
             child, self.child = self.child, None
-            self._after(child, child.exit_status or 0, now)
+            self._after(child, self._exit_status, now)
             self._reports.retire(self.number, is_missing=not self.has_ended)
         if self.child is None and not self.has_ended and now >= self._start_at:
             self._begin(now)

@@ -96,6 +96,8 @@ class Supervisor:
         return Child(command, self._plan.inherited, number, self._reports, self._waiters.wake_up)
 
     def _look(self) -> None:
+        for place in self._places:
+            place.notice()  # first, because a process says why it cannot start before it ends
         self._was_ready = self._was_ready or any(place.is_ready for place in self._places)
         if not (self._requests or self._was_ready or self._plan.waits_for_change):
             self._look_for_problem()

@@ -18,6 +18,7 @@ from conductor.runner.task_runner import TaskRunner
 from conductor.supervision.messages import DRAIN, NOW, PROBLEM, READY, REPORT, Family, Report, as_json
 
 OF_HEALTH = {metric.name for metric in _gauges.families(None)}
+"""The names of the metrics that tell the health."""
 REPORT_INTERVAL = 1.0
 """Seconds between two reports."""
 
@@ -35,8 +36,7 @@ class WorkerProcess:
         os.set_inheritable(descriptor, False)  # a program that a function starts must not hold the connection
         self._connection = Connection(descriptor)
         self._sending = threading.Lock()  # guards the writing end, which is no network
-        self._state = threading.RLock()  # guards the next two; a signal handler takes it
-        self._runner: TaskRunner | None = None
+        self._state = threading.RLock()  # guards the next; a signal handler takes it
         self._drains = False
         self._ends = threading.Event()
         self._reporter: threading.Thread | None = None
@@ -54,7 +54,7 @@ class WorkerProcess:
         """The workers of the runner run. An order to drain may have come before."""
         self._tell(READY)
         with self._state:
-            self._runner, drains = runner, self._drains
+            drains = self._drains
         if drains:
             runner.shutdown()
         if self._reporter is not None:
@@ -81,7 +81,7 @@ class WorkerProcess:
                     self._drain()
                 elif order == NOW:
                     pass_to_all_runners(signal.SIGTERM)  # the second request to stop
-        kill_group(os.getpid())  # the supervisor leads no group that this process is in
+        kill_group(os.getpid())  # this process, which leads a group, and what it has started
 
     def _drain(self) -> None:
         with self._state:

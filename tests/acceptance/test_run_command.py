@@ -46,7 +46,7 @@ from conductor import worker_task
 @worker_task("work", batch_size=4)
 def work(number: int) -> None:
     for turn in range(20):
-        logging.getLogger("loud").info("x" * 20_000, extra={"number": number, "turn": turn})
+        logging.getLogger("loud").info("x" * 100_000, extra={"number": number, "turn": turn})
 """
 ONE_STEP = [
     {
@@ -64,7 +64,9 @@ class Program:
 
     def __init__(self, folder, url, *arguments, names=("app",)):
         self.log_file = folder / "stderr"
-        with self.log_file.open("wb") as log:
+        with self.log_file.open("wb") as file:
+            self._reader = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file)  # noqa: S607 - as services do
+        with self._reader.stdin as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "conductor", "run", *names, *arguments],
                 cwd=folder,
@@ -99,12 +101,14 @@ class Program:
         before = self.workers()
         assert self.process.wait(within) == status, self.log()
         eventually(lambda: not any(map(is_alive, before)))
+        self._reader.wait()  # all is read
 
     def kill(self):
         for pid in self.workers():
             os.killpg(pid, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
+        self._reader.wait()
 
 
 class Queue:
@@ -255,6 +259,22 @@ def test_a_killed_process_is_replaced_and_its_task_comes_back(run, tasks, tmp_pa
     tasks.completed([held])
     assert metric(port, "task_execution_started_total") >= 10
     eventually(lambda: metric(port, "task_execution_started_total") >= 11)
+    program.process.send_signal(signal.SIGTERM)
+    program.ends(0)
+
+
+def test_a_result_of_a_killed_process_is_sent_from_the_outbox(run, tasks, server, tmp_path):
+    program = polling(run("--processes", "2", "--outbox", "results.db"))
+    ids = tasks.start(1, gate="gate")
+    victim = begun(tmp_path, 1)
+    with server.faults.outage():
+        open_gate(tmp_path)
+        program.says("work: results are not accepted")
+        os.kill(victim, signal.SIGKILL)
+        program.says(rf"\({victim}\) ended, and is replaced")
+    tasks.completed(ids)
+    program.says("sending results that earlier processes left")
+    assert begun(tmp_path, 1) == victim
     program.process.send_signal(signal.SIGTERM)
     program.ends(0)
 

@@ -1,7 +1,5 @@
 """``run --once`` and ``--until-idle``: which tasks are done, and when the program ends."""
 
-import threading
-
 import pytest
 
 from conductor import ApiClient, HttpSettings, Interceptor, Worker
@@ -9,6 +7,7 @@ from conductor.errors import ConfigurationError
 from conductor.worker_program.options import RunOptions
 from conductor.worker_program.program import Parts, started
 from support.stub import POLL, UPDATE, UPDATE_V2, Answer, Stub, error
+from support.waiting import eventually
 
 ENDS = ["once", "idle"]
 
@@ -26,11 +25,12 @@ def run(stub):
     def run_until_end(end, *workers, interceptors=()):
         with ApiClient(http_settings=HttpSettings(stub.url)) as client:
             runner = started(RunOptions(names=[], end=end), client, Parts(workers, interceptors))
-            try:
-                return runner.wait_workers(20)
-            finally:
-                runner.shutdown()
-                assert not any(worker.state != "ended" for worker in runner.health().workers), "it did not end"
+            is_delivered = runner.wait_workers(20)
+            states = {worker.state for worker in runner.health().workers}
+            runner.shutdown()
+            runner.wait_workers()
+            assert states == {"ended"}
+            return is_delivered
 
     return run_until_end
 
@@ -92,27 +92,37 @@ def test_a_result_that_is_lost_ends_the_program_with_work_left(stub, run, end):
 
 
 def test_until_idle_a_task_that_follows_from_a_result_is_done_too(stub, run):
-    first = stub.add_task("charge")
-
     def queue_refund(request):
         stub.add_task("refund")
 
     for update in (UPDATE, UPDATE_V2):
         stub.answers[update].append(queue_refund)
-    has_begun, polled_in_vain = threading.Event(), threading.Event()
+    first = stub.add_task("charge")
 
-    def wait_for_polls(task):
-        has_begun.set()
-        assert polled_in_vain.wait(20)
+    stub.answers[f"{POLL}refund"].append(Answer(body=[]))
 
-    def poll_in_vain(request):
-        assert has_begun.wait(20)
-        polled_in_vain.set()
+    def wait_until_refund_has_polled(task):
+        eventually(lambda: stub.of(f"{POLL}refund"))
 
-    stub.answers[f"{POLL}refund"].extend([None, poll_in_vain])
-    assert run("idle", Worker("charge", wait_for_polls), Worker("refund", nothing))
-    assert completed(stub)[0] == first
-    assert len(completed(stub)) >= 2
+    workers = Worker("charge", wait_until_refund_has_polled), Worker("refund", nothing, poll_interval=1.0)
+    assert run("idle", *workers)
+    done = completed(stub)
+    assert done[0] == first
+    assert len(done) == 2
+
+
+def test_until_idle_a_running_task_is_waited_for(stub, run):
+    first = stub.add_task("charge")
+    others = []
+
+    def add_another_task_after_some_polls(task):
+        if task.task_id == first:
+            eventually(lambda: len(stub.of(POLL)) >= 4)
+            others.append(stub.add_task("charge"))
+
+    assert run("idle", Worker("charge", add_another_task_after_some_polls, batch_size=2))
+    assert sorted(completed(stub)) == sorted([first, *others])
+    assert others
 
 
 def test_until_idle_a_paused_worker_is_not_waited_for(stub, run, monkeypatch):
