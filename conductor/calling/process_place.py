@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from conductor._backoff import Backoff
 from conductor._log import logger_of
@@ -19,6 +19,8 @@ from conductor.calling.process_main import PROBLEM, READY, Duties
 
 logger = logger_of(__name__)
 
+STARTS_WITHIN = timedelta(seconds=60)
+"""A process that cannot run the function after this time counts as missing. Large modules take long to import."""
 END_WITHIN = 1.0
 """Seconds for the end of all killed processes when the interpreter ends, and for their last log records."""
 
@@ -34,7 +36,8 @@ class Place:
         self._duties = duties
         self._lending = lending
         self._levels = levels
-        self._process: Process | None = None  # written by the thread alone, as the next two
+        self._process: Process | None = None  # written by the thread alone, as the next three
+        self._starts_since: datetime | None = None  # while the process cannot run the function yet
         self._problem = ""  # of the last process that could not be started
         self._fails_since: datetime | None = None  # while no process can be started
         self._thread = threading.Thread(target=self._keep, name="conductor-process", daemon=True)
@@ -58,11 +61,13 @@ class Place:
         """
         if self._lending.closed.is_set():
             return None
-        process = self._process
+        process, starts_since = self._process, self._starts_since
         if not self._thread.is_alive():
             return "a process has ended, and none takes its place", None
         if self._fails_since is not None:
             return f"a process cannot be started: {self._problem}", self._fails_since
+        if starts_since is not None and datetime.now(UTC) - starts_since > STARTS_WITHIN:
+            return "a process has been starting for too long; does its initializer hang?", starts_since
         if process is not None and process.is_stopped():
             return "a process is stopped, as by SIGSTOP", None
         return None
@@ -85,6 +90,7 @@ class Place:
 
     def _live(self) -> bool:
         """Keep one process until its end. Returns whether it has ended a task, or was killed by this process."""
+        self._starts_since = datetime.now(UTC)
         try:
             process = self._process = Process(self._duties, self._levels.look())
         except Exception as error:  # noqa: BLE001 - the system has no room for it, or an argument cannot be pickled
@@ -109,7 +115,7 @@ class Place:
         problem: str | None = ""
         for kind, content in process.messages():
             if kind == READY:
-                problem = self._fails_since = None
+                problem = self._fails_since = self._starts_since = None
                 self._lending.offer(process)
             elif kind == PROBLEM:
                 problem = content.decode("utf-8")

@@ -102,7 +102,7 @@ class VitalSigns:
             said = f"its poll thread stands still; the poll under way is {late:.0f} s late"
             yield self._reason(look, ReasonCode.POLL_STALLED, said, look.time_of(look.now - late))
         elif late > NO_ANSWER_AFTER and not is_paused:
-            said = f"the server does not answer; the poll under way is {late:.0f} s late"
+            said = f"a poll has got no answer, and is {late:.0f} s late"
             yield self._reason(look, ReasonCode.NO_ANSWER, said, look.time_of(look.now - late))
         elif pulse.fails_since is not None and not is_paused:
             yield self._failing(look, pulse.fails_since)

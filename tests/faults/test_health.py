@@ -8,6 +8,7 @@ import signal
 import threading
 import urllib.error
 import urllib.request
+from datetime import timedelta
 from multiprocessing import resource_tracker
 from weakref import WeakSet
 
@@ -23,9 +24,10 @@ from conductor import (
     process_pool,
     provide_metrics,
 )
+from conductor.calling import process_place
 from conductor.task_client import HttpTaskClient
 from support import process_functions
-from support.process_functions import refuse_if
+from support.process_functions import refuse_if, wait_while
 from support.programs import children_of
 from support.raw_faults import HalfOpen, Status
 from support.waiting import eventually
@@ -194,6 +196,21 @@ def test_h6_a_process_that_cannot_be_replaced_is_missing_until_one_starts(server
     pages.well()
 
 
+def test_h6_a_process_whose_initializer_hangs_is_missing(server, runner, pages, tmp_path, monkeypatch):
+    monkeypatch.setattr(process_place, "STARTS_WITHIN", timedelta(seconds=1))
+    hangs = tmp_path / "hangs"
+    before = processes()
+    runner.start_worker(
+        "t", process_functions.work, executor=process_pool(1, initializer=wait_while, initargs=(str(hangs),))
+    )
+    (process,) = processes() - before
+    hangs.touch()
+    os.kill(process, signal.SIGKILL)
+    assert "does its initializer hang?" in pages.ill("/healthz", "process_missing")
+    hangs.unlink()
+    pages.well()
+
+
 @pytest.mark.skipif("sys.platform != 'linux'", reason="only Linux tells that a process is stopped")
 def test_h7_a_process_that_a_signal_has_stopped_is_seen(server, runner, pages):
     before = processes()
@@ -247,6 +264,7 @@ def test_h9_timers_that_have_died_are_seen_and_start_again_with_the_workers(serv
 PROGRAM = """
 import sys, threading
 from conductor import ApiClient, MetricsSettings, TaskRunner, provide_metrics
+from conductor.calling import process_place
 from conductor.task_client import HttpTaskClient
 
 method, kind = sys.argv[1:]

@@ -211,6 +211,12 @@ def refuse_if(path):
         raise ValueError(f"{path} is broken")
 
 
+def wait_while(path):
+    """An initializer that waits while the file is there."""
+    while Path(path).exists():
+        time.sleep(0.01)
+
+
 def note(directory):
     """An initializer that adds a letter to a file named after its process."""
     with (Path(directory) / str(os.getpid())).open("a") as file:
