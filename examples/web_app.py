@@ -1,7 +1,7 @@
 """The lifespan of a web application (FastAPI, Starlette, Litestar) with workers and an executor on its event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from conductor import AsyncWorkflowExecutor, TaskRunner, WorkflowDef, worker_task
@@ -16,7 +16,7 @@ BOOKING = WorkflowDef("booking", [book.step("book", seat="${workflow.input.seat}
 
 
 @asynccontextmanager
-async def lifespan(app: object) -> AsyncIterator[dict[str, AsyncWorkflowExecutor]]:
+async def lifespan(app: object) -> AsyncGenerator[dict[str, AsyncWorkflowExecutor], None]:
     loop = asyncio.get_running_loop()
     async with AsyncWorkflowExecutor() as workflows, TaskRunner(event_loop=loop) as runner:
         await workflows.register_workflow(BOOKING)
