@@ -15,6 +15,8 @@ from conductor.worker_program.options import LogFormat
 
 LONGEST_LINE = 4_000
 """Characters of a line of a record."""
+IDS = r" \(task_id='.*'\)"
+"""The end of each message about a task."""
 _STYLES = {logging.WARNING: "yellow", logging.ERROR: "bold red", logging.CRITICAL: "bold red"}
 
 
@@ -43,7 +45,7 @@ def set_up_log(form: LogFormat, level: str, turn: int | None = None) -> None:
 
 
 class Lines(logging.Handler):
-    """Writes records to standard error. No text in a record can move the cursor."""
+    """Writes records to standard error, with colors on a terminal. No text in a record can move the cursor."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,9 +54,11 @@ class Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             moment = time.strftime("%H:%M:%S", time.localtime(record.created))
-            text = "\n".join(printable(line, LONGEST_LINE) for line in self.format(record).splitlines())
             level = (f"{record.levelname:<7} ", _STYLES.get(record.levelno, "green"))
-            self._console.print(Text.assemble((f"{moment} ", "dim"), level, text))
+            lines = "\n".join(printable(line, LONGEST_LINE) for line in self.format(record).splitlines())
+            text = Text.assemble((f"{moment} ", "dim"), level, lines)
+            text.highlight_regex(IDS, "dim")
+            self._console.print(text)
         except Exception:  # noqa: BLE001 - as every handler does: a record must not end the program
             self.handleError(record)
 

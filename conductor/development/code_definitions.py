@@ -18,8 +18,8 @@ from conductor.workflow_executor import WorkflowExecutor
 
 RETRIES, RETRY_DELAY = 3, 5
 """Of a task definition that the code does not have. The delay is in seconds: a repaired function is tried soon."""
-OWNER, MADE_HERE = "dev@example.com", "Made by conductor-worker dev: one step, to try a worker."
-"""Of the workflows that are made here. A server asks for an owner (3.32.3)."""
+MADE_HERE = "Made by conductor-worker dev: one step, to try a worker."
+"""The description of the workflows that are made here."""
 LEASE = 600
 """Seconds of its responseTimeoutSeconds, or more if a worker has a longer time limit."""
 
@@ -72,7 +72,7 @@ def register_trials(client: ApiClient, workers: Sequence[Worker]) -> list[Workfl
 def _trial_of(worker: Worker) -> WorkflowDef:
     inputs = {name: f"${{workflow.input.{name}}}" for name in input_names(worker)}
     step = WorkflowTask(worker.task_name, worker.task_name, input_parameters=inputs, type=WorkflowTaskType.SIMPLE)
-    return WorkflowDef(worker.task_name, [step], owner_email=OWNER, description=MADE_HERE)
+    return WorkflowDef(worker.task_name, [step], description=MADE_HERE)
 
 
 def _definition_of(worker: Worker) -> TaskDef | dict[str, Any]:
