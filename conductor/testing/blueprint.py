@@ -13,7 +13,7 @@ _MISSING: Any = object()
 def children(task: WorkflowTask) -> list[list[WorkflowTask]]:
     """The lists of tasks inside a task: branches, cases, the body of a loop."""
     kind = task["type"]
-    if kind == "SWITCH":
+    if kind in ("SWITCH", "DECISION"):
         return [*task["decisionCases"].values(), task["defaultCase"]]
     if kind == "FORK_JOIN":
         return list(task["forkTasks"])
@@ -69,7 +69,7 @@ def _next_in(sequence: list[WorkflowTask], ref: str, after: WorkflowTask | None)
             return following
         if not contains(task, ref):
             continue
-        # A loop is evaluated again after its body; after the branches of a SWITCH or fork comes the task behind it.
+        # A loop is evaluated again after its body; after the branches of a choice or fork comes the task behind it.
         last = task if task["type"] == "DO_WHILE" else following
         for inner in children(task):
             if any(contains(candidate, ref) for candidate in inner):

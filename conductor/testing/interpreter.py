@@ -8,7 +8,7 @@ from typing import Any
 
 from conductor.testing import timeouts
 from conductor.testing.endings import Endings
-from conductor.testing.model import UNSUCCESSFUL, TaskRecord, Termination, Wire, WorkflowRecord, base_ref
+from conductor.testing.model import CHOICES, UNSUCCESSFUL, TaskRecord, Termination, Wire, WorkflowRecord, base_ref
 
 EFFORT_OF_A_CALL = 0.2
 EFFORT_OF_A_SWEEP = 0.004
@@ -106,7 +106,9 @@ class Interpreter(Endings):
         known = {(task.ref, task.wire["retryCount"]) for task in workflow.tasks}
         new = [task for task in outcome.scheduled.values() if (task.ref, task.wire["retryCount"]) not in known]
         changed = self._schedule(workflow, new)
-        for task in outcome.scheduled.values():
+        for task in sorted(outcome.scheduled.values(), key=lambda task: task.wire["taskType"] == "JOIN"):
+            if changed and task.wire["taskType"] == "JOIN":
+                break  # a task that has failed beside it may end the workflow first
             if not (task.is_worker_task or task.ended) and self._execute(workflow, task):
                 self._save_task(task)
                 changed = True
@@ -175,7 +177,7 @@ class Interpreter(Endings):
 
     def _following(self, workflow: WorkflowRecord, task: TaskRecord) -> list[TaskRecord]:
         """The tasks that begin when a task has ended."""
-        if task.wire["taskType"] == "SWITCH" and task.wire["inputData"].get("hasChildren"):
+        if task.wire["taskType"] in CHOICES and task.wire["inputData"].get("hasChildren"):
             return []
         following = self._unskipped(workflow, workflow.blueprint.next_task(base_ref(task)))
         if following is None or (following["type"] == "DO_WHILE" and workflow.latest(following["taskReferenceName"])):

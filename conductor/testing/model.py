@@ -104,7 +104,12 @@ class TaskRecord:
             self.wire["reasonForIncompletion"] = reason[:REASON_LIMIT]
 
 
-SYSTEM_TYPES = frozenset({"FORK", "JOIN", "SWITCH", "DO_WHILE", "WAIT", "TERMINATE", "SUB_WORKFLOW", "SET_VARIABLE"})
+CHOICES = frozenset({"SWITCH", "DECISION"})
+"""The types of tasks that choose one of several branches."""
+SYSTEM_TYPES = CHOICES | {
+    *("FORK", "JOIN", "DO_WHILE", "WAIT", "HUMAN", "TERMINATE", "SUB_WORKFLOW", "SET_VARIABLE", "NOOP"),
+    *("INLINE", "LAMBDA", "JSON_JQ_TRANSFORM"),
+}
 
 
 @dataclass(slots=True, eq=False)

@@ -6,10 +6,10 @@ import random
 from typing import Any
 
 from conductor.testing.expressions import document_of, fill
-from conductor.testing.model import RETRIABLE, TaskRecord, Termination, Wire, WorkflowRecord, new_id
+from conductor.testing.model import CHOICES, RETRIABLE, TaskRecord, Termination, Wire, WorkflowRecord, new_id
 from conductor.testing.system_tasks import SystemTasks
 
-_NEVER_RETRIED = frozenset({"FORK", "JOIN", "SWITCH", "DO_WHILE"})
+_NEVER_RETRIED = CHOICES | {"FORK", "JOIN", "DO_WHILE"}
 _MAX_DELAY = 2**31 - 1
 
 

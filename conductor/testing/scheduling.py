@@ -7,12 +7,15 @@ from collections.abc import Callable
 
 from conductor.testing.definitions import DefinitionCalls
 from conductor.testing.durations import parse_duration, parse_until
-from conductor.testing.expressions import as_text, document_of, fill
+from conductor.testing.expressions import document_of, fill
 from conductor.testing.model import FOREVER, TaskRecord, Termination, Wire, WorkflowRecord, new_task
+from conductor.testing.script_tasks import SCRIPTED, case_of_decision, case_of_switch
+from conductor.testing.scripts import ScriptError, TimeLimitError
 
 ACTIVE_WORKER_SECONDS = 10.0
 """Seconds after its last poll for which a domain counts as served (the server's activeWorkerLastPollTimeout)."""
 
+_PLAIN_SYSTEM_TYPES = ("TERMINATE", "SET_VARIABLE", "HUMAN", *SCRIPTED)
 _RATE_LIMITS = ("rateLimitPerFrequency", "rateLimitFrequencyInSeconds")
 
 
@@ -27,11 +30,12 @@ class Scheduling(DefinitionCalls):
             "FORK_JOIN": self._make_fork,
             "JOIN": self._make_join,
             "SWITCH": self._make_switch,
+            "DECISION": self._make_decision,
+            "NOOP": self._make_noop,
             "DO_WHILE": self._make_loop,
             "WAIT": self._make_wait,
             "SUB_WORKFLOW": self._make_sub_workflow,
-            "TERMINATE": self._make_plain_system,
-            "SET_VARIABLE": self._make_plain_system,
+            **dict.fromkeys(_PLAIN_SYSTEM_TYPES, self._make_plain_system),
         }
         make = makers.get(workflow_task["type"], self._make_user_defined)
         return [task for task in make(workflow, workflow_task, retry_count) if task.ref not in used]
@@ -92,15 +96,42 @@ class Scheduling(DefinitionCalls):
         return [task]
 
     def _make_switch(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
-        """The switch, and the first task of the branch that it takes."""
+        """The switch, and the first task of the branch that it takes. If its script fails: a failed switch alone."""
         task = self._system(workflow, workflow_task, "IN_PROGRESS", retry_count)
-        given = fill(workflow_task["inputParameters"], document_of(workflow))
-        case = as_text(given.get(workflow_task["expression"]))
-        chosen = workflow_task["decisionCases"].get(case, workflow_task["defaultCase"])
-        children = {"hasChildren": "true"} if chosen else {}
-        task.wire.update(taskDefName="SWITCH", inputData={**given, "case": case, **children})
+        given = fill(workflow_task["inputParameters"], document_of(workflow), task.task_id)
+        task.wire.update(taskDefName="SWITCH", inputData=given)
+        try:
+            case = case_of_switch(workflow_task, given)
+        except (ScriptError, TimeLimitError) as error:
+            task.wire["status"] = "FAILED"
+            task.set_reason(str(error))
+            return [task]
+        task.wire["inputData"] = {**given, "case": case}
         task.wire["outputData"] = {"evaluationResult": [case], "selectedCase": case}
-        return [task, *(self._make(workflow, chosen[0], retry_count) if chosen else [])]
+        chosen = workflow_task["decisionCases"].get(case, workflow_task["defaultCase"])
+        return [task, *self._make_branch(workflow, task, chosen)]
+
+    def _make_decision(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
+        """The decision, and the first task of its branch. A case without tasks is no case, other than for a SWITCH."""
+        task = self._system(workflow, workflow_task, "IN_PROGRESS", retry_count)
+        given = fill(workflow_task["inputParameters"], document_of(workflow), task.task_id)
+        try:
+            case = case_of_decision(workflow_task, given)
+        except (ScriptError, TimeLimitError):
+            raise Termination(f"Error while evaluating script: {workflow_task['caseExpression']}") from None
+        task.wire.update(taskDefName="DECISION", inputData={"case": case}, outputData={"caseOutput": [case]})
+        chosen = workflow_task["decisionCases"].get(case) or workflow_task["defaultCase"]
+        return [task, *self._make_branch(workflow, task, chosen)]
+
+    def _make_noop(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
+        """It has no input (3.32.3)."""
+        return [self._system(workflow, workflow_task, "IN_PROGRESS", retry_count)]
+
+    def _make_branch(self, workflow: WorkflowRecord, choice: TaskRecord, branch: list[Wire]) -> list[TaskRecord]:
+        if not branch:
+            return []
+        choice.wire["inputData"]["hasChildren"] = "true"
+        return self._make(workflow, branch[0], choice.wire["retryCount"])
 
     def _make_loop(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
         earlier = workflow.latest(workflow_task["taskReferenceName"])

@@ -6,23 +6,26 @@ from collections.abc import Callable
 from typing import Any
 
 from conductor.testing.blueprint import contains
-from conductor.testing.conditions import Roots, parse
-from conductor.testing.expressions import document_of
-from conductor.testing.model import UNSUCCESSFUL, TaskRecord, WorkflowRecord, base_ref
+from conductor.testing.conditions import parse
+from conductor.testing.model import CHOICES, UNSUCCESSFUL, TaskRecord, WorkflowRecord, base_ref
 from conductor.testing.payloads import payload_size
 from conductor.testing.scheduling import Scheduling
+from conductor.testing.script_tasks import SCRIPTED
+from conductor.testing.scripts import EngineMissingError, ScriptError, TimeLimitError, evaluate
 
 _VARIABLES_LIMIT = 256 * 1024
 
 
 class SystemTasks(Scheduling):
-    """JOIN, SWITCH, DO_WHILE, WAIT, TERMINATE and SET_VARIABLE."""
+    """Each type of system task has a method, or shares one."""
 
     def _execute(self, workflow: WorkflowRecord, task: TaskRecord) -> bool:
         """Run an open system task as far as it can go now."""
         run: dict[str, Callable[[WorkflowRecord, TaskRecord], bool]] = {
             "JOIN": self._execute_join,
-            "SWITCH": self._execute_switch,
+            **dict.fromkeys((*CHOICES, "NOOP"), self._complete),
+            **dict.fromkeys(SCRIPTED, self._execute_script),
+            "HUMAN": self._wait_for_an_update,
             "DO_WHILE": self._execute_loop,
             "WAIT": self._execute_wait,
             "TERMINATE": self._execute_terminate,
@@ -30,8 +33,17 @@ class SystemTasks(Scheduling):
         }
         return run[task.wire["taskType"]](workflow, task)
 
-    def _execute_switch(self, _: WorkflowRecord, task: TaskRecord) -> bool:
+    def _complete(self, _: WorkflowRecord, task: TaskRecord) -> bool:
         task.wire["status"] = "COMPLETED"
+        return True
+
+    def _wait_for_an_update(self, _workflow: WorkflowRecord, _task: TaskRecord) -> bool:
+        return False
+
+    def _execute_script(self, _: WorkflowRecord, task: TaskRecord) -> bool:
+        outcome = SCRIPTED[task.wire["taskType"]](task.input)
+        task.wire.update(status=outcome.status, outputData=outcome.output)
+        task.set_reason(outcome.reason)
         return True
 
     def _execute_wait(self, _: WorkflowRecord, task: TaskRecord) -> bool:
@@ -127,8 +139,13 @@ class SystemTasks(Scheduling):
         task.wire["outputData"] = {**task.wire["outputData"], str(iteration): output}
         if task.ended:
             return True
-        condition = parse(task.workflow_task["loopCondition"])
-        if not condition(self._loop_roots(workflow, task)):
+        try:
+            goes_on = self._condition_holds(workflow, task)
+        except (ScriptError, TimeLimitError) as error:
+            task.wire["status"] = "FAILED_WITH_TERMINAL_ERROR"
+            task.set_reason(f"Unable to evaluate condition {task.workflow_task['loopCondition']}, exception {error}")
+            return True
+        if not goes_on:
             task.wire["status"] = "COMPLETED"
             return True
         return self._begin_iteration(workflow, task, iteration + 1)
@@ -153,7 +170,7 @@ class SystemTasks(Scheduling):
         suffix = f"__{loop.wire['iteration']}"
         expected = {task["taskReferenceName"] + suffix for task in loop.workflow_task["loopOver"]}
         for task in body.values():
-            has_branch = task.wire["taskType"] == "SWITCH" and task.wire["inputData"].get("hasChildren")
+            has_branch = task.wire["taskType"] in CHOICES and task.wire["inputData"].get("hasChildren")
             following = None if has_branch else workflow.blueprint.next_task(base_ref(task))
             if following is not None and following["taskReferenceName"] != loop.ref:
                 expected.add(following["taskReferenceName"] + suffix)
@@ -172,16 +189,17 @@ class SystemTasks(Scheduling):
         self._schedule(workflow, tasks)
         return True
 
-    def _loop_roots(self, workflow: WorkflowRecord, loop: TaskRecord) -> Roots:
-        """The values of names in a condition: ``$.ref`` is the output of a task or of the loop, or an input of it."""
-        document = document_of(workflow)
-        given = self._input(workflow, loop)
+    def _condition_holds(self, workflow: WorkflowRecord, loop: TaskRecord) -> bool:
+        """Whether the loop goes on. Without an engine for JavaScript, a simple condition is read here."""
+        condition = loop.workflow_task["loopCondition"]
+        bindings = self._bindings(workflow, loop)
+        try:
+            return evaluate(condition, bindings).is_true
+        except EngineMissingError:
+            return bool(parse(condition)(bindings.get))
 
-        def roots(name: str) -> Any:
-            if name == loop.ref:
-                return loop.wire["outputData"]
-            if contains(loop.workflow_task, name):
-                return document.get(name, {}).get("output")
-            return given.get(name)
-
-        return roots
+    def _bindings(self, workflow: WorkflowRecord, loop: TaskRecord) -> dict[str, Any]:
+        """The values of ``$`` in a condition: the inputs of the loop, and the outputs of its tasks and of itself."""
+        inside = [task for task in workflow.tasks if task is not loop and contains(loop.workflow_task, base_ref(task))]
+        outputs = {base_ref(task): task.output for task in inside}
+        return {**self._input(workflow, loop), loop.ref: loop.wire["outputData"], **outputs}

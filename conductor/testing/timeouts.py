@@ -105,6 +105,8 @@ def _response_due(task: TaskRecord) -> int | None:
     seconds = task.definition["responseTimeoutSeconds"]
     if seconds == 0 or task.status != "IN_PROGRESS" or task.wire["taskType"] == "SUB_WORKFLOW":
         return None
+    if not task.wire["updateTime"]:
+        return None  # a new task of the server itself, which is not stored yet
     return int(task.wire["updateTime"] + 1000 * (seconds + task.wire["callbackAfterSeconds"]))
 
 

@@ -10,11 +10,13 @@ from conductor.testing.conditions import parse
 from conductor.testing.durations import parse_duration, parse_until
 from conductor.testing.expressions import problems_in
 from conductor.testing.model import Refusal, Wire
+from conductor.testing.script_tasks import LANGUAGES, VALUE_PARAM
+from conductor.testing.scripts import EngineMissingError, ScriptError, check_syntax, javascript_engine, jq_engine
 
 UNSUPPORTED_TYPES = frozenset(
     {
-        *("DYNAMIC", "FORK_JOIN_DYNAMIC", "DECISION", "START_WORKFLOW", "EVENT", "HUMAN", "HTTP", "LAMBDA", "INLINE"),
-        *("EXCLUSIVE_JOIN", "KAFKA_PUBLISH", "JSON_JQ_TRANSFORM", "NOOP", "LLM_TEXT_COMPLETE", "LLM_CHAT_COMPLETE"),
+        *("DYNAMIC", "FORK_JOIN_DYNAMIC", "START_WORKFLOW", "EVENT", "HTTP", "EXCLUSIVE_JOIN", "KAFKA_PUBLISH"),
+        *("LLM_TEXT_COMPLETE", "LLM_CHAT_COMPLETE"),
         *("LLM_INDEX_TEXT", "LLM_SEARCH_INDEX", "LLM_GENERATE_EMBEDDINGS", "LLM_STORE_EMBEDDINGS"),
         *("LLM_GET_EMBEDDINGS", "LIST_MCP_TOOLS", "CALL_MCP_TOOL", "PULL_WORKFLOW_MESSAGES", "AGENT"),
         *("GET_AGENT_CARD", "CANCEL_AGENT"),
@@ -103,7 +105,10 @@ def _check_task(task: Wire) -> list[str]:
     if kind in UNSUPPORTED_TYPES:
         return [f"the embedded server does not support taskType: {kind} taskName: {name}"]
     check = _CHECKS.get(kind)
-    return check(task, f"taskType: {kind} taskName: {name}") if check else []
+    try:
+        return check(task, f"taskType: {kind} taskName: {name}") if check else []
+    except EngineMissingError as error:
+        return [f"{error}, for taskType: {kind} taskName: {name}"]
 
 
 def _check_switch(task: Wire, where: str) -> list[str]:
@@ -112,13 +117,57 @@ def _check_switch(task: Wire, where: str) -> list[str]:
         problems.append(f"evaluatorType field is required for {where}")
     elif "expression" not in task:
         problems.append(f"expression field is required for {where}")
-    elif task["evaluatorType"] != "value-param":
+    elif task["evaluatorType"] not in (VALUE_PARAM, *LANGUAGES):
         problems.append(
-            f"the embedded server supports no evaluatorType but value-param, not {task['evaluatorType']}, {where}"
+            f"the embedded server supports the evaluatorTypes value-param, javascript and graaljs, not"
+            f" {task['evaluatorType']}, for {where}"
         )
     if not task["decisionCases"]:
         problems.append(f"decisionCases should have atleast one task for {where}")
+    if task.get("evaluatorType") in LANGUAGES and "expression" in task:
+        problems += _check_script(task["expression"], task, checks_syntax=task["evaluatorType"] == "javascript")
     return problems
+
+
+def _check_decision(task: Wire, where: str) -> list[str]:
+    problems = []
+    if "caseValueParam" not in task and "caseExpression" not in task:
+        problems.append(f"caseValueParam or caseExpression field is required for {where}")
+    if not task["decisionCases"]:
+        problems.append(f"decisionCases should have atleast one task for {where}")
+    if "caseExpression" in task:
+        problems += _check_script(task["caseExpression"], task)
+    return problems
+
+
+def _check_script(script: str, task: Wire, *, checks_syntax: bool = True) -> list[str]:
+    javascript_engine()
+    try:
+        if checks_syntax:
+            check_syntax(script)
+    except ScriptError as error:
+        return [f"Expression is not well formatted: {error}, taskType: {task['type']} taskName {task['name']}"]
+    return []
+
+
+def _check_inline(task: Wire, where: str) -> list[str]:
+    javascript_engine()
+    language = task["inputParameters"].get("evaluatorType")
+    if language == "python":
+        return [f"the embedded server does not run Python, for {where}"]
+    return []
+
+
+def _check_lambda(_task: Wire, _where: str) -> list[str]:
+    javascript_engine()
+    return []
+
+
+def _check_jq(task: Wire, where: str) -> list[str]:
+    jq_engine()
+    if "queryExpression" not in task["inputParameters"]:
+        return [f"inputParameters.queryExpression field is required for {where}"]
+    return []
 
 
 def _check_loop(task: Wire, where: str) -> list[str]:
@@ -129,11 +178,19 @@ def _check_loop(task: Wire, where: str) -> list[str]:
         problems.append(f"the embedded server supports neither items nor keepLastN for {where}")
     if "loopCondition" not in task:
         return [*problems, f"loopCondition field is required for {where}"]
+    return [*problems, *_check_condition(task["loopCondition"], where)]
+
+
+def _check_condition(condition: str, where: str) -> list[str]:
+    """Without the engine, only simple conditions are read. The server does not check the syntax (3.32.3)."""
     try:
-        parse(task["loopCondition"])
-    except ValueError as error:
-        problems.append(f"the embedded server cannot evaluate this loopCondition ({error}) for {where}")
-    return problems
+        javascript_engine()
+    except EngineMissingError as error:
+        try:
+            parse(condition)
+        except ValueError as unread:
+            return [f"the embedded server cannot evaluate this loopCondition ({unread}): {error}, for {where}"]
+    return []
 
 
 def _check_fork(task: Wire, where: str) -> list[str]:
@@ -180,6 +237,10 @@ def _check_wait(task: Wire, _: str) -> list[str]:
 
 _CHECKS = {
     "SWITCH": _check_switch,
+    "DECISION": _check_decision,
+    "INLINE": _check_inline,
+    "LAMBDA": _check_lambda,
+    "JSON_JQ_TRANSFORM": _check_jq,
     "DO_WHILE": _check_loop,
     "FORK_JOIN": _check_fork,
     "TERMINATE": _check_terminate,

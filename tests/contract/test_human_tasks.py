@@ -17,11 +17,8 @@ sys.path.pop(0)
 OWNER = "team@example.com"
 
 
-@pytest.fixture(params=["WAIT", pytest.param("HUMAN", marks=pytest.mark.real_server)])
-def kind(request, server_url):
-    """The embedded server does not run HUMAN tasks."""
-    if request.param == "HUMAN" and request.node.callspec.params["server_url"] == "dev":
-        pytest.skip("on the real server only")
+@pytest.fixture(params=["WAIT", "HUMAN"])
+def kind(request):
     return request.param
 
 
@@ -114,9 +111,8 @@ def test_a_task_without_a_worker_is_completed_from_outside(waiting, tasks, ended
     assert ended(workflow_id)[1]["approval"].output_data == {"by": "Ada"}
 
 
-@pytest.mark.real_server
-def test_the_example_asks_a_person_and_takes_the_answer(real_server_url, monkeypatch):
-    monkeypatch.setenv("CONDUCTOR_SERVER_URL", real_server_url)
+def test_the_example_asks_a_person_and_takes_the_answer(server_url, monkeypatch):
+    monkeypatch.setenv("CONDUCTOR_SERVER_URL", server_url)
     workflow_id = approval.ask(50)
     eventually(lambda: answered(workflow_id))
     with approval.WorkflowExecutor() as workflows:

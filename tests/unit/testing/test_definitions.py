@@ -146,7 +146,7 @@ def test_workflows_are_refused_in_the_servers_words(world, build):
     }
 
 
-@pytest.mark.parametrize("kind", ["INLINE", "HTTP", "EVENT", "HUMAN", "FORK_JOIN_DYNAMIC", "JSON_JQ_TRANSFORM"])
+@pytest.mark.parametrize("kind", ["HTTP", "EVENT", "DYNAMIC", "FORK_JOIN_DYNAMIC", "START_WORKFLOW"])
 def test_a_type_that_this_server_does_not_run_is_named(world, build, kind):
     nested = build.system("FORK_JOIN", "f", forkTasks=[[build.system(kind, "x")]])
     found = problems(
@@ -158,8 +158,8 @@ def test_a_type_that_this_server_does_not_run_is_named(world, build, kind):
 @pytest.mark.parametrize(
     ("members", "part"),
     [
-        ({"type": "SWITCH", "evaluatorType": "javascript", "expression": "1"}, "no evaluatorType but value-param"),
-        ({"type": "DO_WHILE", "loopCondition": "f()"}, "cannot evaluate this loopCondition"),
+        ({"type": "SWITCH", "evaluatorType": "python", "expression": "1"}, "value-param, javascript and graaljs, not"),
+        ({"type": "INLINE", "inputParameters": {"evaluatorType": "python"}}, "does not run Python"),
         ({"type": "DO_WHILE", "loopCondition": "true", "items": "x"}, "neither items nor keepLastN"),
         ({"type": "SUB_WORKFLOW", "subWorkflowParam": {"workflowDefinition": {}}}, "sub-workflows by name only"),
     ],
