@@ -221,14 +221,14 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.fixed_dictionaries({}, optional={name: JSON for name in members("Task") if name not in DEFINITIONS}))
 def test_whatever_is_read_has_the_types_that_it_is_annotated_with(wire):
     task = read(Task, wire | {"taskId": "t", "workflowInstanceId": "w"}, whole=False)
     assert msgspec.json.decode(msgspec.json.encode(task), type=Task) == task
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(JSON | st.fixed_dictionaries({}, optional=dict.fromkeys(members("Workflow"), JSON)), st.integers(0, 30), st.binary())
 def test_whatever_comes_is_read_or_is_a_decode_error(wire, place, noise):
     text = msgspec.json.encode(wire)

@@ -65,7 +65,7 @@ def deeply_replaced(definition):
 
 
 @pytest.mark.parametrize("name", definitions())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_definition_is_sent_as_it_was_read(name, data):
     text = msgspec.json.encode(data.draw(strategy(name)))

@@ -178,4 +178,4 @@ class CapacityAgainstAModel(RuleBasedStateMachine):
 
 
 TestCapacityAgainstAModel = CapacityAgainstAModel.TestCase
-TestCapacityAgainstAModel.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestCapacityAgainstAModel.settings = settings(max_examples=100, stateful_step_count=30)

@@ -75,7 +75,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.sampled_from(TYPES), VALUES)
 def test_an_error_shows_the_place_and_never_the_value(kind, value):
     problem = problem_of(kind, value)
