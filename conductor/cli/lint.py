@@ -28,8 +28,8 @@ def command(path: str, modules: tuple[str, ...], *, strict: bool, as_json: bool)
     it, tasks without a worker and inputs that a worker does not take are found, too.
     """
     findings = lint(path, workers_named(modules) if modules else ())
-    count = Counter(finding.severity for finding in findings)
-    summary = f"{count['error']} errors, {count['warning']} warnings"
+    count = Counter[str](finding.severity for finding in findings)
+    summary = ", ".join(f"{count[name]} {name}{'s' * (count[name] != 1)}" for name in _COLOURS)
     Output(as_json=as_json).show(findings, Text("\n").join([*map(_line, findings), Text(summary)]))
     click.get_current_context().exit(bool(count["error"] or (strict and count["warning"])))
 

@@ -45,7 +45,7 @@ def test_an_error_is_a_line_with_its_file_and_its_place(folder):
     assert done.exit_code == 1
     assert done.stdout.splitlines() == [
         "order.json: timeout: error: unknown key; the nearest known one is timeoutPolicy",
-        "1 errors, 0 warnings",
+        "1 error, 0 warnings",
     ]
     write(folder, tasks=[{**STEP, "inputParameters": {"x": "${f\x1b[2Joo.output}"}}])
     assert "\x1b" not in run().stdout
