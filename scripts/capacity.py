@@ -19,11 +19,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "generated")]
-
 from conductor.delivery.lease import EARLIEST, LATEST
 from conductor.runner.poll import IDLE_POLL_TIMEOUT
+
+ROOT = Path(__file__).parent.parent
 
 PAGE, PLOT, MEASURED = (ROOT / "docs" / f"capacity.{kind}" for kind in ("md", "svg", "json"))
 THREADS = 200
@@ -205,7 +204,7 @@ def draw() -> None:
         "1 task type, poll_timeout=0.1, poll_interval=5": {"poll_timeout": 0.1, "poll_interval": 5.0},
     }
     for (name, settings), line in zip(fleets.items(), ("-", "-", "--", "-"), strict=True):
-        of_each = [Fleet(processes, **settings) for processes in PROCESSES]  # type: ignore[arg-type]
+        of_each = [Fleet(processes, **settings) for processes in PROCESSES]
         polls.plot(PROCESSES, [fleet.idle_polls for fleet in of_each], line, label=name)
         waiting.plot(PROCESSES, [fleet.open_polls for fleet in of_each], line, label=name)
         simulable = [fleet for fleet in of_each if fleet.pollers <= 10_000]

@@ -15,7 +15,6 @@ import json
 import math
 import random
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,11 +26,9 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+from conductor_cluster import free_port
 from matplotlib.figure import Figure
 from PIL import Image
-
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "generated")]
 
 from conductor import (
     ApiClient,
@@ -47,6 +44,8 @@ from conductor import (
     worker_task,
 )
 from conductor.testing import DevServer
+
+ROOT = Path(__file__).parent.parent
 
 DASHBOARD = json.loads((ROOT / "examples" / "monitoring" / "dashboard.json").read_text())
 TASK_TYPES = ("charge", "ship", "invoice")
@@ -86,12 +85,6 @@ def work(server_url: str, port: int, outbox: str) -> None:
     ):
         runner.start_workers(charge, ship, invoice)
         runner.wait_workers()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

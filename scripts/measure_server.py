@@ -20,9 +20,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "generated"), str(ROOT / "scripts")]
-
 from conductor_cluster import MissingError, Server, cluster
 
 from conductor import (
@@ -36,6 +33,8 @@ from conductor import (
     WorkflowTask,
 )
 from conductor.task_client import HttpTaskClient
+
+ROOT = Path(__file__).parent.parent
 
 OUTPUT = ROOT / "docs" / "capacity.json"
 IDLE_POLLS = ((50, 1.0), (100, 1.0), (200, 1.0), (400, 1.0), (100, 5.0))
@@ -58,7 +57,10 @@ class Usage(NamedTuple):
 
 
 def usage(server: Server) -> Usage:
-    """PostgreSQL has a process for each connection, and the server keeps its connections, so none ends meanwhile."""
+    """Of the server, and of all PostgreSQL processes on this machine.
+
+    PostgreSQL has a process for each connection. The server keeps its connections, so none of them ends meanwhile.
+    """
     database = sum(seconds(entry) for entry in Path("/proc").glob("[0-9]*") if _is_postgresql(entry))
     return Usage(seconds(Path("/proc", str(server.pid))), database)
 
@@ -155,10 +157,18 @@ def executions(server: Server, client: ApiClient) -> dict[str, float]:
     return figures(server, all_tasks)
 
 
+def warm_up(server: Server, client: ApiClient) -> None:
+    """A new JVM needs several times the processor time for a request, until it has compiled the code for it."""
+    start_workflows(client)
+    executions(server, client)
+    polls_that_do_not_wait(server, HttpTaskClient(client))
+
+
 def main() -> int:
     try:
         with cluster(1) as (server,), ApiClient(http_settings=HttpSettings(server.url)) as client:
             tasks = HttpTaskClient(client)
+            warm_up(server, client)
             start_workflows(client)
             measured = {
                 "date": datetime.now(UTC).date().isoformat(),

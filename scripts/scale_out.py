@@ -18,16 +18,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "generated"), str(ROOT / "scripts")]
-
 from conductor_cluster import Balancer, MissingError, Server, cluster
 
 from conductor import (
     ApiClient,
     HttpSettings,
     ServerError,
-    Task,
     TaskDef,
     TaskExecutor,
     TransportError,
@@ -35,6 +31,8 @@ from conductor import (
     WorkflowExecutor,
     worker_task,
 )
+
+ROOT = Path(__file__).parent.parent
 
 PROCESSES = 4
 LEASE = 10
@@ -50,9 +48,9 @@ def charge(number: int) -> dict[str, int]:
 
 
 @worker_task("scale_out_ship", batch_size=4)
-def ship(receipt: int, task: Task) -> dict[str, int | str]:
+def ship(receipt: int) -> dict[str, int]:
     threading.Event().wait(0.5)
-    return {"parcel": receipt, "by": task.worker_id or ""}
+    return {"parcel": receipt}
 
 
 ORDER = WorkflowDef(
