@@ -16,7 +16,7 @@ from conductor import ApiClient, HttpSettings, TaskRunner, WorkflowDef, Workflow
 from conductor.testing import DevServer
 
 SITE = "site-packages"
-EXTRAS = {"click", "rich", "watchfiles", "opentelemetry"}
+EXTRAS = {"click", "rich", "watchfiles", "opentelemetry", "jq", "quickjs"}
 """Top-level packages that only the extras bring."""
 
 

@@ -93,7 +93,7 @@ def test_the_timeout_of_a_definition_ends_a_waiting_task(waiting, kind, tasks, w
     assert (workflow.status, of_ref["approval"].status) == ("TIMED_OUT", "TIMED_OUT")
 
 
-@pytest.mark.parametrize("kind", [pytest.param("HUMAN", marks=pytest.mark.real_server)], indirect=True)
+@pytest.mark.parametrize("kind", ["HUMAN"], indirect=True)
 def test_a_search_finds_the_human_tasks_that_wait(waiting, kind, tasks):
     """It does not find WAIT tasks: the index of 3.32.3 is not told of their start."""
     workflow_id = waiting(kind)
