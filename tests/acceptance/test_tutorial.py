@@ -43,7 +43,7 @@ def save_files(page, folder):
     return [line for language, block in blocks if not language for line in block.splitlines()]
 
 
-def run(folder, *arguments, **variables):
+def run(folder, *arguments, status=0, **variables):
     done = subprocess.run(
         [sys.executable, *arguments],
         check=False,
@@ -53,7 +53,7 @@ def run(folder, *arguments, **variables):
         text=True,
         timeout=50,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
 
 
@@ -89,6 +89,12 @@ def test_the_tutorial_leads_to_an_order_that_is_paid_at_the_second_try(start, tm
     session.said("workers", 2)
     assert run(tmp_path, "buy.py", CONDUCTOR_SERVER_URL=session.url) == paid
     assert [step[:2] for step in steps_of(session)] == [("price", "COMPLETED"), ("charge", "COMPLETED")]
+
+    (task_id,) = re.findall(r"charge_card failed.*task_id='([^']*)'", session.log.read_text())
+    (replay,) = [line for line in lines if line.startswith("conductor-worker replay")]
+    arguments = shlex.split(replay.replace("TASK_ID", task_id))[1:]
+    done = run(tmp_path, "-m", "conductor", *arguments, status=1, CONDUCTOR_SERVER_URL=session.url)
+    assert re.search(r"status +FAILED +COMPLETED", done)
     assert session.end() == 0
 
 
