@@ -14,6 +14,7 @@ from conductor.testing.model import Refusal, TaskRecord, Wire, WorkflowRecord
 from conductor.testing.payloads import PayloadOptions, Payloads
 from conductor.testing.queues import TaskQueue
 from conductor.testing.store import Store
+from conductor.testing.stubs import Stubs
 from conductor.testing.timeouts import next_timeout
 
 POSTPONED_SECONDS = 1.0
@@ -36,7 +37,9 @@ class Core:
         hold_until_count: bool = False,
         retention: int = 10_000,
         payload_options: PayloadOptions | None = None,
+        stubs: Stubs | None = None,
     ) -> None:
+        self._stubs = stubs or Stubs()
         self.clock: Clock = clock or SystemClock()
         self.hold_until_count = hold_until_count
         self._lock = threading.RLock()  # guards everything below
@@ -75,6 +78,7 @@ class Core:
         workflow = self._workflow(workflow_id)
         self._loaded.discard(workflow_id)
         for task in workflow.tasks:
+            task.is_stubbed = self._stubs.of(task.workflow_task) is not None
             self._count_running(task)
             if task.visible_at is not None:
                 self._queue_of(task).push(task.task_id, task.visible_at, task.wire["workflowPriority"])

@@ -121,7 +121,7 @@ class DefinitionCalls(Core):
         """Refusal 400, and 409 when name and version exist and are not to be overwritten."""
         with self.transaction():
             definition = normalise_workflow_def(d)
-            refuse(check_workflow_def(definition, "registerWorkflowDef.arg0"))
+            refuse(check_workflow_def(definition, "registerWorkflowDef.arg0", self._stubs))
             name, version = definition["name"], definition["version"]
             if version in self._workflow_defs[name] and not overwrite:
                 raise Refusal(409, f"Workflow with {name}.{version} already exists!")
@@ -136,7 +136,7 @@ class DefinitionCalls(Core):
             problems = [
                 problem
                 for position, definition in enumerate(normalised)
-                for problem in check_workflow_def(definition, f"updateWorkflowDef.arg0[{position}]")
+                for problem in check_workflow_def(definition, f"updateWorkflowDef.arg0[{position}]", self._stubs)
             ]
             refuse(problems)
             for definition in normalised:

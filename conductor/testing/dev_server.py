@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Literal, Protocol, Self, TypeGuard, runtime_checkable
 
@@ -20,6 +20,7 @@ from conductor.testing.payloads import PayloadOptions
 from conductor.testing.router import Router
 from conductor.testing.routes import OPERATIONS, TOKEN, Route
 from conductor.testing.running import Running, TaskFailed, origin_of
+from conductor.testing.stubs import Stub, Stubs
 from conductor.testing.tokens import AccessKey, Tokens
 
 __all__ = ["DevServer", "TaskFailed"]
@@ -57,6 +58,9 @@ class DevServer:
         with the default storage of a server.
     task_payload_threshold, workflow_payload_threshold: inputs and outputs of more bytes are moved to the storage.
 
+    stubs: answers in place of tasks, by reference name, task name or type: an output, or a function that gets a copy of
+        the input and returns the output. So a workflow runs here with tasks that this server does not run, or without a
+        worker. An error of the function fails the task. The function must return at once, and not call this server.
     ConfigurationError: an argument cannot work.
     """
 
@@ -76,6 +80,7 @@ class DevServer:
         payload_storage: bool = False,
         task_payload_threshold: int = 3072 * 1024,
         workflow_payload_threshold: int = 5120 * 1024,
+        stubs: Mapping[str, Stub] | None = None,
     ) -> None:
         for name, value, works, description in (
             ("port", port, _is_whole(port) and 0 <= port <= 65535, "a whole number from 0 to 65535"),
@@ -88,6 +93,7 @@ class DevServer:
             ("payload_storage", payload_storage, isinstance(payload_storage, bool), "True or False"),
             ("task_payload_threshold", task_payload_threshold, _is_size(task_payload_threshold), _A_SIZE),
             ("workflow_payload_threshold", workflow_payload_threshold, _is_size(workflow_payload_threshold), _A_SIZE),
+            ("stubs", stubs, isinstance(stubs, Mapping | None), "a mapping of names to outputs or functions"),
             ("update_v2", update_v2, update_v2 is True or update_v2 in FORMS_OF_V2[1:], f"one of {FORMS_OF_V2}"),
         ):
             if not works:
@@ -105,6 +111,7 @@ class DevServer:
         self._hold_until_count = hold_until_count
         self._update_v2 = update_v2
         self._retention = retention
+        self._stubs = Stubs(stubs)
         urls = SignedUrls() if payload_storage else None
         self._payload_options = PayloadOptions(task_payload_threshold, workflow_payload_threshold, urls)
         self._lock = threading.Lock()  # guards _running, so that start and stop do not overlap
@@ -131,6 +138,7 @@ class DevServer:
                     hold_until_count=self._hold_until_count,
                     retention=self._retention,
                     payload_options=self._payload_options,
+                    stubs=self._stubs,
                 )
                 try:
                     self._running = self._run(engine)

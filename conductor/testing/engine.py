@@ -13,6 +13,7 @@ from conductor.testing.clock import Clock
 from conductor.testing.model import Refusal
 from conductor.testing.payloads import PayloadOptions
 from conductor.testing.read_models import ReadModels
+from conductor.testing.stubs import Stubs
 
 __all__ = ["Engine", "Refusal"]
 
@@ -24,7 +25,7 @@ class Engine(ReadModels):
     db: the path of a file that keeps the state after the end of the process. By default the state is in memory.
     hold_until_count: polls wait for as many tasks as they ask for, as servers on SQL databases do.
     retention: the number of ended workflows that are kept, with their tasks and logs. The oldest are forgotten first.
-    payload_options: the options of the external storage.
+    payload_options: the options of the external storage. stubs: answers in place of tasks.
 
     The values that a call returns belong to the state. Write them as JSON, and do not change them.
     """
@@ -37,9 +38,15 @@ class Engine(ReadModels):
         hold_until_count: bool = False,
         retention: int = 10_000,
         payload_options: PayloadOptions | None = None,
+        stubs: Stubs | None = None,
     ) -> None:
         super().__init__(
-            clock, db, hold_until_count=hold_until_count, retention=retention, payload_options=payload_options
+            clock,
+            db,
+            hold_until_count=hold_until_count,
+            retention=retention,
+            payload_options=payload_options,
+            stubs=stubs,
         )
         self.clock.listen(self._on_jump)
         _stopping.listen(self._wake_polls)

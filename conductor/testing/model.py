@@ -55,6 +55,7 @@ class TaskRecord:
     visible_at: float | None = None  # the time from which it can be polled; None: it is in no queue
     first_scheduled: int = 0  # epoch ms; kept by retries
     wait_until: int = 0  # epoch ms, for a WAIT with a timer
+    is_stubbed: bool = False  # it ends with the answer of a stub
     stored: dict[str, Wire] = field(default_factory=dict)  # paths of payloads in the external storage, by member
 
     @property
@@ -94,7 +95,7 @@ class TaskRecord:
     @property
     def is_worker_task(self) -> bool:
         """Whether workers poll for it."""
-        return self.wire["taskType"] not in SYSTEM_TYPES
+        return self.wire["taskType"] not in SYSTEM_TYPES and not self.is_stubbed
 
     def set_reason(self, reason: str | None) -> None:
         """Set or remove reasonForIncompletion, cut to the server's length."""
@@ -119,6 +120,7 @@ class WorkflowRecord:
     wire: Wire
     blueprint: Blueprint
     tasks: list[TaskRecord] = field(default_factory=list)
+    is_stubbed: bool = False  # it ends with the answer of a stub
     stored: dict[str, Wire] = field(default_factory=dict)  # paths of payloads in the external storage, by member
     timer: float | None = None  # the latest entry of it in the engine's heap of timers
 

@@ -76,7 +76,7 @@ class Retries(SystemTasks):
         zeros = ("seq", "pollCount", "scheduledTime", "startTime", "endTime", "updateTime", "callbackAfterSeconds")
         wire.update(dict.fromkeys(zeros, 0), outputData={}, status="SCHEDULED", retried=False, executed=False)
         wire.update(taskId=new_id(), retriedTaskId=task.task_id, retryCount=task.wire["retryCount"] + 1)
-        retry = TaskRecord(wire, task.workflow_task)
+        retry = TaskRecord(wire, task.workflow_task, is_stubbed=task.is_stubbed)
         if task.is_worker_task:
             wire["inputData"] = {**task.input, **self._input(workflow, retry)}
         return retry

@@ -38,6 +38,8 @@ class Scheduling(DefinitionCalls):
             **dict.fromkeys(_PLAIN_SYSTEM_TYPES, self._make_plain_system),
         }
         make = makers.get(workflow_task["type"], self._make_user_defined)
+        if self._stubs.of(workflow_task) is not None:
+            make = self._make_stubbed
         return [task for task in make(workflow, workflow_task, retry_count) if task.ref not in used]
 
     def _input(self, workflow: WorkflowRecord, task: TaskRecord) -> Wire:
@@ -122,6 +124,13 @@ class Scheduling(DefinitionCalls):
         task.wire.update(taskDefName="DECISION", inputData={"case": case}, outputData={"caseOutput": [case]})
         chosen = workflow_task["decisionCases"].get(case) or workflow_task["defaultCase"]
         return [task, *self._make_branch(workflow, task, chosen)]
+
+    def _make_stubbed(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
+        (task,) = self._make_plain_system(workflow, workflow_task, retry_count)
+        task.is_stubbed = True
+        if workflow_task["type"] == "SIMPLE":
+            task.wire["taskType"] = workflow_task["name"]
+        return [task]
 
     def _make_noop(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
         """It has no input (3.32.3)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,9 @@ from conductor.testing.conditions import parse
 from conductor.testing.model import CHOICES, UNSUCCESSFUL, TaskRecord, WorkflowRecord, base_ref
 from conductor.testing.payloads import payload_size
 from conductor.testing.scheduling import Scheduling
-from conductor.testing.script_tasks import SCRIPTED
+from conductor.testing.script_tasks import SCRIPTED, Outcome
 from conductor.testing.scripts import EngineMissingError, ScriptError, TimeLimitError, evaluate
+from conductor.testing.stubs import answer
 
 _VARIABLES_LIMIT = 256 * 1024
 
@@ -31,7 +33,13 @@ class SystemTasks(Scheduling):
             "TERMINATE": self._execute_terminate,
             "SET_VARIABLE": self._execute_set_variable,
         }
-        return run[task.wire["taskType"]](workflow, task)
+        return (self._execute_stub if task.is_stubbed else run[task.wire["taskType"]])(workflow, task)
+
+    def _execute_stub(self, _: WorkflowRecord, task: TaskRecord) -> bool:
+        stub = self._stubs.of(task.workflow_task)
+        if stub is None or self._now_ms < task.wait_until:
+            return False
+        return self._end_with(task, answer(stub, copy.deepcopy(task.input)))
 
     def _complete(self, _: WorkflowRecord, task: TaskRecord) -> bool:
         task.wire["status"] = "COMPLETED"
@@ -41,7 +49,10 @@ class SystemTasks(Scheduling):
         return False
 
     def _execute_script(self, _: WorkflowRecord, task: TaskRecord) -> bool:
-        outcome = SCRIPTED[task.wire["taskType"]](task.input)
+        return self._end_with(task, SCRIPTED[task.wire["taskType"]](task.input))
+
+    @staticmethod
+    def _end_with(task: TaskRecord, outcome: Outcome) -> bool:
         task.wire.update(status=outcome.status, outputData=outcome.output)
         task.set_reason(outcome.reason)
         return True

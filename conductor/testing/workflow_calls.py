@@ -37,7 +37,7 @@ class WorkflowCalls(TaskCalls):
         given = request.get("workflowDef")
         if given is not None:
             definition = normalise_workflow_def(given)
-            refuse(check_workflow_def(definition, "startWorkflow.arg0.workflowDef"))
+            refuse(check_workflow_def(definition, "startWorkflow.arg0.workflowDef", self._stubs))
             blueprint = self._populate(definition)
         else:
             blueprint = self._blueprint_of(self._find_definition(str(name), request.get("version")))
