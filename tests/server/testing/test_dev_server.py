@@ -416,7 +416,9 @@ def test_the_http_side_shares_no_code_with_the_client_that_it_tests():
         if name in seen:
             continue
         seen.add(name)
-        for node in ast.walk(ast.parse((package / f"{name}.py").read_text("utf-8"))):
+        place = package / name.replace(".", "/")
+        file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 for module in [each.name for each in node.names] if isinstance(node, ast.Import) else [node.module]:
                     first, _, rest = module.partition(".")
