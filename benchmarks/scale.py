@@ -1,7 +1,8 @@
 """What ``conductor-worker run --processes N`` gives: ``python -m benchmarks.scale``. Needs Linux and a quiet machine.
 
 For each kind of work it prints the tasks per second of 1, 2, … processes beside those of one, and the memory (PSS) of
-each process. The task server of ``benchmarks.server`` needs a part of the processors too.
+each process. The task server of ``benchmarks.server`` needs a part of the processors too, so tasks per second cannot
+be more than the number of processors divided by the time that a task costs workers and server together.
 """
 
 from __future__ import annotations
@@ -74,15 +75,18 @@ def main() -> None:
     parser.add_argument("--work", nargs="+", default=["nothing", "compute_1_ms"])
     options = parser.parse_args()
     print(f"{os.cpu_count()} processors, {options.seconds:g} s each, batch_size {CONCURRENCY}")
-    print("| work | processes | tasks/s | times | CPU of workers | CPU of server | PSS of a process |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print(
+        "| work | processes | tasks/s | times | CPU of workers | CPU of server | µs of CPU a task | PSS of a process |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for work in options.work:
         first: Measured | None = None
         for processes in options.processes:
             found = measure(work, processes, options.seconds)
             first = first or found
             row = f"{work} | {processes} | {found.tasks:,.0f} | {found.tasks / first.tasks:.2f} | {found.cpu:.2f}"
-            print(f"| {row} | {found.server_cpu:.2f} | {found.memory:.1f} MB |", flush=True)
+            cost = (found.cpu + found.server_cpu) / found.tasks * 1e6
+            print(f"| {row} | {found.server_cpu:.2f} | {cost:.0f} | {found.memory:.1f} MB |", flush=True)
 
 
 if __name__ == "__main__":
