@@ -30,10 +30,16 @@ class MissingError(Exception):
 
 
 class Server:
-    """A Conductor server. url: of its API. kill: as ``kill -9`` does."""
+    """A Conductor server. url: of its API, after ``start``. kill: as ``kill -9`` does."""
 
-    def __init__(self, state: Path, database_port: int) -> None:
+    def __init__(self, state: Path) -> None:
+        self._state = state
         self._environment = os.environ | {"CONDUCTOR_SERVER_STATE": str(state)}
+        self.url = ""
+        self.pid = 0
+
+    def start(self, database_port: int) -> None:
+        """Block until the server answers. RuntimeError: it did not start."""
         options = [
             f"--conductor.{kind}.type=postgres" for kind in ("db", "queue", "indexing", "workflow-execution-lock")
         ]
@@ -51,12 +57,13 @@ class Server:
         if done.returncode:
             raise RuntimeError("a Conductor server did not start: its log is above")
         self.url = done.stdout.strip()
-        self.pid = int((state / "pid").read_text())
+        self.pid = int((self._state / "pid").read_text())
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
 
     def stop(self) -> None:
+        """Also after ``kill``, and after a start that failed."""
         subprocess.run([SERVER_SCRIPT, "stop"], env=self._environment, check=True)
 
 
@@ -66,12 +73,11 @@ def cluster(size: int) -> Iterator[list[Server]]:
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         Path(folder).chmod(0o755)  # PostgreSQL may run as another user
         port = stack.enter_context(postgresql(Path(folder, "postgresql")))
-        with ThreadPoolExecutor() as starts:
-            servers = list(
-                starts.map(lambda number: Server(Path(folder, f"server-{number}"), port), range(1, size + 1))
-            )
+        servers = [Server(Path(folder, f"server-{number}")) for number in range(1, size + 1)]
         for server in servers:
             stack.callback(server.stop)
+        with ThreadPoolExecutor() as starts:
+            list(starts.map(lambda server: server.start(port), servers))
         yield servers
 
 
