@@ -42,7 +42,7 @@ def command(session: Session, modules: tuple[str, ...]) -> None:
         *worker_checks(workers, session.client if answers else None),
     ]
     rows = [(each.check, Text(each.status, _STYLES[each.status]), each.text) for each in found]
-    session.output.show(found, table(["check", "", ""], rows))
+    session.output.show(found, table(["check", "status", "text"], rows))
     if any(each.status == "problem" for each in found):
         raise click.exceptions.Exit(1)
 
