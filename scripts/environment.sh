@@ -9,7 +9,7 @@ make_environment() {
   local folder=$1 made_from base
   made_from=$(sed '/^\[tool\.ruff\]/,$d' pyproject.toml && cat requirements/dev.txt) # below are the tools' settings
   [ "$made_from" != "$(cat "$folder/made-from.txt" 2>/dev/null)" ] || return 0
-  echo "environment: making $folder" >&2
+  echo "environment: making $folder; its packages are downloaded, which may take some minutes" >&2
   shift
   if ! base=$(base_of "$@"); then
     echo "environment: Python 3.11 or newer is needed; set PYTHON to one." >&2
