@@ -47,7 +47,7 @@ try_wheel() {
   "$1" -m venv "$environment"
   install_into "$environment" "$3"
   (cd "$folder" && "$environment/bin/python" "$folder/checkout/scripts/try_wheel.py")
-  install_into "$environment" "$3[cli]"
+  install_into "$environment" "$3[cli,dev-server]"
   (cd "$folder" && "$environment/bin/python" "$folder/checkout/scripts/follow_dev_page.py")
 }
 
