@@ -95,7 +95,9 @@ class UntilIdle(Interceptor):
 
     def end_if_idle(self) -> None:
         """Shut the workers down if nothing is left to do."""
-        with self._lock:
+        if any(worker.in_hand for worker in self._runner.health().workers):
+            return
+        with self._lock:  # after the look, because the result of a task that ends now may bring a new task
             is_idle = all(results == self._results for results in self._quiet.values())
-        if is_idle and not any(worker.in_hand for worker in self._runner.health().workers):
+        if is_idle:
             self._runner.shutdown()

@@ -4,6 +4,9 @@ import pytest
 
 from conductor import ApiClient, HttpSettings, Interceptor, Worker
 from conductor.errors import ConfigurationError
+from conductor.health import merged
+from conductor.task_result import failed
+from conductor.worker_program.ends import UntilIdle
 from conductor.worker_program.options import RunOptions
 from conductor.worker_program.program import Parts, started
 from support.stub import POLL, UPDATE, UPDATE_V2, Answer, Stub, error
@@ -131,6 +134,27 @@ def test_until_idle_a_paused_worker_is_not_waited_for(stub, run, monkeypatch):
     assert run("idle", Worker("charge", nothing), Worker("refund", nothing))
     assert run("idle", Worker("refund", nothing))
     assert len(completed(stub)) == 1
+
+
+def test_until_idle_a_result_during_the_look_at_the_tasks_in_hand_counts(stub):
+    """It may have brought a new task, so the workers must poll again."""
+    end = UntilIdle()
+    worker = Worker("charge", nothing)
+
+    class Runner:
+        is_shut_down = False
+
+        def health(self):
+            end.update(failed("1", "w", "no"), lambda: None)
+            return merged([])
+
+        def shutdown(self):
+            self.is_shut_down = True
+
+    runner = Runner()
+    end.begin(runner, [worker])
+    end.poll(worker, list)
+    assert not runner.is_shut_down
 
 
 seen = []
