@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -36,14 +37,15 @@ def main() -> int:
     shell, definitions, options, reports, _number, socket = sys.argv[1:]
     process = WorkerProcess(int(socket), MetricsCollector() if reports else None)
     log_to_stderr("conductor.runner.task_log")  # each execution is shown
-    with ApiClient() as client:
+    with ExitStack() as stack:
         try:
+            client = stack.enter_context(ApiClient())
             code, runner = _started(client, msgspec.json.decode(options, type=RunOptions))
         except ConductorError as error:
             _show_place(error.__cause__)
             process.refused(str(error))
             return 2
-        process.started(runner)
+        process.started()
         folder = Path(definitions) if definitions else None
         say_starts(folder, msgspec.json.decode(shell, type=Shell), code.workflows, code.workers)
         is_delivered = runner.wait_workers(handle_signals=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 
 import msgspec
 
@@ -51,15 +52,16 @@ def main() -> int:
     collector = MetricsCollector(legacy_names=options.legacy_names) if reports else None
     process = WorkerProcess(int(socket), collector)
     set_up_log(options.log_format, options.log_level, int(turn))
-    with ApiClient(http_settings=HttpSettings(options.server)) as client:
+    with ExitStack() as stack:
         try:
+            client = stack.enter_context(ApiClient(http_settings=HttpSettings(options.server)))
             runner = start(options, client)
         except ConfigurationError as error:
             process.refused(str(error))
             return 2
         except ConductorError:
             return 1
-        process.started(runner)
+        process.started()
         is_delivered = runner.wait_workers(handle_signals=False)
         process.ended()
         return 0 if is_delivered else 1
