@@ -13,12 +13,14 @@ from multiprocessing.connection import Connection
 from conductor.calling.process_main import kill_group
 from conductor.supervision.messages import PROBLEM, READY, REPORT, report_of
 from conductor.supervision.reports import Reports
+from conductor.supervision.stop_signals import stop_signals_blocked
 
 
 class Child:
     """Making one starts it. OSError: the system cannot start a process. Thread-safe.
 
-    command: gets the number of the inherited socket as its last argument. inherited: further descriptors.
+    command: gets the number of the inherited socket as its last argument. It starts with SIGINT and SIGTERM blocked,
+    and WorkerProcess unblocks them. inherited: further descriptors.
     on_change: called on a thread of this object after ``is_ready`` or ``exit_status`` has changed.
     """
 
@@ -40,7 +42,7 @@ class Child:
         self._on_change = on_change
         self._ordering = threading.Lock()  # guards the writing end, which never fills up
         ours, its = socket.socketpair()
-        with its:
+        with its, stop_signals_blocked():
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - the command of this program
                     [*command, str(its.fileno())],

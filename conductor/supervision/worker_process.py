@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import sys
 import threading
@@ -14,8 +15,8 @@ from conductor import _gauges, _runners
 from conductor.calling.process_main import kill_group
 from conductor.metrics import MetricsCollector
 from conductor.runner.signals import pass_to_all_runners
-from conductor.runner.task_runner import TaskRunner
 from conductor.supervision.messages import DRAIN, NOW, PROBLEM, READY, REPORT, Family, Report, as_json
+from conductor.supervision.stop_signals import STOP_SIGNALS
 
 OF_HEALTH = {metric.name for metric in _gauges.families(None)}
 """The names of the metrics that tell the health."""
@@ -29,34 +30,34 @@ class WorkerProcess:
     descriptor: of the socket. collector: the metrics of the reports; None: the supervisor wants no reports.
 
     A terminal sends SIGINT to the supervisor alone, and a service manager may send SIGTERM to every process. So SIGINT
-    is ignored here, and SIGTERM and DRAIN together begin one drain. Only NOW ends it.
+    does nothing here, and SIGTERM and DRAIN together begin one drain. Only NOW ends it. Orders wait until the workers
+    run.
     """
 
     def __init__(self, descriptor: int, collector: MetricsCollector | None) -> None:
         os.set_inheritable(descriptor, False)  # a program that a function starts must not hold the connection
         self._connection = Connection(descriptor)
         self._sending = threading.Lock()  # guards the writing end, which is no network
-        self._state = threading.RLock()  # guards the next; a signal handler takes it
-        self._drains = False
+        self._orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()  # its ``put`` is safe in a signal handler
+        self._has_started = threading.Event()
         self._ends = threading.Event()
         self._reporter: threading.Thread | None = None
         if collector is not None:
             self._reporter = threading.Thread(
                 target=self._report, args=(collector,), name="conductor-reports", daemon=True
             )
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, _nothing)  # a program that a function starts would inherit SIG_IGN
         signal.signal(signal.SIGTERM, self._terminate)
         if sys.platform != "win32":
-            os.register_at_fork(after_in_child=self._connection.close)
-        threading.Thread(target=self._obey, name="conductor-orders", daemon=True).start()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+            os.register_at_fork(after_in_child=self._leave_to_original)
+        threading.Thread(target=self._listen, name="conductor-orders", daemon=True).start()
+        threading.Thread(target=self._obey, name="conductor-stop", daemon=True).start()
 
-    def started(self, runner: TaskRunner) -> None:
-        """The workers of the runner run. An order to drain may have come before."""
+    def started(self) -> None:
+        """The workers run."""
         self._tell(READY)
-        with self._state:
-            drains = self._drains
-        if drains:
-            runner.shutdown()
+        self._has_started.set()
         if self._reporter is not None:
             self._reporter.start()
 
@@ -71,24 +72,28 @@ class WorkerProcess:
             self._reporter.join()
 
     def _terminate(self, _number: int, _frame: FrameType | None) -> None:
-        self._drain()
+        self._orders.put(DRAIN)
 
-    def _obey(self) -> None:
+    def _listen(self) -> None:
         with suppress(EOFError, OSError):
             while True:
-                order = self._connection.recv_bytes()
-                if order == DRAIN:
-                    self._drain()
-                elif order == NOW:
-                    pass_to_all_runners(signal.SIGTERM)  # the second request to stop
+                self._orders.put(self._connection.recv_bytes())
         kill_group(os.getpid())  # this process, which leads a group, and what it has started
 
-    def _drain(self) -> None:
-        with self._state:
-            if self._drains:
-                return
-            self._drains = True
-        pass_to_all_runners(signal.SIGTERM)
+    def _obey(self) -> None:
+        self._has_started.wait()
+        drains = False
+        while True:
+            order = self._orders.get()
+            if order == NOW or not drains:  # NOW is the second request to stop
+                drains = True
+                pass_to_all_runners(signal.SIGTERM)
+
+    def _leave_to_original(self) -> None:
+        """In a copy that a function has forked: signals end the copy, and only the original has a supervisor."""
+        self._connection.close()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def _report(self, collector: MetricsCollector) -> None:
         ends = False
@@ -101,6 +106,10 @@ class WorkerProcess:
     def _tell(self, message: bytes) -> None:
         with self._sending, suppress(OSError):  # the supervisor has ended
             self._connection.send_bytes(message)
+
+
+def _nothing(_number: int, _frame: FrameType | None) -> None:
+    """Ignores a signal."""
 
 
 def _families(collector: MetricsCollector) -> list[Family]:

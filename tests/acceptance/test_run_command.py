@@ -39,6 +39,49 @@ from pathlib import Path
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
 Path(f"started-{child.pid}").touch()
 """
+WITH_PROGRAMS = """
+import multiprocessing, signal, subprocess, time, warnings
+from conductor import worker_task
+
+fork = multiprocessing.get_context("fork")
+
+def run_long(runs):
+    runs.set()
+    time.sleep(60)
+
+@worker_task("work")
+def work(number: int) -> dict[str, int | None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a fork beside threads
+        runs = fork.Event()
+        copy = fork.Process(target=run_long, args=(runs,), daemon=True)
+        copy.start()
+    runs.wait(10)
+    copy.terminate()
+    copy.join(10)
+    program = subprocess.Popen(["sleep", "60"])
+    program.send_signal(signal.SIGINT)
+    return {"copy": copy.exitcode, "program": program.wait(10)}
+"""
+SLOW = """
+import os, threading, time
+from contextlib import contextmanager
+from pathlib import Path
+from conductor import worker_task
+
+Path(f"importing-{os.getpid()}").touch()
+while not Path("go-on").exists():
+    time.sleep(0.02)
+
+@worker_task("work")
+def work() -> None: ...
+
+@contextmanager
+def life():
+    yield
+    Path(f"leaving-{os.getpid()}").touch()
+    threading.Event().wait()
+"""
 LOUD = """
 import logging
 from conductor import worker_task
@@ -214,6 +257,41 @@ def test_a_signal_to_every_process_is_one_drain(run, tasks, tmp_path, number):
     assert "second request" not in program.log()
 
 
+def test_a_signal_before_the_processes_can_obey_leaves_no_work(run):
+    program = run("--processes", "2")
+    eventually(lambda: len(program.workers()) == 2)
+    for pid in (*program.workers(), program.pid):
+        os.kill(pid, signal.SIGTERM)
+    program.ends(0)
+    assert " ERROR " not in program.log()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_signals_end_what_a_function_has_started(run, tasks, tmp_path, processes):
+    (tmp_path / "app.py").write_text(WITH_PROGRAMS)
+    program = polling(run("--processes", str(processes)), processes)
+    (workflow_id,) = tasks.start(1)
+    tasks.completed([workflow_id])
+    output = tasks.workflows.get_workflow(workflow_id).tasks[0].output_data
+    assert output == {"copy": -signal.SIGTERM, "program": -signal.SIGINT}
+    program.process.send_signal(signal.SIGTERM)
+    program.ends(0)
+
+
+def test_the_first_of_two_signals_may_come_while_the_workers_start(run, tmp_path):
+    (tmp_path / "app.py").write_text(SLOW)
+    program = run("--processes", "2", "--lifespan", "app:life")
+    eventually(lambda: len([*tmp_path.glob("importing-*")]) == 2)
+    program.process.send_signal(signal.SIGTERM)
+    program.says("the processes drain")
+    (tmp_path / "go-on").touch()
+    eventually(lambda: len([*tmp_path.glob("leaving-*")]) == 2)
+    program.process.send_signal(signal.SIGTERM)
+    program.says("the lifespan was not left in time", 2)
+    program.ends(1)
+    assert "is killed" not in program.log()
+
+
 def test_a_second_signal_ends_all_processes_at_once(run, tasks, tmp_path):
     program = polling(run("--processes", "2"))
     tasks.start(1, gate="gate")
@@ -355,6 +433,15 @@ def test_workers_that_cannot_be_started_are_told_once(run, tmp_path, processes, 
     program = run("--processes", processes)
     program.ends(2)
     assert program.log().count(problem) == 1
+    assert "Traceback" not in program.log()
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_wrong_variable_is_told_once(run, monkeypatch, processes):
+    monkeypatch.setenv("CONDUCTOR_AUTH_KEY", "key")
+    program = run("--processes", processes)
+    program.ends(2)
+    assert program.log().count("CONDUCTOR_AUTH_SECRET is missing") == 1
     assert "Traceback" not in program.log()
 
 
