@@ -13,7 +13,7 @@ def main() -> None:
     """Run the command of ``sys.argv``, and exit with its status. Status 2: the extra is not installed."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        sys.exit(_refused(f"{', '.join(missing)} is missing: pip install 'conductor-worker[cli]'"))
+        sys.exit(_refused(f"the command needs {', '.join(missing)}: pip install 'conductor-worker[cli]'"))
     from conductor.cli.program import program  # noqa: PLC0415 - it needs the extra
 
     program(prog_name="conductor-worker")

@@ -67,10 +67,10 @@ def command(
     lifespan: str | None,
     metrics_port: int | None,
 ) -> None:
-    """Start a Conductor server for development, and the workers of MODULE.
+    """Start a server for development, and the workers of MODULE.
 
-    The server runs in this process and has a page for the browser. The workers start again when a Python file changes.
-    Workflow definitions in MODULE are registered. Ctrl-C ends all.
+    The Conductor server runs in this process and has a page for the browser. The workers start again when a Python file
+    changes. Workflow definitions in MODULE are registered. Ctrl-C ends all.
     """
     log_to_stderr()
     folders = [_folder_of(name) for name in names]

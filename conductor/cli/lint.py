@@ -22,7 +22,7 @@ _COLOURS = {"error": "bold red", "warning": "yellow"}
 @click.option("--strict", is_flag=True, help="Count warnings as errors: the exit status is 1 if there is one.")
 @json_option
 def command(path: str, modules: tuple[str, ...], *, strict: bool, as_json: bool) -> None:
-    """Find errors in the task and workflow definitions in DIR, a JSON file or a folder of them.
+    """Find errors in the task and workflow definitions in DIR. DIR is a JSON file, or a folder of them.
 
     No server is asked. MODULE is a module, a file or an object with workers, such as app, app.py or app:charge: with
     it, tasks without a worker and inputs that a worker does not take are found, too.

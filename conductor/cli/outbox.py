@@ -23,7 +23,7 @@ def _file_argument(function: Function) -> Function:
 
 @click.group("outbox")
 def command() -> None:
-    """Look at the results that workers have kept in FILE, send or drop them.
+    """List, send or drop the results that workers keep in FILE.
 
     The variable CONDUCTOR_WORKER_OUTBOX may name FILE.
     """

@@ -22,7 +22,7 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 @click.option("--check", is_flag=True, help="Like --dry-run, with exit status 1 if there are changes.")
 @with_session
 def command(session: Session, path: str, *, dry_run: bool, check: bool) -> None:
-    """Register the task and workflow definitions in DIR, a JSON file or a folder of them.
+    """Register the task and workflow definitions in DIR. DIR is a JSON file, or a folder of them.
 
     Definitions that differ from the server's are shown as a diff and replaced. Others stay as they are.
     """

@@ -44,7 +44,7 @@ class MetricsUrl(click.ParamType[str]):
 @click.option("--once", is_flag=True, help="Print one table, after one interval, and end.")
 @with_session
 def command(session: Session, urls: tuple[str, ...], interval: float, *, once: bool) -> None:
-    """Show the work of running workers: busy and free slots, rates, errors, and the tasks that wait.
+    """Show the work of running workers. These are busy and free slots, rates, errors, and the tasks that wait.
 
     Ctrl-C ends it. With --json, each view is one line of JSON.
     """
