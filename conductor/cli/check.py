@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
-
 import click
 from rich.text import Text
 
-from conductor.cli.modules import workers_named
+from conductor.cli.modules import own_output_to_stderr, workers_named
 from conductor.cli.output import table
 from conductor.cli.session import Session, with_session
 from conductor.errors import ConfigurationError
@@ -53,7 +50,7 @@ def _workers(modules: tuple[str, ...]) -> tuple[list[Worker], list[Finding]]:
     problems = []
     for name in modules:
         try:
-            with redirect_stdout(sys.stderr):  # the code of a module may print, which is no JSON
+            with own_output_to_stderr():
                 workers += workers_named((name,))
         except ConfigurationError as error:
             problems.append(Finding(f"module {name}", "problem", str(error)))

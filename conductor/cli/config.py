@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
-
 import click
 from click.core import ParameterSource
 
-from conductor.cli.modules import workers_named
+from conductor.cli.modules import own_output_to_stderr, workers_named
 from conductor.cli.output import Output, table
 from conductor.cli.values import json_option, server_option
 from conductor.operating.resolved_settings import resolved_settings
@@ -31,7 +28,7 @@ def command(context: click.Context, modules: tuple[str, ...], server: str | None
     """
     source = context.get_parameter_source("server")
     server_source = DEFAULT if server is None or source is None else _SOURCES[source]
-    with redirect_stdout(sys.stderr):  # the code of a module may print, which is no JSON
+    with own_output_to_stderr():
         workers = workers_named(modules) if modules else []
     found = resolved_settings(HttpSettings(server), server_source, workers)
     rows = [(each.owner, each.name, each.value, each.source) for each in found]

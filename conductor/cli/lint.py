@@ -7,7 +7,7 @@ from collections import Counter
 import click
 from rich.text import Text
 
-from conductor.cli.modules import workers_named
+from conductor.cli.modules import own_output_to_stderr, workers_named
 from conductor.cli.output import Output, shown
 from conductor.cli.values import json_option
 from conductor.linting.findings import Finding
@@ -27,7 +27,9 @@ def command(path: str, modules: tuple[str, ...], *, strict: bool, as_json: bool)
     No server is asked. MODULE is a module, a file or an object with workers, such as app, app.py or app:charge: with
     it, tasks without a worker and inputs that a worker does not take are found, too.
     """
-    findings = lint(path, workers_named(modules) if modules else ())
+    with own_output_to_stderr():
+        workers = workers_named(modules) if modules else ()
+    findings = lint(path, workers)
     count = Counter[str](finding.severity for finding in findings)
     summary = ", ".join(f"{count[name]} {name}{'s' * (count[name] != 1)}" for name in _COLOURS)
     Output(as_json=as_json).show(findings, Text("\n").join([*map(_line, findings), Text(summary)]))

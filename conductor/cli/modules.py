@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +16,8 @@ from conductor._log import printable
 from conductor.errors import ConfigurationError
 from conductor.runner.given_workers import workers_in
 from conductor.worker import Worker
+
+STDOUT, STDERR = 1, 2
 
 
 def workers_named(names: tuple[str, ...]) -> list[Worker]:
@@ -32,7 +37,31 @@ def object_named(name: str) -> Any:
             found = getattr(found, part)
         except AttributeError:
             raise ConfigurationError(f"module {module_name!r} has no {printable(path)!r}") from None
+        except Exception as error:  # the module may have a __getattr__
+            raise ConfigurationError(f"cannot get {printable(name)!r}: {_with_place(error)}") from error
     return found
+
+
+@contextmanager
+def own_output_to_stderr() -> Iterator[None]:
+    """Meanwhile, all that this process and the programs that it starts write to standard output goes to standard error.
+
+    So the code of a module can print, and standard output is still JSON.
+    """
+    if sys.__stdout__ is None:  # it is closed, and its number may be that of another file
+        with redirect_stdout(sys.stderr):
+            yield
+        return
+    sys.stdout.flush()
+    kept = os.dup(STDOUT)
+    os.dup2(STDERR, STDOUT)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.__stdout__.flush()  # the code may have kept it
+        os.dup2(kept, STDOUT)
+        os.close(kept)
 
 
 def _module(name: str) -> ModuleType:
@@ -48,7 +77,9 @@ def _module(name: str) -> ModuleType:
         sys.path.insert(0, str(folder))
     try:
         return importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise ConfigurationError(f"cannot import {module_name!r}: {_with_place(error)}") from error
 
 
@@ -58,4 +89,11 @@ def _with_place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame for frame in frames if not any(each in frame.filename for each in others)]
     place = f" ({lines[-1].filename}, line {lines[-1].lineno})" if lines else ""
-    return f"{type(error).__name__}: {printable(str(error))}{place}"
+    return f"{type(error).__name__}: {_text_of(error)}{place}"
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return printable(str(error))
+    except Exception:  # noqa: BLE001 - a user's __str__ may raise any error
+        return "it has no text"

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from conductor.cli.output import table
 from conductor.cli.session import Session, with_session
+from conductor.cli.values import Interval
 from conductor.operating.queues import RECENTLY, Queue, queues
 from conductor.operating.times import duration
 
@@ -15,7 +16,7 @@ from conductor.operating.times import duration
 @click.argument("task_names", metavar="[TASK]...", nargs=-1)
 @click.option(
     "--recently",
-    type=click.FloatRange(0),
+    type=Interval(0),
     metavar="SECONDS",
     default=RECENTLY,
     show_default=True,

@@ -27,12 +27,16 @@ def command(session: Session, path: str, *, dry_run: bool, check: bool) -> None:
     Definitions that differ from the server's are shown as a diff and replaced. Others stay as they are.
     """
     sends = not (dry_run or check)
+    definitions = definitions_in(path)
     outcomes = []
-    for outcome in DefinitionServer(session.client).register(definitions_in(path), dry_run=not sends):
-        outcomes.append(outcome)
-        if not session.output.as_json:
-            session.output.show(None, _text(outcome))
-    session.output.show([_as_json(each) for each in outcomes], _summary(outcomes, sends=sends))
+    try:
+        for outcome in DefinitionServer(session.client).register(definitions, dry_run=not sends):
+            outcomes.append(outcome)
+            if not session.output.as_json:
+                session.output.show(None, _text(outcome))
+    finally:  # also if the server is lost on the way
+        if outcomes:
+            session.output.show([_as_json(each) for each in outcomes], _summary(outcomes, sends=sends))
     differs = check and any(each.state != "same" for each in outcomes)
     click.get_current_context().exit(differs or any(each.error for each in outcomes))
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import redirect_stdout
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from conductor.cli.log_setup import log_to_stderr
-from conductor.cli.modules import object_named
+from conductor.cli.modules import object_named, own_output_to_stderr
 from conductor.cli.output import as_ascii, shown, table
 from conductor.cli.session import Session, with_session
 from conductor.executor import TaskExecutor
@@ -63,7 +62,7 @@ def command(
     The exit status is 0 if the result is the recorded one, and 1 if it is another one or a failure.
     """
     log_to_stderr()
-    with redirect_stdout(sys.stderr if session.output.as_json else sys.stdout):
+    with own_output_to_stderr() if session.output.as_json else nullcontext():
         replayer = Replayer(
             object_named(worker),
             None if lifespan is None else object_named(lifespan),

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from conductor._log import logger_of
 from conductor.cli.log_setup import set_up_log
 from conductor.cli.reload import on_change
-from conductor.cli.values import Seconds, server_option
+from conductor.cli.values import Interval, Seconds, server_option
 from conductor.cli.worker_process import start
 from conductor.metrics import MetricsServer, provide_metrics
 from conductor.settings import METRICS_PORT, HttpSettings, MetricsSettings
@@ -65,7 +65,7 @@ PROCESS = [sys.executable, "-P", "-m", "conductor.cli.worker_process"]
 @click.option(
     "--require-server",
     "server_within",
-    type=click.FloatRange(0, min_open=True),
+    type=Interval(0, min_open=True),
     metavar="SECONDS",
     help="Fail if the server does not answer within this time. Otherwise the workers wait for it.",
 )

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from conductor.cli.output import console, live, shown, table
 from conductor.cli.session import Session, with_session
+from conductor.cli.values import Interval
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.operating.scrape import metrics_url
 from conductor.operating.top import Top, View, WorkersOfType
@@ -40,7 +41,7 @@ class MetricsUrl(click.ParamType[str]):
     help="A page of metrics. May be repeated.  [default: http://127.0.0.1:2112/metrics, or the port of"
     f" {METRICS_PORT}]",
 )
-@click.option("--interval", type=click.FloatRange(0.1), default=2.0, show_default=True, metavar="SECONDS")
+@click.option("--interval", type=Interval(0.1), default=2.0, show_default=True, metavar="SECONDS")
 @click.option("--once", is_flag=True, help="Print one table, after one interval, and end.")
 @with_session
 def command(session: Session, urls: tuple[str, ...], interval: float, *, once: bool) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from conductor._arguments import LONGEST
 from conductor._log import printable
 from conductor._variables import seconds_of
 from conductor.errors import ConfigurationError
@@ -51,6 +53,19 @@ class Seconds(click.ParamType[float]):
             return value if isinstance(value, float) else seconds_of("it", value)
         except ConfigurationError as error:
             self.fail(str(error), param, ctx)
+
+
+class Interval(click.FloatRange):
+    """A number of seconds that a program can wait for: not infinite, and a number."""
+
+    def __init__(self, least: float, *, min_open: bool = False) -> None:
+        super().__init__(least, LONGEST, min_open=min_open)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"{value} is no number of seconds.", param, ctx)
+        return seconds
 
 
 def server_option(function: Function) -> Function:

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 
 from conductor.cli.output import console, details, live, pretty_json, shown, table
 from conductor.cli.session import Session, with_session
-from conductor.cli.values import JsonObject
+from conductor.cli.values import Interval, JsonObject
 from conductor.errors import ConfigurationError
 from conductor.models import Workflow, WorkflowStatus
 from conductor.operating.times import moment
@@ -75,7 +75,7 @@ def get(session: Session, workflow_id: str) -> None:
 
 @command.command("watch")
 @click.argument("workflow_id")
-@click.option("--interval", type=click.FloatRange(0.1), default=1.0, show_default=True, metavar="SECONDS")
+@click.option("--interval", type=Interval(0.1), default=1.0, show_default=True, metavar="SECONDS")
 @with_session
 def watch(session: Session, workflow_id: str, interval: float) -> None:
     """Follow a workflow until it ends.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import ssl
 import time
 from collections import defaultdict
@@ -25,6 +24,8 @@ TIMEOUT = 5.0
 """Seconds to connect, and again for the answer."""
 LARGEST_PAGE = 64 * 2**20
 """Bytes."""
+LARGEST_VALUE = 2.0**53
+"""Of a metric. Above it a float cannot count, and sums of such values would not fit into JSON."""
 
 _shown = redactor((), ())
 
@@ -73,7 +74,7 @@ def _values(url: str, page: bytes) -> dict[tuple[str, str], float]:
     try:
         for family in text_string_to_metric_families(page.decode()):
             for sample in family.samples:
-                if "taskType" in sample.labels and math.isfinite(sample.value):
+                if "taskType" in sample.labels and abs(sample.value) <= LARGEST_VALUE:  # NaN is not
                     values[sample.name, sample.labels["taskType"]] += sample.value
     except (ValueError, LookupError) as error:
         raise ConductorError(f"{url}: it answered with a page that holds no metrics") from error

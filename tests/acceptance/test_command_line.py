@@ -1,5 +1,6 @@
 """What docs/command-line.md says about the shell."""
 
+import json
 import os
 import subprocess
 import sys
@@ -22,3 +23,34 @@ def test_the_shell_completes_the_names_of_commands(shell):
         text=True,
     )
     assert "replay" in done.stdout
+
+
+NOISY = """
+import os, subprocess, sys
+from conductor import worker_task
+
+print("noise")
+os.write(1, b"noise")
+subprocess.run([sys.executable, "-c", "print('noise')"])
+
+@worker_task("charge")
+def charge(amount: int = 1) -> None: ...
+"""
+
+
+@pytest.mark.parametrize("command", [("lint", "order.json", "noisy_app"), ("config", "noisy_app")])
+def test_output_of_a_module_never_stands_in_the_json(tmp_path, command):
+    (tmp_path / "noisy_app.py").write_text(NOISY)
+    (tmp_path / "order.json").write_text(
+        '{"name": "order", "tasks": [{"name": "charge", "taskReferenceName": "charge"}]}'
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "conductor", *command, "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "noise" not in str(json.loads(done.stdout))
+    assert done.stderr.count("noise") == 3

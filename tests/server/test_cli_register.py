@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from conductor import ApiClient, AuthenticationSettings, HttpSettings, TaskExecutor, WorkflowExecutor
 from conductor.cli.program import program
 from conductor.testing import DevServer
+from support.stub import Answer
 
 STEP = {"name": "ship", "taskReferenceName": "ship"}
 
@@ -117,3 +118,13 @@ def test_a_refused_access_key_ends_the_command_at_the_first_definition(folder):
     assert done.exit_code == 1
     assert done.stdout == ""
     assert "401" in done.stderr
+
+
+def test_definitions_that_were_sent_before_the_server_was_lost_are_told(folder, stub):
+    (folder / "a.json").write_text('[{"name": "x"}, {"name": "y"}]')
+    unknown = {"status": 404, "message": "No such taskType found by name: x", "instance": "here", "retryable": False}
+    stub.answers["GET /metadata/taskdefs/x"].append(Answer(404, unknown))
+    stub.answers["GET /metadata/taskdefs/y"].append(Answer(401, {"message": "no"}))
+    done = CliRunner().invoke(program, ["register", ".", "--server", stub.url, "--json"])
+    assert done.exit_code == 1
+    assert [(each["name"], each["registered"]) for each in json.loads(done.stdout)] == [("x", True)]

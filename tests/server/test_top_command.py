@@ -168,3 +168,9 @@ def start_task(api):
     workflows = WorkflowExecutor(api)
     workflows.register_workflow({"name": "order", "version": 1, "schemaVersion": 2, "tasks": [step]})
     workflows.start_workflow("order")
+
+
+def test_values_that_no_counter_has_are_left_out(stub, process):
+    huge = page(active_workers="1e300", task_result_lost_total="+Inf", worker_slots="NaN", task_poll_error_total=3)
+    found = view(stub.url, process(huge, huge))
+    assert (found["workers"][0]["busy"], found["workers"][0]["lostResults"]) == (0, 0)

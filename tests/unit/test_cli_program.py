@@ -145,3 +145,39 @@ def test_a_name_without_workers_is_an_error_that_names_it(folder, name, text, pr
 def test_an_object_of_a_module_is_found_by_its_path(folder):
     (folder / "cli_app.py").write_text("class Shop:\n    def charge(self): ...\n")
     assert object_named("cli_app:Shop.charge").__name__ == "charge"
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "reason"),
+    [
+        ("class Mute(Exception):\n def __str__(self): raise KeyError\nraise Mute", "bad_app", "Mute: it has no text"),
+        ("class Stop(BaseException): pass\nraise Stop('now')", "bad_app", "Stop: now"),
+        ("def __getattr__(name): raise RuntimeError('no ' + name)", "bad_app:charge", "RuntimeError: no charge"),
+    ],
+)
+def test_a_module_that_fails_in_an_unusual_way_is_one_sentence(tmp_path, monkeypatch, code, name, reason):
+    (tmp_path / "bad_app.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    try:
+        done = run("config", name)
+    finally:
+        sys.modules.pop("bad_app", None)
+    assert done.exit_code == 2
+    assert reason in done.stderr
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "1e300"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("top", "--interval"),
+        ("workflow", "watch", "x", "--interval"),
+        ("queue", "--recently"),
+        ("run", "app", "--require-server"),
+    ],
+)
+def test_seconds_that_nobody_can_wait_for_are_refused(command, seconds):
+    done = run(*command, seconds)
+    assert done.exit_code == 2
+    assert f"'{command[-1]}'" in done.stderr
