@@ -7,21 +7,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from watchfiles import DefaultFilter, watch
+from watchfiles import watch
+
+PACKAGES = {"site-packages", "dist-packages", "node_modules"}
+"""Folders of installed packages, as in each virtual environment."""
 
 
 @contextmanager
 def on_change(changed: Callable[[], object], *folders: Path, ending: str = ".py") -> Iterator[None]:
     """Call ``changed`` on a thread after each change of files with this ending in the folders, or below. Changes that
-    come together count once. Virtual environments and hidden folders are not watched.
+    come together count once. Virtual environments and hidden folders in them do not count.
     """
-    is_watched = DefaultFilter()
+    watched = [folder.resolve() for folder in folders]
     stop = threading.Event()
 
     def look() -> None:
         for _ in watch(
-            *folders,
-            watch_filter=lambda change, path: path.endswith(ending) and is_watched(change, path),
+            *watched,
+            watch_filter=lambda _, path: path.endswith(ending) and any(_is_own(Path(path), each) for each in watched),
             stop_event=stop,
             raise_interrupt=False,
         ):
@@ -34,3 +37,10 @@ def on_change(changed: Callable[[], object], *folders: Path, ending: str = ".py"
     finally:
         stop.set()
         thread.join()
+
+
+def _is_own(path: Path, folder: Path) -> bool:
+    """Whether the file is in the folder, and neither hidden nor part of an installed package."""
+    if not path.is_relative_to(folder):
+        return False
+    return not any(part.startswith(".") or part in PACKAGES for part in path.relative_to(folder).parts)
