@@ -1,6 +1,7 @@
 """The end of a program that does not run for ever: after one task of each worker, or when no task waits.
 
-Both are interceptors, because these see each poll and each result.
+Both are interceptors, because these see each poll and each result. ``begin`` is called before the workers start, and
+``begun`` after that.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from conductor.worker import Worker, WorkerKey
 class OneTask(Interceptor):
     """Ends each worker after one task, or after one answered poll that brings no task. Thread-safe.
 
+    A paused worker ends at once, because it would never poll.
+
     After its task a worker gets no other one, neither by a poll nor in the answer to the result.
     """
 
@@ -27,10 +30,17 @@ class OneTask(Interceptor):
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards the next
         self._taken: dict[str, WorkerKey] = {}  # by task id
+        self._paused: list[WorkerKey] = []
 
-    def begin(self, runner: TaskRunner, workers: Sequence[Worker]) -> None:  # noqa: ARG002 - as UntilIdle
-        """Called before the workers start."""
+    def begin(self, runner: TaskRunner, workers: Sequence[Worker]) -> None:
+        """workers: with the settings of the environment."""
         self._runner = runner
+        self._paused = [worker.key for worker in workers if worker.paused]
+
+    def begun(self) -> None:
+        """End the paused workers."""
+        for key in self._paused:
+            self._runner.shutdown(*key)
 
     def poll(self, worker: Worker, proceed: Callable[[], list[Task]]) -> list[Task]:
         tasks = proceed()
@@ -70,7 +80,7 @@ class UntilIdle(Interceptor):
         self._quiet: dict[WorkerKey, int | None] = {}  # their number when the last poll in vain began
 
     def begin(self, runner: TaskRunner, workers: Sequence[Worker]) -> None:
-        """Called before the workers start. workers: with the settings of the environment."""
+        """workers: with the settings of the environment."""
         self._runner = runner
         self._quiet = {worker.key: None for worker in workers if not worker.paused}
 
@@ -85,7 +95,7 @@ class UntilIdle(Interceptor):
         finally:
             with self._lock:
                 self._quiet[worker.key] = results if is_quiet else None
-        self.end_if_idle()
+        self._end_if_idle()
         return tasks
 
     def update(self, result: TaskResult, proceed: Callable[[], None]) -> None:  # noqa: ARG002 - as its base class
@@ -93,7 +103,11 @@ class UntilIdle(Interceptor):
         with self._lock:
             self._results += 1
 
-    def end_if_idle(self) -> None:
+    def begun(self) -> None:
+        """End the program if all workers are paused."""
+        self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
         """Shut the workers down if nothing is left to do."""
         if any(worker.in_hand for worker in self._runner.health().workers):
             return

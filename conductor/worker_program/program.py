@@ -41,8 +41,8 @@ def started(options: RunOptions, client: ApiClient, parts: Parts) -> TaskRunner:
     if isinstance(end, OneTask | UntilIdle):
         end.begin(runner, [with_environment(worker) for worker in parts.workers])
     runner.start_workers(*parts.workers)
-    if isinstance(end, UntilIdle):
-        end.end_if_idle()
+    if isinstance(end, OneTask | UntilIdle):
+        end.begun()
     return runner
 
 

@@ -128,11 +128,12 @@ def test_until_idle_a_running_task_is_waited_for(stub, run):
     assert others
 
 
-def test_until_idle_a_paused_worker_is_not_waited_for(stub, run, monkeypatch):
+@pytest.mark.parametrize("end", ENDS)
+def test_a_paused_worker_is_not_waited_for(stub, run, monkeypatch, end):
     monkeypatch.setenv("CONDUCTOR_WORKER_REFUND_PAUSED", "true")
     stub.add_task("charge")
-    assert run("idle", Worker("charge", nothing), Worker("refund", nothing))
-    assert run("idle", Worker("refund", nothing))
+    assert run(end, Worker("charge", nothing), Worker("refund", nothing))
+    assert run(end, Worker("refund", nothing))
     assert len(completed(stub)) == 1
 
 
