@@ -125,6 +125,7 @@ class Place:
             logger.error("process %d cannot be started, and is tried again in %.1f s: %s", self.number, pause, error)  # noqa: TRY400 - one line
             self._start_at = now + pause
             return
+        self._reports.starts(self.number)
         self._started_at = now
         self._kill_at = math.inf
         self._restarts = False

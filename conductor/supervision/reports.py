@@ -55,10 +55,15 @@ class Reports(Collector):
         self._lock = threading.Lock()  # guards everything below
         self._latest: dict[int, _Latest] = {}
         self._of_ended: dict[str, _Sum] = {}
-        self._reasons = {
-            number: Reason(code=ReasonCode.NO_GOOD_POLL, text=f"Process {number} starts.")
-            for number in range(1, processes + 1)
-        }
+        self._reasons: dict[int, Reason] = {}
+        for number in range(1, processes + 1):
+            self.starts(number)
+
+    def starts(self, number: int) -> None:
+        """A process has been started. It is not ready before its first report, but it is not missing."""
+        with self._lock:
+            if number not in self._latest:
+                self._reasons[number] = Reason(code=ReasonCode.NO_GOOD_POLL, text=f"Process {number} starts.")
 
     def update(self, number: int, report: Report) -> None:
         """The newest report of a process."""

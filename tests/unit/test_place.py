@@ -114,6 +114,17 @@ def test_a_finite_process_that_dies_is_replaced(clock, status):
     assert not place.has_ended
 
 
+def test_a_process_is_missing_until_the_next_one_is_started(clock):
+    reports = Reports(1)
+    place = Place(1, Process, reports, 30.0, is_finite=False, waits_for_change=False)
+    look(place)
+    end(place)
+    assert not reports.health().healthy
+    clock.now = place.next_moment
+    look(place)
+    assert (reports.health().healthy, reports.health().ready) == (True, False)
+
+
 def test_a_drain_during_a_pause_ends_the_place(clock):
     place = place_with_process()
     end(place)

@@ -75,13 +75,18 @@ def test_a_process_that_starts_is_well_and_not_ready(reports):
     assert (health.healthy, health.ready, len(health.workers)) == (True, True, 2)
 
 
-def test_a_missing_process_is_an_illness_until_another_one_reports(reports):
+def test_a_missing_process_is_an_illness_until_another_one_starts(reports):
     reports.update(2, report())
     reports.retire(2, is_missing=True)
     health = reports.health()
     assert (health.healthy, health.ready, codes(health)) == (False, False, [ReasonCode.PROCESS_MISSING])
     assert "Process 2" in health.reasons[0].text
+    reports.starts(2)  # it may take long to import large modules
+    health = reports.health()
+    assert (health.healthy, health.ready, codes(health)) == (True, False, [ReasonCode.NO_GOOD_POLL])
     reports.update(2, report())
+    assert reports.health().ready
+    reports.starts(2)  # noticed late
     assert reports.health().ready
 
 
