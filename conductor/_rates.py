@@ -10,7 +10,7 @@ from conductor import _recording
 from conductor.health import Rates
 
 WINDOW = 60.0
-"""Seconds that the rates cover at most, if they are read more often than that."""
+"""Seconds that the rates cover, about. They cover more if the last reading is older than that."""
 SHORTEST = 1.0
 """Seconds between two readings that are kept."""
 
@@ -19,7 +19,7 @@ _Counts = Mapping[tuple[str, str], float]
 
 
 class RateMeter:
-    """Reads the counts when it is asked, and keeps the readings of the last minute. Thread-safe.
+    """Reads the counts when it is asked. Keeps the readings of a minute, and one from before. Thread-safe.
 
     It costs a task nothing. The first answer that knows a rate comes a second after the first reading.
     """

@@ -86,7 +86,10 @@ class RunningTask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
-    """Numbers per second of one task type in this process, over the last ``over`` seconds, which are up to a minute."""
+    """Numbers per second of one task type in this process, over the last ``over`` seconds.
+
+    That is about a minute, less in a young process, and more if the health was not read for longer.
+    """
 
     polls: float
     executions: float
