@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from conductor._clock import Clock
 from conductor._flag import Flag
-from conductor._log import logger_of
+from conductor._log import logger_of, printable
 from conductor.calling.event_loop import EventLoop
 from conductor.context import NO_LIFESPAN, WorkerContext
 from conductor.delivery.context import DeliveryContext, OnResultLost
@@ -78,7 +78,9 @@ class Resources(DeliveryContext):
         return delivery
 
     def outbox_health(self) -> OutboxHealth | None:
-        return None if self.outbox is None else OutboxHealth(self.outbox.path, self.outbox.count())
+        if self.outbox is None:
+            return None
+        return OutboxHealth(printable(self.outbox.path), self.outbox.count())  # a path may be no UTF-8
 
     def reasons(self, look: Look) -> Iterator[Reason]:
         """The reasons why the objects here are not healthy."""

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import sys
 from contextlib import closing
 from weakref import WeakSet
 
@@ -109,6 +110,15 @@ def test_the_state_of_the_workers_is_in_the_metrics(runner, stub, ask):
         assert f"{line}\n" in text
     assert 'worker_poll_age_seconds{domain="blue",taskType="t"} ' in text
     gate.opened.set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name of a file")
+def test_the_path_of_an_outbox_need_not_be_utf8(api_client, tmp_path, ask):
+    with TaskRunner(api_client, outbox=f"{tmp_path}/\udcff.db") as runner:
+        runner.start_worker("t", lambda task: None)
+        assert json.loads(ask("/health.json")[2])["outboxes"][0]["path"] == rf"{tmp_path}/\udcff.db"
+        assert "outbox_results" in ask("/metrics")[2]
+        assert ask("/")[0] == 200
 
 
 def test_results_that_wait_in_the_outbox_are_counted(api_client, stub, tmp_path, ask):
