@@ -155,8 +155,8 @@ def _files(path: str | os.PathLike[str]) -> list[str]:
         found += [
             str(Path(folder, each))
             for each in sorted(files)
-            if each.lower().endswith(".json") and not each.startswith(".")
-        ]
+            if each.lower().endswith(".json") and not each.startswith(".") and not Path(folder, each).is_fifo()
+        ]  # to read a named pipe would wait for a program that writes into it
     if not found:
         raise ConfigurationError(f"the folder {given!r} holds no file whose name ends with .json")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -53,6 +54,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except ConductorError as error:
             raise _one_sentence(error) from error
+        except OSError as error:  # of a file that the user names, or of standard output: a full disk, for example
+            if error.errno == errno.EPIPE:
+                raise  # click ends the program in silence, as the reader of a pipe expects
+            raise click.ClickException(printable(str(error))) from error
 
 
 def _one_sentence(error: ConductorError) -> click.ClickException:

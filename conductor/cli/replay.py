@@ -77,10 +77,12 @@ def command(
                 err=True,
             )
         replay = replayer.replay(recording)
-    if save is not None:
-        save.touch(mode=0o600)  # the input may be confidential
-        save.write_bytes(msgspec.json.format(msgspec.json.encode(recording.case())) + b"\n")
-    session.output.show(replay, _text(replay))
+    try:
+        if save is not None:
+            save.touch(mode=0o600)  # the input may be confidential
+            save.write_bytes(msgspec.json.format(msgspec.json.encode(recording.case())) + b"\n")
+    finally:  # the function has run, also if the disk is full
+        session.output.show(replay, _text(replay))
     if not replay.is_good:
         raise click.exceptions.Exit(1)
 

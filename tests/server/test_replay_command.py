@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -134,3 +135,11 @@ def test_an_unknown_task_is_one_sentence(replay, folder):
     assert done.exit_code == 1
     assert len(done.stderr.splitlines()) == 1
     assert not (folder / "case.json").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has this device")
+def test_the_result_is_shown_also_if_the_case_cannot_be_saved(replay, task_ids):
+    done = replay("replayed:pay", task_ids[5], "--save", "/dev/full", "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["isSame"] is True
+    assert "No space left" in done.stderr

@@ -1,6 +1,7 @@
 """conductor-worker lint, as a command."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -80,3 +81,11 @@ def test_a_folder_or_a_module_that_is_not_there_is_a_wrong_argument(folder):
     done = run("nowhere")
     assert done.exit_code == 2
     assert "nowhere" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no named pipes in folders")
+@pytest.mark.timeout(20)
+def test_a_named_pipe_in_the_folder_is_not_waited_for(folder):
+    write(folder)
+    os.mkfifo(folder / "pipe.json")
+    assert run().exit_code == 0
