@@ -83,9 +83,9 @@ def watch(session: Session, workflow_id: str, interval: float) -> None:
     The exit status is 0 if it ends as COMPLETED, and 1 if it ends otherwise. Ctrl-C ends the watch, not the workflow,
     with 130. With --json, each change is one line of JSON.
     """
-    watched = WorkflowWatch(WorkflowExecutor(session.client), workflow_id)
     screen = console()
     try:
+        watched = WorkflowWatch(WorkflowExecutor(session.client), workflow_id)
         if session.output.as_json or not screen.is_terminal:
             for changes in watched.follow(interval):
                 for change in changes:

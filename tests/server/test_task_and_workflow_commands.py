@@ -241,3 +241,11 @@ def test_a_wrong_url_has_status_2(arguments):
     done = CliRunner().invoke(program, [*arguments, "--server", "nowhere"])
     assert done.exit_code == 2
     assert "--server" in done.stderr
+
+
+def test_ctrl_c_during_the_first_request_of_a_watch_has_its_status_too(stub, monkeypatch):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(WorkflowExecutor, "get_workflow", interrupted)
+    assert CliRunner().invoke(program, ["workflow", "watch", "w", "--server", stub.url]).exit_code == 130
