@@ -8,9 +8,9 @@ from typing import Any
 from conductor.server_defaults import TASK_DEF, WORKFLOW_DEF, WORKFLOW_TASK
 from conductor.testing.blueprint import Blueprint, walk
 from conductor.testing.core import Core
-from conductor.testing.model import Refusal, Wire
+from conductor.testing.model import Refusal, Termination, Wire
 from conductor.testing.payloads import check_definition_depth
-from conductor.testing.validation import check_task_def, check_workflow_def, refuse
+from conductor.testing.validation import check_step, check_task_def, check_workflow_def, refuse
 
 _TASK_DEF_OPTIONAL = (
     *("name", "description", "concurrentExecLimit", "isolationGroupId", "executionNameSpace", "ownerEmail"),
@@ -24,7 +24,8 @@ _WORKFLOW_DEF_OPTIONAL = (
 _WORKFLOW_TASK_OPTIONAL = (
     *("name", "taskReferenceName", "description", "dynamicTaskNameParam", "scriptExpression", "subWorkflowParam"),
     *("sink", "taskDefinition", "rateLimited", "loopCondition", "items", "retryCount", "evaluatorType", "expression"),
-    *("caseValueParam", "caseExpression", "joinStatus", "cacheConfig", "joinMode"),
+    *("caseValueParam", "caseExpression", "joinStatus", "cacheConfig", "joinMode", "defaultExclusiveJoinTask"),
+    *("dynamicForkTasksParam", "dynamicForkTasksInputParamName", "dynamicForkJoinTasksParam"),
 )
 
 
@@ -196,11 +197,26 @@ class DefinitionCalls(Core):
         """Fill in task definitions: the registered one, else the server's defaults (system types never retry)."""
         filled: Wire = copy.deepcopy(definition)
         for task in walk(filled["tasks"]):
-            if "taskDefinition" not in task:
-                task["taskDefinition"] = self._task_defs.get(task["name"]) or _ad_hoc(task)
-            if task["type"] == "SUB_WORKFLOW" and task["subWorkflowParam"].get("version") is None:
-                task["subWorkflowParam"]["version"] = self._latest_version(task["subWorkflowParam"]["name"])
+            self._populate_task(task)
         return self._store.blueprint(filled)
+
+    def _populate_task(self, task: Wire) -> None:
+        if "taskDefinition" not in task and task["type"] != "DYNAMIC":
+            task["taskDefinition"] = self._task_def_of(task)
+        if task["type"] == "SUB_WORKFLOW" and task["subWorkflowParam"].get("version") is None:
+            task["subWorkflowParam"]["version"] = self._latest_version(task["subWorkflowParam"]["name"])
+
+    def _task_def_of(self, task: Wire) -> Wire:
+        return self._task_defs.get(task["name"]) or _ad_hoc(task)
+
+    def _own_step(self, given: Wire) -> Wire:
+        """A step that is made while its workflow runs. Termination: this server does not run it."""
+        step = _normalise_task(given)
+        problems = check_step(step, self._stubs)
+        if problems:
+            raise Termination("; ".join(problems))
+        self._populate_task(step)
+        return step
 
     def _latest_version(self, name: str) -> int:
         if not self._workflow_defs.get(name):

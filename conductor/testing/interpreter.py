@@ -8,7 +8,16 @@ from typing import Any
 
 from conductor.testing import timeouts
 from conductor.testing.endings import Endings
-from conductor.testing.model import CHOICES, UNSUCCESSFUL, TaskRecord, Termination, Wire, WorkflowRecord, base_ref
+from conductor.testing.model import (
+    CHOICES,
+    JOINS,
+    UNSUCCESSFUL,
+    TaskRecord,
+    Termination,
+    Wire,
+    WorkflowRecord,
+    base_ref,
+)
 
 EFFORT_OF_A_CALL = 0.2
 EFFORT_OF_A_SWEEP = 0.004
@@ -106,8 +115,8 @@ class Interpreter(Endings):
         known = {(task.ref, task.wire["retryCount"]) for task in workflow.tasks}
         new = [task for task in outcome.scheduled.values() if (task.ref, task.wire["retryCount"]) not in known]
         changed = self._schedule(workflow, new)
-        for task in sorted(outcome.scheduled.values(), key=lambda task: task.wire["taskType"] == "JOIN"):
-            if changed and task.wire["taskType"] == "JOIN":
+        for task in sorted(outcome.scheduled.values(), key=lambda task: task.wire["taskType"] in JOINS):
+            if changed and task.wire["taskType"] in JOINS:
                 break  # a task that has failed beside it may end the workflow first
             if not (task.is_worker_task or task.ended) and self._execute(workflow, task):
                 self._save_task(task)

@@ -107,10 +107,15 @@ class TaskRecord:
 
 CHOICES = frozenset({"SWITCH", "DECISION"})
 """The types of tasks that choose one of several branches."""
-SYSTEM_TYPES = CHOICES | {
-    *("FORK", "JOIN", "DO_WHILE", "WAIT", "HUMAN", "TERMINATE", "SUB_WORKFLOW", "SET_VARIABLE", "NOOP"),
-    *("INLINE", "LAMBDA", "JSON_JQ_TRANSFORM"),
-}
+JOINS = frozenset({"JOIN", "EXCLUSIVE_JOIN"})
+SYSTEM_TYPES = (
+    CHOICES
+    | JOINS
+    | {
+        *("FORK", "DO_WHILE", "WAIT", "HUMAN", "TERMINATE", "SUB_WORKFLOW", "SET_VARIABLE", "NOOP"),
+        *("INLINE", "LAMBDA", "JSON_JQ_TRANSFORM"),
+    }
+)
 
 
 @dataclass(slots=True, eq=False)

@@ -9,7 +9,7 @@ from conductor.testing.expressions import document_of, fill
 from conductor.testing.model import CHOICES, RETRIABLE, TaskRecord, Termination, Wire, WorkflowRecord, new_id
 from conductor.testing.system_tasks import SystemTasks
 
-_NEVER_RETRIED = CHOICES | {"FORK", "JOIN", "DO_WHILE"}
+_NEVER_RETRIED = CHOICES | {"FORK", "JOIN", "EXCLUSIVE_JOIN", "DO_WHILE"}
 _MAX_DELAY = 2**31 - 1
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from conductor.testing.definitions import DefinitionCalls
 from conductor.testing.durations import parse_duration, parse_until
+from conductor.testing.dynamic_tasks import dynamic_name, forked_steps, keep_step
 from conductor.testing.expressions import document_of, fill
 from conductor.testing.model import FOREVER, TaskRecord, Termination, Wire, WorkflowRecord, new_task
 from conductor.testing.script_tasks import SCRIPTED, case_of_decision, case_of_switch
@@ -28,7 +29,10 @@ class Scheduling(DefinitionCalls):
         makers: dict[str, Callable[[WorkflowRecord, Wire, int], list[TaskRecord]]] = {
             "SIMPLE": self._make_simple,
             "FORK_JOIN": self._make_fork,
+            "FORK_JOIN_DYNAMIC": self._make_dynamic_fork,
+            "DYNAMIC": self._make_dynamic,
             "JOIN": self._make_join,
+            "EXCLUSIVE_JOIN": self._make_exclusive_join,
             "SWITCH": self._make_switch,
             "DECISION": self._make_decision,
             "NOOP": self._make_noop,
@@ -91,6 +95,45 @@ class Scheduling(DefinitionCalls):
             raise Termination("Fork task definition is not followed by a join task.  Check the blueprint")
         firsts = [branch[0] for branch in workflow_task["forkTasks"]]
         return [fork, *(task for first in [*firsts, join] for task in self._make(workflow, first, retry_count))]
+
+    def _make_dynamic(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
+        given = fill(workflow_task["inputParameters"], document_of(workflow))
+        name = dynamic_name(workflow_task, given)
+        step = {**workflow_task, "name": name, "taskDefinition": self._task_def_of({"name": name, "type": "SIMPLE"})}
+        return [keep_step(task) for task in self._make_simple(workflow, step, retry_count)]
+
+    def _make_dynamic_fork(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
+        """The fork, which is done at once, the first tasks of the steps in its input, and the JOIN after it."""
+        fork = self._system(workflow, workflow_task, "COMPLETED", retry_count)
+        given = fill(workflow_task["inputParameters"], document_of(workflow), fork.task_id)
+        is_nested = any(task.workflow_task.get("type") == "FORK_JOIN_DYNAMIC" for task in workflow.tasks)
+        steps = forked_steps(workflow_task, given, self._own_step, is_nested=is_nested)
+        refs = [step["taskReferenceName"] for step in steps]
+        fork.wire.update(taskType="FORK", taskDefName="FORK", endTime=self._now_ms, executed=True)
+        fork.wire["inputData"] = {"forkedTasks": refs, "forkedTaskDefs": steps, **given}
+        branches: list[TaskRecord] = []
+        for step in steps:
+            made = [keep_step(task) for task in self._make(workflow, step, retry_count)]
+            if not made:
+                raise Termination(f"No dynamic tasks could be created: the name {step['taskReferenceName']} is in use")
+            branches += made
+        return [fork, *branches, self._join_after(workflow, workflow_task, refs)]
+
+    def _join_after(self, workflow: WorkflowRecord, fork: Wire, refs: list[str]) -> TaskRecord:
+        """The JOIN that must follow a dynamic fork. It waits for the tasks of the fork."""
+        step = workflow.blueprint.next_task(fork["taskReferenceName"])
+        if step is None or step["type"] != "JOIN":
+            raise Termination("Dynamic join definition is not followed by a join task.  Check the workflow definition.")
+        (join,) = self._make_join(workflow, step, 0)
+        join.wire["inputData"] = {**step["inputParameters"], "joinOn": refs}
+        return join
+
+    def _make_exclusive_join(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
+        (task,) = self._make_join(workflow, workflow_task, retry_count)
+        task.wire["taskDefName"] = "EXCLUSIVE_JOIN"
+        if "defaultExclusiveJoinTask" in workflow_task:
+            task.wire["inputData"]["defaultExclusiveJoinTask"] = workflow_task["defaultExclusiveJoinTask"]
+        return [task]
 
     def _make_join(self, workflow: WorkflowRecord, workflow_task: Wire, retry_count: int) -> list[TaskRecord]:
         task = self._system(workflow, workflow_task, "IN_PROGRESS", retry_count)

@@ -181,7 +181,7 @@ class Store:
             task = TaskRecord(json.loads(doc), {}, *timing)
             task.stored = json.loads(stored)
             if task.status != "SKIPPED":
-                task.workflow_task = by_ref[base_ref(task)]
+                task.workflow_task = task.wire.get("workflowTask") or by_ref[base_ref(task)]
             workflow.tasks.append(task)
         return workflow
 

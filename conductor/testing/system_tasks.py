@@ -25,6 +25,7 @@ class SystemTasks(Scheduling):
         """Run an open system task as far as it can go now."""
         run: dict[str, Callable[[WorkflowRecord, TaskRecord], bool]] = {
             "JOIN": self._execute_join,
+            "EXCLUSIVE_JOIN": self._execute_exclusive_join,
             **dict.fromkeys((*CHOICES, "NOOP"), self._complete),
             **dict.fromkeys(SCRIPTED, self._execute_script),
             "HUMAN": self._wait_for_an_update,
@@ -129,6 +130,27 @@ class SystemTasks(Scheduling):
         task.set_reason(" ".join(reason for reason in reasons if reason))
         canceled = all(member.status == "CANCELED" for member in failed if not member.workflow_task["optional"])
         task.wire["status"] = "CANCELED" if canceled else "FAILED"
+
+    def _execute_exclusive_join(self, workflow: WorkflowRecord, task: TaskRecord) -> bool:
+        """End with the first member that was scheduled, or else with the first of the default ones."""
+        given = task.wire["inputData"]
+        suffix = f"__{task.wire['iteration']}" if task.wire["iteration"] else ""
+        member = self._first_member(workflow, [ref + suffix for ref in given["joinOn"]])
+        if member is None or not member.ended:
+            member = self._first_member(workflow, given.get("defaultExclusiveJoinTask") or []) or member
+        if member is None or not member.ended:
+            return False
+        if member.status in UNSUCCESSFUL:
+            task.set_reason(member.wire.get("reasonForIncompletion") or "")
+            task.wire["status"] = "FAILED"
+        else:
+            task.wire.update(status="COMPLETED", outputData=member.output)
+        return True
+
+    @staticmethod
+    def _first_member(workflow: WorkflowRecord, refs: list[str]) -> TaskRecord | None:
+        found = (workflow.latest(ref) for ref in refs)
+        return next((task for task in found if task is not None and task.status != "SKIPPED"), None)
 
     # DO_WHILE
 

@@ -16,7 +16,7 @@ from conductor.testing.stubs import Stubs
 
 UNSUPPORTED_TYPES = frozenset(
     {
-        *("DYNAMIC", "FORK_JOIN_DYNAMIC", "START_WORKFLOW", "EVENT", "HTTP", "EXCLUSIVE_JOIN", "KAFKA_PUBLISH"),
+        *("START_WORKFLOW", "EVENT", "HTTP", "KAFKA_PUBLISH"),
         *("LLM_TEXT_COMPLETE", "LLM_CHAT_COMPLETE"),
         *("LLM_INDEX_TEXT", "LLM_SEARCH_INDEX", "LLM_GENERATE_EMBEDDINGS", "LLM_STORE_EMBEDDINGS"),
         *("LLM_GET_EMBEDDINGS", "LIST_MCP_TOOLS", "CALL_MCP_TOOL", "PULL_WORKFLOW_MESSAGES", "AGENT"),
@@ -99,6 +99,11 @@ def _check_named(task: Wire, path: str, stubs: Stubs) -> Iterator[Wire]:
             yield problem(f"{path}.taskReferenceName", text, inner.get("taskReferenceName"))
         for text in () if stubs.of(inner) is not None else _check_task(inner):
             yield problem(path, text)
+
+
+def check_step(task: Wire, stubs: Stubs) -> list[str]:
+    """The problems of a step that is made while its workflow runs."""
+    return [text for inner in walk([task]) if stubs.of(inner) is None for text in _check_task(inner)]
 
 
 def _check_task(task: Wire) -> list[str]:
@@ -194,6 +199,22 @@ def _check_condition(condition: str, where: str) -> list[str]:
     return []
 
 
+def _check_dynamic(task: Wire, where: str) -> list[str]:
+    return [] if "dynamicTaskNameParam" in task else [f"dynamicTaskNameParam field is required for {where}"]
+
+
+def _check_dynamic_fork(task: Wire, where: str) -> list[str]:
+    if "forkTaskInputs" in task["inputParameters"]:
+        return []
+    separate = ("dynamicForkTasksParam", "dynamicForkTasksInputParamName")
+    if "dynamicForkJoinTasksParam" in task:
+        if any(member in task for member in separate):
+            either = "dynamicForkJoinTasksParam or combination of dynamicForkTasksInputParamName and"
+            return [f"{either} dynamicForkTasksParam cam be used for {where}"]
+        return []
+    return [f"{member} field is required for {where}" for member in separate if member not in task]
+
+
 def _check_fork(task: Wire, where: str) -> list[str]:
     return [] if task["forkTasks"] else [f"forkTasks should have atleast one task for {where}"]
 
@@ -239,6 +260,8 @@ def _check_wait(task: Wire, _: str) -> list[str]:
 _CHECKS = {
     "SWITCH": _check_switch,
     "DECISION": _check_decision,
+    "DYNAMIC": _check_dynamic,
+    "FORK_JOIN_DYNAMIC": _check_dynamic_fork,
     "INLINE": _check_inline,
     "LAMBDA": _check_lambda,
     "JSON_JQ_TRANSFORM": _check_jq,
