@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import conductor
 from conductor.delivery.outbox_file import OutboxFile
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.operating.findings import Finding
@@ -66,7 +67,10 @@ def _outbox(path: str) -> Finding:
 
 
 def _packages() -> Finding:
-    """Two packages with the same modules overwrite each other's files."""
+    """Two packages with the same modules overwrite each other's files, and one removes files of the other."""
+    if conductor.__file__ is None:
+        text = f"conductor/__init__.py is missing: a package that had it too was removed. Install {_OWN_NAME} again"
+        return Finding("packages", "problem", text)
     others = sorted({each for each in packages_distributions().get("conductor", ()) if each} - {_OWN_NAME})
     if not others:
         return Finding("packages", "ok", "no other package has modules named conductor")

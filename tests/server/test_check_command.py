@@ -1,13 +1,19 @@
 """``conductor-worker check``: the server, the environment and the workers."""
 
 import json
+import shutil
+import site
+import subprocess
 import sys
 from email.utils import formatdate
+from pathlib import Path
 from time import time
 
+import conductor_client
 import pytest
 from click.testing import CliRunner
 
+import conductor
 from conductor import AuthenticationSettings, TaskResult
 from conductor.cli.program import program
 from conductor.delivery.outbox import Outbox
@@ -240,3 +246,30 @@ def test_a_wrong_url_is_a_usage_error():
     done = CliRunner().invoke(program, ["check", "--server", "ftp://host"])
     assert done.exit_code == 2
     assert "--server" in done.stderr
+
+
+@pytest.fixture
+def without_init(tmp_path):
+    """A folder with the installed packages, and with this one but for its file ``conductor/__init__.py``."""
+    for folder in map(Path, [*site.getsitepackages(), Path(conductor_client.__file__).parents[1]]):
+        for each in folder.iterdir():
+            if each.name != "conductor" and not (tmp_path / each.name).exists():
+                (tmp_path / each.name).symlink_to(each)
+    own = Path(conductor.__file__)
+    shutil.copytree(own.parent, tmp_path / "conductor", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "conductor" / own.name).unlink()
+    return tmp_path
+
+
+def test_the_rest_of_this_package_after_the_removal_of_another_one_is_a_problem(without_init):
+    """conductor-python has the file ``conductor/__init__.py`` too, and takes it away with it."""
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "conductor", "check", "--server", "http://127.0.0.1:1/api", "--json"],
+        env={"PYTHONPATH": str(without_init)},
+        cwd=without_init,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "conductor/__init__.py is missing" in done.stdout
