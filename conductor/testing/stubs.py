@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conductor._output import output_data
 from conductor.errors import ConfigurationError, NonRetryableError
 from conductor.testing.script_tasks import FAILED, FAILED_FOR_GOOD, Outcome
 
@@ -40,7 +40,15 @@ class Stubs:
 def answer(stub: Stub, given: dict[str, Any]) -> Outcome:
     """The end of a task by its stub. An error of a function fails the task, as the error of a worker does."""
     try:
-        return Outcome("COMPLETED", output_data(stub(given) if callable(stub) else stub, "the output of a stub")[0])
+        return Outcome("COMPLETED", _as_json(stub(given) if callable(stub) else stub))
     except Exception as error:  # noqa: BLE001 - it is the user's code
         status = FAILED_FOR_GOOD if isinstance(error, NonRetryableError) else FAILED
         return Outcome(status, {}, f"{type(error).__name__}: {error}")
+
+
+def _as_json(output: Any) -> dict[str, Any]:
+    """The output as a client would send it. TypeError or ValueError: it is no object of JSON."""
+    if not isinstance(output, Mapping | None):
+        raise TypeError(f"the output of a stub must be an object, not {type(output).__name__}")
+    found: dict[str, Any] = json.loads(json.dumps(dict(output or {}), allow_nan=False))
+    return found

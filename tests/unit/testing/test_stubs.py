@@ -76,11 +76,12 @@ def test_a_failed_stub_is_tried_again_after_the_delay_of_its_definition(make_wor
     assert world.statuses(workflow_id) == [("a", "FAILED"), ("a", "COMPLETED")]
 
 
-def test_an_output_that_json_cannot_hold_fails_the_task(make_world, build):
-    world = make_world(stubs=Stubs({"a": lambda given: {"x": object()}}))
+@pytest.mark.parametrize("output", [{"x": object()}, {"x": float("nan")}, [1], "text"], ids=str)
+def test_an_output_that_is_no_object_of_json_fails_the_task(make_world, build, output):
+    world = make_world(stubs=Stubs({"a": lambda given: output}))
     world.task_def(retryCount=0)
     workflow_id = world.start(build.simple())
-    assert "the output of a stub" in world.tasks(workflow_id)[0]["reasonForIncompletion"]
+    assert world.tasks(workflow_id)[0]["reasonForIncompletion"].startswith(("TypeError: ", "ValueError: "))
 
 
 def test_a_type_without_a_stub_is_refused_still(make_world, build):
