@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conductor import TaskRunner, process_pool
+from conductor import Interceptor, TaskRunner, process_pool
 from support import process_functions
 from support.waiting import eventually
 
@@ -81,6 +81,29 @@ def test_w4_what_runs_beside_a_function_that_hangs_may_finish(server, runner, cl
     assert [server.accepted[task_id] for task_id in (hanging, beside, later)] == ["FAILED", "COMPLETED", "COMPLETED"]
     eventually(lambda: len(old & children()) == 1)  # only the one that hung is replaced
     assert len(processes_of(server, beside, later)) == 2
+
+
+class KillsTheFirst(Interceptor):
+    """Kills the process of the first task, just before the function would begin in it."""
+
+    def __init__(self, children):
+        self._children = children
+        self._killed = None
+
+    def execute(self, task, proceed):
+        if self._killed is None:
+            (self._killed,) = self._children()
+            self._killed.kill()
+            eventually(lambda: self._killed not in self._children())
+        return proceed()
+
+
+def test_w17_a_task_whose_process_dies_before_it_reads_the_task_is_handed_back(server, api_client, children):
+    with TaskRunner(api_client, interceptors=[KillsTheFirst(children)]) as runner:
+        runner.start_worker("t", process_functions.work, executor=process_pool(1))
+        task_id = echo(server)
+        eventually(lambda: server.accepted == {task_id: "COMPLETED"})
+    assert server.requeues[task_id] == 1
 
 
 def test_w4_the_lease_of_a_function_that_is_killed_at_the_end_of_the_drain_is_left_to_end(
@@ -161,7 +184,7 @@ def test_what_waits_for_a_process_is_handed_back_before_the_end_of_a_drain_is_to
 UNSTOPPED = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from conductor import TaskRunner, process_pool
+from conductor import Interceptor, TaskRunner, process_pool
 from support import process_functions
 
 if __name__ == "__main__":

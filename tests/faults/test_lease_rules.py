@@ -98,6 +98,20 @@ def test_a_lease_is_extended_while_its_result_waits_for_long(server, runner, clo
     assert server.counts["extend"] >= 60 // 5
 
 
+def test_none_is_sent_for_a_result_that_is_given_up(server, runner, clock, lost):
+    server.fault("any_update", Status(503))
+    server.fault("extend", Status(503))
+    server.add_task("t", responseTimeoutSeconds=30)
+    runner.start_worker("t", lambda task: None, lease_extension=True)
+    eventually(lambda: server.counts["update_v2"])
+    runner.pause()  # the server delivers the task again when its lease has ended
+    clock.run_until(lambda: lost, step=5)
+    eventually(lambda: not runner.health().workers[0].in_hand)
+    sent, later = server.counts["extend"], clock.now() + 120
+    clock.run_until(lambda: clock.now() >= later, step=1)
+    assert server.counts["extend"] == sent > 0
+
+
 def test_none_is_sent_while_an_update_is_under_way(server, runner, clock, gate):
     """The server could write the task's old state over the result."""
     release = threading.Event()
