@@ -26,7 +26,7 @@ def test_when_a_missing_update_v2_is_due_to_be_tried_again_one_result_tries_it(s
     runner.start_worker("t", lambda task: None if task.task_id == "t1" else gate(task), batch_size=3)
     eventually(lambda: server.accepted == {"t1": "COMPLETED"})
     server.add_tasks("t", 3)
-    eventually(lambda: gate.inside.qsize() == 3)
+    clock.run_until(lambda: gate.inside.qsize() == 3, step=0.1)  # a poll in vain is followed by a pause
     clock.advance(300)
     gate.opened.set()
     eventually(lambda: len(server.accepted) == 3)
