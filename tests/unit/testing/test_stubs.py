@@ -76,7 +76,9 @@ def test_a_failed_stub_is_tried_again_after_the_delay_of_its_definition(make_wor
     assert world.statuses(workflow_id) == [("a", "FAILED"), ("a", "COMPLETED")]
 
 
-@pytest.mark.parametrize("output", [{"x": object()}, {"x": float("nan")}, [1], "text"], ids=str)
+@pytest.mark.parametrize(
+    "output", [{"x": object()}, {"x": float("nan")}, [1], "text"], ids=["object", "nan", "list", "text"]
+)
 def test_an_output_that_is_no_object_of_json_fails_the_task(make_world, build, output):
     world = make_world(stubs=Stubs({"a": lambda given: output}))
     world.task_def(retryCount=0)
