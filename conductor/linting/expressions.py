@@ -15,12 +15,11 @@ from typing import Any
 from conductor.linting.findings import Faults, Severity
 from conductor.linting.flow import Step, are_in_one_loop, order
 from conductor.linting.scope import Scope
-from conductor.testing.expressions.path import PathError, parse
+from conductor.testing.expressions.checks import checked_paths, is_path
+from conductor.testing.expressions.template import SYSTEM_NAMES
 
-_PARTS = re.compile(r"(?=(?<!\$)\$\{)|(?<=\})")  # the server's own
 _OPEN = re.compile(r"(?<!\$)\$\{[\w.\-\[\]'\"]*$")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
-_SYSTEM = ("CPEWF_TASK_ID", "NETFLIX_ENV", "NETFLIX_STACK")
 _OF_WORKFLOW = (
     *("input", "output", "variables", "status", "workflowId", "workflowType", "version", "correlationId", "secrets"),
     *("parentWorkflowId", "parentWorkflowTaskId", "reasonForIncompletion", "schemaVersion", "env", "taskToDomain"),
@@ -71,14 +70,13 @@ def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
 def _faults(scope: Scope, step: Step | None, path: str, text: str, is_checked: bool) -> Faults:
     if unclosed := _OPEN.search(text):
         yield "warning", path, f"the expression {unclosed.group()} is not closed, so it is taken as a text"
-    for part in _PARTS.split(text):
-        if part.startswith("${") and part.endswith("}"):
-            for severity, sentence in _faults_of_one(scope, step, part[2:-1], is_checked):
-                yield severity, path, sentence
+    for expression in checked_paths(text):
+        for severity, sentence in _faults_of_one(scope, step, expression, is_checked):
+            yield severity, path, sentence
 
 
 def _faults_of_one(scope: Scope, step: Step | None, path: str, is_checked: bool) -> Iterator[tuple[Severity, str]]:
-    if not _is_path(path):
+    if not is_path(path):
         yield (
             "error" if is_checked else "warning",
             f"${{{path}}} is no path: it has a blank, an empty part or a key without quotes",
@@ -87,7 +85,7 @@ def _faults_of_one(scope: Scope, step: Step | None, path: str, is_checked: bool)
     root = path.split(".", maxsplit=1)[0] if is_checked else re.split(r"[.\[]", path, maxsplit=1)[0]
     if root == "workflow":
         yield from _of_workflow(scope, path)
-    elif path in _SYSTEM:
+    elif path in SYSTEM_NAMES:
         return
     elif (target := scope.by_ref.get(root)) is None:
         yield from _unknown(scope, path, root, is_checked)
@@ -133,14 +131,6 @@ def _too_early(step: Step, target: Step) -> Iterator[tuple[Severity, str]]:
     common = next((each.kind for each in reversed(step.around) if each in target.around), "")
     text = _ORDER[when].format(target.ref, common)
     yield "warning", text if target is not step else f"{target.ref} is this task itself, which has no output yet"
-
-
-def _is_path(text: str) -> bool:
-    try:
-        parse(text)
-    except PathError:
-        return False
-    return bool(text.strip())
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

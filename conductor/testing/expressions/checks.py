@@ -29,12 +29,9 @@ def problems_in(parameters: Mapping[str, Any], task_name: str, refs: Collection[
 
 
 def _problems_in_text(key: str, text: str, task_name: str, refs: Collection[str]) -> Iterator[str]:
-    for part in _PARTS.split(text) if "${" in text else ():
-        if not (part.startswith("${") and part.endswith("}")):
-            continue
-        path = part[2:-1]
+    for path in checked_paths(text):
         root = path.split(".")[0]
-        if not _is_path(path):
+        if not is_path(path):
             yield f"key: {key} input parameter value: {path} is not valid"
         elif path not in SYSTEM_NAMES and root != "workflow" and root not in refs:
             yield (
@@ -43,7 +40,15 @@ def _problems_in_text(key: str, text: str, task_name: str, refs: Collection[str]
             )
 
 
-def _is_path(text: str) -> bool:
+def checked_paths(text: str) -> Iterator[str]:
+    """The texts between ``${`` and ``}`` that the server checks."""
+    for part in _PARTS.split(text) if "${" in text else ():
+        if part.startswith("${") and part.endswith("}"):
+            yield part[2:-1]
+
+
+def is_path(text: str) -> bool:
+    """Whether the server can read it as a path."""
     try:
         parse(text)
     except PathError:
