@@ -1,4 +1,4 @@
-"""Writes conductor/testing/api_docs.json: the server's document, cut down to what the dev server serves.
+"""Writes conductor/testing/server/api_docs.json: the server's document, cut down to what the dev server serves.
 
 scripts/served_document.py           write it
 scripts/served_document.py --check   exit 1 when the file is not what this would write
@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from conductor.testing.routes import OPERATIONS
+from conductor.testing.server.routes import OPERATIONS
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "openapi" / "conductor.json"
-TARGET = ROOT / "conductor" / "testing" / "api_docs.json"
+TARGET = ROOT / "conductor" / "testing" / "server" / "api_docs.json"
 
 
 def served(document: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ Nothing here is used in production. pytest loads nothing of it, unless a conftes
 ``pytest_plugins = ["conductor.testing.pytest_plugin"]``.
 """
 
-from conductor.testing.clock import FakeClock
 from conductor.testing.dev_server import DevServer, TaskFailed
+from conductor.testing.engine.clock import FakeClock
 from conductor.testing.fakes import FakeTaskClient, arun_worker, run_worker
 
 __all__ = ["DevServer", "FakeClock", "FakeTaskClient", "TaskFailed", "arun_worker", "run_worker"]

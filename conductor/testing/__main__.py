@@ -11,7 +11,7 @@ import threading
 from conductor.errors import ConfigurationError
 from conductor.settings import AuthenticationSettings
 from conductor.testing.dev_server import DevServer
-from conductor.testing.guard import is_host, is_loopback
+from conductor.testing.server.guard import is_host, is_loopback
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,17 +11,17 @@ from typing import Literal, Protocol, Self, TypeGuard, runtime_checkable
 
 from conductor._arguments import Duration, seconds
 from conductor.errors import ConfigurationError
-from conductor.testing.clock import Clock, LiveClock
 from conductor.testing.engine import Engine
-from conductor.testing.faults import Faults
-from conductor.testing.guard import is_host, is_loopback
-from conductor.testing.payload_storage import READ_PAYLOAD, WRITE_PAYLOAD, SignedUrls, storage_routes
-from conductor.testing.payloads import PayloadOptions
-from conductor.testing.router import Router
-from conductor.testing.routes import OPERATIONS, TOKEN, Route
-from conductor.testing.running import Running, TaskFailed, origin_of
-from conductor.testing.stubs import Stub, Stubs
-from conductor.testing.tokens import AccessKey, Tokens
+from conductor.testing.engine.clock import Clock, LiveClock
+from conductor.testing.engine.payloads import PayloadOptions
+from conductor.testing.engine.stubs import Stub, Stubs
+from conductor.testing.server.faults import Faults
+from conductor.testing.server.guard import is_host, is_loopback
+from conductor.testing.server.payload_storage import READ_PAYLOAD, WRITE_PAYLOAD, SignedUrls, storage_routes
+from conductor.testing.server.router import Router
+from conductor.testing.server.routes import OPERATIONS, TOKEN, Route
+from conductor.testing.server.running import Running, TaskFailed, origin_of
+from conductor.testing.server.tokens import AccessKey, Tokens
 
 __all__ = ["DevServer", "TaskFailed"]
 

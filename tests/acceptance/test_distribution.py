@@ -55,7 +55,7 @@ def test_the_wheel_holds_both_packages_and_nothing_else(wheel):
     files = [file for package in packages for file in package.rglob("*") if file.is_file()]
     wanted = [file for file in files if "__pycache__" not in file.parts]
     assert found == {str(file.relative_to(ROOT)).removeprefix("generated/") for file in wanted}
-    assert {"conductor/py.typed", "conductor_client/py.typed", "conductor/testing/api_docs.json"} <= found
+    assert {"conductor/py.typed", "conductor_client/py.typed", "conductor/testing/server/api_docs.json"} <= found
 
 
 def test_the_licence_goes_with_it(wheel):

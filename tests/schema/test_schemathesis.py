@@ -13,8 +13,8 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings, strategies as st
 
-from conductor.testing.binding import document
 from conductor.testing.dev_server import DevServer
+from conductor.testing.server.binding import document
 
 pytestmark = [pytest.mark.schema, pytest.mark.timeout(120)]
 

@@ -7,7 +7,7 @@ from typing import Any, assert_type
 
 from conductor import ApiClient, Task, TaskContext, TaskResult, TaskRunner, worker_task
 from conductor.testing import DevServer, arun_worker, run_worker
-from conductor.testing.faults import Outage
+from conductor.testing.server.faults import Outage
 
 
 @worker_task("charge")

@@ -6,9 +6,9 @@ import pytest
 
 from conductor import models
 from conductor.testing import DevServer
-from conductor.testing.faults import NAMES
-from conductor.testing.operations import FaultKind, Operation
-from conductor.testing.routes import OPERATIONS
+from conductor.testing.server.faults import NAMES
+from conductor.testing.server.operations import FaultKind, Operation
+from conductor.testing.server.routes import OPERATIONS
 
 
 def texts(union):

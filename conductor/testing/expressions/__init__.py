@@ -1,8 +1,7 @@
 """``${workflow.input.x}``, ``${ref.output.rows[0].z}``: the input of a task is made from data that exists already."""
 
 from conductor.testing.expressions.checks import problems_in
-from conductor.testing.expressions.document import Document, document_of
 from conductor.testing.expressions.java_text import as_text
 from conductor.testing.expressions.template import expressions_in, fill
 
-__all__ = ["Document", "as_text", "document_of", "expressions_in", "fill", "problems_in"]
+__all__ = ["as_text", "expressions_in", "fill", "problems_in"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from conductor.testing.expressions.document import Document
 from conductor.testing.expressions.java_text import Selection, as_text
 from conductor.testing.expressions.path import PathError, parse
 
@@ -17,7 +16,7 @@ SYSTEM_NAMES = (TASK_ID, "NETFLIX_ENV", "NETFLIX_STACK")
 SECRETS, ENVIRONMENT = "workflow.secrets.", "workflow.env."
 
 
-def fill(template: Any, document: Document, task_id: str | None = None) -> Any:
+def fill(template: Any, document: Mapping[str, Any], task_id: str | None = None) -> Any:
     """The template with its expressions replaced. An expression that is the whole text keeps the type of its value.
 
     task_id: the value of ``${CPEWF_TASK_ID}``; None leaves that as it is.
@@ -60,7 +59,7 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
         position = text.find("${", end)
 
 
-def _fill_text(text: str, document: Document, task_id: str | None, level: int = 0) -> Any:
+def _fill_text(text: str, document: Mapping[str, Any], task_id: str | None, level: int = 0) -> Any:
     parts: list[str] = []
     done = 0
     for start, end in _spans(text):
@@ -72,7 +71,7 @@ def _fill_text(text: str, document: Document, task_id: str | None, level: int = 
     return "".join([*parts, text[done:]]).replace("$${", "${")
 
 
-def _value_of(expression: str, document: Document, task_id: str | None, level: int) -> Any:
+def _value_of(expression: str, document: Mapping[str, Any], task_id: str | None, level: int) -> Any:
     if level > MOST_INNER:
         return None
     path = expression[2:-1]

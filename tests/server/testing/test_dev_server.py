@@ -23,8 +23,8 @@ from conductor import (
     TaskRunner,
 )
 from conductor.testing import dev_server
-from conductor.testing.clock import FakeClock
 from conductor.testing.dev_server import DevServer, TaskFailed
+from conductor.testing.engine.clock import FakeClock
 from support.waiting import eventually
 
 KEY = types.SimpleNamespace(key_id="the-key", key_secret="the-secret")
@@ -256,7 +256,7 @@ def test_a_runner_survives_a_restart(tmp_path, connect):
 
 
 def test_stop_ends_idle_connections_waiting_polls_and_all_threads(connect, monkeypatch):
-    monkeypatch.setattr("conductor.testing.http_server.STOP_WITHIN", 20.0)  # after which it would cut them
+    monkeypatch.setattr("conductor.testing.server.http_server.STOP_WITHIN", 20.0)  # after which it would cut them
     before = set(threading.enumerate())
     server = DevServer().start()
     http = connect(server)
@@ -432,7 +432,7 @@ def test_the_http_side_shares_no_code_with_the_client_that_it_tests():
                         pending.append(rest.removeprefix("testing."))
                     elif module == "conductor.testing":
                         pending += [each.name for each in node.names]
-    assert {"routes", "page", "engine", "store"} <= seen
+    assert {"server.routes", "page", "engine", "engine.store"} <= seen
 
 
 def test_durations_may_be_timedeltas(connect):

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from conductor.testing import page
-from conductor.testing.routes import OPERATIONS
+from conductor.testing.server.routes import OPERATIONS
 
 ROOT = Path(__file__).parents[3]
 EVIL = "\"><script>alert('x')</script>&"

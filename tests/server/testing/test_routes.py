@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conductor.testing.routes import OPERATIONS
+from conductor.testing.server.routes import OPERATIONS
 
 JSON, TEXT = "application/json", "text/plain;charset=UTF-8"
 

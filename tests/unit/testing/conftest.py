@@ -1,7 +1,7 @@
 import pytest
 
-from conductor.testing.clock import FakeClock
 from conductor.testing.engine import Engine
+from conductor.testing.engine.clock import FakeClock
 
 
 class World:

@@ -1,7 +1,7 @@
 """Steps that a workflow makes while it runs: what the store must keep of them, and what is refused."""
 
-from conductor.testing.clock import FakeClock
 from conductor.testing.engine import Engine
+from conductor.testing.engine.clock import FakeClock
 
 
 def test_a_dynamic_task_has_its_definition_after_a_restart(tmp_path, build):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from conductor.testing.clock import FakeClock
 from conductor.testing.engine import Engine, Refusal
+from conductor.testing.engine.clock import FakeClock
 
 
 def fail(world, build, *more):

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from conductor.testing.clock import FakeClock, SystemClock
 from conductor.testing.engine import Engine, Refusal
+from conductor.testing.engine.clock import FakeClock, SystemClock
 
 
 def test_no_more_run_at_once_than_the_limit_and_an_end_releases_the_next(world, build):

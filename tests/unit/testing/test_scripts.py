@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from conductor.testing.engine.model import Refusal
 from conductor.testing.expressions import as_text
-from conductor.testing.model import Refusal
 from conductor.testing.scripts import ScriptError, TimeLimitError, check_syntax, evaluate, javascript, transform
 
 ANSWERS = json.loads(Path(__file__).with_name("script_answers.json").read_text())

@@ -4,8 +4,8 @@ import pytest
 
 from conductor import ConfigurationError, NonRetryableError
 from conductor.testing import DevServer
-from conductor.testing.model import Refusal
-from conductor.testing.stubs import Stubs
+from conductor.testing.engine.model import Refusal
+from conductor.testing.engine.stubs import Stubs
 
 
 def fails(error):

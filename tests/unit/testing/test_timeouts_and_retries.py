@@ -2,7 +2,7 @@
 
 import pytest
 
-from conductor.testing.retries import _retry_delay
+from conductor.testing.engine.retries import _retry_delay
 
 TIMEOUTS = {
     "total": {"totalTimeoutSeconds": 30},

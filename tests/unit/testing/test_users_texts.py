@@ -5,13 +5,13 @@ import time
 
 import pytest
 
-from conductor.testing.conditions import parse
-from conductor.testing.durations import parse_duration, parse_until
+from conductor.testing.engine.conditions import parse
+from conductor.testing.engine.durations import parse_duration, parse_until
+from conductor.testing.engine.model import Refusal
 from conductor.testing.expressions import as_text, expressions_in, fill
-from conductor.testing.http_wire import RefusedError, Request, _headers, _request_line
-from conductor.testing.model import Refusal
-from conductor.testing.parameters import flag, integer
-from conductor.testing.router import _is_json
+from conductor.testing.server.http_wire import RefusedError, Request, _headers, _request_line
+from conductor.testing.server.parameters import flag, integer
+from conductor.testing.server.router import _is_json
 
 LENGTH = 50_000
 DEEP = 400

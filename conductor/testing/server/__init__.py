@@ -1,0 +1,1 @@
+"""The embedded server's HTTP side: it reads requests, calls the engine and writes the answers."""

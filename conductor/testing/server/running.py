@@ -1,0 +1,195 @@
+"""A server between its start and its stop: answers requests, does what becomes due, and waits for the work to end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Collection
+from typing import Any
+
+from conductor.testing.engine import Engine
+from conductor.testing.engine.clock import Clock
+from conductor.testing.server.faults import NOTHING, Faults, Plan
+from conductor.testing.server.guard import Guard
+from conductor.testing.server.http_server import HttpServer
+from conductor.testing.server.http_wire import Request, Response
+from conductor.testing.server.responses import error
+from conductor.testing.server.router import Found, Router
+from conductor.testing.server.tokens import Tokens
+
+logger = logging.getLogger(__name__)
+
+TICK = 0.02  # seconds: under load the sweeper runs no more often
+REST = 4  # times the length of a sweep: a workflow without an end must leave time for the others
+STOP_WITHIN = 2.0  # seconds for the sweep that runs when the server stops
+MOST_LISTED = 20  # open tasks in the text of an error
+FAILED = "status IN (FAILED,FAILED_WITH_TERMINAL_ERROR,TIMED_OUT)"
+LONGEST_SLEEP = 3600.0  # seconds, well below the longest wait of the system
+
+
+class TaskFailed(Exception):  # noqa: N818 - the agreed name
+    """A task ended FAILED, FAILED_WITH_TERMINAL_ERROR or TIMED_OUT, and no retry follows."""
+
+    def __init__(self, task: dict[str, Any], log: list[str]) -> None:
+        self.task = task
+        """The task as ``GET /tasks/{taskId}`` gives it."""
+        self.reason: str = task.get("reasonForIncompletion") or ""
+        self.log = log
+        name, task_id = task.get("taskDefName"), task.get("taskId")
+        lines = [f"{name} ended {task.get('status')}: {self.reason or 'no reason given'} (task_id={task_id!r})", *log]
+        super().__init__("\n".join(lines))
+
+
+class Running:
+    """The parts of a server that exist between start and stop."""
+
+    def __init__(  # noqa: PLR0917 - made in one place
+        self,
+        engine: Engine,
+        clock: Clock,
+        faults: Faults,
+        router: Router,
+        address: tuple[str, int],
+        names: Collection[str],
+        tokens: Tokens | None,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._faults = faults
+        self._router = router
+        self._stopping = threading.Event()
+        self._busy = threading.Event()  # set if something may have changed since the last sweep
+        self._looked = threading.Condition()  # notified after each sweep; guards _reported
+        self._reported: set[str] = set()
+        self._started = self._clock.now() * 1000
+        self.http = HttpServer(*address, self._handle, "conductor-dev-server")
+        engine.listens_at(origin_of(*self.http.address))
+        self._guard = Guard(address[0], names, tokens)
+        self._sweeper = threading.Thread(target=self._sweep_until_stopped, name="conductor-dev-sweeper", daemon=True)
+        self._clock.listen(self._busy.set)  # after a jump, the engine itself does all that is due
+        self._sweeper.start()
+        self.http.start()
+
+    def close(self) -> None:
+        self._clock.unlisten(self._busy.set)
+        self._stopping.set()
+        self._busy.set()
+        self._sweeper.join(STOP_WITHIN)
+        self.http.refuse()
+        self._engine.close()
+        self.http.stop()
+
+    def join(self, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while True:
+            with self._looked:
+                open_work = self._engine.open_work()
+                left = deadline - time.monotonic()
+                if not open_work or left <= 0 or self._stopping.is_set():
+                    break
+                self._looked.wait(left)
+        self._raise_failure()
+        if open_work:
+            listed = "; ".join(map(self._described, open_work[:MOST_LISTED]))
+            raise TimeoutError(f"still open after {timeout:g} s ({len(open_work)}): {listed}")
+
+    def _described(self, task: dict[str, Any]) -> str:
+        """An open task and the reason why it may be open, for the text of an error."""
+        name, domain = task["taskDefName"], task.get("domain")
+        wait = task.get("visibleTime", 0) / 1000 - self._clock.now()
+        text = f"{name} {task['status']}" + (f" for {wait:.0f} s more" if wait > 1 else "")
+        if "retriedTaskId" in task:
+            before = self._engine.get_task(task["retriedTaskId"])
+            text += f", the retry of one that {before['status']}: {before.get('reasonForIncompletion')}"
+        elif "visibleTime" in task:
+            polled = [poll.get("domain") for poll in self._engine.poll_data(name)]
+            if domain not in polled:
+                where = "" if domain is None else f" in domain {domain}"
+                others = ", ".join("no domain" if each is None else each for each in polled)
+                text += f", never polled{where}" + (f", but in {others}" if others else "")
+        return f"{text} (task_id={task['taskId']!r})"
+
+    def _raise_failure(self) -> None:
+        with self._looked:
+            new = [self._engine.get_task(task_id) for task_id in self._failed() if task_id not in self._reported]
+            found = [task for task in new if not task.get("retried") and task.get("endTime", 0) >= self._started]
+            if found:
+                task = min(found, key=lambda each: "subWorkflowId" in each)  # the cause before its consequences
+                self._reported.add(task["taskId"])
+                raise TaskFailed(task, [entry["log"] for entry in self._engine.get_logs(task["taskId"])])
+
+    def _failed(self) -> list[str]:
+        """Every failed task, the oldest first. A retry of it may still follow."""
+        found = self._engine.search_tasks(FAILED, "*", 0, 10**6, "updateTime:ASC")
+        return [summary["taskId"] for summary in found["results"]]
+
+    def _handle(self, request: Request) -> Response | None:
+        if self._faults.out():
+            return None
+        foreign = self._guard.refusal_of_source(request)
+        if foreign is not None:
+            return foreign
+        found = self._router.find(request.method, request.target.partition("?")[0])
+        if isinstance(found, Response):
+            return self._guard.refusal_of_token(request, None) or found
+        plan = self._faults.plan(found.route.operation)
+        if plan is not NOTHING and not self._goes_on(plan):
+            return _injected(plan)
+        refusal = self._guard.refusal_of_token(request, found.route.operation)
+        response = refusal or self._answer(found, request)
+        return None if plan.drop_after else response
+
+    def _answer(self, found: Found, request: Request) -> Response:
+        response = self._router.answer(found, request)
+        if not self._busy.is_set():
+            self._busy.set()
+        return response
+
+    def _goes_on(self, plan: Plan) -> bool:
+        if plan.seconds:
+            self._stopping.wait(plan.seconds)
+        return not plan.drop_before and plan.answer is None
+
+    def _sweep_until_stopped(self) -> None:
+        while not self._stopping.is_set():
+            self._busy.clear()
+            started = time.monotonic()
+            self._sweep()
+            with self._looked:
+                self._looked.notify_all()
+            rest = max(TICK, REST * (time.monotonic() - started))
+            if self._busy.wait(self._seconds_until_due(rest)):
+                self._stopping.wait(rest)
+        with self._looked:
+            self._looked.notify_all()
+
+    def _seconds_until_due(self, at_least: float) -> float:
+        due = self._engine.next_due()
+        wait = None if due is None else self._clock.real_seconds_until(due)
+        return LONGEST_SLEEP if wait is None else min(max(wait, at_least), LONGEST_SLEEP)
+
+    def _sweep(self) -> None:
+        try:
+            self._engine.sweep()
+        except Exception:
+            logger.exception("the dev server's sweep failed")
+
+
+def origin_of(host: str, port: int) -> str:
+    """The start of the URLs of a server."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to be told apart
+    host = f"[{host}]" if ":" in host else host
+    return f"http://{host}:{port}"
+
+
+def _injected(plan: Plan) -> Response | None:
+    if plan.answer is None:
+        return None
+    status, body, headers = plan.answer
+    if body is None:
+        response = error(status, "injected by server.faults")
+        response.headers = headers
+        return response
+    media_type = "application/json" if body[:1] in (b"{", b"[") else "text/html;charset=UTF-8"
+    return Response(status, body, media_type, headers)
