@@ -10,6 +10,7 @@ from benchmarks.measure import Figures, MeasurementError, Pace, measure
 from benchmarks.real_server import measure_on_real_server
 from benchmarks.results import Place, Results
 from benchmarks.workers import Worker
+from conductor.errors import ConductorError
 
 
 class Run:
@@ -32,7 +33,7 @@ class Run:
         place = Place(case.name, worker.name)
         try:
             figures = self._figures(worker, case)
-        except MeasurementError as error:
+        except (MeasurementError, ConductorError) as error:
             self.results.errors[place] = str(error)
             shown = f"failed: {error}"
         else:
