@@ -103,14 +103,14 @@ def updates(url: str) -> None:
 def memory() -> None:
     """Straight at the engine, whose own memory is measured."""
     engine = Engine()
-    engine.register_task_defs([{"name": "t", "ownerEmail": OWNER}])
+    engine.metadata.register_task_defs([{"name": "t", "ownerEmail": OWNER}])
     step = {"name": "t", "taskReferenceName": "t", "type": "SIMPLE"}
-    engine.update_workflow_defs([{"name": "w", "tasks": [step], "ownerEmail": OWNER, "timeoutSeconds": 0}])
+    engine.metadata.update_workflow_defs([{"name": "w", "tasks": [step], "ownerEmail": OWNER, "timeoutSeconds": 0}])
     for number in range(1, FINISHED + 1):
-        engine.start_workflow({"name": "w"})
-        (task,) = engine.poll("t", "worker", None, 1, 0)
+        engine.workflows.start({"name": "w"})
+        (task,) = engine.tasks.poll("t", "worker", None, 1, 0)
         ids = {"taskId": task["taskId"], "workflowInstanceId": task["workflowInstanceId"]}
-        engine.update_task(ids | {"status": "COMPLETED", "outputData": {"n": number}})
+        engine.tasks.update(ids | {"status": "COMPLETED", "outputData": {"n": number}})
         if number in (FINISHED // 5, FINISHED):
             megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             print(f"peak memory after {number:,} finished workflows, 10,000 kept: {megabytes:.0f} MB")

@@ -13,7 +13,7 @@ from conductor.linting.findings import Faults, Severity
 from conductor.linting.flow import CASES, Step
 from conductor.linting.scope import Scope
 from conductor.models import WorkflowTaskType
-from conductor.testing.engine.durations import parse_duration
+from conductor.testing.engine.tasks.durations import parse_duration
 
 _NEEDED = {
     "DO_WHILE": ("loopCondition", "loopOver"),

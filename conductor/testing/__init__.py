@@ -11,7 +11,7 @@ Nothing here is used in production. pytest loads nothing of it, unless a conftes
 """
 
 from conductor.testing.dev_server import DevServer, TaskFailed
-from conductor.testing.engine.clock import FakeClock
+from conductor.testing.engine.state.clock import FakeClock
 from conductor.testing.fakes import FakeTaskClient, arun_worker, run_worker
 
 __all__ = ["DevServer", "FakeClock", "FakeTaskClient", "TaskFailed", "arun_worker", "run_worker"]

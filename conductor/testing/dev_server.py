@@ -12,9 +12,9 @@ from typing import Literal, Protocol, Self, TypeGuard, runtime_checkable
 from conductor._arguments import Duration, seconds
 from conductor.errors import ConfigurationError
 from conductor.testing.engine import Engine
-from conductor.testing.engine.clock import Clock, LiveClock
-from conductor.testing.engine.payloads import PayloadOptions
-from conductor.testing.engine.stubs import Stub, Stubs
+from conductor.testing.engine.state.clock import Clock, LiveClock
+from conductor.testing.engine.state.payloads import PayloadOptions
+from conductor.testing.engine.tasks.stubs import Stub, Stubs
 from conductor.testing.server.faults import Faults
 from conductor.testing.server.guard import is_host, is_loopback
 from conductor.testing.server.payload_storage import READ_PAYLOAD, WRITE_PAYLOAD, SignedUrls, storage_routes

@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from conductor import ApiClient, DecodeError, HttpSettings, NotFoundError, ServerError, TaskExecutor, TransportError
-from conductor.testing.engine.clock import FakeClock
+from conductor.testing.engine.state.clock import FakeClock
 from support.byte_server import ByteServer
 from support.stub import TOKEN, Answer
 

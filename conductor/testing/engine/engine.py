@@ -6,20 +6,30 @@ there, null members are left out, times are in milliseconds since the epoch.
 
 from __future__ import annotations
 
-import heapq
-
 from conductor import _stopping
-from conductor.testing.engine.clock import Clock
-from conductor.testing.engine.model import Refusal
-from conductor.testing.engine.payloads import PayloadOptions
-from conductor.testing.engine.read_models import ReadModels
-from conductor.testing.engine.stubs import Stubs
+from conductor.testing.engine.calls.again import Again
+from conductor.testing.engine.calls.control import Control
+from conductor.testing.engine.calls.metadata import Metadata
+from conductor.testing.engine.calls.overview import Overview
+from conductor.testing.engine.calls.queues import Queues
+from conductor.testing.engine.calls.searches import Searches
+from conductor.testing.engine.calls.signals import Signals
+from conductor.testing.engine.calls.storage import Storage
+from conductor.testing.engine.calls.tasks import Tasks
+from conductor.testing.engine.calls.workflows import Workflows
+from conductor.testing.engine.definitions.definitions import Definitions
+from conductor.testing.engine.effects.mover import Mover
+from conductor.testing.engine.state.clock import Clock, SystemClock
+from conductor.testing.engine.state.payloads import PayloadOptions
+from conductor.testing.engine.state.state import State
+from conductor.testing.engine.tasks.registry import Kinds
+from conductor.testing.engine.tasks.stubs import Stubs
 
-__all__ = ["Engine", "Refusal"]
 
-
-class Engine(ReadModels):
+class Engine:
     """The state and the rules of a Conductor server. Thread-safe; every call is one transaction.
+
+    Its calls are in groups: ``engine.tasks.poll(…)``, ``engine.workflows.start(…)``.
 
     clock: gives the time. When ``advance`` of a FakeClock returns, everything that became due has been done.
     db: the path of a file that keeps the state after the end of the process. By default the state is in memory.
@@ -40,63 +50,43 @@ class Engine(ReadModels):
         payload_options: PayloadOptions | None = None,
         stubs: Stubs | None = None,
     ) -> None:
-        super().__init__(
-            clock,
-            db,
-            hold_until_count=hold_until_count,
-            retention=retention,
-            payload_options=payload_options,
-            stubs=stubs,
-        )
+        self.clock: Clock = clock or SystemClock()
+        options = payload_options or PayloadOptions()
+        self._state = state = State(self.clock, db, retention, options)
+        kinds = Kinds(stubs or Stubs())
+        definitions = Definitions(state.store, kinds)
+        self._mover = mover = Mover(state, kinds, definitions)
+        self.metadata = Metadata(state, definitions, kinds)
+        self.tasks = Tasks(state, mover, hold_until_count=hold_until_count)
+        self.workflows = Workflows(state, mover)
+        self.signals = Signals(state, self.tasks, self.workflows)
+        self.control = Control(state, mover)
+        self.again = Again(state, mover)
+        self.queues = Queues(state)
+        self.searches = Searches(state, self.tasks)
+        self.storage = Storage(state, options.urls)
+        self.overview = Overview(state, self.queues)
         self.clock.listen(self._on_jump)
-        _stopping.listen(self._wake_polls)
+        _stopping.listen(state.wake_polls)
 
     def close(self) -> None:
         """End waiting polls and close the database. Every later call is refused with 503."""
         self.clock.unlisten(self._on_jump)
-        self._closing = True
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                _stopping.unlisten(self._wake_polls)
-                self._store.close()
-                self._wake_all()
-
-    def _on_jump(self) -> None:
-        self.sweep()
-        with self._lock:
-            self._wake_all()
-
-    def _wake_all(self) -> None:
-        self._wake_polls()
-        self._changed.notify_all()
-
-    def _wake_polls(self) -> None:
-        with self._lock:
-            for queue in self._queues.values():
-                queue.arrived.notify_all()
+        if self._state.close():
+            _stopping.unlisten(self._state.wake_polls)
 
     def sweep(self) -> None:
         """Do everything that has become due: timeouts, WAIT timers, sub-workflows that start late.
 
-        A workflow that takes too long is left to ``go_on``.
+        A workflow that takes too long is left to the next sweep.
         """
-        with self.transaction():
-            now = self.clock.now()
-            while self._timers and self._timers[0][0] <= now:
-                timer = heapq.heappop(self._timers)
-                if self._is_current(timer):
-                    workflow = self._workflows[timer[1]]
-                    workflow.timer = None
-                    if workflow.workflow_id not in self._unfinished:
-                        self._decide(workflow)
-        self.go_on()
+        self._mover.sweep()
 
     def next_due(self) -> float | None:
         """The time at which ``sweep`` has something to do next, in seconds since the epoch."""
-        with self.transaction():
-            if self._unfinished:
-                return self.clock.now()
-            while self._timers and not self._is_current(self._timers[0]):
-                heapq.heappop(self._timers)
-            return self._timers[0][0] if self._timers else None
+        with self._state.transaction():
+            return self.clock.now() if self._state.unfinished else self._state.timers.next()
+
+    def _on_jump(self) -> None:
+        self.sweep()
+        self._state.wake_all()

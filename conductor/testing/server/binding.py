@@ -14,8 +14,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from conductor.testing.engine.json_text import json_error
-from conductor.testing.engine.model import Refusal
+from conductor.testing.engine import Refusal
+from conductor.testing.engine.records.json_text import json_error
 
 Binder = Callable[[Any], Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conductor.testing.engine.model import Refusal
+from conductor.testing.engine import Refusal
 
 STATUSES = ("IN_PROGRESS", "FAILED", "FAILED_WITH_TERMINAL_ERROR", "COMPLETED", "CANCELED")
 STATUS_CLASS = "com.netflix.conductor.common.metadata.tasks.TaskResult$Status"

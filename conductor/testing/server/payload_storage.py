@@ -48,8 +48,8 @@ def storage_routes() -> Iterator[Route]:
 
 
 def _read(engine: Engine, path: str, signature: str | None) -> bytes:
-    return engine.read_payload(path, signature)
+    return engine.storage.read(path, signature)
 
 
 def _write(engine: Engine, path: str, signature: str | None, content: str) -> None:
-    engine.write_payload(path, signature, content)
+    engine.storage.write(path, signature, content)

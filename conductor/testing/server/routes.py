@@ -59,7 +59,7 @@ def _execute(  # noqa: PLR0917 - in the request's order
     engine: Engine, name: str, version: int, until: str | None, seconds: int, _strategy: str, request: dict[str, Any]
 ) -> Any:
     refs = [ref.strip() for ref in (until or "").split(",")]
-    return engine.execute_workflow(name, version, request, seconds, refs)
+    return engine.signals.execute(name, version, request, seconds, refs)
 
 
 def _start_by_name(  # noqa: PLR0917 - in the request's order
@@ -69,30 +69,32 @@ def _start_by_name(  # noqa: PLR0917 - in the request's order
         limit = "99 is the maximum priority value" if priority > 99 else "0 is the minimum priority value"
         problem = {"path": "startWorkflow.arg3", "message": limit, "invalidValue": str(priority)}
         raise Refusal(400, "Validation failed, check below errors for detail.", [problem])
-    engine.get_workflow_def(name, version)  # the text for an unknown definition differs from that of startWorkflow
+    engine.metadata.get_workflow_def(
+        name, version
+    )  # the text for an unknown definition differs from that of startWorkflow
     request = {"name": name, "version": version, "correlationId": correlation_id, "priority": priority, "input": given}
-    started: str = engine.start_workflow({member: value for member, value in request.items() if value is not None})
+    started: str = engine.workflows.start({member: value for member, value in request.items() if value is not None})
     return started
 
 
 def _remove(engine: Engine, workflow_id: str, archive: bool) -> None:
-    status = engine.get_workflow(workflow_id, False)["status"]
+    status = engine.workflows.get(workflow_id, False)["status"]
     if archive and status in {"RUNNING", "PAUSED"}:
         raise Refusal(400, f"Cannot archive workflow: {workflow_id} with status: {status}")
-    engine.remove_workflow(workflow_id)
+    engine.control.remove(workflow_id)
 
 
 def _poll_data_of(engine: Engine, task_type: str) -> list[dict[str, Any]]:
     if not task_type:
         problem = {"path": "getPollData.arg0", "message": "TaskType cannot be null or empty.", "invalidValue": ""}
         raise Refusal(400, "Validation failed, check below errors for detail.", [problem])
-    return engine.poll_data(task_type)
+    return engine.queues.poll_data(task_type)
 
 
 def _queue_sizes_of(engine: Engine, task_types: str | None) -> dict[str, int]:
     if task_types is None:
         raise Refusal(500, 'Cannot invoke "java.util.List.iterator()" because "taskDefNames" is null')
-    sizes = engine.queue_sizes()
+    sizes = engine.queues.sizes()
     return {each: sizes.get(each, 0) for each in task_types.split(",") if each}
 
 
@@ -108,31 +110,37 @@ _EXTERNAL = (text("path", required=True), text("operation", required=True), text
 
 def _metadata() -> Iterator[Route]:
     base, name = "/api/metadata/", text("tasktype")
-    yield Route(f"GET {base}taskdefs", lambda e: e.get_task_defs())
-    yield Route(f"POST {base}taskdefs", lambda e, defs: e.register_task_defs(defs), (), "[TaskDef]", as_nothing)
-    yield Route(f"PUT {base}taskdefs", lambda e, each: e.update_task_def(each), (), "TaskDef", as_nothing)
-    yield Route(f"GET {base}taskdefs/{{tasktype}}", lambda e, each: e.get_task_def(each), (name,))
+    yield Route(f"GET {base}taskdefs", lambda e: e.metadata.get_task_defs())
     yield Route(
-        f"DELETE {base}taskdefs/{{tasktype}}", lambda e, each: e.delete_task_def(each), (name,), None, as_nothing
+        f"POST {base}taskdefs", lambda e, defs: e.metadata.register_task_defs(defs), (), "[TaskDef]", as_nothing
     )
-    yield Route(f"GET {base}workflow", lambda e: e.get_workflow_defs())
+    yield Route(f"PUT {base}taskdefs", lambda e, each: e.metadata.update_task_def(each), (), "TaskDef", as_nothing)
+    yield Route(f"GET {base}taskdefs/{{tasktype}}", lambda e, each: e.metadata.get_task_def(each), (name,))
+    yield Route(
+        f"DELETE {base}taskdefs/{{tasktype}}",
+        lambda e, each: e.metadata.delete_task_def(each),
+        (name,),
+        None,
+        as_nothing,
+    )
+    yield Route(f"GET {base}workflow", lambda e: e.metadata.get_workflow_defs())
     yield Route(
         f"POST {base}workflow",
-        lambda e, overwrite, each: e.register_workflow_def(each, overwrite),
+        lambda e, overwrite, each: e.metadata.register_workflow_def(each, overwrite),
         (flag("overwrite", False),),
         "WorkflowDef",
         as_nothing,
     )
-    yield Route(f"PUT {base}workflow", lambda e, defs: e.update_workflow_defs(defs), (), "[WorkflowDef]")
-    yield Route(f"GET {base}workflow/latest-versions", lambda e: e.get_latest_workflow_defs())
+    yield Route(f"PUT {base}workflow", lambda e, defs: e.metadata.update_workflow_defs(defs), (), "[WorkflowDef]")
+    yield Route(f"GET {base}workflow/latest-versions", lambda e: e.metadata.get_latest_workflow_defs())
     yield Route(
         f"GET {base}workflow/{{name}}",
-        lambda e, each, version: e.get_workflow_def(each, version),
+        lambda e, each, version: e.metadata.get_workflow_def(each, version),
         (text("name"), _VERSION),
     )
     yield Route(
         f"DELETE {base}workflow/{{name}}/{{version}}",
-        lambda e, each, version: e.delete_workflow_def(each, version),
+        lambda e, each, version: e.metadata.delete_workflow_def(each, version),
         (text("name"), _VERSION),
         None,
         as_nothing,
@@ -141,13 +149,15 @@ def _metadata() -> Iterator[Route]:
 
 def _tasks() -> Iterator[Route]:
     base, task_id = "/api/tasks/", text("taskId")
-    yield Route(UPDATE, lambda e, result: e.update_task(result), (), "TaskResult", as_text)
-    yield Route(f"GET {base}{{taskId}}", lambda e, task: e.get_task(task), (task_id,))
-    yield Route(f"GET {base}{{taskId}}/log", lambda e, task: e.get_logs(task), (task_id,), None, as_json_or_204)
-    yield Route(f"POST {base}{{taskId}}/log", lambda e, task, log: e.add_log(task, log), (task_id,), "text", as_nothing)
+    yield Route(UPDATE, lambda e, result: e.tasks.update(result), (), "TaskResult", as_text)
+    yield Route(f"GET {base}{{taskId}}", lambda e, task: e.tasks.get(task), (task_id,))
+    yield Route(f"GET {base}{{taskId}}/log", lambda e, task: e.tasks.logs(task), (task_id,), None, as_json_or_204)
+    yield Route(
+        f"POST {base}{{taskId}}/log", lambda e, task, log: e.tasks.add_log(task, log), (task_id,), "text", as_nothing
+    )
     yield Route(
         f"POST {base}{{workflowId}}/{{taskRefName}}/{{status}}",
-        lambda e, workflow, ref, status, worker, output: e.update_task_by_ref_name(
+        lambda e, workflow, ref, status, worker, output: e.tasks.update_by_ref_name(
             workflow, ref, status, output, worker
         ),
         _BY_REF,
@@ -156,7 +166,7 @@ def _tasks() -> Iterator[Route]:
     )
     yield Route(
         f"POST {base}{{workflowId}}/{{taskRefName}}/{{status}}/sync",
-        lambda e, workflow, ref, status, worker, output: e.update_task_by_ref_name_sync(
+        lambda e, workflow, ref, status, worker, output: e.tasks.update_by_ref_name_sync(
             workflow, ref, status, output, worker
         ),
         _BY_REF,
@@ -164,39 +174,43 @@ def _tasks() -> Iterator[Route]:
     )
     yield Route(
         f"POST {base}{{workflowId}}/{{status}}/signal",
-        lambda e, workflow, status, output: e.signal(workflow, status, output),
+        lambda e, workflow, status, output: e.signals.signal(workflow, status, output),
         (_WORKFLOW, _STATUS),
         "map",
         as_nothing,
     )
     yield Route(
         f"POST {base}{{workflowId}}/{{status}}/signal/sync",
-        lambda e, workflow, status, strategy, ms, output: e.signal_sync(workflow, status, output, strategy, ms),
+        lambda e, workflow, status, strategy, ms, output: e.signals.signal_sync(workflow, status, output, strategy, ms),
         (_WORKFLOW, _STATUS, _STRATEGY, integer("timeoutMillis", 5000, "long")),
         "map",
     )
-    yield Route(f"GET {base}search", lambda e, *by: e.search_tasks(*_by(by)), _SEARCH)
-    yield Route(f"GET {base}search-v2", lambda e, *by: e.search_tasks_v2(*_by(by)), _SEARCH)
+    yield Route(f"GET {base}search", lambda e, *by: e.searches.tasks(*_by(by)), _SEARCH)
+    yield Route(f"GET {base}search-v2", lambda e, *by: e.searches.tasks_v2(*_by(by)), _SEARCH)
     for name in ("external-storage-location", "externalstoragelocation"):
-        yield Route(f"GET {base}{name}", lambda e, *of: e.external_storage_location(*of), _EXTERNAL)
+        yield Route(f"GET {base}{name}", lambda e, *of: e.storage.location(*of), _EXTERNAL)
 
 
 def _queues() -> Iterator[Route]:
     base = "/api/tasks/queue/"
-    yield Route(f"GET {base}all", lambda e: e.queue_sizes())
-    yield Route(f"GET {base}all/verbose", lambda e: e.queue_details())
-    yield Route(f"GET {base}size", lambda e, task, domain: e.queue_size(task, domain), (_TASK_TYPE, text("domain")))
+    yield Route(f"GET {base}all", lambda e: e.queues.sizes())
+    yield Route(f"GET {base}all/verbose", lambda e: e.queues.details())
+    yield Route(f"GET {base}size", lambda e, task, domain: e.queues.size(task, domain), (_TASK_TYPE, text("domain")))
     yield Route(f"GET {base}sizes", _queue_sizes_of, (text("taskType"),))
     yield Route(f"GET {base}polldata", _poll_data_of, (_TASK_TYPE,))
-    yield Route(f"GET {base}polldata/all", lambda e: e.poll_data())
+    yield Route(f"GET {base}polldata/all", lambda e: e.queues.poll_data())
     yield Route(
-        f"POST {base}requeue/{{taskType}}", lambda e, task: str(e.requeue(task)), (text("taskType"),), None, as_text
+        f"POST {base}requeue/{{taskType}}",
+        lambda e, task: str(e.queues.requeue(task)),
+        (text("taskType"),),
+        None,
+        as_text,
     )
 
 
 def _starts() -> Iterator[Route]:
     base = "/api/workflow"
-    yield Route(f"POST {base}", lambda e, request: e.start_workflow(request), (), "StartWorkflowRequest", as_text)
+    yield Route(f"POST {base}", lambda e, request: e.workflows.start(request), (), "StartWorkflowRequest", as_text)
     yield Route(
         f"POST {base}/{{name}}",
         _start_by_name,
@@ -217,57 +231,57 @@ def _starts() -> Iterator[Route]:
 
 def _workflows() -> Iterator[Route]:
     base, one = "/api/workflow", (_WORKFLOW,)
-    yield Route(f"GET {base}/search", lambda e, *by: e.search_workflows(*_by(by)), _SEARCH)
+    yield Route(f"GET {base}/search", lambda e, *by: e.searches.workflows(*_by(by)), _SEARCH)
     yield Route(
         f"POST {base}/{{name}}/correlated",
-        lambda e, *by: e.correlated_workflows(*by),
+        lambda e, *by: e.searches.correlated(*by),
         (text("name"), flag("includeClosed", False), flag("includeTasks", False)),
         "[string]",
     )
     yield Route(
         f"GET {base}/{{workflowId}}",
-        lambda e, workflow, tasks: e.get_workflow(workflow, tasks),
+        lambda e, workflow, tasks: e.workflows.get(workflow, tasks),
         (_WORKFLOW, flag("includeTasks", True)),
     )
     yield Route(
         f"DELETE {base}/{{workflowId}}",
-        lambda e, workflow, reason: e.terminate_workflow(workflow, reason),
+        lambda e, workflow, reason: e.control.terminate(workflow, reason),
         (_WORKFLOW, text("reason")),
         None,
         as_nothing,
     )
     yield Route(
         f"GET {base}/{{workflowId}}/status",
-        lambda e, workflow, output, variables: e.get_workflow_status(workflow, output, variables),
+        lambda e, workflow, output, variables: e.workflows.status(workflow, output, variables),
         (_WORKFLOW, flag("includeOutput", False), flag("includeVariables", False)),
     )
-    yield Route(f"PUT {base}/decide/{{workflowId}}", lambda e, each: e.decide_workflow(each), one, None, as_nothing)
-    yield Route(f"PUT {base}/{{workflowId}}/pause", lambda e, each: e.pause_workflow(each), one, None, as_nothing)
-    yield Route(f"PUT {base}/{{workflowId}}/resume", lambda e, each: e.resume_workflow(each), one, None, as_nothing)
+    yield Route(f"PUT {base}/decide/{{workflowId}}", lambda e, each: e.control.decide(each), one, None, as_nothing)
+    yield Route(f"PUT {base}/{{workflowId}}/pause", lambda e, each: e.control.pause(each), one, None, as_nothing)
+    yield Route(f"PUT {base}/{{workflowId}}/resume", lambda e, each: e.control.resume(each), one, None, as_nothing)
     yield Route(
         f"POST {base}/{{workflowId}}/restart",
-        lambda e, each, latest: e.restart_workflow(each, latest),
+        lambda e, each, latest: e.again.restart(each, latest),
         (_WORKFLOW, flag("useLatestDefinitions", False)),
         None,
         as_no_content,
     )
     yield Route(
         f"POST {base}/{{workflowId}}/retry",
-        lambda e, each, resume: e.retry_workflow(each, resume),
+        lambda e, each, resume: e.again.retry(each, resume),
         (_WORKFLOW, flag("resumeSubworkflowTasks", False)),
         None,
         as_no_content,
     )
     yield Route(
         f"POST {base}/{{workflowId}}/rerun",
-        lambda e, workflow, request: e.rerun_workflow(workflow, request),
+        lambda e, workflow, request: e.again.rerun(workflow, request),
         one,
         "RerunWorkflowRequest",
         as_text,
     )
     yield Route(  # the server looks for the request in the query, where clients send none
         f"PUT {base}/{{workflowId}}/skiptask/{{taskReferenceName}}",
-        lambda e, workflow, ref: e.skip_task(workflow, ref),
+        lambda e, workflow, ref: e.control.skip_task(workflow, ref),
         (_WORKFLOW, text("taskReferenceName")),
         None,
         as_nothing,
@@ -283,7 +297,7 @@ def _by(search: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _about() -> Iterator[Route]:
-    yield Route(PAGE, lambda e: page.render(e.overview()), (), None, as_html)
+    yield Route(PAGE, lambda e: page.render(e.overview.show()), (), None, as_html)
     yield Route(HEALTH_CHECK, lambda _: HEALTH)
     yield Route("GET /api/health", lambda _: HEALTH)
     yield Route("GET /api/version", lambda _: VERSION, (), None, as_text)

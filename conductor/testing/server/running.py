@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from conductor.testing.engine import Engine
-from conductor.testing.engine.clock import Clock
+from conductor.testing.engine.state.clock import Clock
 from conductor.testing.server.faults import NOTHING, Faults, Plan
 from conductor.testing.server.guard import Guard
 from conductor.testing.server.http_server import HttpServer
@@ -64,7 +64,7 @@ class Running:
         self._reported: set[str] = set()
         self._started = self._clock.now() * 1000
         self.http = HttpServer(*address, self._handle, "conductor-dev-server")
-        engine.listens_at(origin_of(*self.http.address))
+        engine.storage.listens_at(origin_of(*self.http.address))
         self._guard = Guard(address[0], names, tokens)
         self._sweeper = threading.Thread(target=self._sweep_until_stopped, name="conductor-dev-sweeper", daemon=True)
         self._clock.listen(self._busy.set)  # after a jump, the engine itself does all that is due
@@ -84,7 +84,7 @@ class Running:
         deadline = time.monotonic() + timeout
         while True:
             with self._looked:
-                open_work = self._engine.open_work()
+                open_work = self._engine.queues.open_work()
                 left = deadline - time.monotonic()
                 if not open_work or left <= 0 or self._stopping.is_set():
                     break
@@ -100,10 +100,10 @@ class Running:
         wait = task.get("visibleTime", 0) / 1000 - self._clock.now()
         text = f"{name} {task['status']}" + (f" for {wait:.0f} s more" if wait > 1 else "")
         if "retriedTaskId" in task:
-            before = self._engine.get_task(task["retriedTaskId"])
+            before = self._engine.tasks.get(task["retriedTaskId"])
             text += f", the retry of one that {before['status']}: {before.get('reasonForIncompletion')}"
         elif "visibleTime" in task:
-            polled = [poll.get("domain") for poll in self._engine.poll_data(name)]
+            polled = [poll.get("domain") for poll in self._engine.queues.poll_data(name)]
             if domain not in polled:
                 where = "" if domain is None else f" in domain {domain}"
                 others = ", ".join("no domain" if each is None else each for each in polled)
@@ -112,16 +112,16 @@ class Running:
 
     def _raise_failure(self) -> None:
         with self._looked:
-            new = [self._engine.get_task(task_id) for task_id in self._failed() if task_id not in self._reported]
+            new = [self._engine.tasks.get(task_id) for task_id in self._failed() if task_id not in self._reported]
             found = [task for task in new if not task.get("retried") and task.get("endTime", 0) >= self._started]
             if found:
                 task = min(found, key=lambda each: "subWorkflowId" in each)  # the cause before its consequences
                 self._reported.add(task["taskId"])
-                raise TaskFailed(task, [entry["log"] for entry in self._engine.get_logs(task["taskId"])])
+                raise TaskFailed(task, [entry["log"] for entry in self._engine.tasks.logs(task["taskId"])])
 
     def _failed(self) -> list[str]:
         """Every failed task, the oldest first. A retry of it may still follow."""
-        found = self._engine.search_tasks(FAILED, "*", 0, 10**6, "updateTime:ASC")
+        found = self._engine.searches.tasks(FAILED, "*", 0, 10**6, "updateTime:ASC")
         return [summary["taskId"] for summary in found["results"]]
 
     def _handle(self, request: Request) -> Response | None:

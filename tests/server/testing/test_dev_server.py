@@ -24,7 +24,7 @@ from conductor import (
 )
 from conductor.testing import dev_server
 from conductor.testing.dev_server import DevServer, TaskFailed
-from conductor.testing.engine.clock import FakeClock
+from conductor.testing.engine.state.clock import FakeClock
 from support.waiting import eventually
 
 KEY = types.SimpleNamespace(key_id="the-key", key_secret="the-secret")

@@ -1,7 +1,7 @@
 import pytest
 
 from conductor.testing.engine import Engine
-from conductor.testing.engine.clock import FakeClock
+from conductor.testing.engine.state.clock import FakeClock
 
 
 class World:
@@ -12,18 +12,18 @@ class World:
         self.engine = Engine(self.clock, **options)
 
     def task_def(self, name="a", **members):
-        self.engine.register_task_defs([{"name": name, "responseTimeoutSeconds": 3600, **members}])
+        self.engine.metadata.register_task_defs([{"name": name, "responseTimeoutSeconds": 3600, **members}])
 
     def start(self, *tasks, request=None, **members):
-        self.engine.register_workflow_def({"name": "wf", "tasks": list(tasks), **members}, overwrite=True)
-        return self.engine.start_workflow({"name": "wf", **(request or {})})
+        self.engine.metadata.register_workflow_def({"name": "wf", "tasks": list(tasks), **members}, overwrite=True)
+        return self.engine.workflows.start({"name": "wf", **(request or {})})
 
     def take(self, task_type="a", worker="w", domain=None, count=1):
-        return self.engine.poll(task_type, worker, domain, count, 0)
+        return self.engine.tasks.poll(task_type, worker, domain, count, 0)
 
     def send(self, task, status="COMPLETED", output=None, **members):
         ids = {"taskId": task["taskId"], "workflowInstanceId": task["workflowInstanceId"], "workerId": "w"}
-        return self.engine.update_task({**ids, "status": status, "outputData": output or {}, **members})
+        return self.engine.tasks.update({**ids, "status": status, "outputData": output or {}, **members})
 
     def run(self, task_type="a", status="COMPLETED", output=None, **members):
         (task,) = self.take(task_type)
@@ -31,16 +31,16 @@ class World:
         return task
 
     def status(self, workflow_id):
-        return self.engine.get_workflow(workflow_id)["status"]
+        return self.engine.workflows.get(workflow_id)["status"]
 
     def tasks(self, workflow_id):
-        return self.engine.get_workflow(workflow_id)["tasks"]
+        return self.engine.workflows.get(workflow_id)["tasks"]
 
     def statuses(self, workflow_id):
         return [(task["referenceTaskName"], task["status"]) for task in self.tasks(workflow_id)]
 
     def task(self, task):
-        return self.engine.get_task(task["taskId"])
+        return self.engine.tasks.get(task["taskId"])
 
 
 def simple(name="a", **members):

@@ -19,28 +19,28 @@ def refused(call, *arguments):
 
 
 def test_task_definitions_are_filled_in_and_replaced_wholly(world):
-    world.engine.register_task_defs([{"name": "a", "retryCount": 7, "unknown": 1, "description": "d"}])
-    definition = world.engine.get_task_def("a")
+    world.engine.metadata.register_task_defs([{"name": "a", "retryCount": 7, "unknown": 1, "description": "d"}])
+    definition = world.engine.metadata.get_task_def("a")
     assert (definition["retryCount"], definition["responseTimeoutSeconds"], definition["updateTime"]) == (7, 3600, 0)
     assert "unknown" not in definition
     world.clock.advance(5)
-    world.engine.update_task_def({"name": "a"})
-    replaced = world.engine.get_task_def("a")
+    world.engine.metadata.update_task_def({"name": "a"})
+    replaced = world.engine.metadata.get_task_def("a")
     assert (replaced["retryCount"], replaced["createTime"]) == (3, definition["createTime"])
     assert replaced["updateTime"] == definition["createTime"] + 5000
     assert "description" not in replaced
-    assert [d["name"] for d in world.engine.get_task_defs()] == ["a"]
-    world.engine.delete_task_def("a")
-    assert world.engine.get_task_defs() == []
+    assert [d["name"] for d in world.engine.metadata.get_task_defs()] == ["a"]
+    world.engine.metadata.delete_task_def("a")
+    assert world.engine.metadata.get_task_defs() == []
 
 
 def test_task_definitions_are_refused_together(world):
-    register = world.engine.register_task_defs
+    register = world.engine.metadata.register_task_defs
     assert problems(register, []) == {("registerTaskDef.arg0", "TaskDefList is empty")}
     assert problems(register, [{"name": "ok"}, {"name": "x", "timeoutSeconds": 120}]) == {
         ("registerTaskDef.arg0[1]", "TaskDef: x responseTimeoutSeconds: 3600 must be less than timeoutSeconds: 120")
     }
-    assert world.engine.get_task_defs() == []
+    assert world.engine.metadata.get_task_defs() == []
     found = problems(
         register,
         [
@@ -57,29 +57,35 @@ def test_task_definitions_are_refused_together(world):
         "[1].pollTimeoutSeconds",
         "[2]",
     }
-    assert refused(world.engine.update_task_def, {"name": "x"}) == (404, "No such task by name x")
-    assert refused(world.engine.get_task_def, "x") == (404, "No such taskType found by name: x")
-    assert refused(world.engine.delete_task_def, "x") == (500, "No such task definition")
+    assert refused(world.engine.metadata.update_task_def, {"name": "x"}) == (404, "No such task by name x")
+    assert refused(world.engine.metadata.get_task_def, "x") == (404, "No such taskType found by name: x")
+    assert refused(world.engine.metadata.delete_task_def, "x") == (500, "No such task definition")
 
 
 def test_workflow_definitions_have_versions(world, build):
-    register = world.engine.register_workflow_def
+    register = world.engine.metadata.register_workflow_def
     register({"name": "wf", "tasks": [build.simple()]})
     register({"name": "wf", "version": 2, "tasks": [build.simple("b")]})
     assert refused(register, {"name": "wf", "tasks": [build.simple()]}) == (409, "Workflow with wf.1 already exists!")
-    assert world.engine.get_workflow_def("wf")["version"] == 2
-    assert world.engine.get_workflow_def("wf", 1)["tasks"][0]["name"] == "a"
-    assert world.engine.update_workflow_defs([{"name": "wf", "tasks": [build.simple("c")]}]) == {
+    assert world.engine.metadata.get_workflow_def("wf")["version"] == 2
+    assert world.engine.metadata.get_workflow_def("wf", 1)["tasks"][0]["name"] == "a"
+    assert world.engine.metadata.update_workflow_defs([{"name": "wf", "tasks": [build.simple("c")]}]) == {
         "bulkErrorResults": {},
         "bulkSuccessfulResults": ["wf"],
     }
-    assert world.engine.get_workflow_def("wf", 1)["tasks"][0]["name"] == "c"
-    assert len(world.engine.get_workflow_defs()) == 2
-    world.engine.delete_workflow_def("wf", 2)
-    assert world.engine.get_workflow_def("wf")["version"] == 1
-    assert refused(world.engine.get_workflow_def, "wf", 2) == (404, "No such workflow found by name: wf, version: 2")
-    assert refused(world.engine.delete_workflow_def, "x", 1) == (500, "No such workflow definition: x version: 1")
-    assert problems(world.engine.update_workflow_defs, []) == {
+    assert world.engine.metadata.get_workflow_def("wf", 1)["tasks"][0]["name"] == "c"
+    assert len(world.engine.metadata.get_workflow_defs()) == 2
+    world.engine.metadata.delete_workflow_def("wf", 2)
+    assert world.engine.metadata.get_workflow_def("wf")["version"] == 1
+    assert refused(world.engine.metadata.get_workflow_def, "wf", 2) == (
+        404,
+        "No such workflow found by name: wf, version: 2",
+    )
+    assert refused(world.engine.metadata.delete_workflow_def, "x", 1) == (
+        500,
+        "No such workflow definition: x version: 1",
+    )
+    assert problems(world.engine.metadata.update_workflow_defs, []) == {
         ("updateWorkflowDef.arg0", "WorkflowDef list name cannot be null or empty")
     }
 
@@ -116,12 +122,12 @@ TERMINATION = (
     ],
 )
 def test_tasks_are_refused_in_the_servers_words(world, build, members, message):
-    found = problems(world.engine.register_workflow_def, {"name": "bad", "tasks": [build.simple() | members]})
+    found = problems(world.engine.metadata.register_workflow_def, {"name": "bad", "tasks": [build.simple() | members]})
     assert message in {text for path, text in found if path.startswith(ONE)}
 
 
 def test_workflows_are_refused_in_the_servers_words(world, build):
-    register = world.engine.register_workflow_def
+    register = world.engine.metadata.register_workflow_def
     assert problems(register, {"schemaVersion": 1}) == {
         ("registerWorkflowDef.arg0.name", "WorkflowDef name cannot be null or empty"),
         ("registerWorkflowDef.arg0.tasks", "WorkflowTask list cannot be empty"),
@@ -150,7 +156,8 @@ def test_workflows_are_refused_in_the_servers_words(world, build):
 def test_a_type_that_this_server_does_not_run_is_named(world, build, kind):
     nested = build.system("FORK_JOIN", "f", forkTasks=[[build.system(kind, "x")]])
     found = problems(
-        world.engine.register_workflow_def, {"name": "bad", "tasks": [nested, build.system("JOIN", "j", joinOn=["x"])]}
+        world.engine.metadata.register_workflow_def,
+        {"name": "bad", "tasks": [nested, build.system("JOIN", "j", joinOn=["x"])]},
     )
     assert found == {(ONE, f"the embedded server does not support taskType: {kind} taskName: x")}
 
@@ -166,7 +173,7 @@ def test_a_type_that_this_server_does_not_run_is_named(world, build, kind):
 )
 def test_a_feature_that_this_server_does_not_have_is_named(world, build, members, part):
     task = build.simple() | {"decisionCases": {"1": [build.simple("b")]}, "loopOver": [build.simple("c")]} | members
-    found = problems(world.engine.register_workflow_def, {"name": "bad", "tasks": [task]})
+    found = problems(world.engine.metadata.register_workflow_def, {"name": "bad", "tasks": [task]})
     assert any(part in text and "taskName: a" in text for _, text in found)
 
 
@@ -183,18 +190,18 @@ def test_a_workflow_keeps_the_definitions_it_was_started_with(world, build):
 
 def test_a_workflow_can_bring_its_own_definition(world, build):
     definition = {"name": "own", "version": 3, "tasks": [build.simple()]}
-    workflow_id = world.engine.start_workflow({"name": "x", "workflowDef": definition})
-    workflow = world.engine.get_workflow(workflow_id)
+    workflow_id = world.engine.workflows.start({"name": "x", "workflowDef": definition})
+    workflow = world.engine.workflows.get(workflow_id)
     assert (workflow["workflowName"], workflow["workflowVersion"]) == ("own", 3)
-    assert problems(world.engine.start_workflow, {"name": "x", "workflowDef": {"name": "own"}}) == {
+    assert problems(world.engine.workflows.start, {"name": "x", "workflowDef": {"name": "own"}}) == {
         ("startWorkflow.arg0.workflowDef.tasks", "WorkflowTask list cannot be empty")
     }
 
 
 def test_a_sub_workflow_must_exist_when_its_parent_starts(world, build):
     child = build.system("SUB_WORKFLOW", "s", subWorkflowParam={"name": "nobody"})
-    world.engine.register_workflow_def({"name": "wf", "tasks": [child]})
-    assert refused(world.engine.start_workflow, {"name": "wf"}) == (
+    world.engine.metadata.register_workflow_def({"name": "wf", "tasks": [child]})
+    assert refused(world.engine.workflows.start, {"name": "wf"}) == (
         500,
         "The Task nobody defined as a sub-workflow has no workflow definition available ",
     )

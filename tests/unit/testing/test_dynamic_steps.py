@@ -1,22 +1,22 @@
 """Steps that a workflow makes while it runs: what the store must keep of them, and what is refused."""
 
 from conductor.testing.engine import Engine
-from conductor.testing.engine.clock import FakeClock
+from conductor.testing.engine.state.clock import FakeClock
 
 
 def test_a_dynamic_task_has_its_definition_after_a_restart(tmp_path, build):
     db, clock = str(tmp_path / "db"), FakeClock()
     engine = Engine(clock, db)
-    engine.register_task_defs([{"name": "charge", "retryCount": 1, "retryDelaySeconds": 0}])
+    engine.metadata.register_task_defs([{"name": "charge", "retryCount": 1, "retryDelaySeconds": 0}])
     dynamic = build.system("DYNAMIC", "d", dynamicTaskNameParam="n", inputParameters={"n": "charge"})
-    engine.register_workflow_def({"name": "w", "tasks": [dynamic]})
-    workflow_id = engine.start_workflow({"name": "w"})
+    engine.metadata.register_workflow_def({"name": "w", "tasks": [dynamic]})
+    workflow_id = engine.workflows.start({"name": "w"})
     engine.close()
     engine = Engine(clock, db)
-    (task,) = engine.poll("charge", "w", None, 1, 0)
+    (task,) = engine.tasks.poll("charge", "w", None, 1, 0)
     ids = {"taskId": task["taskId"], "workflowInstanceId": workflow_id, "workerId": "w"}
-    engine.update_task({**ids, "status": "FAILED", "outputData": {}})
-    (first, second) = engine.get_workflow(workflow_id)["tasks"]
+    engine.tasks.update({**ids, "status": "FAILED", "outputData": {}})
+    (first, second) = engine.workflows.get(workflow_id)["tasks"]
     assert (first["status"], second["status"], second["taskDefName"]) == ("FAILED", "SCHEDULED", "charge")
     assert second["workflowTask"]["taskReferenceName"] == "d"
     engine.close()
@@ -30,7 +30,7 @@ def test_a_step_that_this_server_does_not_run_ends_the_workflow_with_a_reason(wo
         inputParameters={"t": [build.system("HTTP", "h")], "i": {}},
     )
     workflow_id = world.start(fork, build.system("JOIN", "j"))
-    workflow = world.engine.get_workflow(workflow_id)
+    workflow = world.engine.workflows.get(workflow_id)
     assert workflow["status"] == "FAILED"
     assert workflow["reasonForIncompletion"] == "the embedded server does not support taskType: HTTP taskName: h"
 

@@ -48,8 +48,10 @@ KINDS = [
 @pytest.fixture
 def start(world, build):
     def start(kind):
-        world.engine.register_workflow_def({"name": "wf", "tasks": [build.simple()]})  # a sub-workflow must exist
-        world.engine.register_workflow_def({"name": "quick", "tasks": [build.system("SET_VARIABLE", "set")]})
+        world.engine.metadata.register_workflow_def(
+            {"name": "wf", "tasks": [build.simple()]}
+        )  # a sub-workflow must exist
+        world.engine.metadata.register_workflow_def({"name": "quick", "tasks": [build.system("SET_VARIABLE", "set")]})
         tasks, members = endless(build, kind)
         return world.start(*tasks, **members)
 
@@ -62,8 +64,8 @@ def test_a_workflow_without_an_end_stops_no_other(world, build, start, kind):
     start(kind)
     for _ in range(20):
         world.engine.sweep()
-    world.engine.register_workflow_def({"name": "other", "tasks": [build.simple("b")]})
-    world.engine.start_workflow({"name": "other"})
+    world.engine.metadata.register_workflow_def({"name": "other", "tasks": [build.simple("b")]})
+    world.engine.workflows.start({"name": "other"})
     world.run("b")
     started = time.monotonic()
     world.engine.close()
@@ -78,17 +80,17 @@ def test_it_goes_on_with_each_sweep_and_can_be_ended(world, start, kind):
     workflow_id = start(kind)
 
     def tasks():
-        return world.engine.search_tasks("", "*", 0, 1, None)["totalHits"]
+        return world.engine.searches.tasks("", "*", 0, 1, None)["totalHits"]
 
     before = tasks()
     assert world.engine.next_due() is not None
     for _ in range(5):
         world.engine.sweep()
     assert tasks() > before
-    world.engine.terminate_workflow(workflow_id)
+    world.engine.control.terminate(workflow_id)
     world.engine.sweep()
     assert world.status(workflow_id) == "TERMINATED"
-    assert (world.engine.next_due(), world.engine.open_work()) == (None, [])
+    assert (world.engine.next_due(), world.engine.queues.open_work()) == (None, [])
 
 
 def test_two_workflows_without_an_end_both_go_on(world, build):
@@ -110,7 +112,7 @@ def test_a_workflow_that_is_its_own_sub_workflow_fails_and_names_itself(world, s
     workflow_id = start("its own sub-workflow")
     world.engine.sweep()
     assert world.status(workflow_id) == "FAILED"
-    failed = world.engine.search_tasks("status=FAILED_WITH_TERMINAL_ERROR", "*", 0, 10, None)["results"]
+    failed = world.engine.searches.tasks("status=FAILED_WITH_TERMINAL_ERROR", "*", 0, 10, None)["results"]
     assert [task["reasonForIncompletion"] for task in failed] == [
         "Sub-workflow wf is over 100 levels deep: does it start itself?"
     ]
@@ -118,13 +120,13 @@ def test_a_workflow_that_is_its_own_sub_workflow_fails_and_names_itself(world, s
 
 def test_a_workflow_without_an_end_goes_on_after_a_restart(build, tmp_path):
     engine = Engine(db=str(tmp_path / "db"))
-    engine.register_workflow_def({"name": "wf", "tasks": [loop(build)]})
-    workflow_id = engine.start_workflow({"name": "wf"})
-    count = len(engine.get_workflow(workflow_id)["tasks"])
+    engine.metadata.register_workflow_def({"name": "wf", "tasks": [loop(build)]})
+    workflow_id = engine.workflows.start({"name": "wf"})
+    count = len(engine.workflows.get(workflow_id)["tasks"])
     engine.close()
     engine = Engine(db=str(tmp_path / "db"))
     engine.sweep()
-    assert len(engine.get_workflow(workflow_id)["tasks"]) > count
+    assert len(engine.workflows.get(workflow_id)["tasks"]) > count
     engine.close()
 
 
@@ -135,12 +137,12 @@ def test_a_task_skipped_inside_a_loop_that_runs_lets_the_loop_stand_still(world,
     body = [build.simple("a"), build.simple("b")]
     workflow_id = world.start(loop(build, "$.loop['iteration'] < 3", body), build.simple("after"))
     for ref in skipped:
-        world.engine.skip_task(workflow_id, ref)
+        world.engine.control.skip_task(workflow_id, ref)
     for name in done:
         world.run(name)
     assert world.status(workflow_id) == "RUNNING"
-    assert world.engine.open_work()[0]["taskDefName"] == "loop"
-    world.engine.terminate_workflow(workflow_id)
+    assert world.engine.queues.open_work()[0]["taskDefName"] == "loop"
+    world.engine.control.terminate(workflow_id)
     assert world.status(workflow_id) == "TERMINATED"
 
 
@@ -148,7 +150,7 @@ def test_a_task_skipped_inside_a_loop_that_runs_lets_the_loop_stand_still(world,
 def test_a_task_skipped_before_its_loop_begins_keeps_the_loop_at_its_start(world, build):
     """Seen on server 3.32.3: the loop is IN_PROGRESS in iteration 0."""
     workflow_id = world.start(build.simple("first"), loop(build, "$.loop['iteration'] < 3", [build.simple("a")]))
-    world.engine.skip_task(workflow_id, "a")
+    world.engine.control.skip_task(workflow_id, "a")
     world.run("first")
     (found,) = [task for task in world.tasks(workflow_id) if task["referenceTaskName"] == "loop"]
     assert (found["status"], found["iteration"]) == ("IN_PROGRESS", 0)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from conductor.testing.engine.conditions import parse
-from conductor.testing.engine.durations import parse_duration, parse_until
+from conductor.testing.engine.tasks.conditions import parse
+from conductor.testing.engine.tasks.durations import parse_duration, parse_until
 from conductor.testing.expressions import expressions_in, fill, problems_in
 
 VALUES = {"workflow": {"input": {"l": [1, {"z": 2}], "t": True, "n": None, "a b": 7, "who": "l"}}}

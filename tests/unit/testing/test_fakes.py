@@ -23,7 +23,7 @@ from conductor import (
     task_context,
 )
 from conductor._stopping import is_stopping
-from conductor.testing.engine.clock import FakeClock
+from conductor.testing.engine.state.clock import FakeClock
 from conductor.testing.fakes import FakeTaskClient, arun_worker, run_worker
 from support.waiting import eventually
 

@@ -80,7 +80,7 @@ def test_an_optional_branch_leaves_a_mark_on_the_join(world, build):
 
 def test_a_fork_must_be_followed_by_a_join(world, build):
     workflow_id = world.start(fork(build, [build.simple("a")]))
-    workflow = world.engine.get_workflow(workflow_id)
+    workflow = world.engine.workflows.get(workflow_id)
     assert workflow["status"] == "FAILED"
     assert "not followed by a join" in workflow["reasonForIncompletion"]
 
@@ -210,14 +210,14 @@ def test_a_wait_ends_by_its_duration_its_date_or_a_signal(world, build):
     forever = world.start(build.system("WAIT", "w"))
     world.clock.advance(10**6)
     assert world.tasks(forever)[0]["callbackAfterSeconds"] == 2**31 - 1
-    world.engine.signal(forever, "COMPLETED", {"n": 1})
-    assert world.engine.get_workflow(forever)["output"] == {"n": 1}
-    world.engine.signal(forever, "COMPLETED", {})
+    world.engine.signals.signal(forever, "COMPLETED", {"n": 1})
+    assert world.engine.workflows.get(forever)["output"] == {"n": 1}
+    world.engine.signals.signal(forever, "COMPLETED", {})
 
 
 def test_a_sync_signal_answers_when_the_workflow_is_blocked_again_or_has_ended(world, build):
     workflow_id = world.start(build.system("WAIT", "w"), build.system("WAIT", "w2"), build.simple())
-    signal = world.engine.signal_sync
+    signal = world.engine.signals.signal_sync
     answer = signal(workflow_id, "COMPLETED", {"n": 1}, "BLOCKING_TASK", 0)
     assert (answer["referenceTaskName"], answer["responseType"], answer["signalTimeout"]) == (
         "w2",
@@ -242,7 +242,7 @@ def test_terminate_ends_the_workflow_with_its_status_and_output(world, build):
             build.simple(), build.system("TERMINATE", "t", inputParameters=parameters), build.simple("z")
         )
         world.run(output={"n": 3})
-        workflow = world.engine.get_workflow(workflow_id)
+        workflow = world.engine.workflows.get(workflow_id)
         assert (workflow["status"], workflow["output"]) == (status, expected)
         task_id = workflow["tasks"][1]["taskId"]
         assert workflow["reasonForIncompletion"] == f"Workflow is {status} by TERMINATE task: {task_id}"
@@ -258,7 +258,7 @@ def test_variables_are_set_and_read(world, build):
     )
     (task,) = world.take()
     assert task["inputData"] == {"n": [1], "old": True}
-    assert world.engine.get_workflow_status(workflow_id, include_variables=True)["variables"] == {"old": True, "n": [1]}
+    assert world.engine.workflows.status(workflow_id, include_variables=True)["variables"] == {"old": True, "n": [1]}
 
 
 def sub(build, **members):
@@ -268,7 +268,7 @@ def sub(build, **members):
 
 
 def register_child(world, build, **members):
-    world.engine.register_workflow_def(
+    world.engine.metadata.register_workflow_def(
         {"name": "child", "tasks": [build.simple("c")], "outputParameters": {"r": "${c.output.r}"}, **members}
     )
 
@@ -277,7 +277,7 @@ def test_a_sub_workflow_gives_its_output_to_its_task(world, build):
     register_child(world, build)
     workflow_id = world.start(sub(build), build.simple("z"), request={"input": {"x": 5}, "correlationId": "corr"})
     task = world.tasks(workflow_id)[0]
-    child = world.engine.get_workflow(task["subWorkflowId"])
+    child = world.engine.workflows.get(task["subWorkflowId"])
     assert (task["status"], child["input"], child["correlationId"]) == ("IN_PROGRESS", {"q": 5}, "corr")
     assert (child["parentWorkflowId"], child["parentWorkflowTaskId"]) == (workflow_id, task["taskId"])
     world.run("c", output={"r": 9})
@@ -310,22 +310,22 @@ def test_a_sub_workflow_is_retried_by_its_task_definition(world, build):
 
 
 def test_terminating_reaches_the_children_and_a_signal_does_too(world, build):
-    world.engine.register_workflow_def({"name": "child", "tasks": [build.system("WAIT", "w")]})
+    world.engine.metadata.register_workflow_def({"name": "child", "tasks": [build.system("WAIT", "w")]})
     workflow_id = world.start(sub(build))
-    world.engine.signal(workflow_id, "COMPLETED", {})
+    world.engine.signals.signal(workflow_id, "COMPLETED", {})
     assert world.status(workflow_id) == "COMPLETED"
     workflow_id = world.start(sub(build))
     child = world.tasks(workflow_id)[0]["subWorkflowId"]
-    world.engine.terminate_workflow(workflow_id, "stop")
+    world.engine.control.terminate(workflow_id, "stop")
     assert world.status(child) == "TERMINATED"
-    assert world.engine.get_workflow(child)["reasonForIncompletion"] == (
+    assert world.engine.workflows.get(child)["reasonForIncompletion"] == (
         "Parent workflow has been terminated with reason: stop"
     )
     assert world.tasks(workflow_id)[0]["status"] == "CANCELED"
 
 
 def test_a_child_that_ended_at_once_moves_its_parent(world, build):
-    world.engine.register_workflow_def(
+    world.engine.metadata.register_workflow_def(
         {"name": "child", "tasks": [build.system("SET_VARIABLE", "v", inputParameters={"n": 1})]}
     )
     workflow_id = world.start(sub(build), sub(build) | {"taskReferenceName": "s2"})
@@ -333,16 +333,16 @@ def test_a_child_that_ended_at_once_moves_its_parent(world, build):
 
 
 def test_a_failure_workflow_is_started(world, build):
-    world.engine.register_workflow_def({"name": "sorry", "tasks": [build.simple("apologise")]})
+    world.engine.metadata.register_workflow_def({"name": "sorry", "tasks": [build.simple("apologise")]})
     workflow_id = world.start(build.simple(retryCount=0), failureWorkflow="sorry", request={"input": {"x": 1}})
     failed = world.run(status="FAILED", reasonForIncompletion="why")
-    started = world.engine.get_workflow(workflow_id)["output"]["conductor.failure_workflow"]
-    given = world.engine.get_workflow(started)["input"]
+    started = world.engine.workflows.get(workflow_id)["output"]["conductor.failure_workflow"]
+    given = world.engine.workflows.get(started)["input"]
     assert (given["x"], given["workflowId"], given["failureTaskId"]) == (1, workflow_id, failed["taskId"])
     assert given["failureStatus"] == "FAILED"
     missing = world.start(build.simple(retryCount=0), failureWorkflow="nobody")
     world.run(status="FAILED")
-    assert "failed to start" in world.engine.get_workflow(missing)["output"]["conductor.failure_workflow"]
+    assert "failed to start" in world.engine.workflows.get(missing)["output"]["conductor.failure_workflow"]
 
 
 def test_an_unknown_type_is_a_workers_and_polled_by_that_name(world, build):
@@ -370,28 +370,28 @@ def test_templates_fill_in_what_is_missing_or_null(world, build):
     )
     (task,) = world.take()
     assert task["inputData"] == {"a": 2, "b": {"x": 5}, "c": 9}
-    workflow = world.engine.get_workflow(task["workflowInstanceId"])
+    workflow = world.engine.workflows.get(task["workflowInstanceId"])
     assert workflow["input"] == {"x": 5, "y": 1}
 
 
 def test_an_optional_task_that_ends_the_workflow_keeps_its_status(world, build):
     workflow_id = world.start(build.simple(optional=True, retryCount=0), outputParameters={"n": "${a.output.n}"})
     world.run(status="FAILED", output={"n": 2})
-    workflow = world.engine.get_workflow(workflow_id)
+    workflow = world.engine.workflows.get(workflow_id)
     assert (workflow["status"], workflow["output"], workflow["tasks"][0]["status"]) == ("COMPLETED", {"n": 2}, "FAILED")
 
 
 def test_a_terminate_that_came_out_wrong_fails(world, build):
     parameters = {"terminationStatus": "${workflow.input.status}"}
     workflow_id = world.start(build.system("TERMINATE", "t", inputParameters=parameters))
-    workflow = world.engine.get_workflow(workflow_id)
+    workflow = world.engine.workflows.get(workflow_id)
     assert workflow["status"] == "FAILED"
     assert workflow["tasks"][0]["reasonForIncompletion"] == "given termination status is not valid"
 
 
 def test_variables_have_a_limit(world, build):
     workflow_id = world.start(build.system("SET_VARIABLE", "v", inputParameters={"text": "x" * 300_000}))
-    workflow = world.engine.get_workflow(workflow_id)
+    workflow = world.engine.workflows.get(workflow_id)
     assert (workflow["status"], workflow["variables"]) == ("FAILED", {})
     assert "is greater than the permissible limit: 256 kilobytes" in workflow["reasonForIncompletion"]
 
@@ -410,7 +410,7 @@ def test_a_terminate_in_a_branch_cancels_the_others(world, build):
     branch = [build.simple("a"), build.system("TERMINATE", "t", inputParameters=parameters)]
     workflow_id = world.start(fork(build, branch, [build.simple("b")]), build.system("JOIN", "j", joinOn=["t", "b"]))
     world.run("a")
-    assert world.engine.get_workflow(workflow_id)["output"] == {"n": 1}
+    assert world.engine.workflows.get(workflow_id)["output"] == {"n": 1}
     assert dict(world.statuses(workflow_id)) == {
         "f": "COMPLETED",
         "a": "COMPLETED",

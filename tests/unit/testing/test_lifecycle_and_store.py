@@ -3,7 +3,7 @@
 import pytest
 
 from conductor.testing.engine import Engine, Refusal
-from conductor.testing.engine.clock import FakeClock
+from conductor.testing.engine.state.clock import FakeClock
 
 
 def fail(world, build, *more):
@@ -15,10 +15,10 @@ def fail(world, build, *more):
 
 def test_a_retried_workflow_tries_the_failed_task_again(world, build):
     workflow_id, task = fail(world, build)
-    ended = world.engine.get_workflow(workflow_id)["endTime"]
+    ended = world.engine.workflows.get(workflow_id)["endTime"]
     world.clock.advance(1)
-    world.engine.retry_workflow(workflow_id)
-    workflow = world.engine.get_workflow(workflow_id)
+    world.engine.again.retry(workflow_id)
+    workflow = world.engine.workflows.get(workflow_id)
     old, new = workflow["tasks"]
     assert (workflow["status"], workflow["endTime"]) == ("RUNNING", ended)
     assert workflow["lastRetriedTime"] == workflow["updateTime"]
@@ -26,10 +26,10 @@ def test_a_retried_workflow_tries_the_failed_task_again(world, build):
     assert (old["retried"], old["executed"]) == (True, True)
     assert (new["retriedTaskId"], new["retryCount"], new["outputData"]) == (task["taskId"], 1, {})
     world.run()
-    assert world.engine.get_workflow(workflow_id)["endTime"] == ended + 1000
+    assert world.engine.workflows.get(workflow_id)["endTime"] == ended + 1000
     assert world.status(workflow_id) == "COMPLETED"
     with pytest.raises(Refusal, match="There are no retryable tasks"):
-        world.engine.retry_workflow(workflow_id)
+        world.engine.again.retry(workflow_id)
 
 
 def test_a_retried_fork_brings_back_its_canceled_branches_and_its_join(world, build):
@@ -38,7 +38,7 @@ def test_a_retried_fork_brings_back_its_canceled_branches_and_its_join(world, bu
         build.system("FORK_JOIN", "f", forkTasks=branches), build.system("JOIN", "j", joinOn=["a", "b"])
     )
     world.run("a", "FAILED")
-    world.engine.retry_workflow(workflow_id)
+    world.engine.again.retry(workflow_id)
     world.run("a")
     world.run("b")
     assert world.status(workflow_id) == "COMPLETED"
@@ -47,8 +47,8 @@ def test_a_retried_fork_brings_back_its_canceled_branches_and_its_join(world, bu
 def test_a_restarted_workflow_begins_again(world, build):
     workflow_id, task = fail(world, build)
     world.clock.advance(1)
-    world.engine.restart_workflow(workflow_id)
-    workflow = world.engine.get_workflow(workflow_id)
+    world.engine.again.restart(workflow_id)
+    workflow = world.engine.workflows.get(workflow_id)
     (again,) = workflow["tasks"]
     assert (workflow["status"], workflow["endTime"], again["seq"], again["retryCount"]) == ("RUNNING", 0, 1, 0)
     assert again["taskId"] != task["taskId"]
@@ -59,7 +59,7 @@ def test_a_restarted_workflow_begins_again(world, build):
     fixed = world.start(build.simple(), restartable=False)
     world.run()
     with pytest.raises(Refusal, match="is non-restartable"):
-        world.engine.restart_workflow(fixed)
+        world.engine.again.restart(fixed)
 
 
 def test_a_workflow_is_rerun_wholly_or_from_a_task_on(world, build):
@@ -68,7 +68,7 @@ def test_a_workflow_is_rerun_wholly_or_from_a_task_on(world, build):
     second = world.run("b")
     world.run("c", "FAILED")
     assert (
-        world.engine.rerun_workflow(workflow_id, {"reRunFromTaskId": second["taskId"], "taskInput": {"n": 1}})
+        world.engine.again.rerun(workflow_id, {"reRunFromTaskId": second["taskId"], "taskInput": {"n": 1}})
         == workflow_id
     )
     assert world.statuses(workflow_id) == [("a", "COMPLETED"), ("b", "SCHEDULED")]
@@ -76,23 +76,23 @@ def test_a_workflow_is_rerun_wholly_or_from_a_task_on(world, build):
     assert (again["taskId"], again["inputData"]) == (second["taskId"], {"n": 1})
     world.run("c")
     assert world.status(workflow_id) == "COMPLETED"
-    world.engine.rerun_workflow(workflow_id, {"workflowInput": {"x": 2}, "correlationId": "other"})
-    workflow = world.engine.get_workflow(workflow_id)
+    world.engine.again.rerun(workflow_id, {"workflowInput": {"x": 2}, "correlationId": "other"})
+    workflow = world.engine.workflows.get(workflow_id)
     assert (workflow["input"], workflow["correlationId"], len(workflow["tasks"])) == ({"x": 2}, "other", 1)
     with pytest.raises(Refusal, match="unable to rerun"):
-        world.engine.rerun_workflow(workflow_id, {})
-    world.engine.terminate_workflow(workflow_id)
+        world.engine.again.rerun(workflow_id, {})
+    world.engine.control.terminate(workflow_id)
     with pytest.raises(Refusal, match="Task zz not found"):
-        world.engine.rerun_workflow(workflow_id, {"reRunFromTaskId": "zz"})
+        world.engine.again.rerun(workflow_id, {"reRunFromTaskId": "zz"})
 
 
 def test_a_retried_child_brings_its_parent_back(world, build):
-    world.engine.register_workflow_def({"name": "child", "tasks": [build.simple("c", retryCount=0)]})
+    world.engine.metadata.register_workflow_def({"name": "child", "tasks": [build.simple("c", retryCount=0)]})
     workflow_id = world.start(build.system("SUB_WORKFLOW", "s", subWorkflowParam={"name": "child"}), build.simple("z"))
     child = world.tasks(workflow_id)[0]["subWorkflowId"]
     world.run("c", "FAILED")
     assert world.status(workflow_id) == "FAILED"
-    world.engine.retry_workflow(child)
+    world.engine.again.retry(child)
     assert world.status(workflow_id) == "RUNNING"
     world.run("c")
     assert world.statuses(workflow_id) == [("s", "COMPLETED"), ("z", "SCHEDULED")]
@@ -103,13 +103,13 @@ def test_a_retry_may_resume_the_innermost_sub_workflow_that_failed(world, build,
     loop = build.system("DO_WHILE", "l", loopCondition="$.l['iteration'] < 1")
     loop["loopOver"] = [build.system("SUB_WORKFLOW", "s", subWorkflowParam={"name": "child"})]
     failing = build.simple("c", retryCount=0)
-    world.engine.register_workflow_def({"name": "child", "tasks": [build.simple("b"), failing]})
+    world.engine.metadata.register_workflow_def({"name": "child", "tasks": [build.simple("b"), failing]})
     workflow_id = world.start(loop)
     child = world.tasks(workflow_id)[1]["subWorkflowId"]
     world.run("b")
     world.run("c", "FAILED")
     assert world.status(workflow_id) == "FAILED"
-    world.engine.retry_workflow(workflow_id, resume)
+    world.engine.again.retry(workflow_id, resume)
     assert world.status(workflow_id) == "RUNNING"
     assert world.status(child) == ("RUNNING" if resume else "FAILED")
     assert world.tasks(workflow_id)[-1]["subWorkflowId" if resume else "retriedTaskId"]
@@ -121,84 +121,84 @@ def test_a_retry_may_resume_the_innermost_sub_workflow_that_failed(world, build,
 
 def test_a_retry_that_resumes_is_a_plain_one_where_no_sub_workflow_failed(world, build):
     workflow_id, task = fail(world, build)
-    world.engine.retry_workflow(workflow_id, True)
+    world.engine.again.retry(workflow_id, True)
     assert world.tasks(workflow_id)[1]["retriedTaskId"] == task["taskId"]
 
 
 def test_a_restart_with_the_latest_definition_is_kept_in_the_file(make_world, build, tmp_path):
     world = make_world(db=str(tmp_path / "db"))
     workflow_id = world.start(build.simple())
-    world.engine.terminate_workflow(workflow_id)
-    world.engine.register_workflow_def({"name": "wf", "version": 3, "tasks": [build.simple("b")]})
-    world.engine.restart_workflow(workflow_id)
+    world.engine.control.terminate(workflow_id)
+    world.engine.metadata.register_workflow_def({"name": "wf", "version": 3, "tasks": [build.simple("b")]})
+    world.engine.again.restart(workflow_id)
     assert world.statuses(workflow_id) == [("a", "SCHEDULED")]
-    world.engine.terminate_workflow(workflow_id)
-    world.engine.restart_workflow(workflow_id, True)
+    world.engine.control.terminate(workflow_id)
+    world.engine.again.restart(workflow_id, True)
     world.engine.close()
     again = make_world(db=str(tmp_path / "db"))
     assert again.statuses(workflow_id) == [("b", "SCHEDULED")]
-    assert again.engine.get_workflow(workflow_id)["workflowVersion"] == 3
-    again.engine.terminate_workflow(workflow_id)
-    again.engine.delete_workflow_def("wf", 1)
-    again.engine.delete_workflow_def("wf", 3)
-    assert again.engine.get_latest_workflow_defs() == []
+    assert again.engine.workflows.get(workflow_id)["workflowVersion"] == 3
+    again.engine.control.terminate(workflow_id)
+    again.engine.metadata.delete_workflow_def("wf", 1)
+    again.engine.metadata.delete_workflow_def("wf", 3)
+    assert again.engine.metadata.get_latest_workflow_defs() == []
     with pytest.raises(Refusal, match=f"Unable to find latest definition for {workflow_id}"):
-        again.engine.restart_workflow(workflow_id, True)
+        again.engine.again.restart(workflow_id, True)
 
 
 def test_workflows_are_found_by_name_and_correlation_id(make_world, build, tmp_path):
     world = make_world(db=str(tmp_path / "db"))
     open_one, ended = (world.start(build.simple(), request={"correlationId": "c"}) for _ in range(2))
     world.start(build.simple())
-    world.engine.terminate_workflow(ended)
+    world.engine.control.terminate(ended)
 
     def found(*by):
-        return {each: {w["workflowId"] for w in many} for each, many in world.engine.correlated_workflows(*by).items()}
+        return {each: {w["workflowId"] for w in many} for each, many in world.engine.searches.correlated(*by).items()}
 
     assert found("wf", False, False, ["c", "d"]) == {"c": {open_one}, "d": set()}
     assert found("wf", True, False, ["c"]) == {"c": {open_one, ended}}
     assert found("other", True, False, ["c"]) == {"c": set()}
     for include_tasks in (False, True):
-        (workflow,) = world.engine.correlated_workflows("wf", False, include_tasks, ["c"])["c"]
+        (workflow,) = world.engine.searches.correlated("wf", False, include_tasks, ["c"])["c"]
         assert len(workflow["tasks"]) == include_tasks
 
 
 def test_a_task_that_has_not_begun_can_be_skipped(world, build):
     workflow_id = world.start(build.simple("a"), build.simple("b"), build.simple("c"))
-    world.engine.skip_task(workflow_id, "b", {"taskOutput": {"n": 1}})
+    world.engine.control.skip_task(workflow_id, "b", {"taskOutput": {"n": 1}})
     world.run("a")
     assert world.statuses(workflow_id) == [("b", "SKIPPED"), ("a", "COMPLETED"), ("c", "SCHEDULED")]
-    assert world.engine.search_tasks("status=SKIPPED", "*", 0, 10, None)["totalHits"] == 1
+    assert world.engine.searches.tasks("status=SKIPPED", "*", 0, 10, None)["totalHits"] == 1
     for ref, text in (("a", "has already been processed"), ("zz", "does not exist in the WorkflowDefinition wf")):
         with pytest.raises(Refusal, match=text):
-            world.engine.skip_task(workflow_id, ref)
+            world.engine.control.skip_task(workflow_id, ref)
     world.run("c")
     assert world.status(workflow_id) == "COMPLETED"
     with pytest.raises(Refusal, match="is not running"):
-        world.engine.skip_task(workflow_id, "a")
+        world.engine.control.skip_task(workflow_id, "a")
 
 
 def test_a_removed_workflow_is_gone_with_its_tasks_and_logs(world, build):
     for end in (False, True):
         workflow_id = world.start(build.simple())
         (task,) = world.take()
-        world.engine.add_log(task["taskId"], "text")
+        world.engine.tasks.add_log(task["taskId"], "text")
         if end:
             world.send(task)
-        world.engine.remove_workflow(workflow_id)
-        for call in (world.status, world.engine.remove_workflow):
+        world.engine.control.remove(workflow_id)
+        for call in (world.status, world.engine.control.remove):
             with pytest.raises(Refusal, match="No such workflow found by id"):
                 call(workflow_id)
         with pytest.raises(Refusal, match="Task not found"):
             world.task(task)
-    assert world.engine.open_work() == []
+    assert world.engine.queues.open_work() == []
 
 
 def test_executing_answers_when_the_workflow_ended_or_is_blocked(world, build):
-    world.engine.register_workflow_def({"name": "quick", "tasks": [build.system("SET_VARIABLE", "v")]})
-    world.engine.register_workflow_def({"name": "blocked", "tasks": [build.system("WAIT", "w")]})
-    world.engine.register_workflow_def({"name": "slow", "tasks": [build.simple()]})
-    execute = world.engine.execute_workflow
+    world.engine.metadata.register_workflow_def({"name": "quick", "tasks": [build.system("SET_VARIABLE", "v")]})
+    world.engine.metadata.register_workflow_def({"name": "blocked", "tasks": [build.system("WAIT", "w")]})
+    world.engine.metadata.register_workflow_def({"name": "slow", "tasks": [build.simple()]})
+    execute = world.engine.signals.execute
     found = [execute(name, 0, {"input": {"x": 1}}, 0.01) for name in ("quick", "blocked", "slow")]
     assert [(answer["status"], answer["signalTimeout"]) for answer in found] == [
         ("COMPLETED", False),
@@ -210,23 +210,23 @@ def test_executing_answers_when_the_workflow_ended_or_is_blocked(world, build):
 
 def test_executing_answers_when_a_named_task_has_ended_also_in_a_sub_workflow(world, build):
     variable = build.system("SET_VARIABLE", "v")
-    world.engine.register_workflow_def({"name": "slow", "tasks": [variable, build.simple()]})
+    world.engine.metadata.register_workflow_def({"name": "slow", "tasks": [variable, build.simple()]})
     sub = build.system("SUB_WORKFLOW", "s", subWorkflowParam={"name": "slow"})
-    world.engine.register_workflow_def({"name": "outer", "tasks": [sub]})
+    world.engine.metadata.register_workflow_def({"name": "outer", "tasks": [sub]})
     for name in ("slow", "outer"):
-        assert not world.engine.execute_workflow(name, 0, {}, 5, ["x", "v"])["signalTimeout"]
-        assert world.engine.execute_workflow(name, 0, {}, 0.01, ["a"])["signalTimeout"]
+        assert not world.engine.signals.execute(name, 0, {}, 5, ["x", "v"])["signalTimeout"]
+        assert world.engine.signals.execute(name, 0, {}, 0.01, ["a"])["signalTimeout"]
 
 
 def test_a_status_is_a_summary(world, build):
     workflow_id = world.start(build.simple(), request={"correlationId": "c"})
-    assert world.engine.get_workflow_status(workflow_id) == {
+    assert world.engine.workflows.status(workflow_id) == {
         "workflowId": workflow_id,
         "correlationId": "c",
         "status": "RUNNING",
     }
-    assert world.engine.get_workflow_status(workflow_id, True)["output"] == {}
-    assert world.engine.get_workflow(workflow_id, include_tasks=False)["tasks"] == []
+    assert world.engine.workflows.status(workflow_id, True)["output"] == {}
+    assert world.engine.workflows.get(workflow_id, include_tasks=False)["tasks"] == []
 
 
 # Restarts and retention
@@ -242,14 +242,14 @@ def test_a_file_keeps_everything_over_a_restart(make_world, build, tmp_path):
     (running,) = world.take()
     third = world.start(build.simple())
     world.run(status="IN_PROGRESS", callbackAfterSeconds=100)
-    before = [world.engine.get_workflow(i) for i in (first, second, third)]
+    before = [world.engine.workflows.get(i) for i in (first, second, third)]
     world.engine.close()
 
     again = make_world(db=db)
-    assert [again.engine.get_workflow(i) for i in (first, second, third)] == before
-    assert again.engine.get_task_def("a")["responseTimeoutSeconds"] == 30
-    assert again.engine.get_workflow_def("wf")["name"] == "wf"
-    assert again.engine.get_logs(done["taskId"])[0]["log"] == "line"
+    assert [again.engine.workflows.get(i) for i in (first, second, third)] == before
+    assert again.engine.metadata.get_task_def("a")["responseTimeoutSeconds"] == 30
+    assert again.engine.metadata.get_workflow_def("wf")["name"] == "wf"
+    assert again.engine.tasks.logs(done["taskId"])[0]["log"] == "line"
     assert len(again.take("b")) == 1
     assert again.take() == []
     again.clock.advance(30)
@@ -279,9 +279,9 @@ def test_the_oldest_ended_workflows_are_forgotten(make_world, build, tmp_path, d
     kept = [workflow_id for workflow_id in ended if exists(world, workflow_id)]
     assert kept == ended[-3:]
     assert world.status(still_open) == "RUNNING"
-    assert world.engine.get_logs(task["taskId"]) != []
-    assert world.engine.search_tasks("", "*", 0, 100, None)["totalHits"] == 4
-    world.engine.restart_workflow(ended[-3])
+    assert world.engine.tasks.logs(task["taskId"]) != []
+    assert world.engine.searches.tasks("", "*", 0, 100, None)["totalHits"] == 4
+    world.engine.again.restart(ended[-3])
     for _ in range(3):
         world.start(build.simple("x"))
         world.run("x")
@@ -304,8 +304,8 @@ def test_nothing_of_an_ended_workflow_stays_in_the_engines_objects(world, build)
         world.task(task)
         world.send(task)
     engine = world.engine
-    assert (len(engine._workflows), len(engine._tasks), len(engine._loaded)) == (0, 0, 0)
-    assert len(engine._timers) <= 64
+    assert (len(engine._state.workflows), len(engine._state.tasks), len(engine._state.loaded)) == (0, 0, 0)
+    assert len(engine._state.timers) <= 64
 
 
 # Views
@@ -315,7 +315,7 @@ def test_searches_filter_sort_and_page(world, build):
     ids = [world.start(build.simple()) for _ in range(3)]
     world.clock.advance(1)
     world.run(output={"word": "needle"})
-    search = world.engine.search_workflows
+    search = world.engine.searches.workflows
     assert search("", "*", 0, 2, None)["totalHits"] == 3
     assert len(search("", "*", 0, 2, None)["results"]) == 2
     (found,) = search("status IN (COMPLETED,FAILED) AND workflowType='wf'", "*", 0, 10, None)["results"]
@@ -323,32 +323,32 @@ def test_searches_filter_sort_and_page(world, build):
     assert search("status != RUNNING", "*", 0, 10, "startTime:ASC")["totalHits"] == 1
     assert search("", "needle", 0, 10, None)["totalHits"] == 1
     assert search("startTime > 2100", "*", 0, 10, None)["totalHits"] == 0
-    (summary,) = world.engine.search_tasks("status=COMPLETED", "*", 0, 10, None)["results"]
+    (summary,) = world.engine.searches.tasks("status=COMPLETED", "*", 0, 10, None)["results"]
     assert (summary["executionTime"], summary["queueWaitTime"]) == (0, 1000)
     assert summary["startTime"].endswith("Z")
-    (task,) = world.engine.search_tasks_v2("status=COMPLETED", "*", 0, 10, None)["results"]
+    (task,) = world.engine.searches.tasks_v2("status=COMPLETED", "*", 0, 10, None)["results"]
     assert task["outputData"] == {"word": "needle"}
 
 
 def test_a_bad_storage_request_is_refused(world):
     with pytest.raises(Refusal, match="Invalid input - Operation: BAD, PayloadType: TASK_OUTPUT"):
-        world.engine.external_storage_location("a", "BAD", "TASK_OUTPUT")
+        world.engine.storage.location("a", "BAD", "TASK_OUTPUT")
 
 
 def test_open_work_and_overview_show_what_goes_on(world, build):
     workflow_id = world.start(build.simple(), build.simple("b"))
-    (waiting,) = world.engine.open_work()
+    (waiting,) = world.engine.queues.open_work()
     assert waiting["visibleTime"] == world.clock.now() * 1000
     world.run()
     (task,) = world.take("b")
-    (running,) = world.engine.open_work()
+    (running,) = world.engine.queues.open_work()
     assert (running["taskId"], running["status"]) == (task["taskId"], "IN_PROGRESS")
     assert "visibleTime" not in running
     world.send(task)
-    assert world.engine.open_work() == []
+    assert world.engine.queues.open_work() == []
     with pytest.raises(Refusal):
         world.status("nobody")
-    overview = world.engine.overview()
+    overview = world.engine.overview.show()
     assert [workflow["workflowId"] for workflow in overview["workflows"]] == [workflow_id]
     assert len(overview["workflows"][0]["tasks"]) == 2
     assert overview["errors"][-1]["message"] == "No such workflow found by id: nobody"
@@ -358,9 +358,9 @@ def test_open_work_and_overview_show_what_goes_on(world, build):
 
 def test_the_engine_needs_no_clock_of_its_own(build):
     engine = Engine(FakeClock(5))
-    engine.register_workflow_def({"name": "wf", "tasks": [build.simple()]})
-    workflow_id = engine.start_workflow({"name": "wf"})
-    assert engine.get_workflow(workflow_id)["createTime"] == 5000
+    engine.metadata.register_workflow_def({"name": "wf", "tasks": [build.simple()]})
+    workflow_id = engine.workflows.start({"name": "wf"})
+    assert engine.workflows.get(workflow_id)["createTime"] == 5000
     engine.close()
 
 
@@ -384,18 +384,18 @@ def test_any_text_can_be_stored(make_world, build, tmp_path):
     world.task_def(odd)
     workflow_id = world.start(build.simple(odd), request={"input": {odd: odd}})
     world.run(odd, output={odd: odd}, logs=[{"log": odd}])
-    assert world.engine.get_workflow(workflow_id)["output"] == {odd: odd}
-    for call in (world.engine.get_task, world.engine.get_workflow):
+    assert world.engine.workflows.get(workflow_id)["output"] == {odd: odd}
+    for call in (world.engine.tasks.get, world.engine.workflows.get):
         with pytest.raises(Refusal):
             call(odd)
-    assert world.engine.get_logs(odd) == []
-    world.engine.delete_task_def(odd)
+    assert world.engine.tasks.logs(odd) == []
+    world.engine.metadata.delete_task_def(odd)
 
 
 def test_a_removed_child_does_not_keep_its_parent_from_ending(world, build):
-    world.engine.register_workflow_def({"name": "child", "tasks": [build.system("WAIT", "w")]})
+    world.engine.metadata.register_workflow_def({"name": "child", "tasks": [build.system("WAIT", "w")]})
     workflow_id = world.start(build.system("SUB_WORKFLOW", "s", subWorkflowParam={"name": "child"}))
-    world.engine.remove_workflow(world.tasks(workflow_id)[0]["subWorkflowId"])
-    world.engine.signal(workflow_id, "COMPLETED", {})
-    world.engine.terminate_workflow(workflow_id)
+    world.engine.control.remove(world.tasks(workflow_id)[0]["subWorkflowId"])
+    world.engine.signals.signal(workflow_id, "COMPLETED", {})
+    world.engine.control.terminate(workflow_id)
     assert world.status(workflow_id) == "TERMINATED"

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from conductor.testing.engine import Engine, Refusal
-from conductor.testing.engine.clock import FakeClock, SystemClock
+from conductor.testing.engine.state.clock import FakeClock, SystemClock
 
 
 def test_no_more_run_at_once_than_the_limit_and_an_end_releases_the_next(world, build):
@@ -49,8 +49,8 @@ def test_a_domain_is_a_queue_of_its_own_and_an_empty_one_is_another(world, build
     world.start(build.simple(), request={"taskToDomain": {"a": "blue"}})
     assert world.take() == []
     assert world.take(domain="") == []
-    assert world.engine.queue_size("a", "blue") == 1
-    assert world.engine.queue_size("a", None) == 0
+    assert world.engine.queues.size("a", "blue") == 1
+    assert world.engine.queues.size("a", None) == 0
     (task,) = world.take(domain="blue")
     assert task["domain"] == "blue"
 
@@ -92,32 +92,32 @@ def test_poll_data_holds_the_last_poll_of_each_queue(world):
     world.take(worker="one")
     world.take(worker="two")
     world.take(worker="three", domain="blue")
-    plain, blue = world.engine.poll_data("a")
+    plain, blue = world.engine.queues.poll_data("a")
     assert (plain["workerId"], blue["workerId"]) == ("two", "three")
     assert "domain" not in plain
     assert blue["domain"] == "blue"
-    assert world.engine.poll_data("other") == []
-    assert len(world.engine.poll_data()) == 2
+    assert world.engine.queues.poll_data("other") == []
+    assert len(world.engine.queues.poll_data()) == 2
 
 
 def test_queues_are_counted_by_name(world, build):
     world.start(build.simple(), request={"taskToDomain": {"a": "blue"}})
     world.start(build.simple())
-    sizes = world.engine.queue_sizes()
+    sizes = world.engine.queues.sizes()
     assert (sizes["a"], sizes["blue:a"], sizes["_deciderQueue"]) == (1, 1, 2)
-    assert world.engine.queue_details()["a"] == {"a": {"size": 1, "uacked": 0}}
+    assert world.engine.queues.details()["a"] == {"a": {"size": 1, "uacked": 0}}
 
 
 def poll_in_thread(world, count, timeout_ms):
     found = []
-    thread = threading.Thread(target=lambda: found.extend(world.engine.poll("a", "w", None, count, timeout_ms)))
+    thread = threading.Thread(target=lambda: found.extend(world.engine.tasks.poll("a", "w", None, count, timeout_ms)))
     thread.start()
     return thread, found
 
 
 def waiting(world):
     """Wait until a poll has been noted, which is after it found nothing."""
-    while not world.engine.poll_data("a"):
+    while not world.engine.queues.poll_data("a"):
         pass
 
 
@@ -145,7 +145,7 @@ def test_a_long_poll_can_hold_until_its_count_is_there(make_world, build):
 def test_a_long_poll_sees_a_task_that_the_clock_makes_visible(world, build):
     world.start(build.simple())
     world.run(status="IN_PROGRESS", callbackAfterSeconds=60)
-    world.engine._polls.clear()
+    world.engine._state.polls.clear()
     thread, found = poll_in_thread(world, 1, 5000)
     waiting(world)
     world.clock.advance(60)
@@ -155,12 +155,12 @@ def test_a_long_poll_sees_a_task_that_the_clock_makes_visible(world, build):
 
 def test_a_long_poll_on_the_machines_clock_sees_a_delay_end(build):
     engine = Engine()
-    engine.register_workflow_def({"name": "wf", "tasks": [build.simple(startDelay=1)]})
+    engine.metadata.register_workflow_def({"name": "wf", "tasks": [build.simple(startDelay=1)]})
     clock = FakeClock(SystemClock().now() - 0.98)  # the task was started almost a second ago
     engine.clock, real = clock, engine.clock
-    engine.start_workflow({"name": "wf"})
+    engine.workflows.start({"name": "wf"})
     engine.clock = real
-    assert len(engine.poll("a", "w", None, 1, 2000)) == 1
+    assert len(engine.tasks.poll("a", "w", None, 1, 2000)) == 1
     engine.close()
 
 
@@ -169,7 +169,7 @@ def test_closing_ends_a_poll_and_refuses_what_follows(world):
 
     def poll():
         try:
-            world.engine.poll("a", "w", None, 1, 5000)
+            world.engine.tasks.poll("a", "w", None, 1, 5000)
         except Refusal as refusal:
             refusals.append(refusal.status)
 
@@ -180,7 +180,7 @@ def test_closing_ends_a_poll_and_refuses_what_follows(world):
     thread.join(2)
     assert refusals == [503]
     with pytest.raises(Refusal):
-        world.engine.get_task_defs()
+        world.engine.metadata.get_task_defs()
     world.engine.close()
 
 
@@ -198,8 +198,8 @@ def test_a_clock_goes_forward_only_and_tells_who_listens():
 def test_a_queue_forgets_what_was_moved_or_taken_out(world, build):
     workflow_id = world.start(build.simple())
     for _ in range(500):
-        world.engine.requeue("a")
-    queue = world.engine._queues["a", None]
+        world.engine.queues.requeue("a")
+    queue = world.engine._state.queues["a", None]
     assert len(queue._waiting) + len(queue._ready) < 100
     (task,) = world.take(count=10)
     assert task["workflowInstanceId"] == workflow_id

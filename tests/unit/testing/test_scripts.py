@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conductor.testing.engine.model import Refusal
+from conductor.testing.engine import Refusal
 from conductor.testing.expressions import as_text
 from conductor.testing.scripts import ScriptError, TimeLimitError, check_syntax, evaluate, javascript, transform
 
@@ -103,7 +103,7 @@ def without_engines(monkeypatch):
 )
 def test_without_the_extra_a_script_is_refused_at_registration_and_the_extra_is_named(world, build, kind, members):
     with pytest.raises(Refusal) as caught:
-        world.engine.update_workflow_defs([{"name": "w", "tasks": [build.system(kind, "a", **members)]}])
+        world.engine.metadata.update_workflow_defs([{"name": "w", "tasks": [build.system(kind, "a", **members)]}])
     assert caught.value.status == 400
     (problem,) = caught.value.validation_errors
     assert "pip install 'conductor-worker[dev-server]'" in problem["message"]

@@ -39,7 +39,7 @@ def test_a_count_of_0_takes_nothing_and_minus_1_takes_all(world, build):
 
 
 def test_a_long_poll_over_5_seconds_is_refused(world):
-    assert refused(world.engine.poll, "a", "w", None, 1, 5001) == (
+    assert refused(world.engine.tasks.poll, "a", "w", None, 1, 5001) == (
         400,
         "Long Poll Timeout value cannot be more than 5 seconds",
     )
@@ -53,7 +53,7 @@ def test_a_sequence_runs_and_the_last_output_is_the_workflows(world, build):
     (task,) = world.take("b")
     assert task["inputData"] == {"n": 7}
     world.send(task, output={"done": True})
-    workflow = world.engine.get_workflow(workflow_id)
+    workflow = world.engine.workflows.get(workflow_id)
     assert (workflow["status"], workflow["output"]) == ("COMPLETED", {"done": True})
     assert [task["executed"] for task in workflow["tasks"]] == [True, False]
     assert workflow["endTime"]
@@ -103,17 +103,17 @@ def test_extending_the_lease_touches_the_update_time_alone(world, build):
     (task,) = world.take()
     world.clock.advance(5)
     ids = {name: task[name] for name in ("taskId", "workflowInstanceId")}
-    assert world.engine.update_task({**ids, "extendLease": True, "outputData": {"n": 1}}) == task["taskId"]
+    assert world.engine.tasks.update({**ids, "extendLease": True, "outputData": {"n": 1}}) == task["taskId"]
     extended = world.task(task)
     assert extended["updateTime"] == task["updateTime"] + 5000
     same = {"updateTime", "queueWaitTime"}
     assert {k: v for k, v in extended.items() if k not in same} == {k: v for k, v in task.items() if k not in same}
     world.send(task)
     ended = world.task(task)
-    world.engine.update_task({**ids, "extendLease": True})
+    world.engine.tasks.update({**ids, "extendLease": True})
     assert world.task(task) == ended
-    assert world.engine.update_task_v2({**ids, "extendLease": True}) is None
-    assert refused(world.engine.update_task, {**ids, "taskId": "x", "extendLease": True})[0] == 404
+    assert world.engine.tasks.update_v2({**ids, "extendLease": True}) is None
+    assert refused(world.engine.tasks.update, {**ids, "taskId": "x", "extendLease": True})[0] == 404
 
 
 def test_a_reason_is_cut_and_an_eleventh_log_dropped(world, build):
@@ -122,7 +122,7 @@ def test_a_reason_is_cut_and_an_eleventh_log_dropped(world, build):
     logs = [{"log": str(n), "createdTime": n, "taskId": "wrong"} for n in range(12)]
     task = world.run(status="FAILED", reasonForIncompletion="r" * 600, logs=logs)
     assert world.task(task)["reasonForIncompletion"] == "r" * 500
-    found = world.engine.get_logs(task["taskId"])
+    found = world.engine.tasks.logs(task["taskId"])
     assert [entry["log"] for entry in found] == [str(n) for n in range(10)]
     assert {entry["taskId"] for entry in found} == {task["taskId"]}
 
@@ -131,17 +131,17 @@ def test_logs_come_by_their_time_and_null_is_none(world, build):
     world.start(build.simple(), build.simple("b"))
     task = world.run(logs=[{"log": "second", "createdTime": 9}, {"log": "first", "createdTime": 3}])
     world.run("b", logs=None)
-    world.engine.add_log(task["taskId"], '"quoted"')
-    assert [entry["log"] for entry in world.engine.get_logs(task["taskId"])] == ["first", "second", '"quoted"']
-    world.engine.add_log("no-such-task", "text")
-    assert world.engine.get_logs("no-such-task")[0]["log"] == "text"
+    world.engine.tasks.add_log(task["taskId"], '"quoted"')
+    assert [entry["log"] for entry in world.engine.tasks.logs(task["taskId"])] == ["first", "second", '"quoted"']
+    world.engine.tasks.add_log("no-such-task", "text")
+    assert world.engine.tasks.logs("no-such-task")[0]["log"] == "text"
 
 
 def test_canceled_terminates_the_workflow_and_dequeues_the_rest(world, build):
     fork = build.system("FORK_JOIN", "f", forkTasks=[[build.simple("a")], [build.simple("b")]])
     workflow_id = world.start(fork, build.system("JOIN", "j", joinOn=["a", "b"]))
     task = world.run(status="CANCELED", reasonForIncompletion="enough")
-    workflow = world.engine.get_workflow(workflow_id)
+    workflow = world.engine.workflows.get(workflow_id)
     assert workflow["status"] == "TERMINATED"
     assert workflow["reasonForIncompletion"] == (
         f"Task {task['taskId']} failed with status: TERMINATED and reason: 'enough'"
@@ -152,13 +152,13 @@ def test_canceled_terminates_the_workflow_and_dequeues_the_rest(world, build):
 
 def test_a_paused_workflow_stores_results_and_goes_on_when_resumed(world, build):
     workflow_id = world.start(build.simple(), build.simple("b"))
-    world.engine.pause_workflow(workflow_id)
-    world.engine.pause_workflow(workflow_id)
+    world.engine.control.pause(workflow_id)
+    world.engine.control.pause(workflow_id)
     world.run()
     assert world.statuses(workflow_id) == [("a", "COMPLETED")]
-    world.engine.resume_workflow(workflow_id)
+    world.engine.control.resume(workflow_id)
     assert world.statuses(workflow_id)[1] == ("b", "SCHEDULED")
-    assert refused(world.engine.resume_workflow, workflow_id) == (
+    assert refused(world.engine.control.resume, workflow_id) == (
         500,
         f"The workflow {workflow_id} is not PAUSED so cannot resume. Current status is RUNNING",
     )
@@ -167,10 +167,10 @@ def test_a_paused_workflow_stores_results_and_goes_on_when_resumed(world, build)
 def test_an_update_for_a_terminated_workflow_is_ignored(world, build):
     workflow_id = world.start(build.simple())
     (task,) = world.take()
-    world.engine.terminate_workflow(workflow_id, "stop")
+    world.engine.control.terminate(workflow_id, "stop")
     assert world.send(task, output={"n": 1}) == task["taskId"]
     assert world.task(task)["status"] == "CANCELED"
-    assert world.engine.get_workflow(workflow_id)["reasonForIncompletion"] == "stop"
+    assert world.engine.workflows.get(workflow_id)["reasonForIncompletion"] == "stop"
 
 
 def test_update_v2_answers_the_next_task_of_the_same_type(world, build):
@@ -178,11 +178,11 @@ def test_update_v2_answers_the_next_task_of_the_same_type(world, build):
     world.start(build.simple())
     (task,) = world.take()
     ids = {name: task[name] for name in ("taskId", "workflowInstanceId")}
-    following = world.engine.update_task_v2({**ids, "status": "COMPLETED", "workerId": "me"})
+    following = world.engine.tasks.update_v2({**ids, "status": "COMPLETED", "workerId": "me"})
     assert following["taskId"] != task["taskId"]
     assert (following["status"], following["workerId"]) == ("IN_PROGRESS", "me")
     ids = {name: following[name] for name in ("taskId", "workflowInstanceId")}
-    assert world.engine.update_task_v2({**ids, "status": "IN_PROGRESS"}) is None
+    assert world.engine.tasks.update_v2({**ids, "status": "IN_PROGRESS"}) is None
     (again,) = world.take()
     assert again["taskId"] == following["taskId"]
 
@@ -190,8 +190,8 @@ def test_update_v2_answers_the_next_task_of_the_same_type(world, build):
 def test_a_requeued_running_task_is_delivered_again(world, build):
     world.start(build.simple())
     (task,) = world.take()
-    assert world.engine.requeue("a") == 1
-    assert world.engine.requeue("nobody") == 0
+    assert world.engine.queues.requeue("a") == 1
+    assert world.engine.queues.requeue("nobody") == 0
     (again,) = world.take()
     assert (again["taskId"], again["pollCount"]) == (task["taskId"], 2)
 
@@ -199,7 +199,7 @@ def test_a_requeued_running_task_is_delivered_again(world, build):
 def test_what_is_refused_is_refused_in_the_servers_words(world, build):
     workflow_id = world.start(build.simple())
     (task,) = world.take()
-    update = world.engine.update_task
+    update = world.engine.tasks.update
     ids = {name: task[name] for name in ("taskId", "workflowInstanceId")}
     with pytest.raises(Refusal) as caught:
         update({})
@@ -209,38 +209,38 @@ def test_what_is_refused_is_refused_in_the_servers_words(world, build):
         "updateTask.arg0.workflowInstanceId",
     }
     assert refused(update, ids)[0] == 500
-    assert refused(world.engine.update_task_v2, {})[0] == 500
+    assert refused(world.engine.tasks.update_v2, {})[0] == 500
     assert refused(update, {**ids, "taskId": "x", "status": "COMPLETED"}) == (404, "No such task found by id: x")
     assert refused(update, {**ids, "workflowInstanceId": "x"}) == (404, "No such workflow found by id: x")
-    assert refused(world.engine.get_task, "x") == (404, "Task not found for taskId: x")
-    assert refused(world.engine.start_workflow, {"name": "x"}) == (
+    assert refused(world.engine.tasks.get, "x") == (404, "Task not found for taskId: x")
+    assert refused(world.engine.workflows.start, {"name": "x"}) == (
         404,
         "No such workflow defined. name=x, version=null",
     )
-    assert refused(world.engine.start_workflow, {"name": "wf", "priority": 100})[0] == 400
-    assert refused(world.engine.restart_workflow, workflow_id)[0] == 409
-    assert refused(world.engine.retry_workflow, workflow_id) == (404, "Workflow is still running.  status=RUNNING")
+    assert refused(world.engine.workflows.start, {"name": "wf", "priority": 100})[0] == 400
+    assert refused(world.engine.again.restart, workflow_id)[0] == 409
+    assert refused(world.engine.again.retry, workflow_id) == (404, "Workflow is still running.  status=RUNNING")
     world.send(task)
-    assert refused(world.engine.pause_workflow, workflow_id) == (
+    assert refused(world.engine.control.pause, workflow_id) == (
         409,
         f"Workflow wf.1/{workflow_id} has ended, status cannot be updated.",
     )
-    assert refused(world.engine.terminate_workflow, workflow_id) == (409, "Cannot terminate a COMPLETED workflow.")
+    assert refused(world.engine.control.terminate, workflow_id) == (409, "Cannot terminate a COMPLETED workflow.")
 
 
 def test_an_update_by_reference_name_adds_to_the_output(world, build):
     workflow_id = world.start(build.simple(), build.simple("b"))
     world.run(status="IN_PROGRESS", output={"old": 1})
     (task,) = world.take()
-    update = world.engine.update_task_by_ref_name
+    update = world.engine.tasks.update_by_ref_name
     assert update(workflow_id, "b", "COMPLETED", {}, None) == ""
     assert update("no-such-workflow", "a", "COMPLETED", {}, None) == ""
     assert update(workflow_id, "a", "COMPLETED", {"new": 2}, "me") == task["taskId"]
     assert world.task(task)["outputData"] == {"old": 1, "new": 2}
     assert world.task(task)["workerId"] == "me"
-    workflow = world.engine.update_task_by_ref_name_sync(workflow_id, "b", "COMPLETED", {"n": 1}, None)
+    workflow = world.engine.tasks.update_by_ref_name_sync(workflow_id, "b", "COMPLETED", {"n": 1}, None)
     assert (workflow["status"], workflow["output"]) == ("COMPLETED", {"n": 1})
-    assert refused(world.engine.update_task_by_ref_name_sync, workflow_id, "b", "COMPLETED", {}, None) == (
+    assert refused(world.engine.tasks.update_by_ref_name_sync, workflow_id, "b", "COMPLETED", {}, None) == (
         404,
         f"Found no running task b of workflow {workflow_id} to update",
     )
@@ -257,7 +257,7 @@ def test_output_over_the_hard_limit_fails_the_task_and_over_the_soft_one_is_stor
     assert (failed["status"], failed["outputData"]) == ("FAILED_WITH_TERMINAL_ERROR", {})
     assert failed["reasonForIncompletion"].endswith("is greater than the permissible limit: 10485760 bytes")
     assert world.status(workflow_id) == "FAILED"
-    assert world.engine.external_storage_location("", "READ", "TASK_OUTPUT").keys() == {"path"}
+    assert world.engine.storage.location("", "READ", "TASK_OUTPUT").keys() == {"path"}
 
 
 def test_priority_comes_before_age(world, build):
@@ -275,12 +275,12 @@ def test_what_is_stored_elsewhere_is_still_read_by_expressions_and_outputs(make_
     world.engine.close()
     world = make_world(db=db)
     world.run("b", output={"text": "x" * (6 << 20)})
-    workflow = world.engine.get_workflow(workflow_id)
+    workflow = world.engine.workflows.get(workflow_id)
     assert (workflow["status"], workflow["output"]) == ("COMPLETED", {})
     assert workflow["externalOutputPayloadStoragePath"].endswith(".json")
     alone = world.start(build.simple())
     world.run(output={"text": "x" * (4 << 20)})
-    assert len(world.engine.get_workflow(alone)["output"]["text"]) == 4 << 20
+    assert len(world.engine.workflows.get(alone)["output"]["text"]) == 4 << 20
 
 
 def test_a_workflows_input_has_its_limits_and_a_tasks_input_too(world, build):
@@ -288,13 +288,13 @@ def test_a_workflows_input_has_its_limits_and_a_tasks_input_too(world, build):
         build.simple(inputParameters={"n": "${workflow.input.n}", "text": "${workflow.input.text}"}),
         request={"input": {"text": "x" * (6 << 20), "n": 1}},
     )
-    workflow = world.engine.get_workflow(stored)
+    workflow = world.engine.workflows.get(stored)
     assert workflow["input"] == {}
     assert "externalInputPayloadStoragePath" in workflow
     (task,) = world.take()
     assert task["inputData"] == {}
     assert "externalInputPayloadStoragePath" in task
-    status, message = refused(world.engine.start_workflow, {"name": "wf", "input": {"text": "x" * (11 << 20)}})
+    status, message = refused(world.engine.workflows.start, {"name": "wf", "input": {"text": "x" * (11 << 20)}})
     assert (status, message[:17]) == (500, "The payload size:")
     twice = world.start(
         build.simple(inputParameters={"text": "${workflow.input.text}${workflow.input.text}"}),

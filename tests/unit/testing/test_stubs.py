@@ -4,8 +4,8 @@ import pytest
 
 from conductor import ConfigurationError, NonRetryableError
 from conductor.testing import DevServer
-from conductor.testing.engine.model import Refusal
-from conductor.testing.engine.stubs import Stubs
+from conductor.testing.engine import Refusal
+from conductor.testing.engine.tasks.stubs import Stubs
 
 
 def fails(error):
@@ -19,7 +19,7 @@ def test_a_stub_answers_for_a_type_that_the_server_does_not_run(make_world, buil
     world = make_world(stubs=Stubs({"HTTP": {"response": {"body": {"ok": True}}}}))
     task = build.system("HTTP", "call", inputParameters={"uri": "http://example.com"})
     workflow_id = world.start(task, outputParameters={"ok": "${call.output.response.body.ok}"})
-    assert world.engine.get_workflow(workflow_id)["output"] == {"ok": True}
+    assert world.engine.workflows.get(workflow_id)["output"] == {"ok": True}
     (done,) = world.tasks(workflow_id)
     assert (done["taskType"], done["status"], done["inputData"]) == ("HTTP", "COMPLETED", {"uri": "http://example.com"})
 

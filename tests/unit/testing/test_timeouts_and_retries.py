@@ -2,7 +2,7 @@
 
 import pytest
 
-from conductor.testing.engine.retries import _retry_delay
+from conductor.testing.engine.deciding.retries import retry_delay
 
 TIMEOUTS = {
     "total": {"totalTimeoutSeconds": 30},
@@ -22,7 +22,7 @@ def begin(world, build, name, **members):
         world.clock.advance(20)
         (task,) = world.tasks(workflow_id)
         ids = {member: task[member] for member in ("taskId", "workflowInstanceId")}
-        world.engine.update_task({**ids, "extendLease": True})
+        world.engine.tasks.update({**ids, "extendLease": True})
         world.clock.advance(9)
     else:
         world.clock.advance(29)
@@ -36,7 +36,7 @@ def test_a_timeout_comes_when_it_is_due_and_obeys_its_policy(world, build, name,
     assert world.status(workflow_id) == "RUNNING"
     before = world.tasks(workflow_id)[0]["status"]
     world.clock.advance(1)
-    workflow = world.engine.get_workflow(workflow_id)
+    workflow = world.engine.workflows.get(workflow_id)
     first = workflow["tasks"][0]
     if policy == "ALERT_ONLY":
         assert (workflow["status"], first["status"], len(workflow["tasks"])) == ("RUNNING", before, 1)
@@ -78,7 +78,7 @@ def test_extending_the_lease_postpones_the_response_timeout(world, build):
     ids = {member: task[member] for member in ("taskId", "workflowInstanceId")}
     for _ in range(5):
         world.clock.advance(20)
-        world.engine.update_task({**ids, "extendLease": True})
+        world.engine.tasks.update({**ids, "extendLease": True})
     assert world.task(task)["status"] == "IN_PROGRESS"
     world.clock.advance(30)
     assert world.task(task)["status"] == "TIMED_OUT"
@@ -107,7 +107,7 @@ def test_a_task_that_timed_out_with_no_retry_left_times_the_workflow_out(world, 
     workflow_id = world.start(build.simple())
     (task,) = world.take()
     world.clock.advance(30)
-    workflow = world.engine.get_workflow(workflow_id)
+    workflow = world.engine.workflows.get(workflow_id)
     assert workflow["status"] == "TIMED_OUT"
     assert workflow["reasonForIncompletion"].startswith(f"Task {task['taskId']} failed with status: TIMED_OUT")
     assert world.send(task) == task["taskId"]
@@ -158,7 +158,7 @@ def delays(world, build, attempts=3):
     found = []
     for _ in range(attempts):
         world.run(status="FAILED")
-        (open_task,) = world.engine.open_work()
+        (open_task,) = world.engine.queues.open_work()
         found.append(open_task["visibleTime"] / 1000 - world.clock.now())
         world.clock.advance(found[-1] + 0.001)
     return found
@@ -196,7 +196,7 @@ def test_a_delay_never_overflows():
         "backoffScaleFactor": 1,
         "maxRetryDelaySeconds": 0,
     }
-    assert _retry_delay(definition, 500) == 2**31 - 1
+    assert retry_delay(definition, 500) == 2**31 - 1
 
 
 def test_the_workflow_fails_when_the_retries_are_used_up(world, build):
@@ -204,7 +204,7 @@ def test_the_workflow_fails_when_the_retries_are_used_up(world, build):
     workflow_id = world.start(build.simple())
     world.run(status="FAILED", reasonForIncompletion="first")
     task = world.run(status="FAILED", output={"n": 2}, reasonForIncompletion="second")
-    workflow = world.engine.get_workflow(workflow_id)
+    workflow = world.engine.workflows.get(workflow_id)
     assert workflow["status"] == "FAILED"
     assert workflow["reasonForIncompletion"] == (
         f"Task {task['taskId']} failed with status: FAILED and reason: 'second'"
@@ -248,6 +248,6 @@ def test_a_permissive_tasks_failure_counts_at_the_end(world, build):
     task = world.run(status="FAILED", reasonForIncompletion="oops")
     assert world.statuses(workflow_id) == [("a", "FAILED"), ("b", "SCHEDULED")]
     world.run("b")
-    workflow = world.engine.get_workflow(workflow_id)
+    workflow = world.engine.workflows.get(workflow_id)
     assert workflow["status"] == "FAILED"
     assert workflow["reasonForIncompletion"] == f"Task {task['taskId']} failed with status: FAILED and reason: 'oops'"

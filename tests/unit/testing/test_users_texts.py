@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from conductor.testing.engine.conditions import parse
-from conductor.testing.engine.durations import parse_duration, parse_until
-from conductor.testing.engine.model import Refusal
+from conductor.testing.engine import Refusal
+from conductor.testing.engine.tasks.conditions import parse
+from conductor.testing.engine.tasks.durations import parse_duration, parse_until
 from conductor.testing.expressions import as_text, expressions_in, fill
 from conductor.testing.server.http_wire import RefusedError, Request, _headers, _request_line
 from conductor.testing.server.parameters import flag, integer
@@ -18,11 +18,11 @@ DEEP = 400
 
 
 def search(engine, text):
-    return engine.search_workflows(text, "*", 0, 10, None)
+    return engine.searches.workflows(text, "*", 0, 10, None)
 
 
 def free_text(engine, text):
-    return engine.search_workflows("", text, 0, 10, text)
+    return engine.searches.workflows("", text, 0, 10, text)
 
 
 def condition(_, text):
@@ -224,15 +224,15 @@ def nested(kind, levels=DEEP):
 
 
 def all_that_read(engine, workflow_id, task_id):
-    engine.search_workflows("status!=x", "*", 0, 10, None)
-    engine.search_workflows("", "needle", 0, 10, "input:ASC")
-    engine.search_tasks("", "needle", 0, 10, "output:DESC")
-    engine.search_tasks_v2("", "*", 0, 10, None)
-    engine.get_workflow(workflow_id)
-    engine.get_workflow_status(workflow_id, True, True)
-    engine.get_task(task_id)
-    engine.overview()
-    engine.open_work()
+    engine.searches.workflows("status!=x", "*", 0, 10, None)
+    engine.searches.workflows("", "needle", 0, 10, "input:ASC")
+    engine.searches.tasks("", "needle", 0, 10, "output:DESC")
+    engine.searches.tasks_v2("", "*", 0, 10, None)
+    engine.workflows.get(workflow_id)
+    engine.workflows.status(workflow_id, True, True)
+    engine.tasks.get(task_id)
+    engine.overview.show()
+    engine.queues.open_work()
 
 
 @pytest.mark.parametrize("kind", [list, dict])
@@ -250,7 +250,7 @@ def test_a_deep_value_can_be_searched_for_and_read(make_world, build, tmp_path, 
     last = world.run("b", output=given)
     assert world.status(workflow_id) == "COMPLETED"
     all_that_read(world.engine, workflow_id, last["taskId"])
-    assert world.engine.get_workflow(workflow_id)["output"] == {"result": given}
+    assert world.engine.workflows.get(workflow_id)["output"] == {"result": given}
 
 
 def test_a_value_that_grows_deeper_with_each_iteration_fails_its_workflow(world, build):
@@ -269,8 +269,8 @@ def test_a_definition_of_many_levels_is_refused_in_words(world, build):
     tasks = [build.simple("a", inputParameters={"deep": nested(list)})]
     for call in (
         lambda: world.start(*tasks),
-        lambda: world.engine.update_workflow_defs([{"name": "wf", "tasks": tasks}]),
-        lambda: world.engine.start_workflow({"name": "wf", "workflowDef": {"name": "wf", "tasks": tasks}}),
+        lambda: world.engine.metadata.update_workflow_defs([{"name": "wf", "tasks": tasks}]),
+        lambda: world.engine.workflows.start({"name": "wf", "workflowDef": {"name": "wf", "tasks": tasks}}),
         lambda: world.task_def(inputTemplate=nested(dict)),
     ):
         with pytest.raises(Refusal, match="definitions of at most 100 levels") as caught:

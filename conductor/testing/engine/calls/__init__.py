@@ -1,0 +1,1 @@
+"""What clients can ask. Each call is one transaction."""

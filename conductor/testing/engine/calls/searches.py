@@ -1,0 +1,134 @@
+"""Searches of tasks and workflows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from conductor.testing.engine.calls.tasks import Tasks
+from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord
+from conductor.testing.engine.records.rendering import render_workflow
+from conductor.testing.engine.records.sizes import payload_size
+from conductor.testing.engine.state.state import State
+from conductor.testing.expressions import as_text
+
+_TIMES = ("scheduledTime", "startTime", "updateTime", "endTime")
+_CLAUSE = re.compile(  # Possessive: a query is a text of a user, and a mismatch must be found at once.
+    r"""(?<!\w)(\w++)\s*+(!?=|IN\b|[<>])\s*+(\([^)]*+\)?|"[^"]*+"?|'[^']*+'?|\S++)""", re.IGNORECASE
+)
+
+
+class Searches:
+    """Finds tasks and workflows, open and ended ones."""
+
+    def __init__(self, state: State, tasks: Tasks) -> None:
+        self._state = state
+        self._tasks = tasks
+
+    def tasks(self, query: str, free_text: str, start: int, size: int, sort: str | None) -> Wire:
+        """A SearchResult of TaskSummary."""
+        return self._search(self._task_summaries(), query, free_text, (start, size, sort or "updateTime:DESC"))
+
+    def tasks_v2(self, query: str, free_text: str, start: int, size: int, sort: str | None) -> Wire:
+        """A SearchResult of Task."""
+        found = self.tasks(query, free_text, start, size, sort)
+        return {**found, "results": [self._tasks.get(summary["taskId"]) for summary in found["results"]]}
+
+    def workflows(self, query: str, free_text: str, start: int, size: int, sort: str | None) -> Wire:
+        """A SearchResult of WorkflowSummary."""
+        return self._search(self._workflow_summaries(), query, free_text, (start, size, sort or "startTime:DESC"))
+
+    def _search(self, summaries: Iterator[Wire], query: str, free_text: str, page: tuple[int, int, str]) -> Wire:
+        start, size, sort = page
+        clauses = list(_clauses(query or ""))
+        with self._state.transaction():
+            text = free_text.strip("* \"'")
+            found = [
+                summary
+                for summary in summaries
+                if _matches(summary, clauses) and (not text or any(text in str(v) for v in summary.values()))
+            ]
+        member, _, order = sort.partition(":")
+        found.sort(key=lambda summary: str(summary.get(member, "")), reverse=order.upper() == "DESC")
+        return {"totalHits": len(found), "results": found[start : start + size]}
+
+    def correlated(
+        self, name: str, include_closed: bool, include_tasks: bool, correlation_ids: list[str]
+    ) -> dict[str, list[Wire]]:
+        """The workflows of a name, by correlation id. include_closed: also those that have ended."""
+        found: dict[str, list[Wire]] = {each: [] for each in correlation_ids}
+        with self._state.transaction():
+            for workflow in self._state.all_workflows():
+                wire = workflow.wire
+                wanted = wire["workflowName"] == name and (include_closed or not workflow.ended)
+                if wanted and wire.get("correlationId") in found:
+                    shown = render_workflow(workflow, self._state.now_ms, include_tasks=include_tasks)
+                    found[wire["correlationId"]].append(shown)
+        return found
+
+    def _task_summaries(self) -> Iterator[Wire]:
+        return (_task_summary(task) for workflow in self._state.all_workflows() for task in workflow.tasks)
+
+    def _workflow_summaries(self) -> Iterator[Wire]:
+        return (_workflow_summary(workflow) for workflow in self._state.all_workflows())
+
+
+_Clause = tuple[str, str, list[str]]
+
+
+def _clauses(query: str) -> Iterator[_Clause]:
+    """The member, the sign and the values of each clause. Clauses are joined by AND."""
+    for member, sign, literal in _CLAUSE.findall(query):
+        yield member, sign.upper(), [part.strip().strip("\"'") for part in literal.strip("()").split(",")]
+
+
+def _matches(summary: Wire, clauses: Iterable[_Clause]) -> bool:
+    """Whether all clauses are true: =, !=, IN (…), < and >."""
+    for member, sign, wanted in clauses:
+        value = str(summary.get(member, ""))
+        if sign in {"=", "IN"} and value not in wanted:
+            return False
+        if sign == "!=" and value in wanted:
+            return False
+        if sign in {"<", ">"} and not (value < wanted[0] if sign == "<" else value > wanted[0]):
+            return False
+    return True
+
+
+def _iso(epoch_ms: int) -> str:
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _copy(wire: Wire, **names: str) -> Wire:
+    return {name: wire[member] for name, member in names.items() if member in wire}
+
+
+def _times(wire: Wire) -> Wire:
+    return {name: _iso(wire[name]) for name in _TIMES if wire.get(name)}
+
+
+def _task_summary(task: TaskRecord) -> Wire:
+    wire = task.wire
+    same = ("taskId", "taskType", "taskDefName", "status", "workflowPriority", "correlationId", "domain")
+    found = _copy(wire, **{name: name for name in (*same, "reasonForIncompletion", "workflowType")})
+    found.update({name: _iso(wire[name]) for name in _TIMES})  # missing times count as 1970
+    found["workflowId"] = wire["workflowInstanceId"]
+    found["executionTime"] = max(0, wire["endTime"] - wire["startTime"]) if wire["endTime"] else 0
+    found["queueWaitTime"] = max(0, wire["startTime"] - wire["scheduledTime"]) if wire["startTime"] else 0
+    found.update(input=as_text(wire["inputData"]), output=as_text(wire["outputData"]))
+    return found
+
+
+def _workflow_summary(workflow: WorkflowRecord) -> Wire:
+    wire = workflow.wire
+    same = ("workflowId", "status", "priority", "correlationId", "reasonForIncompletion", "failedTaskNames")
+    found = _copy(wire, **{name: name for name in same}, workflowType="workflowName", version="workflowVersion")
+    found.update(_times(wire), input=as_text(wire["input"]), output=as_text(wire["output"]))
+    found["executionTime"] = max(0, wire["endTime"] - wire["createTime"]) if wire["endTime"] else 0
+    found.update(
+        inputSize=payload_size(wire["input"]) or 0, outputSize=payload_size(wire["output"]) or 0, classifier="workflow"
+    )
+    found.update(taskToDomain=wire["taskToDomain"], parentWorkflowId=wire.get("parentWorkflowId", ""))
+    found["failedReferenceTaskNames"] = ",".join(wire["failedReferenceTaskNames"])
+    return found

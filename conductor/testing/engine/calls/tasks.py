@@ -1,0 +1,272 @@
+"""Calls under ``/tasks`` that workers make: poll, update, logs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from conductor._stopping import is_stopping
+from conductor.testing.engine.effects.mover import Mover
+from conductor.testing.engine.records.json_text import parse_json
+from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord, base_ref
+from conductor.testing.engine.records.refusals import Refusal, problem, refuse
+from conductor.testing.engine.records.rendering import render_task, render_workflow
+from conductor.testing.engine.records.sizes import check_depth
+from conductor.testing.engine.state.payloads import forget_stored
+from conductor.testing.engine.state.queues import TaskQueue
+from conductor.testing.engine.state.state import State
+
+POSTPONED_SECONDS = 1.0
+"""Seconds before a task over a limit is looked at again. The server's taskExecutionPostponeDuration is 60 s by default.
+"""
+LOGS_PER_UPDATE = 10
+_LONGEST_POLL_MS = 5000
+_SINGLE_POLL_MS = 100
+_NO_STATUS = (
+    'Cannot invoke "com.netflix.conductor.common.metadata.tasks.TaskResult$Status.name()" because the return value of '
+    '"com.netflix.conductor.common.metadata.tasks.TaskResult.getStatus()" is null'
+)
+_INVALID_RESULT = (
+    "Validation failed for argument [0] in public org.springframework.http.ResponseEntity<com.netflix.conductor.common."
+    "metadata.tasks.Task> com.netflix.conductor.rest.controllers.TaskResource.updateTaskV2("
+    "com.netflix.conductor.common.metadata.tasks.TaskResult)"
+)
+
+
+class Tasks:
+    """Poll and update as on server 3.32.3.
+
+    hold_until_count: polls wait for as many tasks as they ask for, as servers on SQL databases do.
+    """
+
+    def __init__(self, state: State, mover: Mover, *, hold_until_count: bool) -> None:
+        self._state = state
+        self._mover = mover
+        self.hold_until_count = hold_until_count
+
+    # Poll
+
+    def poll(
+        self, task_type: str, worker_id: str | None, domain: str | None, count: int, timeout_ms: int
+    ) -> list[Wire]:
+        """Deliver up to ``count`` tasks, which become IN_PROGRESS. Refusal 400.
+
+        Waits up to timeout_ms of real time for the first task, or with hold_until_count for all of them. For a stopping
+        worker of this process it does not wait.
+        """
+        if timeout_ms > _LONGEST_POLL_MS:
+            raise Refusal(400, "Long Poll Timeout value cannot be more than 5 seconds")
+        wanted = sys.maxsize if count < 0 else count  # for SQLite a negative LIMIT is no limit
+        deadline = time.monotonic() + max(0, timeout_ms) / 1000
+        tasks: list[TaskRecord] = []
+        with self._state.lock:
+            queue = self._state.queues[task_type, domain]
+            while True:
+                with self._state.transaction():
+                    self._take(queue, wanted, tasks, worker_id)
+                    self._note_poll(task_type, worker_id, domain)
+                    remaining = deadline - time.monotonic()
+                    enough = len(tasks) >= wanted or (tasks and not self.hold_until_count)
+                    if enough or remaining <= 0 or is_stopping((worker_id or "", task_type, domain)):
+                        return [render_task(task, self._state.now_ms) for task in tasks]
+                self._await_arrival(queue, remaining)
+
+    def _await_arrival(self, queue: TaskQueue, remaining: float) -> None:
+        due = queue.next_due()
+        until_due = None if due is None else self._state.clock.real_seconds_until(due)
+        queue.arrived.wait(remaining if until_due is None else min(remaining, until_due + 0.001))
+
+    def _take(self, queue: TaskQueue, wanted: int, taken: list[TaskRecord], worker_id: str | None) -> None:
+        while len(taken) < wanted:
+            task_id = queue.pop(self._state.clock.now())
+            if task_id is None:
+                return
+            workflow, task = self._state.tasks[task_id]
+            if self._state.limits.forbid(task, self._state.clock.now()):
+                self._state.enqueue(task, POSTPONED_SECONDS)
+                continue
+            taken.append(task)
+            self._hand_out(workflow, task, worker_id)
+
+    def _hand_out(self, workflow: WorkflowRecord, task: TaskRecord, worker_id: str | None) -> None:
+        wire = task.wire
+        task.visible_at = None
+        wire["status"] = "IN_PROGRESS"
+        wire["startTime"] = wire["startTime"] or self._state.now_ms
+        wire["callbackAfterSeconds"] = 0
+        wire["pollCount"] += 1
+        _set_or_remove(wire, "workerId", worker_id)
+        self._state.save_task(task)
+        self._mover.plan(workflow)
+
+    def _note_poll(self, task_type: str, worker_id: str | None, domain: str | None) -> None:
+        poll: Wire = {"queueName": task_type, "lastPollTime": self._state.now_ms}
+        if domain is not None:
+            poll["domain"] = domain
+        if worker_id is not None:
+            poll["workerId"] = worker_id
+        self._state.polls[task_type, domain] = poll
+
+    # Update
+
+    def update(self, result: Wire) -> str:
+        """Apply a TaskResult. Returns its task id. The result of an ended task is ignored. Refusal 400, 404, 500."""
+        with self._state.transaction():
+            refuse(_check_result(result))
+            self._update(result)
+            return str(result["taskId"])
+
+    def update_v2(self, result: Wire) -> Wire | None:
+        """Apply a TaskResult. If its task has ended, deliver the next task of its type and domain."""
+        with self._state.transaction():
+            if _check_result(result):
+                raise Refusal(500, _INVALID_RESULT)
+            task = self._update(result)
+        if task is None or not task.ended:
+            return None
+        domain = task.wire.get("domain")
+        polled = self.poll(task.wire["taskType"], result.get("workerId"), domain, 1, _SINGLE_POLL_MS)
+        return polled[0] if polled else None
+
+    def _update(self, result: Wire) -> TaskRecord | None:
+        """The updated task, also if it had ended before. None: the update has only extended its lease."""
+        if result.get("extendLease"):
+            self._extend_lease(result["taskId"])
+            return None
+        workflow = self._state.workflow(result["workflowInstanceId"])
+        task = self._known_task(result["taskId"])
+        if task.ended or workflow.ended:
+            self._state.dequeue(task)
+            return task
+        if result.get("status") is None:
+            raise Refusal(500, _NO_STATUS)
+        check_depth(result)
+        self._apply(task, result)
+        self._state.save_task(task)
+        logs = [{"createdTime": 0, **entry, "taskId": task.task_id} for entry in result.get("logs") or ()]
+        self._state.store.add_logs(logs[:LOGS_PER_UPDATE])
+        self._mover.decide(workflow)
+        return task
+
+    def _apply(self, task: TaskRecord, result: Wire) -> None:
+        """Put a result into its task. IN_PROGRESS returns a worker's task to its queue."""
+        wire = task.wire
+        handed_back = self._mover.kinds.is_for_workers(task) and result["status"] == "IN_PROGRESS"
+        wire["status"] = "SCHEDULED" if handed_back else result["status"]
+        task.set_reason(result.get("reasonForIncompletion"))
+        wire["callbackAfterSeconds"] = result.get("callbackAfterSeconds") or 0
+        if result.get("outputData"):  # otherwise an output in the storage stays there
+            forget_stored(task, "outputData")
+        wire["outputData"] = result.get("outputData") or {}
+        for member in ("workerId", "subWorkflowId"):
+            _set_or_remove(wire, member, result.get(member))
+        if path := result.get("externalOutputPayloadStoragePath"):
+            wire["externalOutputPayloadStoragePath"] = path
+            self._take_from_storage(task, path)
+        if task.ended:
+            wire["endTime"] = self._state.now_ms
+        elif handed_back:
+            self._state.enqueue(task, wire["callbackAfterSeconds"])
+
+    def _take_from_storage(self, task: TaskRecord, path: str) -> None:
+        """Make an output that a worker has uploaded readable for expressions."""
+        content = self._state.store.payload(path)
+        output = None if content is None else parse_json(content)
+        if isinstance(output, dict):
+            task.stored["outputData"] = output
+
+    def _extend_lease(self, task_id: str) -> None:
+        task = self._known_task(task_id)
+        if not task.ended:
+            self._state.save_task(task)
+
+    def _known_task(self, task_id: str) -> TaskRecord:
+        found = self._state.find_task(task_id)
+        if found is None:
+            raise Refusal(404, f"No such task found by id: {task_id}")
+        return found[1]
+
+    # By reference name
+
+    def update_by_ref_name(
+        self, workflow_id: str, ref_name: str, status: str, output: Wire | None, worker_id: str | None
+    ) -> str:
+        """Update the open task with the reference name, and add to its output. Returns its id. "" if there is none."""
+        with self._state.transaction():
+            task = self.pending(workflow_id, ref_name)
+            return "" if task is None else self.update_pending(task, status, output, worker_id)
+
+    def update_by_ref_name_sync(
+        self, workflow_id: str, ref_name: str, status: str, output: Wire | None, worker_id: str | None
+    ) -> Wire:
+        """The same; returns the workflow after the update. Refusal 404."""
+        with self._state.transaction():
+            task = self.pending(workflow_id, ref_name)
+            if task is None:
+                raise Refusal(404, f"Found no running task {ref_name} of workflow {workflow_id} to update")
+            self.update_pending(task, status, output, worker_id)
+            return render_workflow(self._state.workflow(workflow_id), self._state.now_ms)
+
+    def pending(self, workflow_id: str, ref_name: str) -> TaskRecord | None:
+        try:
+            tasks = [task for task in self._state.workflow(workflow_id).tasks if not task.ended]
+        except Refusal:
+            return None
+        by_name = [task for task in tasks if task.ref == ref_name]
+        return next(iter(by_name or [task for task in tasks if base_ref(task) == ref_name]), None)
+
+    def update_pending(self, task: TaskRecord, status: str, output: Wire | None, worker_id: str | None) -> str:
+        wire = task.wire
+        kept = (
+            "reasonForIncompletion",
+            "callbackAfterSeconds",
+            "workerId",
+            "subWorkflowId",
+            "workflowInstanceId",
+            "taskId",
+        )
+        result = {member: wire.get(member) for member in kept}
+        result.update(status=status, outputData={**task.output, **(output or {})})
+        if worker_id:
+            result["workerId"] = worker_id
+        self._update(result)
+        return task.task_id
+
+    # Tasks and logs
+
+    def get(self, task_id: str) -> Wire:
+        """The task. Refusal 404."""
+        with self._state.transaction():
+            found = self._state.find_task(task_id)
+            if found is None:
+                raise Refusal(404, f"Task not found for taskId: {task_id}")
+            return render_task(found[1], self._state.now_ms)
+
+    def add_log(self, task_id: str, text: str) -> None:
+        """Add an entry to a task's log. An unknown task id is no error."""
+        with self._state.transaction():
+            self._state.store.add_logs([{"log": text, "taskId": task_id, "createdTime": self._state.now_ms}])
+
+    def logs(self, task_id: str) -> list[Wire]:
+        with self._state.transaction():
+            return self._state.store.logs(task_id)
+
+
+def _set_or_remove(wire: Wire, member: str, value: Any) -> None:
+    if value is None:
+        wire.pop(member, None)
+    else:
+        wire[member] = value
+
+
+def _check_result(result: Wire) -> list[Wire]:
+    """The members that a TaskResult must have on ``POST /tasks``."""
+    problems = []
+    for member, message in (
+        ("workflowInstanceId", "Workflow Id cannot be null or empty"),
+        ("taskId", "Task ID cannot be null or empty"),
+    ):
+        if not result.get(member):
+            problems.append(problem(f"updateTask.arg0.{member}", message, result.get(member)))
+    return problems

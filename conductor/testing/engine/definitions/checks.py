@@ -1,0 +1,85 @@
+"""Checks of definitions, with the texts and paths of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conductor.testing.engine.records.blueprint import walk
+from conductor.testing.engine.records.records import Wire
+from conductor.testing.engine.records.refusals import problem
+from conductor.testing.engine.tasks.registry import Kinds
+from conductor.testing.expressions import problems_in
+
+
+def check_task_def(definition: Wire, path: str) -> list[Wire]:
+    """The problems of a normalised TaskDef."""
+    problems = []
+    name = definition.get("name")
+    if not name:
+        problems.append(problem(f"{path}.name", "TaskDef name cannot be null or empty", name))
+    for member, least, message in (
+        # In the server's texts the limit stands in place of the value.
+        ("retryCount", 0, "TaskDef retryCount: 0 must be >= 0"),
+        ("responseTimeoutSeconds", 1, None),
+        ("backoffScaleFactor", 1, "Backoff scale factor. Applicable for LINEAR_BACKOFF"),
+        ("pollTimeoutSeconds", 0, "TaskDef pollTimeoutSeconds: 0 must be >= 0"),
+    ):
+        value = definition.get(member, least)
+        if value < least:
+            text = message or f"TaskDef responseTimeoutSeconds: {value} should be minimum 1 second"
+            problems.append(problem(f"{path}.{member}", text, value))
+    timeout, response = definition["timeoutSeconds"], definition["responseTimeoutSeconds"]
+    total = definition["totalTimeoutSeconds"]
+    if 0 < timeout < response:
+        text = (
+            f"TaskDef: {name or 'null'} responseTimeoutSeconds: {response} must be less than timeoutSeconds: {timeout}"
+        )
+        problems.append(problem(path, text))
+    if 0 < total < timeout:
+        text = f"TaskDef: {name} timeoutSeconds: {timeout} must be less than or equal to totalTimeoutSeconds: {total}"
+        problems.append(problem(path, text))
+    return problems
+
+
+def check_workflow_def(definition: Wire, path: str, kinds: Kinds) -> list[Wire]:
+    """The problems of a normalised WorkflowDef, also task types that this server does not run."""
+    problems = []
+    name = definition.get("name")
+    if not name:
+        problems.append(problem(f"{path}.name", "WorkflowDef name cannot be null or empty", name))
+    if not definition["tasks"]:
+        problems.append(problem(f"{path}.tasks", "WorkflowTask list cannot be empty"))
+    if definition["schemaVersion"] != 2:
+        text = "workflowDef schemaVersion: 2 is only supported"
+        problems.append(problem(f"{path}.schemaVersion", text, definition["schemaVersion"]))
+    for position, task in enumerate(definition["tasks"]):
+        problems += _check_named(task, f"{path}.tasks[{position}]", kinds)
+    if not problems:
+        problems += [problem(path, text) for text in _check_references(definition)]
+    return problems
+
+
+def _check_named(task: Wire, path: str, kinds: Kinds) -> Iterator[Wire]:
+    for inner in walk([task]):
+        if not inner.get("name"):
+            yield problem(f"{path}.name", "WorkflowTask name cannot be empty or null", inner.get("name"))
+        if not inner.get("taskReferenceName"):
+            text = "WorkflowTask taskReferenceName name cannot be empty or null"
+            yield problem(f"{path}.taskReferenceName", text, inner.get("taskReferenceName"))
+        for text in kinds.problems(inner):
+            yield problem(path, text)
+
+
+def _check_references(definition: Wire) -> Iterator[str]:
+    """Problems of reference names that are not unique, and of expressions that name no task."""
+    seen: set[str] = set()
+    for task in walk(definition["tasks"]):
+        ref = task["taskReferenceName"]
+        if ref in seen:
+            yield (
+                f"taskReferenceName: {ref} should be unique across tasks for a given workflowDefinition: "
+                f"{definition['name']}"
+            )
+        seen.add(ref)
+    for task in definition["tasks"]:
+        yield from problems_in(task["inputParameters"], task["name"], seen)

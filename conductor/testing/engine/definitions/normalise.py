@@ -1,0 +1,65 @@
+"""Definitions as the server stores them: without unknown members, and with the defaults."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from conductor.server_defaults import TASK_DEF, WORKFLOW_DEF, WORKFLOW_TASK
+from conductor.testing.engine.records.records import Wire
+from conductor.testing.engine.records.sizes import check_definition_depth
+
+_TASK_DEF_OPTIONAL = (
+    *("name", "description", "concurrentExecLimit", "isolationGroupId", "executionNameSpace", "ownerEmail"),
+    *("pollTimeoutSeconds", "baseType", "inputSchema", "outputSchema", "ownerApp"),
+)
+_WORKFLOW_DEF_OPTIONAL = (
+    *("name", "description", "failureWorkflow", "failureWorkflowVersion", "ownerEmail", "rateLimitConfig"),
+    *("workflowStatusListenerSink", "inputSchema", "outputSchema", "cacheConfig"),
+    *("ownerApp", "createdBy", "updatedBy"),
+)
+_WORKFLOW_TASK_OPTIONAL = (
+    *("name", "taskReferenceName", "description", "dynamicTaskNameParam", "scriptExpression", "subWorkflowParam"),
+    *("sink", "taskDefinition", "rateLimited", "loopCondition", "items", "retryCount", "evaluatorType", "expression"),
+    *("caseValueParam", "caseExpression", "joinStatus", "cacheConfig", "joinMode", "defaultExclusiveJoinTask"),
+    *("dynamicForkTasksParam", "dynamicForkTasksInputParamName", "dynamicForkJoinTasksParam"),
+)
+
+
+def _normalise(given: Wire, defaults: Wire, optional: tuple[str, ...]) -> Wire:
+    """The known members of what was sent, the defaults where they are missing or null."""
+    found = {name: given[name] for name in (*defaults, *optional) if given.get(name) is not None}
+    return {**copy.deepcopy(defaults), **found}
+
+
+def normalise_task_def(given: Wire) -> Wire:
+    """The definition as the server stores it. Refusal 400 for one that is nested too deep."""
+    check_definition_depth(given)
+    return _normalise(given, TASK_DEF, _TASK_DEF_OPTIONAL)
+
+
+def normalise_workflow_def(given: Wire) -> Wire:
+    """The definition as the server stores it. Refusal 400 for one that is nested too deep."""
+    check_definition_depth(given)
+    definition = _normalise(given, WORKFLOW_DEF, _WORKFLOW_DEF_OPTIONAL)
+    definition["tasks"] = [normalise_step(task) for task in definition["tasks"]]
+    return definition
+
+
+def normalise_step(given: Wire) -> Wire:
+    """A task of a definition, with the tasks inside of it."""
+    task = _normalise(given, WORKFLOW_TASK, _WORKFLOW_TASK_OPTIONAL)
+    cases = task["decisionCases"]
+    task["decisionCases"] = {case: [normalise_step(inner) for inner in cases[case]] for case in cases}
+    task["forkTasks"] = [[normalise_step(inner) for inner in branch] for branch in task["forkTasks"]]
+    for sequence in ("defaultCase", "loopOver"):
+        task[sequence] = [normalise_step(inner) for inner in task[sequence]]
+    if "taskDefinition" in task:
+        task["taskDefinition"] = normalise_task_def(task["taskDefinition"])
+    return task
+
+
+def ad_hoc_task_def(step: Wire) -> Wire:
+    """The definition of a task that has none. Types of the server itself are never retried."""
+    system: dict[str, Any] = {} if step["type"] == "SIMPLE" else {"retryCount": 0, "responseTimeoutSeconds": 0}
+    return {"createTime": 0, "updateTime": 0, **normalise_task_def({"name": step["name"], **system})}

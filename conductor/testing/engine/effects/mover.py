@@ -1,0 +1,150 @@
+"""Moves workflows on: decides, makes the changes, executes the tasks of the engine, and decides again."""
+
+from __future__ import annotations
+
+import time
+
+from conductor.testing.engine.deciding.decider import Decision, decide
+from conductor.testing.engine.deciding.timeouts import next_timeout
+from conductor.testing.engine.definitions.definitions import Definitions
+from conductor.testing.engine.effects.lives import Lives
+from conductor.testing.engine.effects.run import WorkflowRun
+from conductor.testing.engine.effects.scheduling import Scheduling
+from conductor.testing.engine.records.records import JOINS, TaskRecord, WorkflowRecord
+from conductor.testing.engine.records.refusals import Termination
+from conductor.testing.engine.state.state import State
+from conductor.testing.engine.tasks.kind import Making
+from conductor.testing.engine.tasks.registry import Kinds
+
+EFFORT_OF_A_CALL = 0.2
+EFFORT_OF_A_SWEEP = 0.004
+"""Seconds of work after which the rest is left to the next sweep.
+
+A loop, or a workflow that starts itself, may have no end, and no other call is answered meanwhile.
+"""
+
+
+class Mover:
+    """Moves workflows on, up to their end."""
+
+    def __init__(self, state: State, kinds: Kinds, definitions: Definitions) -> None:
+        self.kinds = kinds
+        self.definitions = definitions
+        self.lives = Lives(state, definitions)
+        self.scheduling = Scheduling(state, kinds)
+        self._state = state
+        self._deciding = False
+        self._effort_until = 0.0
+        with state.lock:
+            for workflow_id in state.store.open_workflows():
+                self.plan(state.revive(workflow_id))
+
+    def making(self, workflow: WorkflowRecord) -> Making:
+        """Makes tasks for the workflow now."""
+        return Making(workflow, self._state.now_ms, self.kinds, self.definitions)
+
+    def plan(self, workflow: WorkflowRecord) -> None:
+        """Make sure that ``sweep`` looks at the workflow at its next timeout."""
+        self._state.timers.plan(workflow, next_timeout(workflow))
+
+    def decide(self, workflow: WorkflowRecord, effort: float = EFFORT_OF_A_CALL) -> None:
+        """Move a workflow on as far as it can go now, and with it the parents and children that it changes.
+
+        At least one step is made. Work that takes longer than the limit is left to ``go_on``.
+        """
+        to_decide = self._state.to_decide
+        if workflow not in to_decide:
+            to_decide.append(workflow)
+        if self._deciding:
+            return
+        self._deciding = True
+        self._effort_until = time.thread_time() + effort
+        try:
+            self._decide_one(to_decide.popleft())
+            while to_decide and self._has_time():
+                self._decide_one(to_decide.popleft())
+        finally:
+            self._deciding = False
+            self._state.unfinished.update((waiting.workflow_id, waiting) for waiting in to_decide)
+            to_decide.clear()
+
+    def sweep(self) -> None:
+        """Move on the workflows of which something has become due. Those that take too long are left to ``go_on``."""
+        with self._state.transaction():
+            for workflow in self._state.timers.due(self._state.clock.now()):
+                if workflow.workflow_id not in self._state.unfinished:
+                    self.decide(workflow)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Move on the workflows that took longer than the limit, for a short time each. The last one waits longest."""
+        until = time.thread_time() + EFFORT_OF_A_SWEEP
+        state = self._state
+        with state.transaction():
+            waiting = list(state.unfinished)
+        for workflow_id in waiting:
+            left = until - time.thread_time()
+            if left <= 0:
+                return
+            with state.transaction():  # after each one, because other calls come in between
+                workflow = state.unfinished.pop(workflow_id, None)
+                if workflow is not None:
+                    self.decide(workflow, left)
+
+    def _has_time(self) -> bool:
+        return not self._state.closing and time.thread_time() < self._effort_until
+
+    def _decide_one(self, workflow: WorkflowRecord) -> None:
+        if workflow.ended:
+            return
+        goes_on = self._step(workflow)
+        while goes_on and self._has_time():
+            goes_on = self._step(workflow)
+        if goes_on:
+            self._state.unfinished[workflow.workflow_id] = workflow
+        self.plan(workflow)
+
+    def _step(self, workflow: WorkflowRecord) -> bool:
+        """Look at a workflow once, and do what follows. Returns whether another look is needed."""
+        decision = decide(workflow, self._state.now_ms, self.kinds, self.definitions)
+        goes_on = False
+        try:
+            goes_on = self._apply(workflow, decision)
+        except Termination as termination:
+            self.lives.terminate(workflow, termination)
+        if not workflow.ended:
+            return goes_on
+        for change in decision.changes:
+            if workflow.wire["status"] == "COMPLETED" or change.task is not decision.terminated_by:
+                change.take_back()
+        return False
+
+    def _apply(self, workflow: WorkflowRecord, decision: Decision) -> bool:
+        """Make the changes. Returns whether the tasks that were scheduled or executed ask for another look."""
+        for change in decision.changes:
+            change.apply()
+            self._state.save_task(change.task)
+        if decision.termination is not None:
+            raise decision.termination
+        if decision.is_complete:
+            self.lives.complete(workflow, decision.terminated_by)
+            return False
+        known = {(task.ref, task.wire["retryCount"]) for task in workflow.tasks}
+        new = [task for task in decision.scheduled.values() if (task.ref, task.wire["retryCount"]) not in known]
+        must_look = self.scheduling.schedule(workflow, new)
+        changed = self._execute(workflow, list(decision.scheduled.values()), must_look)
+        if new or changed:
+            self._state.save_workflow(workflow)
+        return changed
+
+    def _execute(self, workflow: WorkflowRecord, tasks: list[TaskRecord], changed: bool) -> bool:
+        """Do the work of the engine's own tasks. changed: whether something has changed that a JOIN may depend on."""
+        run = WorkflowRun(workflow, self.making(workflow), self.scheduling, self.lives)
+        for task in sorted(tasks, key=lambda task: task.wire["taskType"] in JOINS):
+            if changed and task.wire["taskType"] in JOINS:
+                break  # a task that has failed beside it may end the workflow first
+            kind = self.kinds.of_task(task)
+            if not (kind.for_workers or task.ended) and kind.execute(run, task):
+                self._state.save_task(task)
+                changed = True
+        return changed

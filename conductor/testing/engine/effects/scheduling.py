@@ -1,0 +1,61 @@
+"""Puts new tasks into their workflow and into the queues of workers, with their domains."""
+
+from __future__ import annotations
+
+from conductor.testing.engine.records.records import TaskRecord, WorkflowRecord
+from conductor.testing.engine.state.state import State
+from conductor.testing.engine.tasks.registry import Kinds
+
+ACTIVE_WORKER_SECONDS = 10.0
+"""Seconds after its last poll for which a domain counts as served (the server's activeWorkerLastPollTimeout)."""
+
+
+class Scheduling:
+    """Schedules tasks that have been made."""
+
+    def __init__(self, state: State, kinds: Kinds) -> None:
+        self._state = state
+        self._kinds = kinds
+
+    def schedule(self, workflow: WorkflowRecord, tasks: list[TaskRecord]) -> bool:
+        """Add tasks to their workflow and its queues. Returns whether the engine itself must go on with one of them."""
+        state, now_ms, goes_on = self._state, self._state.now_ms, False
+        seq = max((task.wire["seq"] for task in workflow.tasks), default=0)
+        for task in tasks:
+            seq += 1
+            task.wire["seq"] = task.wire["seq"] or seq
+            task.wire["scheduledTime"] = now_ms
+            task.first_scheduled = task.first_scheduled or now_ms
+            state.payloads.limit_task(task, "inputData")
+            state.add_task(workflow, task)
+            for_workers = self._kinds.is_for_workers(task)
+            if for_workers and workflow.wire["taskToDomain"]:
+                self._set_domain(workflow, task)
+            if task.ended:
+                state.save_task(task)
+            elif for_workers:
+                wait = task.visible_at - state.clock.now() if task.visible_at else task.wire["callbackAfterSeconds"]
+                state.enqueue(task, wait)
+            goes_on = goes_on or task.ended or not for_workers
+        return goes_on
+
+    def _set_domain(self, workflow: WorkflowRecord, task: TaskRecord) -> None:
+        """The domain by taskToDomain: the entry of the task before ``*``. Of several domains the first one with a
+        worker counts.
+        """
+        by_type: dict[str, str] = workflow.wire["taskToDomain"]
+        listed = by_type.get(task.wire["taskType"], by_type.get("*", "")).strip()
+        if not listed:
+            return
+        domains = [domain.strip() for domain in listed.split(",")]
+        served = (domain for domain in domains if self._is_served(task.wire["taskType"], domain))
+        domain = next(served, domains[-1])
+        if domain.upper() == "NO_DOMAIN":
+            task.wire.pop("domain", None)
+        else:
+            task.wire["domain"] = domain
+
+    def _is_served(self, task_type: str, domain: str) -> bool:
+        poll = self._state.polls.get((task_type, domain))
+        since = self._state.now_ms - 1000 * ACTIVE_WORKER_SECONDS
+        return poll is not None and domain.upper() != "NO_DOMAIN" and poll["lastPollTime"] > since

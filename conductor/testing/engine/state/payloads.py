@@ -1,0 +1,108 @@
+"""Limits of payloads. A large payload is moved to the external storage, and a task with an even larger one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from conductor.testing.engine.records.records import TaskRecord, WorkflowRecord, new_id
+from conductor.testing.engine.records.sizes import as_json, payload_size
+
+_REFUSED_ABOVE = 10240 * 1024
+_PATHS = {
+    "inputData": "externalInputPayloadStoragePath",
+    "outputData": "externalOutputPayloadStoragePath",
+    "input": "externalInputPayloadStoragePath",
+    "output": "externalOutputPayloadStoragePath",
+}
+
+
+class Urls(Protocol):
+    """The addresses of the storage for clients: see payload_storage."""
+
+    origin: str
+
+    def url(self, operation: str, path: str) -> str: ...
+    def is_signed(self, operation: str, path: str, signature: str | None) -> bool: ...
+
+
+@dataclass(frozen=True)
+class PayloadOptions:
+    """The sizes in bytes above which a payload is moved to the storage. urls: None if clients cannot use it."""
+
+    task_threshold: int = 3072 * 1024
+    workflow_threshold: int = 5120 * 1024
+    urls: Urls | None = None
+
+
+class Payloads:
+    """Applies the limits. keep: called with the path and the JSON of each payload that is moved, if clients can read
+    it.
+    """
+
+    def __init__(self, options: PayloadOptions, keep: Callable[[str, str], object]) -> None:
+        self._options = options
+        self._keep = keep
+
+    def limit_task(self, task: TaskRecord, member: str) -> None:
+        """Move inputData or outputData to the storage if it is too large, or fail the task if it is too large or too
+        deep.
+        """
+        payload = task.wire[member]
+        if not payload:
+            return
+        size = payload_size(payload)
+        if size is None:
+            _fail(task, member, f"The {member} of task: {task.task_id} is nested too deep")
+            return
+        if size <= self._options.task_threshold:
+            return
+        if size <= _REFUSED_ABOVE:
+            self._move(task, member)
+            return
+        _fail(
+            task,
+            member,
+            f"The payload size: {size} of task: {task.task_id} in workflow: {task.wire['workflowInstanceId']} "
+            f" is greater than the permissible limit: {_REFUSED_ABOVE} bytes",
+        )
+
+    def limit_workflow(self, workflow: WorkflowRecord, member: str) -> str | None:
+        """Move a large input or output to the storage. Returns the reason to end the workflow if it is even larger."""
+        payload = workflow.wire[member]
+        if not payload:
+            return None
+        size = payload_size(payload)
+        if size is None:
+            workflow.wire[member] = {}
+            return f"The {member} of workflow: {workflow.workflow_id} is nested too deep"
+        if size <= self._options.workflow_threshold:
+            return None
+        if size <= _REFUSED_ABOVE:
+            self._move(workflow, member)
+            return None
+        workflow.wire[member] = {}
+        return (
+            f"The payload size: {size} of workflow: {workflow.workflow_id} "
+            f"is greater than the permissible limit: {_REFUSED_ABOVE} bytes"
+        )
+
+    def _move(self, record: TaskRecord | WorkflowRecord, member: str) -> None:
+        record.stored[member] = record.wire[member]
+        record.wire[member] = {}
+        path = record.wire[_PATHS[member]] = f"{new_id()}.json"
+        if self._options.urls is not None:
+            self._keep(path, as_json(record.stored[member]))
+
+
+def _fail(task: TaskRecord, member: str, reason: str) -> None:
+    task.wire[member] = {}
+    task.wire["status"] = "FAILED_WITH_TERMINAL_ERROR"
+    task.set_reason(reason)
+
+
+def forget_stored(record: TaskRecord | WorkflowRecord, member: str) -> None:
+    """The payload will be replaced."""
+    record.stored.pop(member, None)
+    record.wire.pop(_PATHS[member], None)

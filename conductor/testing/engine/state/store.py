@@ -1,0 +1,227 @@
+"""Keeps the state of the engine in SQLite, in memory or in a file.
+
+With a file, everything is written before a call is answered, so neither a restart nor ``kill -9`` loses anything. In
+memory, only ended workflows are written: they leave the objects of the engine, which so hold open work alone. Not
+thread-safe: the engine calls it with its lock held.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import product
+from typing import Any
+
+from conductor.testing.engine.records.blueprint import Blueprint
+from conductor.testing.engine.records.records import TaskRecord, WorkflowRecord, base_ref
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS task_defs (name TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS workflow_defs (
+    name TEXT, version INTEGER, doc TEXT NOT NULL, PRIMARY KEY (name, version)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS snapshots (id INTEGER PRIMARY KEY, doc TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS workflows (
+    id TEXT PRIMARY KEY, snapshot INTEGER NOT NULL, ended INTEGER, started INTEGER NOT NULL, stored TEXT NOT NULL,
+    doc TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS workflows_by_end ON workflows (ended);
+CREATE INDEX IF NOT EXISTS workflows_by_start ON workflows (started);
+CREATE TABLE IF NOT EXISTS tasks (
+    id TEXT PRIMARY KEY, workflow TEXT NOT NULL, seq INTEGER NOT NULL, visible_at REAL,
+    first_scheduled INTEGER NOT NULL, wait_until INTEGER NOT NULL, stored TEXT NOT NULL,
+    doc TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS tasks_by_workflow ON tasks (workflow, seq);
+CREATE TABLE IF NOT EXISTS payloads (path TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS logs (task TEXT NOT NULL, doc TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS logs_by_task ON logs (task);
+"""
+_CACHED_SNAPSHOTS = 256
+
+
+_dump = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps makes a new one for each call
+
+
+def _key(text: str) -> str:
+    """A name or id without lone surrogates, which JSON may hold and SQLite does not take."""
+    return text.encode("utf-8", "replace").decode()
+
+
+class Store:
+    """The state of one engine. ``durable``: it is in a file, so open work is written too."""
+
+    def __init__(self, path: str, retention: int) -> None:
+        self.durable = path != ":memory:"
+        self._retention = retention
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA synchronous=OFF")  # only a failure of the machine itself may lose something
+        if self.durable:
+            self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.executescript(_SCHEMA)
+        self._blueprints: dict[int, Blueprint] = {}
+        self._ended = self._number("SELECT count(*) FROM workflows WHERE ended IS NOT NULL")
+        self._last_end = self._number("SELECT coalesce(max(ended), 0) FROM workflows")
+
+    def close(self) -> None:
+        self._db.close()
+
+    # Definitions
+
+    def save_task_def(self, name: str, definition: dict[str, Any]) -> None:
+        self._db.execute("INSERT OR REPLACE INTO task_defs VALUES (?, ?)", (_key(name), _dump(definition)))
+
+    def delete_task_def(self, name: str) -> None:
+        self._db.execute("DELETE FROM task_defs WHERE name = ?", (_key(name),))
+
+    def save_workflow_def(self, name: str, version: int, definition: dict[str, Any]) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO workflow_defs VALUES (?, ?, ?)", (_key(name), version, _dump(definition))
+        )
+
+    def delete_workflow_def(self, name: str, version: int) -> None:
+        self._db.execute("DELETE FROM workflow_defs WHERE name = ? AND version = ?", (_key(name), version))
+
+    def task_defs(self) -> list[dict[str, Any]]:
+        return [json.loads(doc) for (doc,) in self._db.execute("SELECT doc FROM task_defs")]
+
+    def workflow_defs(self) -> list[dict[str, Any]]:
+        return [json.loads(doc) for (doc,) in self._db.execute("SELECT doc FROM workflow_defs")]
+
+    def blueprint(self, definition: dict[str, Any]) -> Blueprint:
+        """The definition as a plan. Equal definitions are one plan, which is stored once."""
+        doc = _dump(definition)
+        self._db.execute("INSERT OR IGNORE INTO snapshots (doc) VALUES (?)", (doc,))
+        return self._blueprint(self._number("SELECT id FROM snapshots WHERE doc = ?", doc))
+
+    def _blueprint(self, snapshot: int) -> Blueprint:
+        found = self._blueprints.get(snapshot)
+        if found is None:
+            (doc,) = self._db.execute("SELECT doc FROM snapshots WHERE id = ?", (snapshot,)).fetchone()
+            found = self._blueprints[snapshot] = Blueprint(json.loads(doc), snapshot)
+            while len(self._blueprints) > _CACHED_SNAPSHOTS:
+                self._blueprints.pop(next(iter(self._blueprints)))
+        return found
+
+    # Workflows and tasks
+
+    def save(self, workflows: Iterable[WorkflowRecord], tasks: Iterable[TaskRecord]) -> None:
+        """Write them in one transaction."""
+        with self._transaction():
+            for workflow in workflows:
+                self._save_workflow(workflow)
+            self._db.executemany("INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_task_row, tasks))
+            if self._ended > self._retention:
+                self._forget_the_oldest()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _save_workflow(self, workflow: WorkflowRecord) -> None:
+        old = self._db.execute("SELECT ended FROM workflows WHERE id = ?", (workflow.workflow_id,)).fetchone()
+        ended = old[0] if old else None
+        if workflow.ended and ended is None:
+            self._last_end += 1
+            self._ended += 1
+            ended = self._last_end
+        elif ended is not None and not workflow.ended:
+            self._ended -= 1
+            ended = None
+        row = (
+            workflow.workflow_id,
+            workflow.blueprint.snapshot,
+            ended,
+            workflow.wire["createTime"],
+            _dump(workflow.stored),
+        )
+        self._db.execute("INSERT OR REPLACE INTO workflows VALUES (?, ?, ?, ?, ?, ?)", (*row, _dump(workflow.wire)))
+
+    def _forget_the_oldest(self) -> None:
+        query = "SELECT id FROM workflows WHERE ended IS NOT NULL ORDER BY ended LIMIT ?"
+        for (workflow_id,) in self._db.execute(query, (self._ended - self._retention,)).fetchall():
+            self.delete_workflow(workflow_id)
+
+    def delete_workflow(self, workflow_id: str) -> None:
+        """Remove a workflow, its tasks and their logs."""
+        row = self._db.execute("SELECT ended FROM workflows WHERE id = ?", (workflow_id,)).fetchone()
+        if row and row[0] is not None:
+            self._ended -= 1
+        self._db.execute("DELETE FROM logs WHERE task IN (SELECT id FROM tasks WHERE workflow = ?)", (workflow_id,))
+        for kind, of_workflow in product(("Input", "Output"), ("tasks WHERE workflow", "workflows WHERE id")):
+            path = f"json_extract(doc, '$.external{kind}PayloadStoragePath')"
+            query = f"DELETE FROM payloads WHERE path IN (SELECT {path} FROM {of_workflow} = ?)"  # noqa: S608 - of constants
+            self._db.execute(query, (workflow_id,))
+        self._db.execute("DELETE FROM tasks WHERE workflow = ?", (workflow_id,))
+        self._db.execute("DELETE FROM workflows WHERE id = ?", (workflow_id,))
+
+    def delete_tasks(self, task_ids: Iterable[str]) -> None:
+        self._db.executemany("DELETE FROM tasks WHERE id = ?", [(task_id,) for task_id in task_ids])
+
+    def workflow_of(self, task_id: str) -> str | None:
+        row = self._db.execute("SELECT workflow FROM tasks WHERE id = ?", (_key(task_id),)).fetchone()
+        return row[0] if row else None
+
+    def load(self, workflow_id: str) -> WorkflowRecord | None:
+        row = self._db.execute(
+            "SELECT snapshot, doc, stored FROM workflows WHERE id = ?", (_key(workflow_id),)
+        ).fetchone()
+        if row is None:
+            return None
+        workflow = WorkflowRecord(json.loads(row[1]), self._blueprint(row[0]))
+        workflow.stored = json.loads(row[2])
+        by_ref = workflow.blueprint.by_ref
+        query = "SELECT doc, stored, visible_at, first_scheduled, wait_until FROM tasks WHERE workflow = ? ORDER BY seq"
+        for doc, stored, *timing in self._db.execute(query, (workflow_id,)):
+            task = TaskRecord(json.loads(doc), {}, *timing)
+            task.stored = json.loads(stored)
+            if task.status != "SKIPPED":
+                task.workflow_task = task.wire.get("workflowTask") or by_ref[base_ref(task)]
+            workflow.tasks.append(task)
+        return workflow
+
+    def open_workflows(self) -> list[str]:
+        return [row[0] for row in self._db.execute("SELECT id FROM workflows WHERE ended IS NULL ORDER BY started")]
+
+    def newest_workflows(self) -> Iterator[str]:
+        """The ids of all workflows in the store. The one that was started last is first."""
+        for (workflow_id,) in self._db.execute("SELECT id FROM workflows ORDER BY started DESC").fetchall():
+            yield workflow_id
+
+    # Payloads
+
+    def add_payload(self, path: str, content: str) -> None:
+        """Keep a payload for clients. content: JSON."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO payloads VALUES (?, ?)", (_key(path), content.encode("utf-8", "replace"))
+        )
+
+    def payload(self, path: str) -> bytes | None:
+        row = self._db.execute("SELECT content FROM payloads WHERE path = ?", (_key(path),)).fetchone()
+        return row[0] if row else None
+
+    # Logs
+
+    def add_logs(self, entries: Iterable[dict[str, Any]]) -> None:
+        self._db.executemany(
+            "INSERT INTO logs VALUES (?, ?)", [(_key(entry["taskId"]), _dump(entry)) for entry in entries]
+        )
+
+    def logs(self, task_id: str) -> list[dict[str, Any]]:
+        """The log of a task by createdTime, as the server sorts it."""
+        rows = self._db.execute("SELECT doc FROM logs WHERE task = ? ORDER BY rowid", (_key(task_id),))
+        return sorted((json.loads(doc) for (doc,) in rows), key=lambda entry: int(entry["createdTime"]))
+
+    def _number(self, query: str, *arguments: Any) -> int:
+        return int(self._db.execute(query, arguments).fetchone()[0])
+
+
+def _task_row(task: TaskRecord) -> tuple[Any, ...]:
+    wire = task.wire
+    timing = (task.visible_at, task.first_scheduled, task.wait_until)
+    return (wire["taskId"], wire["workflowInstanceId"], wire["seq"], *timing, _dump(task.stored), _dump(wire))

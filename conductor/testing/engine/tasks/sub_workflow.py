@@ -1,0 +1,70 @@
+"""SUB_WORKFLOW: runs another workflow."""
+
+from __future__ import annotations
+
+from conductor.testing.engine.records.records import TaskRecord, Wire
+from conductor.testing.engine.records.refusals import Refusal
+from conductor.testing.engine.tasks.kind import EngineTask, Making, Run
+from conductor.testing.engine.tasks.outcome import FAILED_FOR_GOOD, fail
+
+DEEPEST = 100
+"""The most parents that a workflow has. A workflow may start itself."""
+
+
+class SubWorkflow(EngineTask):
+    """It ends with the workflow that it starts, its child."""
+
+    def problems(self, step: Wire, where: str) -> list[str]:
+        if "subWorkflowParam" not in step:
+            return [f"subWorkflowParam field is required for {where}"]
+        if (
+            not isinstance(step["subWorkflowParam"].get("name"), str)
+            or "workflowDefinition" in step["subWorkflowParam"]
+        ):
+            return [f"the embedded server supports sub-workflows by name only, for {where}"]
+        return []
+
+    def make(self, making: Making, step: Wire, retry_count: int) -> list[TaskRecord]:  # noqa: ARG002 - of the protocol
+        task = making.new(step, 0)
+        given = making.filled(step["subWorkflowParam"])
+        task.wire["inputData"] = {
+            "subWorkflowName": given["name"],
+            "subWorkflowVersion": given["version"],
+            "subWorkflowTaskToDomain": given.get("taskToDomain"),
+            "subWorkflowDefinition": None,
+            "idempotencyKey": given.get("idempotencyKey"),
+            "idempotencyStrategy": given.get("idempotencyStrategy"),
+            "workflowInput": making.input_of(task),
+            "priority": given.get("priority"),
+        }
+        task.wire["callbackAfterSeconds"] = step["startDelay"]
+        task.wait_until = making.now_ms + 1000 * step["startDelay"]
+        return [task]
+
+    def execute(self, run: Run, task: TaskRecord) -> bool:
+        """Start the child when its time has come."""
+        if task.status != "SCHEDULED" or run.making.now_ms < task.wait_until:
+            return False
+        task.wait_until = 0
+        task.wire["startTime"] = run.making.now_ms
+        given = task.wire["inputData"]
+        name = given["subWorkflowName"]
+        if run.level() >= DEEPEST:
+            text = f"Sub-workflow {name} is over {DEEPEST} levels deep: does it start itself?"
+            return fail(task, text, FAILED_FOR_GOOD)
+        request = {
+            "name": name,
+            "version": given["subWorkflowVersion"],
+            "input": given["workflowInput"] or given,  # without an input of its own, the server passes all of this on
+            "taskToDomain": given["subWorkflowTaskToDomain"] or run.workflow.wire["taskToDomain"],
+            "correlationId": run.workflow.wire.get("correlationId"),
+            "priority": given.get("priority"),
+        }
+        try:
+            child = run.start(request, task)
+        except Refusal as refusal:
+            return fail(task, refusal.message)
+        task.wire.update(
+            status="IN_PROGRESS", subWorkflowId=child.workflow_id, outputData={"subWorkflowId": child.workflow_id}
+        )
+        return True
