@@ -432,7 +432,7 @@ def test_the_http_side_shares_no_code_with_the_client_that_it_tests():
                         pending.append(rest.removeprefix("testing."))
                     elif module == "conductor.testing":
                         pending += [each.name for each in node.names]
-    assert {"server.routes", "page", "engine", "engine.store"} <= seen
+    assert {"server.routes", "page", "engine", "engine.state.store"} <= seen
 
 
 def test_durations_may_be_timedeltas(connect):
