@@ -33,10 +33,9 @@ class Metadata:
                 for problem in check_task_def(definition, f"registerTaskDef.arg0[{position}]")
             ]
             refuse(problems)
+            stamps = {"createTime": self._state.now_ms, "updateTime": 0, "createdBy": ""}
             for definition in normalised:
-                self._definitions.put_task_def(
-                    {"createTime": self._state.now_ms, "updateTime": 0, "createdBy": "", **definition}
-                )
+                self._definitions.put_task_def({**stamps, **definition})
 
     def update_task_def(self, d: Wire) -> None:
         """Replace one; what is left out falls back to its default. Refusal 400, 404."""
@@ -46,12 +45,8 @@ class Metadata:
             old = self._definitions.task_defs.get(definition["name"])
             if old is None:
                 raise Refusal(404, f"No such task by name {definition['name']}")
-            stamps = {
-                "createTime": old["createTime"],
-                "updateTime": self._state.now_ms,
-                "createdBy": "",
-                "updatedBy": "",
-            }
+            stamps = {"createTime": old["createTime"], "updateTime": self._state.now_ms}
+            stamps |= {"createdBy": "", "updatedBy": ""}
             self._definitions.put_task_def({**stamps, **definition})
 
     def get_task_defs(self) -> list[Wire]:
@@ -95,10 +90,9 @@ class Metadata:
                 for problem in check_workflow_def(definition, f"updateWorkflowDef.arg0[{position}]", self._kinds)
             ]
             refuse(problems)
-            for definition in normalised:
-                self._definitions.put_workflow_def(
-                    {"createTime": 0, "updateTime": self._state.now_ms, **definition}
-                )  # new ones, too
+            now_ms = self._state.now_ms
+            for definition in normalised:  # new ones have no createTime either
+                self._definitions.put_workflow_def({"createTime": 0, "updateTime": now_ms, **definition}, now_ms)
             return {"bulkErrorResults": {}, "bulkSuccessfulResults": [d["name"] for d in normalised]}
 
     def get_workflow_def(self, name: str, version: int | None = None) -> Wire:

@@ -194,7 +194,7 @@ class Tasks:
     ) -> str:
         """Update the open task with the reference name, and add to its output. Returns its id. "" if there is none."""
         with self._state.transaction():
-            task = self.pending(workflow_id, ref_name)
+            task = self._pending(workflow_id, ref_name)
             return "" if task is None else self.update_pending(task, status, output, worker_id)
 
     def update_by_ref_name_sync(
@@ -202,13 +202,13 @@ class Tasks:
     ) -> Wire:
         """The same; returns the workflow after the update. Refusal 404."""
         with self._state.transaction():
-            task = self.pending(workflow_id, ref_name)
+            task = self._pending(workflow_id, ref_name)
             if task is None:
                 raise Refusal(404, f"Found no running task {ref_name} of workflow {workflow_id} to update")
             self.update_pending(task, status, output, worker_id)
             return render_workflow(self._state.workflow(workflow_id), self._state.now_ms)
 
-    def pending(self, workflow_id: str, ref_name: str) -> TaskRecord | None:
+    def _pending(self, workflow_id: str, ref_name: str) -> TaskRecord | None:
         try:
             tasks = [task for task in self._state.workflow(workflow_id).tasks if not task.ended]
         except Refusal:
@@ -217,6 +217,7 @@ class Tasks:
         return next(iter(by_name or [task for task in tasks if base_ref(task) == ref_name]), None)
 
     def update_pending(self, task: TaskRecord, status: str, output: Wire | None, worker_id: str | None) -> str:
+        """Update an open task, and add to its output. Returns its id. The caller holds a transaction."""
         wire = task.wire
         kept = (
             "reasonForIncompletion",

@@ -52,9 +52,13 @@ class Lives:
         }
         if task is not None:
             given["failureTaskId"] = task.task_id
-        request = {name: workflow.wire.get(name) for name in ("correlationId", "taskToDomain")}
-        request |= {"input": given, "name": name}
-        request["version"] = workflow.blueprint.definition.get("failureWorkflowVersion")
+        request = {
+            "name": name,
+            "version": workflow.blueprint.definition.get("failureWorkflowVersion"),
+            "input": given,
+            "correlationId": workflow.wire.get("correlationId"),
+            "taskToDomain": workflow.wire["taskToDomain"],
+        }
         try:
             result = self.start(request).workflow_id
         except Refusal as refusal:
