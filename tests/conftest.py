@@ -8,6 +8,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from conductor import ApiClient, HttpSettings
+from conductor.testing import DevServer
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -51,6 +54,20 @@ def _clean_environment(monkeypatch):
     for name in list(os.environ):
         if name.upper().startswith("CONDUCTOR_") or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def server():
+    """An embedded server."""
+    with DevServer() as server:
+        yield server
+
+
+@pytest.fixture
+def client(server):
+    """A client of the embedded server."""
+    with ApiClient(http_settings=HttpSettings(server.url)) as client:
+        yield client
 
 
 def pytest_terminal_summary(terminalreporter):

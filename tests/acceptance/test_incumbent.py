@@ -13,7 +13,6 @@ import pytest
 
 from benchmarks.peers import conductor_python
 from conductor import ApiClient, HttpSettings, TaskDef, TaskExecutor, WorkflowDef, WorkflowExecutor, WorkflowTask
-from conductor.testing.dev_server import DevServer
 from support.waiting import eventually
 
 WORKER = """
@@ -41,12 +40,6 @@ if __name__ == "__main__":
 @pytest.fixture(scope="session")
 def incumbent_python():
     return conductor_python()
-
-
-@pytest.fixture
-def server():
-    with DevServer() as server:
-        yield server
 
 
 @pytest.fixture

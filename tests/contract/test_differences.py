@@ -22,12 +22,6 @@ DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "embedded-server.md"
 
 
 @pytest.fixture
-def server():
-    with DevServer() as server:
-        yield server
-
-
-@pytest.fixture
 def workflows(server):
     with ApiClient(http_settings=HttpSettings(server.url)) as client:
         yield WorkflowExecutor(client)

@@ -26,23 +26,10 @@ from conductor import (
     WorkflowExecutor,
     WorkflowTask,
 )
-from conductor.testing.dev_server import DevServer
 from support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 PAIRS = [(TaskExecutor, AsyncTaskExecutor), (WorkflowExecutor, AsyncWorkflowExecutor)]
-
-
-@pytest.fixture
-def server():
-    with DevServer() as server:
-        yield server
-
-
-@pytest.fixture
-def client(server):
-    with ApiClient(http_settings=HttpSettings(server.url)) as client:
-        yield client
 
 
 @pytest.fixture(autouse=True)

@@ -8,17 +8,10 @@ from pathlib import Path
 import pytest
 
 from conductor import ApiClient, HttpSettings, WorkflowDef, WorkflowExecutor, WorkflowTask
-from conductor.testing.dev_server import DevServer
 from support.programs import Programs, waits_for_signals
 
 PAGE = (Path(__file__).parents[2] / "docs" / "asyncio.md").read_text()
 WAITING, LIFESPAN, EXECUTORS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-
-
-@pytest.fixture
-def server():
-    with DevServer() as server:
-        yield server
 
 
 @pytest.fixture

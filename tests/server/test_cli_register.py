@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from conductor import ApiClient, AuthenticationSettings, HttpSettings, TaskExecutor, WorkflowExecutor
+from conductor import AuthenticationSettings, TaskExecutor, WorkflowExecutor
 from conductor.cli.program import program
 from conductor.testing import DevServer
 from support.stub import Answer
@@ -17,12 +17,6 @@ STEP = {"name": "ship", "taskReferenceName": "ship"}
 def server():
     with DevServer() as server:
         yield server
-
-
-@pytest.fixture
-def client(server):
-    with ApiClient(http_settings=HttpSettings(server.url)) as client:
-        yield client
 
 
 @pytest.fixture

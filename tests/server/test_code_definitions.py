@@ -2,17 +2,10 @@
 
 import pytest
 
-from conductor import ApiClient, HttpSettings, TaskExecutor, TaskRunner, Worker, WorkflowDef, WorkflowExecutor
+from conductor import TaskExecutor, TaskRunner, Worker, WorkflowDef, WorkflowExecutor
 from conductor.development.code_definitions import Code, register_code, register_trials
 from conductor.errors import ApiError
 from conductor.models import TaskDef, WorkflowTask
-from conductor.testing import DevServer
-
-
-@pytest.fixture
-def client():
-    with DevServer() as server, ApiClient(http_settings=HttpSettings(server.url)) as client:
-        yield client
 
 
 def charge(amount: int, currency: str = "EUR"):

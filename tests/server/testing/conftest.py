@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from conductor import ApiClient, AuthenticationSettings, HttpSettings, TaskRunner
-from conductor.testing.dev_server import DevServer
 
 
 class Answer:
@@ -68,12 +67,6 @@ class Http:
     def finish(self, task, status="COMPLETED", path="/api/tasks", **members):
         ids = {name: task[name] for name in ("taskId", "workflowInstanceId")}
         return self.post(path, {**ids, "status": status, "workerId": "tester", **members})
-
-
-@pytest.fixture
-def server():
-    with DevServer() as server:
-        yield server
 
 
 @pytest.fixture
