@@ -14,9 +14,11 @@ def main() -> None:
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         sys.exit(_refused(f"the command needs {', '.join(missing)}: pip install 'conductor-worker[cli]'"))
-    from conductor.cli.program import program  # noqa: PLC0415 - it needs the extra
+    from conductor.cli.process_end import ending_in_time  # noqa: PLC0415 - the package of the commands needs the extra
+    from conductor.cli.program import program  # noqa: PLC0415
 
-    program(prog_name="conductor-worker")
+    with ending_in_time():
+        program(prog_name="conductor-worker")
 
 
 def _refused(message: str) -> int:

@@ -8,24 +8,24 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
 import msgspec
-from prometheus_client import CollectorRegistry
 
 from conductor.cli.dev_words import say, say_starts
 from conductor.cli.log_setup import log_to_stderr
+from conductor.cli.modules import place_of
 from conductor.cli.reload import on_change
+from conductor.cli.supervised import run_processes
+from conductor.cli.values import lifespan_option, metrics_port_option
 from conductor.definition_files import in_order, scan_definitions
 from conductor.definition_server import DefinitionServer
 from conductor.development.start_command import Shell
 from conductor.errors import ConductorError, ConfigurationError
-from conductor.metrics import MetricsServer
 from conductor.runner.signals import WAKE_UP, Waiters, next_event, signals_into
-from conductor.settings import KEY_ID, KEY_SECRET, METRICS_PORT, HttpSettings, MetricsSettings
-from conductor.supervision.reports import Reports
-from conductor.supervision.supervisor import Plan, Supervisor
+from conductor.settings import KEY_ID, KEY_SECRET, HttpSettings, MetricsSettings
 from conductor.testing.dev_server import DevServer
 from conductor.transport import ApiClient
 from conductor.worker_program.options import RunOptions
@@ -47,14 +47,8 @@ PROCESS = [sys.executable, "-u", "-P", "-m", "conductor.cli.dev_process"]
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
 @click.option("--db", default=":memory:", metavar="FILE", help="Keep all workflows and definitions in a file.")
-@click.option("--lifespan", metavar="MODULE:NAME", help="A context manager that is entered before the first poll.")
-@click.option(
-    "--metrics-port",
-    type=click.IntRange(0, 65535),
-    envvar=METRICS_PORT,
-    show_envvar=True,
-    help="Serve metrics on this port, summed over all processes. 0 takes a free one.",
-)
+@lifespan_option
+@metrics_port_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -73,7 +67,7 @@ def command(
     changes. Workflow definitions in MODULE are registered. Ctrl-C ends all.
     """
     log_to_stderr()
-    folders = [_folder_of(name) for name in names]
+    folders = [place_of(name)[0] for name in (*names, *([] if lifespan is None else [lifespan]))]
     with ExitStack() as stack:
         server = stack.enter_context(_served(port, db))
         is_default = _is_default(server.url)
@@ -88,26 +82,11 @@ def command(
             say_starts(definitions, shell)
             _wait()
             return
-        settings = None if metrics_port is None else MetricsSettings(metrics_port)
-        command = [*PROCESS, msgspec.json.encode(shell).decode(), "" if definitions is None else str(definitions)]
+        metrics = None if metrics_port is None else MetricsSettings(metrics_port)
+        program = [*PROCESS, msgspec.json.encode(shell).decode(), "" if definitions is None else str(definitions)]
         options = RunOptions(names=list(names), server=server.url, shutdown_timeout=DRAIN_WITHIN, lifespan=lifespan)
-        ctx.exit(0 if _run_workers(command, options, settings, folders) else 1)
-
-
-def _run_workers(command: list[str], options: RunOptions, metrics: MetricsSettings | None, folders: list[Path]) -> bool:
-    """Block until a signal. Returns whether no work is left behind."""
-    reports = Reports(options.processes)
-    arguments = msgspec.json.encode(options).decode(), "" if metrics is None else "reports"
-    plan = Plan([*command, *arguments], options.processes, DRAIN_WITHIN, waits_for_change=True)
-    supervisor = Supervisor(plan, reports)
-    with ExitStack() as stack:
-        if metrics is not None:
-            registry = CollectorRegistry()
-            registry.register(reports)
-            served = stack.enter_context(MetricsServer(metrics, registry, reports.health))
-            say("metrics", f"http://{metrics.host}:{served.port}{metrics.endpoint}")
-        stack.enter_context(on_change(supervisor.restart, *folders))
-        return supervisor.run()
+        is_delivered = run_processes(program, options, metrics, partial(say, "metrics"), watched=folders)
+        ctx.exit(0 if is_delivered else 1)
 
 
 @contextmanager
@@ -145,16 +124,6 @@ def _register(path: Path, server: DefinitionServer) -> None:
         say("problem", text, "bold red")
     if registered := [str(each.definition) for each in outcomes if each.registered]:
         say("registered", "; ".join(registered))
-
-
-def _folder_of(name: str) -> Path:
-    """The folder whose files belong to a module. ConfigurationError: there is no such file."""
-    module = name.partition(":")[0]
-    if not module.endswith(".py"):
-        return Path.cwd()
-    if not Path(module).is_file():
-        raise ConfigurationError(f"there is no file {module!r}")
-    return Path(module).resolve().parent
 
 
 def _is_default(url: str) -> bool:

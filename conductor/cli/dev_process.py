@@ -14,6 +14,7 @@ from conductor._log import logger_of, printable
 from conductor.cli.dev_words import say, say_starts
 from conductor.cli.log_setup import log_to_stderr
 from conductor.cli.modules import object_named
+from conductor.cli.process_end import ending_in_time
 from conductor.cli.worker_process import start
 from conductor.development.code_definitions import Code, code_of, register_code, register_trials
 from conductor.development.start_command import Shell
@@ -79,4 +80,5 @@ def _show_place(error: BaseException | None) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    with ending_in_time():
+        raise SystemExit(main())

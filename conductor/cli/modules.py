@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from conductor._log import printable
-from conductor.errors import ConfigurationError
+from conductor.errors import ConductorError, ConfigurationError
 from conductor.runner.given_workers import workers_in
 from conductor.worker import Worker
 
@@ -22,7 +22,19 @@ STDOUT, STDERR = 1, 2
 
 def workers_named(names: tuple[str, ...]) -> list[Worker]:
     """The workers of all names, in order. ConfigurationError if a name has none, or cannot be imported."""
-    return workers_in([object_named(name) for name in names])
+    with errors_of(*names):
+        return workers_in([object_named(name) for name in names])
+
+
+@contextmanager
+def errors_of(*names: str) -> Iterator[None]:
+    """Meanwhile, an error of the named objects is raised as a ConfigurationError: one may be a list with any code."""
+    try:
+        yield
+    except ConductorError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(f"cannot use {printable(', '.join(names))}: {_with_place(error)}") from error
 
 
 def object_named(name: str) -> Any:
@@ -40,6 +52,30 @@ def object_named(name: str) -> Any:
         except Exception as error:  # the module may have a __getattr__
             raise ConfigurationError(f"cannot get {printable(name)!r}: {_with_place(error)}") from error
     return found
+
+
+def object_of_option(option: str, name: str) -> Any:
+    """The object that an option such as ``--lifespan`` names. The ConfigurationError says which option it is."""
+    try:
+        return object_named(name)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{option}: {error}") from error.__cause__
+
+
+def place_of(name: str) -> tuple[Path, str]:
+    """The folder in which the module of a name is looked for, and the name of the module for an import.
+
+    ConfigurationError: there is no such file, or no module can have such a name.
+    """
+    folder, module_name = Path.cwd(), name.partition(":")[0]
+    if module_name.endswith(".py"):
+        file = Path(module_name).resolve()
+        if not file.is_file():
+            raise ConfigurationError(f"there is no file {printable(module_name)!r}")
+        folder, module_name = file.parent, file.stem
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise ConfigurationError(f"{printable(name)!r} is no module: give a name such as app, app:charge or app.py")
+    return folder, module_name
 
 
 @contextmanager
@@ -65,14 +101,7 @@ def own_output_to_stderr() -> Iterator[None]:
 
 
 def _module(name: str) -> ModuleType:
-    folder, module_name = Path.cwd(), name
-    if name.endswith(".py"):
-        file = Path(name).resolve()
-        if not file.is_file():
-            raise ConfigurationError(f"there is no file {printable(name)!r}")
-        folder, module_name = file.parent, file.stem
-    if not all(part.isidentifier() for part in module_name.split(".")):
-        raise ConfigurationError(f"{printable(name)!r} is no module: give a name such as app, app:charge or app.py")
+    folder, module_name = place_of(name)
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     try:

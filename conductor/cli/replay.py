@@ -13,12 +13,15 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from conductor.cli.log_setup import log_to_stderr
-from conductor.cli.modules import object_named, own_output_to_stderr
+from conductor.cli.modules import errors_of, object_named, object_of_option, own_output_to_stderr
 from conductor.cli.output import as_ascii, shown, table
 from conductor.cli.session import Session, with_session
+from conductor.cli.values import interceptor_option, lifespan_option
 from conductor.executor import TaskExecutor
 from conductor.replaying.recording import Outcome, recording_of
 from conductor.replaying.replay import Replay, Replayer
+from conductor.replaying.saved_case import save_case
+from conductor.worker_program.program import interceptor_of
 
 MOST_DIFFERENCES = 50
 """Rows of the table. JSON has all differences."""
@@ -37,18 +40,20 @@ class SavedCase(click.Path):
 @click.command("replay")
 @click.argument("worker", metavar="MODULE:NAME")
 @click.argument("task_id", metavar="TASK_ID")
-@click.option("--lifespan", metavar="MODULE:NAME", help="The lifespan of your TaskRunner, for task_context().state.")
+@lifespan_option
+@interceptor_option
 @click.option("--pdb", "stop_at_error", is_flag=True, help="Start the debugger where the function raises an error.")
 @click.option("--break", "stop_at_start", is_flag=True, help="Stop in the debugger at the first line of the function.")
 @click.option(
     "--save", type=SavedCase(dir_okay=False, writable=True), metavar="FILE", help="Write a test case as JSON."
 )
 @with_session
-def command(
+def command(  # noqa: PLR0917 - an option each
     session: Session,
     worker: str,
     task_id: str,
     lifespan: str | None,
+    interceptors: tuple[str, ...],
     save: Path | None,
     *,
     stop_at_error: bool,
@@ -63,12 +68,14 @@ def command(
     """
     log_to_stderr()
     with own_output_to_stderr() if session.output.as_json else nullcontext():
-        replayer = Replayer(
-            object_named(worker),
-            None if lifespan is None else object_named(lifespan),
-            stop_at_start=stop_at_start,
-            stop_at_error=stop_at_error,
-        )
+        with errors_of(worker):
+            replayer = Replayer(
+                object_named(worker),
+                None if lifespan is None else object_of_option("--lifespan", lifespan),
+                [interceptor_of(object_of_option("--interceptor", name)) for name in interceptors],
+                stop_at_start=stop_at_start,
+                stop_at_error=stop_at_error,
+            )
         recording = recording_of(TaskExecutor(session.client), task_id)
         if recording.lacks_earlier_output:
             click.echo(
@@ -79,8 +86,7 @@ def command(
         replay = replayer.replay(recording)
     try:
         if save is not None:
-            save.touch(mode=0o600)  # the input may be confidential
-            save.write_bytes(msgspec.json.format(msgspec.json.encode(recording.case())) + b"\n")
+            save_case(recording, save)
     finally:  # the function has run, also if the disk is full
         session.output.show(replay, _text(replay))
     if not replay.is_good:

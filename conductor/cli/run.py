@@ -9,21 +9,25 @@ from pathlib import Path
 
 import click
 import msgspec
-from prometheus_client import CollectorRegistry
 
 from conductor._log import logger_of
 from conductor.cli.log_setup import set_up_log
-from conductor.cli.reload import on_change
-from conductor.cli.values import Interval, Seconds, server_option
+from conductor.cli.supervised import address, run_processes
+from conductor.cli.values import (
+    Interval,
+    Seconds,
+    interceptor_option,
+    lifespan_option,
+    metrics_port_option,
+    server_option,
+)
 from conductor.cli.worker_process import start
-from conductor.metrics import MetricsServer, provide_metrics
-from conductor.settings import METRICS_PORT, HttpSettings, MetricsSettings
-from conductor.supervision.reports import Reports
-from conductor.supervision.supervisor import Plan, Supervisor
+from conductor.metrics import provide_metrics
+from conductor.settings import HttpSettings, MetricsSettings
 from conductor.transport import ApiClient
 from conductor.worker_program.options import RunOptions
 from conductor.worker_program.reach import require_server
-from conductor.worker_settings import ID, OUTBOX, SHUTDOWN_TIMEOUT, RunnerSettings
+from conductor.worker_settings import ID, OUTBOX, SHUTDOWN_TIMEOUT
 
 logger = logger_of(__name__)
 
@@ -36,13 +40,7 @@ PROCESS = [sys.executable, "-P", "-m", "conductor.cli.worker_process"]
 @click.argument("names", nargs=-1, required=True, metavar="MODULE[:NAME]...")
 @server_option
 @click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="The number of processes.")
-@click.option(
-    "--metrics-port",
-    type=click.IntRange(0, 65535),
-    envvar=METRICS_PORT,
-    show_envvar=True,
-    help="Serve metrics and health pages of all processes on this port. 0 takes a free one.",
-)
+@metrics_port_option
 @click.option("--metrics-host", default="127.0.0.1", show_default=True, help="The address to serve metrics on.")
 @click.option(
     "--legacy-names/--no-legacy-names",
@@ -77,10 +75,8 @@ PROCESS = [sys.executable, "-P", "-m", "conductor.cli.worker_process"]
     show_envvar=True,
     help="How long running tasks may take after a signal: 30, 500ms, 2s.",
 )
-@click.option("--lifespan", metavar="MODULE:NAME", help="A context manager that is entered before the first poll.")
-@click.option(
-    "--interceptor", "interceptors", multiple=True, metavar="MODULE:NAME", help="The outermost first. Repeatable."
-)
+@lifespan_option
+@interceptor_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -106,7 +102,7 @@ def command(
     if options.processes == 1 and not reloads:
         is_delivered = _run_here(options, metrics)
     else:
-        is_delivered = run_processes(options, metrics, reloads=reloads)
+        is_delivered = _run_processes(options, metrics, [Path.cwd()] if reloads else [])
     ctx.exit(0 if is_delivered else 1)
 
 
@@ -114,36 +110,16 @@ def _run_here(options: RunOptions, metrics: MetricsSettings | None) -> bool:
     set_up_log(options.log_format, options.log_level)
     with ApiClient(http_settings=HttpSettings(options.server)) as client, ExitStack() as stack:
         if metrics is not None:
-            _log_address(metrics, stack.enter_context(provide_metrics(metrics)))
+            _log_address(address(metrics, stack.enter_context(provide_metrics(metrics))))
         return start(options, client).wait_workers()
 
 
-def run_processes(options: RunOptions, metrics: MetricsSettings | None, *, reloads: bool) -> bool:
-    """Run the workers in processes of their own until a signal. Returns whether no work is left behind.
-
-    ConfigurationError: the workers cannot be started. With ``reloads`` that is logged, and the next change of a file
-    is waited for.
-    """
-    with tempfile.TemporaryFile() as turn, ExitStack() as stack:
+def _run_processes(options: RunOptions, metrics: MetricsSettings | None, watched: list[Path]) -> bool:
+    with tempfile.TemporaryFile() as turn:
         set_up_log(options.log_format, options.log_level, turn.fileno())
-        reports = Reports(options.processes)
-        plan = Plan(
-            [*PROCESS, msgspec.json.encode(options).decode(), str(turn.fileno()), "" if metrics is None else "reports"],
-            options.processes,
-            RunnerSettings(None, options.shutdown_timeout, None).shutdown_timeout,
-            inherited=(turn.fileno(),),
-            is_finite=options.end != "signal",
-            waits_for_change=reloads,
-        )
-        supervisor = Supervisor(plan, reports)
-        if metrics is not None:
-            registry = CollectorRegistry()
-            registry.register(reports)
-            _log_address(metrics, stack.enter_context(MetricsServer(metrics, registry, reports.health)))
-        if reloads:
-            stack.enter_context(on_change(supervisor.restart, Path.cwd()))
-        return supervisor.run()
+        program = [*PROCESS, str(turn.fileno())]
+        return run_processes(program, options, metrics, _log_address, inherited=(turn.fileno(),), watched=watched)
 
 
-def _log_address(settings: MetricsSettings, server: MetricsServer) -> None:
-    logger.info("metrics: http://%s:%d%s", settings.host, server.port, settings.endpoint)
+def _log_address(url: str) -> None:
+    logger.info("metrics: %s", url)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from conductor.cli.output import console, live, shown, table
 from conductor.cli.session import Session, with_session
-from conductor.cli.values import Interval
+from conductor.cli.values import INTERRUPTED, Interval
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.operating.scrape import metrics_url
 from conductor.operating.top import Top, View, WorkersOfType
@@ -47,9 +47,16 @@ class MetricsUrl(click.ParamType[str]):
 def command(session: Session, urls: tuple[str, ...], interval: float, *, once: bool) -> None:
     """Show the work of running workers. These are busy and free slots, rates, errors, and the tasks that wait.
 
-    Ctrl-C ends it. With --json, each view is one line of JSON.
+    Ctrl-C ends it, with the exit status 0; with --once, which has then printed nothing, it is 130. With --json, each
+    view is one line of JSON.
     """
-    top = Top(session.client, urls or (_default_url(),))
+    try:
+        _follow(Top(session.client, urls or (_default_url(),)), session, interval, once=once)
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(INTERRUPTED if once else 0) from None
+
+
+def _follow(top: Top, session: Session, interval: float, *, once: bool) -> None:
     first, pause, screen = top.look(), threading.Event(), console()
     if once:
         pause.wait(interval)
@@ -57,18 +64,14 @@ def command(session: Session, urls: tuple[str, ...], interval: float, *, once: b
         session.output.show(view, _shown(view))
         if not view.pages:
             raise ConductorError("no metrics could be read")
-        return
-    try:
-        if session.output.as_json or not screen.is_terminal:
+    elif session.output.as_json or not screen.is_terminal:
+        while not pause.wait(interval):
+            view = top.look()
+            session.output.show(view, _shown(view))
+    else:
+        with live(screen, _shown(first)) as shown_now:
             while not pause.wait(interval):
-                view = top.look()
-                session.output.show(view, _shown(view))
-        else:
-            with live(screen, _shown(first)) as shown_now:
-                while not pause.wait(interval):
-                    shown_now.update(_shown(top.look()), refresh=True)
-    except KeyboardInterrupt:
-        return
+                shown_now.update(_shown(top.look()), refresh=True)
 
 
 def _default_url() -> str:

@@ -14,9 +14,12 @@ from conductor._log import printable
 from conductor._variables import seconds_of
 from conductor.errors import ConfigurationError
 from conductor.operating.json_input import json_object
-from conductor.settings import SERVER_URL, HttpSettings
+from conductor.settings import METRICS_PORT, SERVER_URL, HttpSettings
 
 Function = Callable[..., Any]
+
+INTERRUPTED = 130
+"""The exit status of shells for a program that Ctrl-C has ended."""
 
 
 class ServerUrl(click.ParamType[str]):
@@ -79,4 +82,32 @@ def server_option(function: Function) -> Function:
 def json_option(function: Function) -> Function:
     """``--json``, as the argument ``as_json``."""
     option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+    return option(function)
+
+
+def metrics_port_option(function: Function) -> Function:
+    """``--metrics-port PORT``. The value is None if neither the option nor its variable is given."""
+    option = click.option(
+        "--metrics-port",
+        type=click.IntRange(0, 65535),
+        envvar=METRICS_PORT,
+        show_envvar=True,
+        help="Serve metrics and health pages of all processes on this port. 0 takes a free one.",
+    )
+    return option(function)
+
+
+def lifespan_option(function: Function) -> Function:
+    """``--lifespan MODULE:NAME``. The value is None if it is not given."""
+    option = click.option(
+        "--lifespan", metavar="MODULE:NAME", help="The lifespan of the workers: a context manager, or its function."
+    )
+    return option(function)
+
+
+def interceptor_option(function: Function) -> Function:
+    """``--interceptor MODULE:NAME``, as the argument ``interceptors``."""
+    option = click.option(
+        "--interceptor", "interceptors", multiple=True, metavar="MODULE:NAME", help="The outermost first. Repeatable."
+    )
     return option(function)

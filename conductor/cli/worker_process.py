@@ -9,7 +9,8 @@ import msgspec
 
 from conductor._log import logger_of
 from conductor.cli.log_setup import set_up_log
-from conductor.cli.modules import object_named, workers_named
+from conductor.cli.modules import object_of_option, workers_named
+from conductor.cli.process_end import ending_in_time
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.metrics import MetricsCollector
 from conductor.runner.task_runner import TaskRunner
@@ -30,8 +31,8 @@ def start(options: RunOptions, client: ApiClient) -> TaskRunner:
     """
     parts = Parts(
         workers_named(tuple(options.names)),
-        [object_named(name) for name in options.interceptors],
-        None if options.lifespan is None else object_named(options.lifespan),
+        [object_of_option("--interceptor", name) for name in options.interceptors],
+        None if options.lifespan is None else object_of_option("--lifespan", options.lifespan),
     )
     try:
         return started(options, client, parts)
@@ -43,11 +44,11 @@ def start(options: RunOptions, client: ApiClient) -> TaskRunner:
 
 
 def main() -> int:
-    """Arguments: the options as JSON, the descriptor of the lock, "reports" or "", a number, and the socket.
+    """Arguments: the descriptor of the lock, the options as JSON, "reports" or "", a number, and the socket.
 
     Returns the exit status: 0, 1 if work is left behind, 2 if the workers cannot be started.
     """
-    options_text, turn, reports, number, socket = sys.argv[1:]
+    turn, options_text, reports, number, socket = sys.argv[1:]
     options = msgspec.json.decode(options_text, type=RunOptions).for_place(int(number))
     collector = MetricsCollector(legacy_names=options.legacy_names) if reports else None
     process = WorkerProcess(int(socket), collector)
@@ -68,4 +69,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    with ending_in_time():
+        raise SystemExit(main())

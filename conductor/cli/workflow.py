@@ -9,15 +9,12 @@ from rich.console import Group, RenderableType
 
 from conductor.cli.output import console, details, live, pretty_json, shown, table
 from conductor.cli.session import Session, with_session
-from conductor.cli.values import Interval, JsonObject
+from conductor.cli.values import INTERRUPTED, Interval, JsonObject
 from conductor.errors import ConfigurationError
 from conductor.models import Workflow, WorkflowStatus
 from conductor.operating.times import moment
 from conductor.operating.workflow_watch import Change, WorkflowWatch
 from conductor.workflow_executor import WorkflowExecutor
-
-INTERRUPTED = 130
-"""The exit status of shells for a program that Ctrl-C has ended."""
 
 
 @click.group("workflow")

@@ -13,14 +13,15 @@ from typing import NamedTuple, Self
 
 import msgspec
 
-from conductor.delivery.outbox import check_files
+from conductor.delivery.outbox import as_bytes, check_files
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.task_result import TaskResult
 
 LOCKED_FOR = 5.0
 """Seconds to wait for the commit of a worker."""
 
-_COLUMNS = "number, server, task_id, workflow_instance_id, task_name, status, committed_at, result"
+_TEXTS = as_bytes("server", "task_id", "workflow_instance_id", "task_name", "status", "committed_at", "result")
+_COLUMNS = f"number, {_TEXTS}"
 
 
 class KeptResult(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from conductor.definitions import value_of
 from conductor.errors import ConfigurationError
 
 STDIN = "-"
@@ -22,10 +23,13 @@ def json_object(given: str, stdin: BinaryIO) -> dict[str, Any]:
     content, place = _content(given, stdin)
     try:
         value = msgspec.json.decode(content)
+        value_of(content.decode())  # refuses a key that stands twice, of which msgspec takes the last
     except RecursionError:
         raise ConfigurationError(f"{place} is nested too deep") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{place} is no JSON: {error}") from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{place}: {error}") from None
     if not isinstance(value, dict):
         name = _NAMES.get(type(value), "null")
         raise ConfigurationError(f'{place} must be a JSON object, such as {{"amount": 5}}, not {name}')

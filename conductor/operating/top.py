@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 
 import msgspec
 
+from conductor._threads import ThreadsOnDemand
 from conductor.errors import ConductorError
 from conductor.executor import TaskExecutor
 from conductor.operating.scrape import MetricsReader, Scrape
@@ -63,6 +65,7 @@ class Top:
         self._reader = MetricsReader(api.http_settings)
         self._urls = list(dict.fromkeys(urls))
         self._before: dict[str, Scrape] = {}
+        self._threads = ThreadsOnDemand("conductor-top", MOST_AT_ONCE)  # a page that hangs holds up no Ctrl-C
 
     def look(self) -> View:
         """The work since the last look. Blocks for one request a page, and one to the server."""
@@ -78,15 +81,22 @@ class Top:
         return View(len(now), workers, problems)
 
     def _read(self, problems: list[str]) -> dict[str, Scrape]:
-        with ThreadPoolExecutor(min(len(self._urls), MOST_AT_ONCE)) as pool:
-            answers = [(url, pool.submit(self._reader.read, url)) for url in self._urls]
+        answers: dict[str, Future[Scrape]] = {url: Future() for url in self._urls}
+        for url, answer in answers.items():
+            self._threads.run(partial(self._read_one, url, answer))
         found = {}
-        for url, answer in answers:
+        for url, answer in answers.items():
             try:
                 found[url] = answer.result()
             except ConductorError as error:
                 problems.append(str(error))
         return found
+
+    def _read_one(self, url: str, answer: Future[Scrape]) -> None:
+        try:
+            answer.set_result(self._reader.read(url))
+        except BaseException as error:  # noqa: BLE001 - it is raised by ``result``
+            answer.set_exception(error)
 
     def _queued(self, problems: list[str]) -> Counter[str] | None:
         """By task type. A queue is called ``domain:task_type`` or ``task_type`` (server 3.32.3)."""

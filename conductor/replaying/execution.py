@@ -12,6 +12,7 @@ from conductor.calling.event_loop import EventLoop
 from conductor.calling.execute import execute, execute_async
 from conductor.context import RunnerState, TaskContext, WorkerContext
 from conductor.errors import ConductorError
+from conductor.hooks.interception import Interceptors
 from conductor.models import Task
 from conductor.runner.lifespan import LifespanMaker, Lifespans
 from conductor.task_result import CallOutcome
@@ -22,15 +23,19 @@ LONGEST_LEAVING = 30.0
 
 
 class Execution:
-    """The execution of a task by a worker's function. ConfigurationError: the lifespan cannot work.
+    """The execution of a task by a worker's function. ConfigurationError: the lifespan or an interceptor cannot work.
 
     worker: its time limit is not watched, because a debugger may hold the function. A function for a process pool runs
         in this process, after the initializer of the pool.
     lifespan: as for ``TaskRunner(lifespan=…)``.
+    interceptors: of the runner, called around the function. The one around a pool's function gets its value, as a
+        TaskResult exists only where the function runs in another process.
     """
 
-    def __init__(self, worker: Worker, lifespan: LifespanMaker | None) -> None:
+    def __init__(self, worker: Worker, lifespan: LifespanMaker | None, interceptors: Interceptors) -> None:
         self._worker = worker
+        around = interceptors.around_async if worker.is_async else interceptors.around
+        self._function = around(worker.bound)
         self._clock = MonotonicClock()
         self._lifespans = None if lifespan is None else Lifespans(lifespan, self._clock)
 
@@ -45,7 +50,7 @@ class Execution:
         event_loop = EventLoop("conductor-replay")
         try:
             self._enter_lifespan(event_loop)
-            return execute(self._worker.bound, self._context(task))
+            return execute(self._function, self._context(task))
         finally:
             self._leave_lifespan()
             event_loop.close()
@@ -55,7 +60,7 @@ class Execution:
         try:
             await asyncio.to_thread(self._enter_lifespan, event_loop)
             # A coroutine of its own, because execute_async sets the context of the coroutine that it runs in.
-            return await asyncio.create_task(execute_async(self._worker.bound, self._context(task)))
+            return await asyncio.create_task(execute_async(self._function, self._context(task)))
         finally:
             await asyncio.to_thread(self._leave_lifespan)
             event_loop.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bdb
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from types import ModuleType
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from conductor.errors import ConfigurationError
+from conductor.hooks.interception import Interceptors
+from conductor.hooks.interceptor import Interceptor
 from conductor.models import Task
 from conductor.replaying.debugging import DebuggerLeftError, look_at, stopping_at
 from conductor.replaying.differences import Difference, differences
@@ -54,23 +56,26 @@ class Replayer:
 
     given: a function with or without ``@worker_task``, a Worker, a module or a list. A function without a worker takes
         tasks of any type.
-    lifespan: as for ``TaskRunner(lifespan=…)``. stop_at_start: stop in the debugger at the first line of the function.
-    stop_at_error: start the debugger where the function has raised an error.
+    lifespan, interceptors: as for ``TaskRunner``. Of the interceptors, only the methods around an execution are called.
+    stop_at_start: stop in the debugger at the first line of the function. stop_at_error: start the debugger where the
+        function, or an interceptor, has raised an error.
 
-    ConfigurationError: there is no worker, or the lifespan cannot work.
+    ConfigurationError: there is no worker, or the lifespan or an interceptor cannot work.
     """
 
     def __init__(
         self,
         given: object,
         lifespan: LifespanMaker | None = None,
+        interceptors: Sequence[Interceptor] = (),
         *,
         stop_at_start: bool = False,
         stop_at_error: bool = False,
     ) -> None:
         self._stop_at_start = stop_at_start
         self._stop_at_error = stop_at_error
-        self._executions = [(worker, Execution(worker, lifespan)) for worker in _workers(given)]
+        around = Interceptors(interceptors)
+        self._executions = [(worker, Execution(worker, lifespan, around)) for worker in _workers(given)]
 
     def replay(self, recording: Recording) -> Replay:
         """Run the function on this thread, and block until it has ended. An async one gets an event loop of its own.

@@ -27,7 +27,7 @@ class Parts:
 
 def started(options: RunOptions, client: ApiClient, parts: Parts) -> TaskRunner:
     """A runner whose workers run. ConfigurationError: something cannot work. Raises the error of the lifespan."""
-    interceptors = [_interceptor(each) for each in parts.interceptors]
+    interceptors = [interceptor_of(each) for each in parts.interceptors]
     end = {"once": OneTask, "idle": UntilIdle}.get(options.end, Interceptor)()
     runner = TaskRunner(
         client,
@@ -46,8 +46,8 @@ def started(options: RunOptions, client: ApiClient, parts: Parts) -> TaskRunner:
     return runner
 
 
-def _interceptor(named: object) -> Interceptor:
-    """The interceptor, or one of the class."""
+def interceptor_of(named: object) -> Interceptor:
+    """The interceptor, or a new one of the class. ConfigurationError: it is neither."""
     made = named() if isinstance(named, type) else named
     if not isinstance(made, Interceptor):
         raise ConfigurationError(f"an interceptor must be an Interceptor, or a class of them, not {named!r}")

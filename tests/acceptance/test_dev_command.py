@@ -145,6 +145,20 @@ def test_a_lifespan_is_entered(start, tmp_path):
     assert session.output_of(session.run(session.said("start")[0])) == {"state": "pool"}
 
 
+def test_a_lifespan_that_is_not_there_is_told_and_a_save_may_add_it(start, tmp_path):
+    (tmp_path / "workers").mkdir()
+    (tmp_path / "parts").mkdir()
+    shutil.copy(ROOT / "examples" / "pay.py", tmp_path / "workers")
+    life = tmp_path / "parts" / "life.py"
+    life.touch()
+    session = start("workers/pay.py", "--lifespan", "parts/life.py:lifespan")
+    log = session.logged("waits for a change of a file")
+    assert "--lifespan: module 'parts/life.py' has no 'lifespan'" in log
+    life.write_text("from contextlib import nullcontext\nlifespan = nullcontext\n")
+    assert session.said("workers") == ["charge"]
+    assert session.end() == 0
+
+
 def begun(session):
     """The ids of the process of the workers, and of the program that its function has started."""
     session.run(session.said("start")[0])
@@ -184,6 +198,8 @@ def test_without_a_module_it_is_a_server_with_a_file(start):
     [
         (["--port", "{port}"], 1, "Error: cannot listen on port {port}: Address already in use"),
         (["nosuch.py"], 2, "there is no file 'nosuch.py'"),
+        (["no-name"], 2, "'no-name' is no module"),
+        (["--lifespan", "nosuch.py:lifespan"], 2, "there is no file 'nosuch.py'"),
         (["--definitions", "nosuch"], 2, "nosuch"),
         (["--db", "/nosuch/dev.db"], 2, "--db /nosuch/dev.db"),
     ],

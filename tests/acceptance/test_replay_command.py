@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from conductor import ApiClient, HttpSettings, TaskExecutor, TaskRunner, WorkflowDef, WorkflowExecutor, WorkflowTask
-from conductor.models import TaskDef
+from conductor import ApiClient, HttpSettings, WorkflowDef, WorkflowExecutor, WorkflowTask
 from conductor.testing import DevServer
+from support import replayed_tasks
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 APP = """
@@ -37,26 +37,19 @@ def server():
 
 @pytest.fixture(scope="module")
 def task_ids(server):
-    """By amount: of the tasks that the function of APP has run. 5 is COMPLETED, 500 FAILED."""
+    """See ``replayed_tasks.task_ids``."""
     names = {}
     exec(APP, names)  # noqa: S102
-    step = WorkflowTask("pay", "pay", input_parameters={"amount": "${workflow.input.amount}"})
-    with ApiClient(http_settings=HttpSettings(server.url)) as client, TaskRunner(client) as runner:
-        TaskExecutor(client).register_task_defs(TaskDef("pay", retry_count=0))
-        workflows = WorkflowExecutor(client)
-        workflows.register_workflow(WorkflowDef("flow", [step], owner_email="team@example.com"))
-        runner.start_worker("pay", names["pay"].__wrapped__)
-        done = {amount: workflows.execute_workflow("flow", {"amount": amount}, timeout=30) for amount in (5, 500)}
-        return {amount: workflow.tasks[0].task_id for amount, workflow in done.items()}
+    return replayed_tasks.task_ids(server.url, names["pay"].__wrapped__)
 
 
 @pytest.fixture
 def replay(server, tmp_path):
     (tmp_path / "app.py").write_text(APP)
 
-    def run(*arguments, typed=""):
+    def run(*arguments, typed="", shell=()):
         return subprocess.run(
-            [sys.executable, "-m", "conductor", "replay", *arguments],
+            [*shell, sys.executable, "-m", "conductor", "replay", *arguments],
             cwd=tmp_path,
             env=os.environ | {"CONDUCTOR_SERVER_URL": server.url},
             input=typed,
@@ -119,3 +112,15 @@ def test_the_saved_case_passes_the_test_of_the_page(server, replay, tmp_path):
         text=True,
     )
     assert tested.returncode == 0, tested.stdout
+
+
+def test_a_case_that_cannot_be_written_whole_leaves_the_earlier_one(replay, task_ids, tmp_path):
+    (tmp_path / "case.json").write_text("earlier")
+    before = sorted(tmp_path.iterdir())
+    no_file_grows = ["sh", "-c", 'ulimit -f 0 && exec "$@"', "sh", "env", "PYTHONDONTWRITEBYTECODE=1"]
+    done = replay("app:pay", task_ids[5], "--save", "case.json", shell=no_file_grows)
+    assert done.returncode == 1
+    assert "The result is the recorded one." in done.stdout
+    assert "File too large" in done.stderr
+    assert (tmp_path / "case.json").read_text() == "earlier"
+    assert sorted(tmp_path.iterdir()) == before

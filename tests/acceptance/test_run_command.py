@@ -91,6 +91,14 @@ def work(number: int) -> None:
     for turn in range(20):
         logging.getLogger("loud").info("x" * 100_000, extra={"number": number, "turn": turn})
 """
+LINGERING = """
+import threading
+from conductor import worker_task
+
+@worker_task("work")
+def work(number: int) -> None:
+    threading.Thread(target=threading.Event().wait, name="lingers", daemon=False).start()
+"""
 ONE_STEP = [
     {
         "name": "work",
@@ -185,12 +193,6 @@ class Queue:
 
     def completed(self, ids):
         eventually(lambda: all(state == "COMPLETED" for state in self.states(ids)), 40)
-
-
-@pytest.fixture
-def server():
-    with DevServer() as server:
-        yield server
 
 
 @pytest.fixture
@@ -502,6 +504,15 @@ def test_until_idle_all_steps_are_done(run, tasks, processes):
     ids = tasks.start(*range(10))
     run("--until-idle", "--processes", processes).ends(0)
     assert tasks.states(ids) == ["COMPLETED"] * 10
+
+
+def test_a_thread_that_goes_on_does_not_keep_a_process_from_ending(run, tasks, tmp_path):
+    (tmp_path / "app.py").write_text(LINGERING)
+    ids = tasks.start(1)
+    program = run("--until-idle", "--processes", "2")
+    program.ends(0)
+    assert tasks.states(ids) == ["COMPLETED"]
+    assert "this process ends, although this still runs: thread lingers" in program.log()
 
 
 def test_a_change_starts_new_processes_and_a_syntax_error_waits_for_the_next(run, tasks, tmp_path):

@@ -90,12 +90,6 @@ def test_a_file_that_others_may_write_to_is_refused(tmp_path, path):
     assert f"other users may write to '{path}': check its content, then run chmod 600" in done.stderr
 
 
-@pytest.fixture
-def server():
-    with DevServer() as server:
-        yield server
-
-
 def polled(server):
     """A task that a worker has taken."""
     with ApiClient(http_settings=HttpSettings(server.url)) as api:
@@ -155,6 +149,26 @@ def test_a_result_that_cannot_be_read_stays_and_the_others_are_sent(stub, path):
         ("kept", "it cannot be read"),
         ("accepted", ""),
     ]
+
+
+def test_columns_that_hold_no_text_are_no_error(stub, path):
+    with open(path, "xb", opener=private):
+        forge(path, stub.url)
+    (listed,) = as_json("list", path)
+    assert (listed["taskType"], listed["taskId"], listed["status"], listed["ageSeconds"]) == ("5", "", "1.5", None)
+    done = outbox("send", path, "--server", stub.url, "--json")
+    assert (done.exit_code, json.loads(done.stdout)[0]["reason"]) == (1, "it cannot be read")
+    assert outbox("drop", path, "--yes").exit_code == 0
+    assert as_json("list", path) == []
+
+
+def forge(path, server):
+    """A file with the columns of an outbox, but not their types."""
+    columns = "server, task_id, workflow_instance_id, task_name, status, committed_at, result"
+    with sqlite3.connect(path) as database:
+        database.execute(f"CREATE TABLE results (number INTEGER PRIMARY KEY, {columns})")
+        database.execute("INSERT INTO results VALUES (1, ?, NULL, NULL, 5, 1.5, NULL, 7)", [server])
+    database.close()
 
 
 def test_drop_names_the_results_and_asks(path):

@@ -11,6 +11,7 @@ from conductor import (
     ConductorError,
     ConfigurationError,
     HttpSettings,
+    Interceptor,
     NonRetryableError,
     NotFoundError,
     PayloadError,
@@ -51,12 +52,6 @@ def recorded(server, function, given, executions=1, **options):
         eventually(lambda: tasks.get_task(task.task_id).poll_count == executions)
         eventually(lambda: tasks.get_task(task.task_id).status not in ("SCHEDULED", "IN_PROGRESS"))
         return recording_of(tasks, task.task_id)
-
-
-@pytest.fixture
-def server():
-    with DevServer() as server:
-        yield server
 
 
 def pay(amount):
@@ -218,6 +213,37 @@ def test_a_lifespan_that_fails_is_named(form):
 def test_a_lifespan_that_cannot_work_is_refused_before_anything_runs():
     with pytest.raises(ConfigurationError, match="lifespan must be"):
         Replayer(pay, 5)
+
+
+class Doubled(Interceptor):
+    """Changes the input of the function, and its value."""
+
+    def execute(self, task, proceed):
+        task.input_data["amount"] *= 2
+        return {**proceed(), "was": task_context().task_id}
+
+
+class Held(Interceptor):
+    async def execute_async(self, task, proceed):
+        return {"held": await proceed()}
+
+
+def test_interceptors_run_around_the_function():
+    replay = Replayer(pay, None, [Interceptor(), Doubled()]).replay(ended(input_data={"amount": 5}))
+    assert replay.here.output_data == {"paid": 10, "by": 0, "was": "task-1"}
+
+
+def test_interceptors_run_around_a_coroutine():
+    async def coroutine(amount):
+        return amount
+
+    replay = Replayer(coroutine, None, [Held(), Interceptor()]).replay(ended(input_data={"amount": 5}))
+    assert replay.here.output_data == {"held": 5}
+
+
+def test_an_interceptor_that_cannot_work_is_refused_before_anything_runs():
+    with pytest.raises(ConfigurationError, match="interceptors"):
+        Replayer(pay, None, [5])
 
 
 INITIALIZED = []

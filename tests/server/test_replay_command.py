@@ -7,15 +7,27 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from conductor import ApiClient, HttpSettings, TaskExecutor, TaskRunner, WorkflowDef, WorkflowExecutor, WorkflowTask
 from conductor.cli.program import program
-from conductor.models import TaskDef
 from conductor.testing import DevServer
+from support import replayed_tasks
 
 CODE = """
 from contextlib import contextmanager
 
-from conductor import task_context, worker_task
+from conductor import Interceptor, task_context, worker_task
+
+
+class Signs(Interceptor):
+    def execute(self, task, proceed):
+        return {**proceed(), "signed": True}
+
+
+def workers():
+    raise OSError("no database")
+    yield
+
+
+LAZY = workers()
 
 
 @worker_task("pay")
@@ -49,21 +61,14 @@ def server():
 
 @pytest.fixture(scope="module")
 def task_ids(server):
-    """By amount: of tasks that were run. 5 is COMPLETED, 500 FAILED."""
+    """See ``replayed_tasks.task_ids``."""
 
     def pay(amount):
         if amount > 100:
             raise ValueError("too much\x1b[2J")
         return {"paid": amount * 2}
 
-    step = WorkflowTask("pay", "pay", input_parameters={"amount": "${workflow.input.amount}"})
-    with ApiClient(http_settings=HttpSettings(server.url)) as client, TaskRunner(client) as runner:
-        TaskExecutor(client).register_task_defs(TaskDef("pay", retry_count=0))
-        workflows = WorkflowExecutor(client)
-        workflows.register_workflow(WorkflowDef("flow", [step], owner_email="team@example.com"))
-        runner.start_worker("pay", pay)
-        done = {amount: workflows.execute_workflow("flow", {"amount": amount}, timeout=30) for amount in (5, 500)}
-        return {amount: workflow.tasks[0].task_id for amount, workflow in done.items()}
+    return replayed_tasks.task_ids(server.url, pay)
 
 
 @pytest.fixture
@@ -99,6 +104,12 @@ def test_another_result_is_exit_status_1_and_moves_no_cursor(replay, task_ids):
     assert "a line\\x1b[2J" in done.stdout
 
 
+def test_interceptors_of_the_runner_run_too(replay, task_ids):
+    done = replay("replayed:pay", task_ids[5], "--interceptor", "replayed:Signs")
+    assert done.exit_code == 1
+    assert "$.signed" in done.stdout
+
+
 def test_json_is_all_of_standard_output(replay, task_ids):
     done = replay("replayed", task_ids[500], "--json")
     assert done.exit_code == 1
@@ -118,7 +129,10 @@ def test_a_function_that_exits_has_failed(replay, task_ids):
     ("arguments", "text"),
     [
         (["replayed:nosuch", "task-1"], "module 'replayed' has no 'nosuch'"),
-        (["replayed:pay", "task-1", "--lifespan", "replayed:nosuch"], "module 'replayed' has no 'nosuch'"),
+        (["replayed:pay", "task-1", "--lifespan", "replayed:nosuch"], "--lifespan: module 'replayed' has no 'nosuch'"),
+        (["replayed:pay", "task-1", "--interceptor", "nosuch:x"], "--interceptor: cannot import 'nosuch'"),
+        (["replayed:pay", "task-1", "--interceptor", "replayed:other"], "must be an Interceptor"),
+        (["replayed:LAZY", "task-1"], "cannot use replayed:LAZY: OSError: no database"),
         (["replayed:pay", "task-1", "--lifespan", "replayed:APP"], "no 'APP'"),
         (["replayed:pay", "task-1", "--save", "nosuch/case.json"], "there is no folder for case.json"),
     ],

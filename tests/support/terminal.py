@@ -44,10 +44,20 @@ class Terminal:
         text, self._seen = self._seen[: found.end()], self._seen[found.end() :]
         return text
 
+    def rest(self):
+        """The text that the program has printed since the last call, after its end."""
+        while select.select([self._own], [], [], 0)[0] and (data := self._read_or_end()):
+            self._seen += data
+        text, self._seen = self._seen, ""
+        return text
+
     def _read(self):
-        try:
-            data = os.read(self._own, 65536)
-        except OSError:  # the program has ended, and its side of the terminal is closed
-            data = b""
+        data = self._read_or_end()
         assert data, f"the program has ended, and printed {self._seen!r}"
-        return data.decode(errors="replace")
+        return data
+
+    def _read_or_end(self):
+        try:
+            return os.read(self._own, 65536).decode(errors="replace")
+        except OSError:  # the program has ended, and its side of the terminal is closed
+            return ""

@@ -83,6 +83,14 @@ def test_a_folder_or_a_module_that_is_not_there_is_a_wrong_argument(folder):
     assert "nowhere" in done.stderr
 
 
+def test_an_object_whose_code_raises_is_a_wrong_argument(folder):
+    write(folder)
+    (folder / "lint_app.py").write_text("def workers():\n    raise OSError('no database')\n    yield\nLAZY = workers()")
+    done = run("lint_app:LAZY")
+    assert done.exit_code == 2
+    assert "cannot use lint_app:LAZY: OSError: no database" in done.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no named pipes in folders")
 @pytest.mark.timeout(20)
 def test_a_named_pipe_in_the_folder_is_not_waited_for(folder):

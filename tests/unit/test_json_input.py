@@ -32,6 +32,8 @@ def test_an_object_is_read_from_standard_input():
         ("null", "not null"),
         ("[1]", "not a list"),
         ("@/nowhere/input.json", "file '/nowhere/input.json' cannot be read: No such file"),
+        ('{"a": 1, "b": 2, "a": 3}', "the text: the key 'a' stands twice"),
+        ('{"list": [{"b": 1, "b": 1}]}', "the text: the key 'b' stands twice"),
         ("@", "cannot be read"),
         ("@a\0b", "file 'a\\x00b' cannot be read: "),
     ],
@@ -46,3 +48,7 @@ def test_json_that_is_nested_too_deep_is_an_error():
     deep = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
     with pytest.raises(ConfigurationError, match="standard input is nested too deep"):
         json_object("-", io.BytesIO(deep))
+
+
+def test_a_key_may_be_in_several_objects():
+    assert json_object('{"a": {"a": 1}, "b": {"a": 1}}', io.BytesIO()) == {"a": {"a": 1}, "b": {"a": 1}}

@@ -152,7 +152,13 @@ def test_the_file_can_be_read_with_sql(opened, path):
     assert (task_name, task_id, workflow_id, status, n) == ("a_task", "t1", "workflow-of-t1", "COMPLETED", 1)
 
 
-@pytest.mark.parametrize("text", ["", "x", "{", "[]", '{"taskId": 1}', '{"taskId": "t1"}', '{"status": "DONE"}'])
+DEEP = f'{{"outputData": {{"a": {"[" * 100_000}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "{", "[]", '{"taskId": 1}', '{"taskId": "t1"}', '{"status": "DONE"}', pytest.param(DEEP, id="deep")],
+)
 def test_what_cannot_be_read_is_logged_and_kept_and_holds_up_no_other(opened, path, caplog, text):
     box = opened()
     for number in range(3):
@@ -163,6 +169,17 @@ def test_what_cannot_be_read_is_logged_and_kept_and_holds_up_no_other(opened, pa
     ids = record.task_id, record.workflow_instance_id, record.task_name, record.retry_count
     assert ids == ("t1", "workflow-of-t1", "t", None)
     assert run_sql(path, "SELECT result FROM results WHERE task_id = 't1'") == [(text,)]
+
+
+def test_of_columns_that_are_no_text_the_same_is_true(opened, path, caplog):
+    path.touch(mode=0o600)
+    columns = "server, task_id, workflow_instance_id, task_name, status, committed_at, result"
+    run_sql(path, f"CREATE TABLE results (number INTEGER PRIMARY KEY, {columns})")
+    run_sql(path, "INSERT INTO results VALUES (1, ?, NULL, 2, 3.5, NULL, NULL, 7)", SERVER)
+    box = opened()
+    assert left(box) == []
+    assert "a result cannot be read" in caplog.text
+    assert box.count() == 1
 
 
 def test_of_bytes_that_are_no_text_the_same_is_true(opened, path, caplog):

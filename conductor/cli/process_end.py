@@ -1,0 +1,41 @@
+"""The end of a process that has run the code of a user."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from conductor._log import logger_of
+
+logger = logger_of(__name__)
+
+WITHIN = 5.0
+"""Seconds that threads of the user's code have to end, and so have the functions of ``atexit``."""
+
+
+@contextmanager
+def ending_in_time() -> Iterator[None]:
+    """After a SystemExit from inside, the process ends within ``WITHIN``, whatever its threads do.
+
+    Python itself waits without a limit for each thread that is no daemon.
+    """
+    try:
+        yield
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else bool(end.code)
+        with suppress(RuntimeError):  # the system has no thread left
+            threading.Thread(target=_end, args=(int(status),), name="conductor-end", daemon=True).start()
+        raise
+
+
+def _end(status: int) -> None:
+    threading.Event().wait(WITHIN)
+    main = threading.main_thread()
+    left = [f"thread {each.name}" for each in threading.enumerate() if not each.daemon and each is not main]
+    logger.error("this process ends, although this still runs: %s", ", ".join(left) or "a function of atexit")
+    with suppress(OSError, ValueError):  # it is closed, or nobody reads it
+        sys.stdout.flush()
+    os._exit(status)
