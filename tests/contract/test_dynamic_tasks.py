@@ -118,6 +118,30 @@ def test_a_dynamic_fork_with_a_wrong_input_ends_the_workflow(run, inputs, reason
     assert workflow.reason_for_incompletion.startswith(reason)
 
 
+@pytest.mark.parametrize("given", ["inputs", "steps"])
+def test_a_dynamic_fork_of_an_unknown_workflow_ends_the_workflow(run, name, given):
+    unknown = f"{name}_unknown"
+    if given == "inputs":
+        begin = fork(input_parameters={"forkTaskInputs": [{"a": 1}], "forkTaskWorkflow": unknown})
+    else:
+        begin = fork(**FORK)
+    steps = [{"name": "s", "taskReferenceName": "s", "type": "SUB_WORKFLOW", "subWorkflowParam": {"name": unknown}}]
+    workflow, tasks = run(begin, join(), steps=steps, inputs={})
+    assert (workflow.status, tasks) == ("FAILED", {})
+    assert workflow.reason_for_incompletion == (
+        f"The Task {unknown} defined as a sub-workflow has no workflow definition available "
+    )
+
+
+def test_a_step_of_a_dynamic_fork_with_a_type_of_its_own_needs_a_task_definition(run, name):
+    steps = [{"name": f"{name}_unknown", "taskReferenceName": "s", "type": f"{name}_OWN"}]
+    workflow, tasks = run(fork(**FORK), join(), steps=steps, inputs={})
+    assert (workflow.status, tasks) == ("FAILED", {})
+    assert workflow.reason_for_incompletion == (
+        f"Invalid task specified. Cannot find task by name {name}_unknown in the task definitions"
+    )
+
+
 def test_a_dynamic_fork_must_be_followed_by_a_join(run):
     workflow, _ = run(fork(**FORK), step("NOOP", "e"), steps=[], inputs={})
     assert workflow.reason_for_incompletion.startswith("Dynamic join definition is not followed by a join task.")

@@ -32,6 +32,16 @@ def test_a_limited_task_that_times_out_makes_room(world, build):
     assert len(world.take(count=10)) == 1
 
 
+def test_a_limited_task_that_is_removed_makes_room(world, build):
+    world.task_def(concurrentExecLimit=1)
+    removed = world.start(build.simple())
+    world.start(build.simple())
+    assert len(world.take(count=10)) == 1
+    assert world.take() == []
+    world.engine.control.remove(removed)
+    assert len(world.take()) == 1
+
+
 def test_the_rate_limit_is_a_sliding_window(world, build):
     world.task_def(rateLimitPerFrequency=2, rateLimitFrequencyInSeconds=10)
     for _ in range(5):

@@ -123,5 +123,12 @@ class Definitions:
         problems = [text for inner in walk([step]) for text in self._kinds.problems(inner)]
         if problems:
             raise Termination("; ".join(problems))
-        self._populate_step(step)
+        if "taskDefinition" not in step and step["name"] not in self.task_defs and not self._kinds.is_known(step):
+            raise Termination(
+                f"Invalid task specified. Cannot find task by name {step['name']} in the task definitions"
+            )
+        try:
+            self._populate_step(step)
+        except Refusal as refusal:
+            raise Termination(refusal.message) from None
         return step

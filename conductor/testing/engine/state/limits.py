@@ -16,12 +16,12 @@ class Limits:
         self._postponed: dict[str, deque[str]] = defaultdict(deque)
         self._starts: dict[str, deque[float]] = defaultdict(deque)  # the sliding windows of the rate limits
 
-    def count(self, task: TaskRecord) -> bool:
+    def count(self, task: TaskRecord, *, exists: bool = True) -> bool:
         """Note the status of a task. Returns whether it runs no longer, so that another one may start."""
         if not task.definition.get("concurrentExecLimit"):
             return False
         running = self._running[task.wire["taskDefName"]]
-        if task.status == "IN_PROGRESS":
+        if exists and task.status == "IN_PROGRESS":
             running.add(task.task_id)
             return False
         ran = task.task_id in running

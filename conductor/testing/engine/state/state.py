@@ -212,6 +212,7 @@ class State:
     def _drop(self, tasks: list[TaskRecord]) -> None:
         for task in tasks:
             self.dequeue(task)
+            self._count_running(task, exists=False)
             self.tasks.pop(task.task_id, None)
             self._dirty_tasks.pop(task.task_id, None)
 
@@ -232,8 +233,8 @@ class State:
             task.visible_at = None
             self._queue_of(task).remove(task.task_id)
 
-    def _count_running(self, task: TaskRecord) -> None:
-        if self.limits.count(task):
+    def _count_running(self, task: TaskRecord, *, exists: bool = True) -> None:
+        if self.limits.count(task, exists=exists):
             self._release_one(task.wire["taskDefName"])
 
     def _release_one(self, name: str) -> None:

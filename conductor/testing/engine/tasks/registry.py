@@ -74,6 +74,10 @@ class Kinds:
         """Whether workers poll for the task."""
         return self.of_task(task).for_workers
 
+    def is_known(self, step: Wire) -> bool:
+        """Whether the type is one of the server, or the step has a stub."""
+        return self.of_step(step) is not _FOR_WORKERS
+
     def problems(self, step: Wire) -> list[str]:
         """The reasons to refuse a definition with this step."""
         kind, where = self.of_step(step), f"taskType: {step['type']} taskName: {step.get('name')}"
