@@ -62,11 +62,56 @@ def test_rate_limits_are_enforced(server, tasks, workflows):
 
 
 def test_a_task_type_that_it_does_not_run_is_refused_at_registration(workflows):
-    http = WorkflowTask("calculate", "calculate", type="HTTP", input_parameters={"uri": "http://localhost"})
-    with pytest.raises(ApiError, match="HTTP") as caught:
-        workflows.register_workflow(WorkflowDef("w", [http], owner_email=OWNER))
+    kafka = WorkflowTask("calculate", "calculate", type="KAFKA_PUBLISH", input_parameters={"kafka_request": {}})
+    with pytest.raises(ApiError, match="KAFKA_PUBLISH") as caught:
+        workflows.register_workflow(WorkflowDef("w", [kafka], owner_email=OWNER))
     assert caught.value.status == 400
     assert "calculate" in caught.value.message
+
+
+def run_one(server, workflows, step):
+    """Runs a workflow of one step. Returns its task."""
+    workflows.register_workflow(WorkflowDef("w", [step], owner_email=OWNER))
+    workflow_id = workflows.start_workflow("w")
+    with pytest.raises(TaskFailed):
+        server.join()
+    (task,) = workflows.get_workflow(workflow_id).tasks
+    return task
+
+
+def test_an_event_for_another_system_is_refused_at_registration(workflows):
+    event = WorkflowTask("e", "e", type="EVENT", sink="sqs:queue")
+    with pytest.raises(
+        ApiError, match="no other sink than conductor, so not 'sqs:queue', for taskType: EVENT"
+    ) as caught:
+        workflows.register_workflow(WorkflowDef("w", [event], owner_email=OWNER))
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("x", "the request must be an object"),
+        ({"headers": "x"}, "headers must be an object"),
+        ({"uri": {}}, "uri must be a text"),
+        ({"readTimeOut": "soon"}, "readTimeOut must be a number of milliseconds, not 'soon'"),
+        ({"connectionTimeOut": True}, "connectionTimeOut must be a number of milliseconds"),
+    ],
+    ids=str,
+)
+def test_an_http_task_whose_input_cannot_be_read_fails_for_good(server, workflows, given, reason):
+    request = {"uri": "http://127.0.0.1:1", "method": "GET", **given} if isinstance(given, dict) else given
+    step = WorkflowTask("h", "h", type="HTTP", input_parameters={"http_request": request})
+    task = run_one(server, workflows, step)
+    assert task.status == "FAILED_WITH_TERMINAL_ERROR"
+    assert task.reason_for_incompletion == f"The input of the HTTP task cannot be read: {reason}"
+
+
+@pytest.mark.parametrize("kind", ["application/xml", "text/xml;charset=utf-8", "application/x-jackson-smile"])
+def test_a_body_that_is_no_text_is_sent_as_json_only(server, workflows, kind):
+    request = {"uri": "http://127.0.0.1:1", "method": "POST", "contentType": kind, "body": {"a": 1}}
+    task = run_one(server, workflows, WorkflowTask("h", "h", type="HTTP", input_parameters=request))
+    assert task.output_data == {"response": f"the embedded server does not write bodies as {kind}"}
 
 
 def test_ended_workflows_beyond_the_retention_are_forgotten():

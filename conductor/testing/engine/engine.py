@@ -6,6 +6,8 @@ there, null members are left out, times are in milliseconds since the epoch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from conductor import _stopping
 from conductor.testing.engine.calls.again import Again
 from conductor.testing.engine.calls.control import Control
@@ -56,7 +58,7 @@ class Engine:
         kinds = Kinds(stubs or Stubs())
         definitions = Definitions(state.store, kinds)
         self._mover = mover = Mover(state, kinds, definitions)
-        self.metadata = Metadata(state, definitions, kinds)
+        self.metadata = Metadata(state, definitions)
         self.tasks = Tasks(state, mover, hold_until_count=hold_until_count)
         self.workflows = Workflows(state, mover)
         self.signals = Signals(state, self.tasks, self.workflows)
@@ -72,8 +74,13 @@ class Engine:
     def close(self) -> None:
         """End waiting polls and close the database. Every later call is refused with 503."""
         self.clock.unlisten(self._on_jump)
+        self._mover.background.close()
         if self._state.close():
             _stopping.unlisten(self._state.wake_polls)
+
+    def listen(self, listener: Callable[[], object]) -> None:
+        """Call the function, from any thread, after each change that comes neither from a call nor from ``sweep``."""
+        self._mover.background.listen(listener)
 
     def sweep(self) -> None:
         """Do everything that has become due: timeouts, WAIT timers, sub-workflows that start late.
@@ -85,7 +92,7 @@ class Engine:
     def next_due(self) -> float | None:
         """The time at which ``sweep`` has something to do next, in seconds since the epoch."""
         with self._state.transaction():
-            return self.clock.now() if self._state.unfinished else self._state.timers.next()
+            return self.clock.now() if self._mover.has_more else self._state.timers.next()
 
     def _on_jump(self) -> None:
         self.sweep()

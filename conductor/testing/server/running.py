@@ -67,6 +67,7 @@ class Running:
         engine.storage.listens_at(origin_of(*self.http.address))
         self._guard = Guard(address[0], names, tokens)
         self._sweeper = threading.Thread(target=self._sweep_until_stopped, name="conductor-dev-sweeper", daemon=True)
+        engine.listen(self._busy.set)
         self._clock.listen(self._busy.set)  # after a jump, the engine itself does all that is due
         self._sweeper.start()
         self.http.start()

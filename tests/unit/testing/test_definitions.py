@@ -152,7 +152,7 @@ def test_workflows_are_refused_in_the_servers_words(world, build):
     }
 
 
-@pytest.mark.parametrize("kind", ["HTTP", "EVENT", "START_WORKFLOW", "LLM_CHAT_COMPLETE"])
+@pytest.mark.parametrize("kind", ["KAFKA_PUBLISH", "LLM_CHAT_COMPLETE"])
 def test_a_type_that_this_server_does_not_run_is_named(world, build, kind):
     nested = build.system("FORK_JOIN", "f", forkTasks=[[build.system(kind, "x")]])
     found = problems(

@@ -27,12 +27,14 @@ def test_a_step_that_this_server_does_not_run_ends_the_workflow_with_a_reason(wo
         *("FORK_JOIN_DYNAMIC", "f"),
         dynamicForkTasksParam="t",
         dynamicForkTasksInputParamName="i",
-        inputParameters={"t": [build.system("HTTP", "h")], "i": {}},
+        inputParameters={"t": [build.system("KAFKA_PUBLISH", "k")], "i": {}},
     )
     workflow_id = world.start(fork, build.system("JOIN", "j"))
     workflow = world.engine.workflows.get(workflow_id)
     assert workflow["status"] == "FAILED"
-    assert workflow["reasonForIncompletion"] == "the embedded server does not support taskType: HTTP taskName: h"
+    assert (
+        workflow["reasonForIncompletion"] == "the embedded server does not support taskType: KAFKA_PUBLISH taskName: k"
+    )
 
 
 def test_a_retried_step_of_a_dynamic_fork_is_the_one_that_the_join_waits_for(world, build):

@@ -89,7 +89,7 @@ def test_an_output_that_is_no_object_of_json_fails_the_task(make_world, build, o
 def test_a_type_without_a_stub_is_refused_still(make_world, build):
     world = make_world(stubs=Stubs({"HTTP": {}}))
     with pytest.raises(Refusal):
-        world.start(build.system("EVENT", "e"))
+        world.start(build.system("KAFKA_PUBLISH", "k"))
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from conductor.testing.engine.definitions.checks import check_task_def, check_workflow_def
+from conductor.testing.engine.definitions.checks import check_task_def
 from conductor.testing.engine.definitions.definitions import Definitions
 from conductor.testing.engine.definitions.normalise import normalise_task_def, normalise_workflow_def
 from conductor.testing.engine.records.records import Wire
 from conductor.testing.engine.records.refusals import Refusal, refuse
 from conductor.testing.engine.state.state import State
-from conductor.testing.engine.tasks.registry import Kinds
 
 
 class Metadata:
     """Registers, reads and removes definitions."""
 
-    def __init__(self, state: State, definitions: Definitions, kinds: Kinds) -> None:
+    def __init__(self, state: State, definitions: Definitions) -> None:
         self._state = state
         self._definitions = definitions
-        self._kinds = kinds
 
     # Task definitions
 
@@ -72,7 +70,7 @@ class Metadata:
         """Refusal 400, and 409 when name and version exist and are not to be overwritten."""
         with self._state.transaction():
             definition = normalise_workflow_def(d)
-            refuse(check_workflow_def(definition, "registerWorkflowDef.arg0", self._kinds))
+            refuse(self._definitions.problems_of(definition, "registerWorkflowDef.arg0"))
             name, version = definition["name"], definition["version"]
             if version in self._definitions.workflow_defs[name] and not overwrite:
                 raise Refusal(409, f"Workflow with {name}.{version} already exists!")
@@ -87,7 +85,7 @@ class Metadata:
             problems = [
                 problem
                 for position, definition in enumerate(normalised)
-                for problem in check_workflow_def(definition, f"updateWorkflowDef.arg0[{position}]", self._kinds)
+                for problem in self._definitions.problems_of(definition, f"updateWorkflowDef.arg0[{position}]")
             ]
             refuse(problems)
             now_ms = self._state.now_ms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from conductor.testing.engine.records.blueprint import walk
 from conductor.testing.engine.records.records import Wire
@@ -41,8 +41,11 @@ def check_task_def(definition: Wire, path: str) -> list[Wire]:
     return problems
 
 
-def check_workflow_def(definition: Wire, path: str, kinds: Kinds) -> list[Wire]:
-    """The problems of a normalised WorkflowDef, also task types that this server does not run."""
+def check_workflow_def(definition: Wire, path: str, kinds: Kinds, task_defs: Mapping[str, Wire]) -> list[Wire]:
+    """The problems of a normalised WorkflowDef, also task types that this server does not run.
+
+    task_defs: the registered ones, whose inputTemplate may give a task the inputs that it needs.
+    """
     problems = []
     name = definition.get("name")
     if not name:
@@ -53,20 +56,21 @@ def check_workflow_def(definition: Wire, path: str, kinds: Kinds) -> list[Wire]:
         text = "workflowDef schemaVersion: 2 is only supported"
         problems.append(problem(f"{path}.schemaVersion", text, definition["schemaVersion"]))
     for position, task in enumerate(definition["tasks"]):
-        problems += _check_named(task, f"{path}.tasks[{position}]", kinds)
+        problems += _check_named(task, f"{path}.tasks[{position}]", kinds, task_defs)
     if not problems:
         problems += [problem(path, text) for text in _check_references(definition)]
     return problems
 
 
-def _check_named(task: Wire, path: str, kinds: Kinds) -> Iterator[Wire]:
+def _check_named(task: Wire, path: str, kinds: Kinds, task_defs: Mapping[str, Wire]) -> Iterator[Wire]:
     for inner in walk([task]):
         if not inner.get("name"):
             yield problem(f"{path}.name", "WorkflowTask name cannot be empty or null", inner.get("name"))
         if not inner.get("taskReferenceName"):
             text = "WorkflowTask taskReferenceName name cannot be empty or null"
             yield problem(f"{path}.taskReferenceName", text, inner.get("taskReferenceName"))
-        for text in kinds.problems(inner):
+        known = task_defs.get(inner.get("name") or "", {})
+        for text in kinds.problems({"taskDefinition": known, **inner}):
             yield problem(path, text)
 
 

@@ -67,6 +67,10 @@ class Definitions:
             version = max(versions, default=0)
         return versions.get(version)
 
+    def problems_of(self, definition: Wire, path: str) -> list[Wire]:
+        """The reasons to refuse a workflow definition, which has been normalised."""
+        return check_workflow_def(definition, path, self._kinds, self.task_defs)
+
     # For starting workflows
 
     def of_request(self, request: Wire) -> Blueprint:
@@ -74,7 +78,7 @@ class Definitions:
         given = request.get("workflowDef")
         if given is not None:
             definition = normalise_workflow_def(given)
-            refuse(check_workflow_def(definition, "startWorkflow.arg0.workflowDef", self._kinds))
+            refuse(self.problems_of(definition, "startWorkflow.arg0.workflowDef"))
             return self._populate(definition)
         return self.of_name(str(request["name"]), request.get("version"))
 

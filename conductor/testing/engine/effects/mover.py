@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from conductor.testing.engine.deciding.decider import Decision, decide
 from conductor.testing.engine.deciding.timeouts import next_timeout
 from conductor.testing.engine.definitions.definitions import Definitions
+from conductor.testing.engine.effects.background import Background
+from conductor.testing.engine.effects.events import Events
 from conductor.testing.engine.effects.lives import Lives
-from conductor.testing.engine.effects.run import WorkflowRun
+from conductor.testing.engine.effects.run import Effects, WorkflowRun
 from conductor.testing.engine.effects.scheduling import Scheduling
 from conductor.testing.engine.records.records import JOINS, TaskRecord, WorkflowRecord
-from conductor.testing.engine.records.refusals import Termination
+from conductor.testing.engine.records.refusals import Refusal, Termination
 from conductor.testing.engine.state.state import State
 from conductor.testing.engine.tasks.kind import Making
+from conductor.testing.engine.tasks.outcome import Outcome, end_with
 from conductor.testing.engine.tasks.registry import Kinds
+
+logger = logging.getLogger(__name__)
 
 EFFORT_OF_A_CALL = 0.2
 EFFORT_OF_A_SWEEP = 0.004
@@ -32,12 +38,20 @@ class Mover:
         self.definitions = definitions
         self.lives = Lives(state, definitions)
         self.scheduling = Scheduling(state, kinds)
+        self.events = Events()
+        self.background = Background(self._end_task)
+        self._effects = Effects(state, self.scheduling, self.lives, self.background, self.events)
         self._state = state
         self._deciding = False
         self._effort_until = 0.0
         with state.lock:
             for workflow_id in state.store.open_workflows():
                 self.plan(state.revive(workflow_id))
+
+    @property
+    def has_more(self) -> bool:
+        """Whether ``sweep`` has something to do at once."""
+        return bool(self._state.unfinished) or self.events.are_waiting
 
     def making(self, workflow: WorkflowRecord) -> Making:
         """Makes tasks for the workflow now."""
@@ -55,14 +69,22 @@ class Mover:
         to_decide = self._state.to_decide
         if workflow not in to_decide:
             to_decide.append(workflow)
-        if self._deciding:
-            return
+        if not self._deciding:
+            self._work_off(effort)
+
+    def _work_off(self, effort: float) -> None:
+        """Decide, and deliver the events that tasks have published. The first step is made in any case."""
+        to_decide, events = self._state.to_decide, self.events
         self._deciding = True
         self._effort_until = time.thread_time() + effort
         try:
-            self._decide_one(to_decide.popleft())
-            while to_decide and self._has_time():
-                self._decide_one(to_decide.popleft())
+            is_first = True
+            while (to_decide or events.are_waiting) and (is_first or self._has_time()):
+                if to_decide:
+                    self._decide_one(to_decide.popleft())
+                else:
+                    events.deliver_one()
+                is_first = False
         finally:
             self._deciding = False
             self._state.unfinished.update((waiting.workflow_id, waiting) for waiting in to_decide)
@@ -82,6 +104,8 @@ class Mover:
         state = self._state
         with state.transaction():
             waiting = list(state.unfinished)
+            if self.events.are_waiting:
+                self._work_off(EFFORT_OF_A_SWEEP)
         for workflow_id in waiting:
             left = until - time.thread_time()
             if left <= 0:
@@ -90,6 +114,20 @@ class Mover:
                 workflow = state.unfinished.pop(workflow_id, None)
                 if workflow is not None:
                     self.decide(workflow, left)
+
+    def _end_task(self, task_id: str, outcome: Outcome) -> None:
+        """The work of a task in the background is done."""
+        try:
+            with self._state.transaction():
+                found = self._state.find_task(task_id)
+                if found is None or found[1].ended:
+                    return  # it has timed out, or its workflow has ended
+                workflow, task = found
+                end_with(task, outcome)
+                self._state.save_task(task)
+                self.decide(workflow)
+        except Refusal:
+            logger.debug("the engine was closed before the work of task %s was done", task_id)
 
     def _has_time(self) -> bool:
         return not self._state.closing and time.thread_time() < self._effort_until
@@ -139,7 +177,7 @@ class Mover:
 
     def _execute(self, workflow: WorkflowRecord, tasks: list[TaskRecord], changed: bool) -> bool:
         """Do the work of the engine's own tasks. changed: whether something has changed that a JOIN may depend on."""
-        run = WorkflowRun(workflow, self.making(workflow), self.scheduling, self.lives)
+        run = WorkflowRun(workflow, self.making(workflow), self._effects)
         for task in sorted(tasks, key=lambda task: task.wire["taskType"] in JOINS):
             if changed and task.wire["taskType"] in JOINS:
                 break  # a task that has failed beside it may end the workflow first

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from conductor.testing.engine.effects.background import Background
+from conductor.testing.engine.effects.events import Events
 from conductor.testing.engine.effects.lives import Lives
 from conductor.testing.engine.effects.scheduling import Scheduling
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord
-from conductor.testing.engine.tasks.kind import Making
+from conductor.testing.engine.state.state import State
+from conductor.testing.engine.tasks.kind import Making, Work
+
+
+@dataclass(frozen=True)
+class Effects:
+    """All that the work of tasks may use to change something."""
+
+    state: State
+    scheduling: Scheduling
+    lives: Lives
+    background: Background
+    events: Events
 
 
 @dataclass(frozen=True)
@@ -16,14 +31,22 @@ class WorkflowRun:
 
     workflow: WorkflowRecord
     making: Making
-    scheduling: Scheduling
-    lives: Lives
+    effects: Effects
 
     def schedule(self, tasks: list[TaskRecord]) -> None:
-        self.scheduling.schedule(self.workflow, tasks)
+        self.effects.scheduling.schedule(self.workflow, tasks)
 
     def start(self, request: Wire, parent: TaskRecord | None = None) -> WorkflowRecord:
-        return self.lives.start(request, parent)
+        return self.effects.lives.start(request, parent)
 
     def level(self) -> int:
-        return self.lives.level(self.workflow)
+        return self.effects.lives.level(self.workflow)
+
+    def in_background(self, task: TaskRecord, work: Work) -> bool:
+        return self.effects.background.start(task.task_id, work)
+
+    def publish(self, event: str, message_id: str, payload: Wire) -> None:
+        self.effects.events.publish(event, message_id, payload)
+
+    def forget(self, unwanted: Callable[[TaskRecord], bool]) -> None:
+        self.effects.state.forget_tasks(self.workflow, unwanted)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from conductor.testing.engine.records.records import TaskRecord, Wire
-from conductor.testing.engine.tasks.kind import EngineTask, Run
+from conductor.testing.engine.tasks.kind import EngineTask, Run, has_input
 from conductor.testing.engine.tasks.outcome import FAILED, Outcome, end_with
 from conductor.testing.scripts import ScriptError, jq_engine, transform
 
@@ -16,9 +16,9 @@ class JsonJqTransform(EngineTask):
 
     def problems(self, step: Wire, where: str) -> list[str]:
         jq_engine()
-        if "queryExpression" not in step["inputParameters"]:
-            return [f"inputParameters.queryExpression field is required for {where}"]
-        return []
+        if has_input(step, "queryExpression"):
+            return []
+        return [f"inputParameters.queryExpression field is required for {where}"]
 
     def execute(self, run: Run, task: TaskRecord) -> bool:  # noqa: ARG002 - of the protocol
         return end_with(task, _outcome(task.input))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from conductor.testing.engine.records.document import document_of
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord, new_task
+from conductor.testing.engine.tasks.outcome import Outcome
 from conductor.testing.expressions import fill
 
 RATE_LIMITS = ("rateLimitPerFrequency", "rateLimitFrequencyInSeconds")
@@ -95,6 +97,18 @@ class Making:
         return filled
 
 
+class Work(Protocol):
+    """Work of a task that takes its time, such as a request to another server. It knows nothing of the engine."""
+
+    def run(self) -> Outcome:
+        """Do the work. Returns how the task ends; with the status IN_PROGRESS it goes on, and waits for an update."""
+        ...
+
+    def stop(self) -> None:
+        """Let ``run``, which another thread executes, end soon."""
+        ...
+
+
 class Run(Protocol):
     """A workflow that runs, and all that the work of a task may change in it or beside it."""
 
@@ -118,6 +132,27 @@ class Run(Protocol):
     def level(self) -> int:
         """The number of parents above the workflow."""
         ...
+
+    def in_background(self, task: TaskRecord, work: Work) -> bool:
+        """Let the work run while the engine does other things. The task, unless it ends earlier, gets its outcome.
+
+        Returns whether it has begun: not if work of this task is running already.
+        """
+        ...
+
+    def publish(self, event: str, message_id: str, payload: Wire) -> None:
+        """Publish an event. Its handlers are called when the workflow, and all that it changes, has come to rest."""
+        ...
+
+    def forget(self, unwanted: Callable[[TaskRecord], bool]) -> None:
+        """Remove tasks of the workflow."""
+        ...
+
+
+def has_input(step: Wire, *names: str) -> bool:
+    """Whether a step has one of the inputs, by itself or by the inputTemplate of its task definition."""
+    template = step.get("taskDefinition", {}).get("inputTemplate") or {}
+    return any(name in step["inputParameters"] or name in template for name in names)
 
 
 class EngineTask:

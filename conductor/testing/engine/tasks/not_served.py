@@ -6,8 +6,7 @@ from conductor.testing.engine.records.records import Wire
 from conductor.testing.engine.tasks.kind import EngineTask
 
 NOT_SERVED = (
-    *("START_WORKFLOW", "EVENT", "HTTP", "KAFKA_PUBLISH"),
-    *("LLM_TEXT_COMPLETE", "LLM_CHAT_COMPLETE"),
+    *("KAFKA_PUBLISH", "LLM_TEXT_COMPLETE", "LLM_CHAT_COMPLETE"),
     *("LLM_INDEX_TEXT", "LLM_SEARCH_INDEX", "LLM_GENERATE_EMBEDDINGS", "LLM_STORE_EMBEDDINGS"),
     *("LLM_GET_EMBEDDINGS", "LIST_MCP_TOOLS", "CALL_MCP_TOOL", "PULL_WORKFLOW_MESSAGES", "AGENT"),
     *("GET_AGENT_CARD", "CANCEL_AGENT"),

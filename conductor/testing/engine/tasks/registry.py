@@ -8,9 +8,11 @@ from conductor.testing.engine.records.records import TaskRecord, Wire
 from conductor.testing.engine.tasks.decision import Decision
 from conductor.testing.engine.tasks.do_while import DoWhile
 from conductor.testing.engine.tasks.dynamic import Dynamic
+from conductor.testing.engine.tasks.event import Event
 from conductor.testing.engine.tasks.exclusive_join import ExclusiveJoin
 from conductor.testing.engine.tasks.fork_join import ForkJoin
 from conductor.testing.engine.tasks.fork_join_dynamic import ForkJoinDynamic
+from conductor.testing.engine.tasks.http import Http
 from conductor.testing.engine.tasks.human import Human
 from conductor.testing.engine.tasks.inline import Inline
 from conductor.testing.engine.tasks.join import Join
@@ -21,6 +23,7 @@ from conductor.testing.engine.tasks.noop import Noop
 from conductor.testing.engine.tasks.not_served import NOT_SERVED, NotServed
 from conductor.testing.engine.tasks.set_variable import SetVariable
 from conductor.testing.engine.tasks.simple import Simple, UserDefined
+from conductor.testing.engine.tasks.start_workflow import StartWorkflow
 from conductor.testing.engine.tasks.stubs import Stubbed, Stubs
 from conductor.testing.engine.tasks.sub_workflow import SubWorkflow
 from conductor.testing.engine.tasks.switch import Switch
@@ -37,6 +40,8 @@ KINDS: Mapping[str, TaskKind] = {
     "FORK": _FORK,  # the type of the tasks of all forks
     "FORK_JOIN": _FORK,
     "FORK_JOIN_DYNAMIC": ForkJoinDynamic(),
+    "EVENT": Event(),
+    "HTTP": Http(),
     "HUMAN": Human(),
     "INLINE": Inline(),
     "JOIN": Join(),
@@ -45,6 +50,7 @@ KINDS: Mapping[str, TaskKind] = {
     "NOOP": Noop(),
     "SET_VARIABLE": SetVariable(),
     "SIMPLE": Simple(),
+    "START_WORKFLOW": StartWorkflow(),
     "SUB_WORKFLOW": SubWorkflow(),
     "SWITCH": Switch(),
     "TERMINATE": Terminate(),
