@@ -107,6 +107,7 @@ class Tasks:
         if worker_id is not None:
             poll["workerId"] = worker_id
         self._state.polls[task_type, domain] = poll
+        self._state.pollers.note((task_type, domain), worker_id, self._state.now_ms)
 
     # Update
 

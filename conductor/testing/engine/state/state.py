@@ -6,12 +6,15 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord
 from conductor.testing.engine.records.refusals import Refusal
+from conductor.testing.engine.state.changes import Changes
 from conductor.testing.engine.state.clock import Clock
 from conductor.testing.engine.state.limits import Limits
 from conductor.testing.engine.state.payloads import PayloadOptions, Payloads
+from conductor.testing.engine.state.pollers import Pollers
 from conductor.testing.engine.state.queues import TaskQueue
 from conductor.testing.engine.state.store import Store
 from conductor.testing.engine.state.timers import Timers
@@ -40,11 +43,14 @@ class State:
         self.loaded: set[str] = set()  # ids of workflows that are forgotten again at the end of the transaction
         self.queues: dict[QueueKey, TaskQueue] = defaultdict(lambda: TaskQueue(self.lock))
         self.polls: dict[QueueKey, Wire] = {}  # the last poll of each queue
+        self.pollers = Pollers()
         self.limits = Limits()
         self.timers = Timers(self.workflows)
         self.to_decide: deque[WorkflowRecord] = deque()  # the workflows that the current call looks at next
         self.unfinished: dict[str, WorkflowRecord] = {}  # by id: workflows that the next sweep moves on
         self.changed = threading.Condition(self.lock)  # notified when a workflow has changed
+        self.changed_workflows = Changes()
+        self.changed_tasks = Changes()
         self.errors: deque[Wire] = deque(maxlen=_ERRORS_KEPT)
 
     @property
@@ -75,12 +81,17 @@ class State:
         ended = [workflow for workflow in workflows if workflow.ended]
         self._dirty_workflows.clear()
         self._dirty_tasks.clear()
+        forgotten: list[str] = []
         if workflows or tasks:
             self.changed.notify_all()
         if self.store.durable and (workflows or tasks):
-            self.store.save(workflows, tasks)
+            forgotten = self.store.save(workflows, tasks)
         elif ended:
-            self.store.save(ended, [task for workflow in ended for task in workflow.tasks])
+            forgotten = self.store.save(ended, [task for workflow in ended for task in workflow.tasks])
+        if workflows or tasks:
+            self.changed_tasks.note(task.task_id for task in tasks)
+            of_tasks = (str(task.wire["workflowInstanceId"]) for task in tasks)
+            self.changed_workflows.note(chain((workflow.workflow_id for workflow in workflows), of_tasks, forgotten))
         for workflow_id in [*self.loaded, *(workflow.workflow_id for workflow in ended)]:
             self.evict(workflow_id)
         self.loaded.clear()
@@ -182,6 +193,7 @@ class State:
         self._dirty_workflows.pop(workflow.workflow_id, None)
         self._forget(workflow)
         self.store.delete_workflow(workflow.workflow_id)
+        self.changed_workflows.note([workflow.workflow_id])
 
     def add_task(self, workflow: WorkflowRecord, task: TaskRecord) -> None:
         """Keep a new task, the last one of its workflow."""

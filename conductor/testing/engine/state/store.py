@@ -16,6 +16,7 @@ from typing import Any
 
 from conductor.testing.engine.records.blueprint import Blueprint
 from conductor.testing.engine.records.records import TaskRecord, WorkflowRecord, base_ref
+from conductor.testing.engine.state.ended_workflows import INDEX, EndedWorkflows
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS task_defs (name TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID;
@@ -57,7 +58,8 @@ class Store:
         self._db.execute("PRAGMA synchronous=OFF")  # only a failure of the machine itself may lose something
         if self.durable:
             self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.executescript(_SCHEMA)
+        self._db.executescript(_SCHEMA + INDEX)
+        self.ended = EndedWorkflows(self._db)
         self._blueprints: dict[int, Blueprint] = {}
         self._ended = self._number("SELECT count(*) FROM workflows WHERE ended IS NOT NULL")
         self._last_end = self._number("SELECT coalesce(max(ended), 0) FROM workflows")
@@ -104,14 +106,13 @@ class Store:
 
     # Workflows and tasks
 
-    def save(self, workflows: Iterable[WorkflowRecord], tasks: Iterable[TaskRecord]) -> None:
-        """Write them in one transaction."""
+    def save(self, workflows: Iterable[WorkflowRecord], tasks: Iterable[TaskRecord]) -> list[str]:
+        """Write them in one transaction. Returns the ids of the workflows that are forgotten for them."""
         with self._transaction():
             for workflow in workflows:
                 self._save_workflow(workflow)
             self._db.executemany("INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_task_row, tasks))
-            if self._ended > self._retention:
-                self._forget_the_oldest()
+            return self._forget_the_oldest() if self._ended > self._retention else []
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -142,10 +143,12 @@ class Store:
         )
         self._db.execute("INSERT OR REPLACE INTO workflows VALUES (?, ?, ?, ?, ?, ?)", (*row, _dump(workflow.wire)))
 
-    def _forget_the_oldest(self) -> None:
+    def _forget_the_oldest(self) -> list[str]:
         query = "SELECT id FROM workflows WHERE ended IS NOT NULL ORDER BY ended LIMIT ?"
-        for (workflow_id,) in self._db.execute(query, (self._ended - self._retention,)).fetchall():
+        oldest = [row[0] for row in self._db.execute(query, (self._ended - self._retention,)).fetchall()]
+        for workflow_id in oldest:
             self.delete_workflow(workflow_id)
+        return oldest
 
     def delete_workflow(self, workflow_id: str) -> None:
         """Remove a workflow, its tasks and their logs."""
