@@ -20,7 +20,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (default: 8080)")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines connect (default: 127.0.0.1)")
     parser.add_argument("--key", metavar="ID:SECRET", help="calls need a token for this access key")
-    parser.add_argument("--name", action="append", default=[], help="a further host name that clients use; repeatable")
+    parser.add_argument(
+        "--name", action="append", default=[], help="a further host name that clients use; '*' takes all; repeatable"
+    )
+    parser.add_argument("--no-page-actions", action="store_true", help="the page shows, and changes nothing")
     parser.add_argument("--db", default=":memory:", metavar="FILE", help="keep everything in a file")
     options = parser.parse_args(arguments)
     if options.key is None and is_host(options.host) and not is_loopback(options.host):
@@ -32,7 +35,14 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         key = None if options.key is None else _key(options.key)
-        server = DevServer(options.port, host=options.host, db=options.db, key=key, names=options.name).start()
+        server = DevServer(
+            options.port,
+            host=options.host,
+            db=options.db,
+            key=key,
+            names=options.name,
+            page_actions=not options.no_page_actions,
+        ).start()
     except ConfigurationError as error:
         return _refused(2, str(error))
     except sqlite3.Error as error:

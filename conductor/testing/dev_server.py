@@ -16,7 +16,8 @@ from conductor.testing.engine.state.clock import Clock, LiveClock
 from conductor.testing.engine.state.payloads import PayloadOptions
 from conductor.testing.engine.tasks.stubs import Stub, Stubs
 from conductor.testing.server.faults import Faults
-from conductor.testing.server.guard import is_host, is_loopback
+from conductor.testing.server.guard import ANY_NAME, is_host, is_loopback
+from conductor.testing.server.page_routes import page_routes
 from conductor.testing.server.payload_storage import READ_PAYLOAD, WRITE_PAYLOAD, SignedUrls, storage_routes
 from conductor.testing.server.router import Router
 from conductor.testing.server.routes import OPERATIONS, TOKEN, Route
@@ -46,7 +47,8 @@ class DevServer:
     port: 0 takes a free port. A later ``start`` takes the same one.
     host: the address to listen on. By default only this machine can connect. The server takes only requests for its own
         address, and none that a browser sends for a page of another server.
-    names: further host names under which clients reach it, for example that of a container.
+    names: further host names under which clients reach it, for example that of a container. ["*"] takes every name: use
+        it only with a key, or where no browser runs.
     db: the path of a file that keeps everything after the end of the process. By default everything is in memory.
     clock: a clock in place of a ``LiveClock``.
     key: an AuthenticationSettings. Then calls need a token, which POST /token gives out.
@@ -57,7 +59,7 @@ class DevServer:
     payload_storage: clients can use the external storage, which is on the same port. Without it they get no address, as
         with the default storage of a server.
     task_payload_threshold, workflow_payload_threshold: inputs and outputs of more bytes are moved to the storage.
-
+    page_actions: False takes away what people can do on the page, such as to start a workflow. It then only shows.
     stubs: answers in place of tasks, by reference name, task name or type: an output, or a function that gets a copy of
         the input and returns the output. So a workflow runs here with tasks that this server does not run, or without a
         worker. An error of the function fails the task. The function must return at once, and not call this server.
@@ -81,6 +83,7 @@ class DevServer:
         task_payload_threshold: int = 3072 * 1024,
         workflow_payload_threshold: int = 5120 * 1024,
         stubs: Mapping[str, Stub] | None = None,
+        page_actions: bool = True,
     ) -> None:
         for name, value, works, description in (
             ("port", port, _is_whole(port) and 0 <= port <= 65535, "a whole number from 0 to 65535"),
@@ -93,6 +96,7 @@ class DevServer:
             ("payload_storage", payload_storage, isinstance(payload_storage, bool), "True or False"),
             ("task_payload_threshold", task_payload_threshold, _is_size(task_payload_threshold), _A_SIZE),
             ("workflow_payload_threshold", workflow_payload_threshold, _is_size(workflow_payload_threshold), _A_SIZE),
+            ("page_actions", page_actions, isinstance(page_actions, bool), "True or False"),
             ("stubs", stubs, isinstance(stubs, Mapping | None), "a mapping of names to outputs or functions"),
             ("update_v2", update_v2, update_v2 is True or update_v2 in FORMS_OF_V2[1:], f"one of {FORMS_OF_V2}"),
         ):
@@ -112,6 +116,7 @@ class DevServer:
         self._update_v2 = update_v2
         self._retention = retention
         self._stubs = Stubs(stubs)
+        self._page_actions = page_actions
         urls = SignedUrls() if payload_storage else None
         self._payload_options = PayloadOptions(task_payload_threshold, workflow_payload_threshold, urls)
         self._lock = threading.Lock()  # guards _running, so that start and stop do not overlap
@@ -173,6 +178,8 @@ class DevServer:
 
     def _run(self, engine: Engine) -> Running:
         router = Router(engine, self.faults, self._update_v2)
+        for route in page_routes(self._page_actions):
+            router.add(route)
         if self._tokens is not None:
             exchange = self._tokens.exchange
             router.add(Route(TOKEN, lambda _, request: exchange(request), (), "map", lambda answer: answer))
@@ -188,7 +195,9 @@ class DevServer:
 
 
 def _are_hosts(names: object) -> bool:
-    return isinstance(names, Collection) and not isinstance(names, str) and all(map(is_host, names))
+    if not isinstance(names, Collection) or isinstance(names, str):
+        return False
+    return all(name == ANY_NAME or is_host(name) for name in names)
 
 
 def _is_size(value: object) -> bool:

@@ -1,7 +1,6 @@
 """The status page of the metrics port in a real browser."""
 
 import re
-import shutil
 import subprocess
 import threading
 
@@ -18,10 +17,8 @@ from conductor import (
     provide_metrics,
 )
 from conductor.testing import DevServer
+from support.browser import CHROMIUM, OFFLINE
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-OFFLINE = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-OFFLINE += ["--disable-background-networking", "--disable-component-update", "--hide-scrollbars"]
 NARROW = "390,2400"
 
 

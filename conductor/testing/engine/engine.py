@@ -67,7 +67,7 @@ class Engine:
         self.queues = Queues(state)
         self.searches = Searches(state, self.tasks)
         self.storage = Storage(state, options.urls)
-        self.overview = Overview(state, self.queues)
+        self.overview = Overview(state)
         self.clock.listen(self._on_jump)
         _stopping.listen(state.wake_polls)
 

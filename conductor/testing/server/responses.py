@@ -41,10 +41,6 @@ def as_json_or_204(value: Any) -> Response:
     return Response(200, encode(value), JSON) if value else Response(204)
 
 
-def as_html(value: str) -> Response:
-    return Response(200, value.encode("utf-8", "replace"), "text/html;charset=UTF-8", {"Cache-Control": "no-store"})
-
-
 def error(
     status: int,
     message: str,

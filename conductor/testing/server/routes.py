@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conductor.testing import page
 from conductor.testing.engine import Engine, Refusal
 from conductor.testing.server.binding import document
 from conductor.testing.server.http_wire import Response
@@ -21,7 +20,7 @@ from conductor.testing.server.parameters import (
     integer,
     text,
 )
-from conductor.testing.server.responses import as_html, as_json, as_json_or_204, as_no_content, as_nothing, as_text
+from conductor.testing.server.responses import as_json, as_json_or_204, as_no_content, as_nothing, as_text
 
 VERSION = "3.32.3"  # the version of the server that is imitated
 HEALTH = {"healthResults": [], "suppressedHealthResults": [], "healthy": True}
@@ -297,7 +296,6 @@ def _by(search: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _about() -> Iterator[Route]:
-    yield Route(PAGE, lambda e: page.render(e.overview.show()), (), None, as_html)
     yield Route(HEALTH_CHECK, lambda _: HEALTH)
     yield Route("GET /api/health", lambda _: HEALTH)
     yield Route("GET /api/version", lambda _: VERSION, (), None, as_text)
@@ -306,4 +304,4 @@ def _about() -> Iterator[Route]:
 
 ROUTES = (*_metadata(), *_tasks(), *_queues(), *_starts(), *_workflows(), *_about())
 
-OPERATIONS = frozenset([*(route.operation for route in ROUTES), POLL, BATCH_POLL, UPDATE_V2, TOKEN])
+OPERATIONS = frozenset([*(route.operation for route in ROUTES), PAGE, POLL, BATCH_POLL, UPDATE_V2, TOKEN])

@@ -137,7 +137,8 @@ class Running:
         plan = self._faults.plan(found.route.operation)
         if plan is not NOTHING and not self._goes_on(plan):
             return _injected(plan)
-        refusal = self._guard.refusal_of_token(request, found.route.operation)
+        operation = found.route.operation
+        refusal = self._guard.refusal_of_action(request, operation) or self._guard.refusal_of_token(request, operation)
         response = refusal or self._answer(found, request)
         return None if plan.drop_after else response
 

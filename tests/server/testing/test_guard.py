@@ -28,7 +28,10 @@ def basic(text):
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1:PORT", "localhost:PORT", "LOCALHOST:PORT", "[::1]:PORT", "[0:0::1]:PORT", "localhost", "127.0.0.1:1"],
+    [
+        *("127.0.0.1:PORT", "localhost:PORT", "LOCALHOST:PORT", "[::1]:PORT", "[0:0::1]:PORT", "localhost"),
+        *("127.0.0.1:1", "conductor.localhost:PORT"),
+    ],
 )
 def test_a_request_for_the_servers_own_address_is_taken_be_it_by_way_of_another_port(server, http, host):
     assert http.get("/api/version", Host=host.replace("PORT", port_of(server))).status == 200
@@ -42,6 +45,7 @@ def test_a_request_for_the_servers_own_address_is_taken_be_it_by_way_of_another_
         "evil.example:PORT",
         "127.0.0.1.evil.example:PORT",
         "localhost.evil.example:PORT",
+        "evillocalhost:PORT",
         "user@127.0.0.1:PORT",
         "10.0.0.1:PORT",
         "0.0.0.0:PORT",
@@ -69,6 +73,18 @@ def test_names_are_further_hosts(connect):
         http = connect(server)
         assert http.get("/api/version", Host="conductor:8080").status == 200
         assert http.get("/api/version", Host="conductor.evil.example:8080").status == 403
+
+
+def test_a_star_takes_every_name_and_still_no_other_page(connect):
+    with DevServer(names=["*"]) as server:
+        http = connect(server)
+        assert http.get("/api/version", Host="whatever.example:8080").status == 200
+        assert http.get("/api/version", Origin="http://evil.example").status == 403
+
+
+def test_the_refusal_of_a_name_says_how_to_add_it(http):
+    message = http.get("/", Host="conductor:8080").json()["message"]
+    assert message.endswith("; DevServer(names=[…]) and --name add names")
 
 
 @pytest.mark.parametrize(
@@ -152,6 +168,9 @@ def test_with_a_key_health_and_the_document_need_no_token(locked, path):
 def test_a_browser_is_asked_for_the_key_and_then_shows_the_page_and_nothing_else(locked):
     assert locked.get("/").headers["www-authenticate"].startswith("Basic ")
     assert locked.get("/", Authorization=basic("the-key:the-secret")).status == 200
+    for path in ("/page/main.js", "/page/data/overview", "/page/data/definitions"):
+        assert locked.get(path).status == 401
+        assert locked.get(path, Authorization=basic("the-key:the-secret")).status == 200
     for wrong in (basic("the-key:wrong"), basic("the-key"), "Basic ???", "Basic", "Bearer the-secret"):
         assert locked.get("/", Authorization=wrong).status == 401
     assert locked.get("/api/tasks/queue/all", Authorization=basic("the-key:the-secret")).status == 401
@@ -212,7 +231,7 @@ def test_a_server_that_other_machines_can_use_without_a_key_says_so(caplog):
         5,
         None,
         [None],
-        *([bad] for bad in ("", "a b", "a:8080", "http://a", "a/b", "*", "*.a", "u@a", "[::1]", "1:2")),
+        *([bad] for bad in ("", "a b", "a:8080", "http://a", "a/b", "**", "*.a", "u@a", "[::1]", "1:2")),
     ],
 )
 def test_names_that_cannot_work_are_refused(names):
