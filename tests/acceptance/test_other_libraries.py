@@ -1,0 +1,124 @@
+"""Workers of other libraries, as the registries have them, on the embedded server: the interface is Conductor's.
+
+Each library is installed at the first use into a folder of its own, which is kept. (conductor-python has a top-level
+package ``conductor``, too.)
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from benchmarks.peers import conductor_python, go_worker, javascript_modules
+from conductor import ApiClient, HttpSettings, TaskDef, TaskExecutor, WorkflowDef, WorkflowExecutor, WorkflowTask
+from support.waiting import eventually
+
+WORKERS = Path(__file__).parent / "workers"
+
+
+@pytest.fixture
+def run(server):
+    """Runs a workflow of the one task ``greet`` to its end: run(input) returns it."""
+    with ApiClient(http_settings=HttpSettings(server.url)) as client:
+        workflows = WorkflowExecutor(client)
+        TaskExecutor(client).register_task_defs(TaskDef(name="greet", retry_count=0, owner_email="team@example.com"))
+        step = WorkflowTask(
+            name="greet", task_reference_name="step", input_parameters={"name": "${workflow.input.name}"}
+        )
+        workflows.register_workflow(WorkflowDef(name="greeting", owner_email="team@example.com", tasks=[step]))
+
+        def run(given):
+            workflow_id = workflows.start_workflow("greeting", given)
+            eventually(lambda: workflows.get_workflow(workflow_id).status != "RUNNING", timeout=30)
+            return workflows.get_workflow(workflow_id)
+
+        yield run
+
+
+class Library(NamedTuple):
+    command: Callable
+    """Makes the command that runs the worker. It may install the library first."""
+    worker_id: str
+    updates: str
+    """The operation that takes its results."""
+
+
+def python_command(tmp_path):
+    return [conductor_python(), "-I", shutil.copy(WORKERS / "python_worker.py", tmp_path)]
+
+
+def javascript_command(tmp_path):
+    if not shutil.which("node") or not shutil.which("npm"):
+        pytest.skip("node or npm is not installed")
+    try:
+        modules = javascript_modules(WORKERS / "javascript")
+    except subprocess.SubprocessError as error:
+        pytest.skip(f"npm cannot install the JavaScript SDK: {error}")
+    (tmp_path / "node_modules").symlink_to(modules)
+    return ["node", shutil.copy(WORKERS / "javascript" / "worker.mjs", tmp_path)]
+
+
+def go_command(tmp_path):
+    go = shutil.which("go")
+    if not go:
+        pytest.skip("go is not installed")
+    if subprocess.run([go, "mod", "download"], cwd=WORKERS / "go", check=False, timeout=100).returncode:
+        pytest.skip("go cannot download the Go SDK")
+    return [go_worker(tmp_path, WORKERS / "go")]
+
+
+LIBRARIES = {
+    "conductor-python": Library(python_command, "another library", "update_v2"),
+    "the JavaScript SDK": Library(javascript_command, "another library", "update_v2"),
+    "the Go SDK": Library(go_command, socket.gethostname(), "POST /tasks"),
+}
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request):
+    return LIBRARIES[request.param]
+
+
+@pytest.fixture
+def worker(library, server, tmp_path):
+    """The worker of a library as a process. The server's URL is the only thing that it must be told."""
+    process = subprocess.Popen(
+        library.command(tmp_path),
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CONDUCTOR_SERVER_URL": server.url},
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    yield process
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # the processes that it has started, too
+    process.communicate()
+
+
+@pytest.mark.timeout(180)  # the library may be installed first
+def test_a_worker_of_another_library_runs_unchanged_on_the_embedded_server(library, worker, run, server):
+    done = run({"name": "Ada"})
+    (task,) = done.tasks
+    assert (done.status, task.status, task.worker_id) == ("COMPLETED", "COMPLETED", library.worker_id)
+    assert (task.poll_count, task.output_data) == (1, {"greeting": "Hello Ada"})
+
+    failed = run({"name": ""})
+    (task,) = failed.tasks
+    assert (failed.status, task.status, task.worker_id) == ("FAILED", "FAILED", library.worker_id)
+    assert "nobody to greet" in task.reason_for_incompletion
+    updates = {operation: server.faults.seen(operation) for operation in ("update_v2", "POST /tasks")}
+    assert updates == {"update_v2": 0, "POST /tasks": 0, library.updates: 2}  # none was refused and sent again
+
+    output, _ = worker.communicate(timeout=20)  # closes its input
+    assert worker.returncode == 0
+    assert "Error in run_once" not in output
