@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from difflib import ndiff
 from typing import Any, NamedTuple
 
+from msgspec import UNSET
+
 from comparison.run import Mark
 from comparison.steps import Json
+from conductor.replaying.differences import differences as places
 
 IDENTIFIER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 FIRST_TIME = 1_000_000_000_000
@@ -68,9 +71,9 @@ def _values(one: Mark, other: Mark, names: tuple[str, str]) -> Iterator[tuple[st
     for first, second in zip(one.tasks, other.tasks, strict=False):
         pairs += [(kind, _line(first), first[kind], second[kind]) for kind in ("input", "output", "reason")]
     for kind, where, left, right in pairs:
-        plain = _without_chance(left), _without_chance(right)
-        if plain[0] != plain[1]:
-            yield kind, f"{where}: {names[0]} {_short(plain[0])}, {names[1]} {_short(plain[1])}"
+        for place in places(_without_chance(left), _without_chance(right)):
+            texts = f"{names[0]} {_short(place.recorded)}, {names[1]} {_short(place.here)}"
+            yield kind, f"{where}: {place.path}: {texts}"
 
 
 def _without_chance(value: Any) -> Any:
@@ -87,5 +90,5 @@ def _without_chance(value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    text = "nothing" if value is UNSET else json.dumps(value, ensure_ascii=False, sort_keys=True)
     return text if len(text) <= 300 else f"{text[:300]}…"
