@@ -15,6 +15,11 @@ from comparison.steps import Json
 from conductor.replaying.differences import differences as places
 
 IDENTIFIER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+SCRIPT_ERROR = re.compile(r"(Error evaluating the script `\w+).*", re.DOTALL)
+"""The kind of an error. The rest is a text of the engine that has run the script."""
+ALSO_DIFFERENT = frozenset({"forkedTaskDefs"})
+"""Members with task definitions, which have times and the members of another version of the server."""
 FIRST_TIME = 1_000_000_000_000
 """Whole numbers from here on are times in milliseconds: they differ in each run."""
 
@@ -77,13 +82,15 @@ def _values(one: Mark, other: Mark, names: tuple[str, str]) -> Iterator[tuple[st
 
 
 def _without_chance(value: Any) -> Any:
-    """The value without ids and times, which differ in each run."""
+    """The value without what differs in each run, such as ids and times."""
     if isinstance(value, str):
-        return IDENTIFIER.sub("(id)", value)
+        return SCRIPT_ERROR.sub(r"\1", INSTANT.sub("(time)", IDENTIFIER.sub("(id)", value)))
     if isinstance(value, list):
         return [_without_chance(inner) for inner in value]
     if isinstance(value, dict):
-        return {_without_chance(key): _without_chance(inner) for key, inner in value.items()}
+        return {
+            _without_chance(key): _without_chance(inner) for key, inner in value.items() if key not in ALSO_DIFFERENT
+        }
     if isinstance(value, int | float) and not isinstance(value, bool) and value >= FIRST_TIME:
         return "(time)"
     return value

@@ -17,29 +17,26 @@ from typing import NamedTuple
 import pytest
 
 from benchmarks.peers import conductor_python, go_worker, javascript_modules
-from conductor import ApiClient, HttpSettings, TaskDef, TaskExecutor, WorkflowDef, WorkflowExecutor, WorkflowTask
+from conductor import TaskDef, TaskExecutor, WorkflowDef, WorkflowExecutor, WorkflowTask
 from support.waiting import eventually
 
 WORKERS = Path(__file__).parent / "workers"
 
 
 @pytest.fixture
-def run(server):
+def run(client):
     """Runs a workflow of the one task ``greet`` to its end: run(input) returns it."""
-    with ApiClient(http_settings=HttpSettings(server.url)) as client:
-        workflows = WorkflowExecutor(client)
-        TaskExecutor(client).register_task_defs(TaskDef(name="greet", retry_count=0, owner_email="team@example.com"))
-        step = WorkflowTask(
-            name="greet", task_reference_name="step", input_parameters={"name": "${workflow.input.name}"}
-        )
-        workflows.register_workflow(WorkflowDef(name="greeting", owner_email="team@example.com", tasks=[step]))
+    workflows = WorkflowExecutor(client)
+    TaskExecutor(client).register_task_defs(TaskDef(name="greet", retry_count=0, owner_email="team@example.com"))
+    step = WorkflowTask(name="greet", task_reference_name="step", input_parameters={"name": "${workflow.input.name}"})
+    workflows.register_workflow(WorkflowDef(name="greeting", owner_email="team@example.com", tasks=[step]))
 
-        def run(given):
-            workflow_id = workflows.start_workflow("greeting", given)
-            eventually(lambda: workflows.get_workflow(workflow_id).status != "RUNNING", timeout=30)
-            return workflows.get_workflow(workflow_id)
+    def run(given):
+        workflow_id = workflows.start_workflow("greeting", given)
+        eventually(lambda: workflows.get_workflow(workflow_id).status != "RUNNING", timeout=30)
+        return workflows.get_workflow(workflow_id)
 
-        yield run
+    return run
 
 
 class Library(NamedTuple):
