@@ -2,6 +2,8 @@
 
 ``run_worker(execute, input_data)`` calls a function once, and returns the result that would be sent. ``arun_worker`` is
 its form for tests that are coroutines.
+``check_idempotent(execute, input_data)`` calls a function twice on one task, and raises if that makes a difference.
+``acheck_idempotent`` is its form for tests that are coroutines.
 ``DevServer()`` is a Conductor server in this process. Tests can put its clock forward and let it make errors.
 ``FakeTaskClient()`` takes the place of the server for a ``TaskRunner``, without HTTP.
 ``FakeClock`` is a clock that stands still until the test moves it.
@@ -13,5 +15,15 @@ Nothing here is used in production. pytest loads nothing of it, unless a conftes
 from conductor.testing.dev_server import DevServer, TaskFailed
 from conductor.testing.engine.state.clock import FakeClock
 from conductor.testing.fakes import FakeTaskClient, arun_worker, run_worker
+from conductor.testing.idempotency import acheck_idempotent, check_idempotent
 
-__all__ = ["DevServer", "FakeClock", "FakeTaskClient", "TaskFailed", "arun_worker", "run_worker"]
+__all__ = [
+    "DevServer",
+    "FakeClock",
+    "FakeTaskClient",
+    "TaskFailed",
+    "acheck_idempotent",
+    "arun_worker",
+    "check_idempotent",
+    "run_worker",
+]

@@ -25,7 +25,8 @@ from conductor.worker import Execute, Worker
 
 WORKER_ID = "test-worker"
 
-_MISSING = object()
+NO_STATE = object()
+"""The value of ``state=`` without a lifespan."""
 
 
 def make_task(input_data: Any = None, **members: Any) -> Task:
@@ -39,7 +40,7 @@ def make_task(input_data: Any = None, **members: Any) -> Task:
     return Task(**(ids | members), input_data=output_data(input_data, "input_data")[0])
 
 
-def run_worker(execute: Execute, input_data: Any = None, *, state: Any = _MISSING, **members: Any) -> TaskResult:
+def run_worker(execute: Execute, input_data: Any = None, *, state: Any = NO_STATE, **members: Any) -> TaskResult:
     """Run a worker function once, on this thread, as a runner would. Returns the result that would be sent.
 
     execute: a ``def`` or ``async def`` function. In a program with a running event loop, use ``await arun_worker(…)``
@@ -56,12 +57,12 @@ def run_worker(execute: Execute, input_data: Any = None, *, state: Any = _MISSIN
     worker, task = Worker("test", execute), make_task(input_data, **members)
     if not worker.is_async:
         return prepare_result(task, call(worker.bound, _context(task, state)), WORKER_ID).result
-    if _loop_runs():
+    if loop_runs():
         raise ConfigurationError("an event loop runs on this thread: `await arun_worker(...)` instead of run_worker")
     return asyncio.run(_awaited(worker, task, state))
 
 
-async def arun_worker(execute: Execute, input_data: Any = None, *, state: Any = _MISSING, **members: Any) -> TaskResult:
+async def arun_worker(execute: Execute, input_data: Any = None, *, state: Any = NO_STATE, **members: Any) -> TaskResult:
     """``run_worker`` for tests that are coroutines. A ``def`` function runs on a thread of its own."""
     worker, task = Worker("test", execute), make_task(input_data, **members)
     if worker.is_async:
@@ -77,13 +78,14 @@ async def _awaited(worker: Worker, task: Task, state: Any) -> TaskResult:
 def _context(task: Task, state: Any) -> TaskContext:
     clock = MonotonicClock()
     of_runner = RunnerState("the test gives it: run_worker(…, state=…)")
-    if state is not _MISSING:
+    if state is not NO_STATE:
         of_runner.set(state)
     shared = WorkerContext(Flag(), worker_id=WORKER_ID, clock=clock, state=of_runner)
     return TaskContext(task, Flag(), shared, clock.now())
 
 
-def _loop_runs() -> bool:
+def loop_runs() -> bool:
+    """Whether an event loop runs on this thread."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
