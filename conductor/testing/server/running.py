@@ -14,6 +14,7 @@ from conductor.testing.server.faults import NOTHING, Faults, Plan
 from conductor.testing.server.guard import Guard
 from conductor.testing.server.http_server import HttpServer
 from conductor.testing.server.http_wire import Request, Response
+from conductor.testing.server.open_tasks import text_about
 from conductor.testing.server.responses import error
 from conductor.testing.server.router import Found, Router
 from conductor.testing.server.tokens import Tokens
@@ -23,7 +24,6 @@ logger = logging.getLogger(__name__)
 TICK = 0.02  # seconds: under load the sweeper runs no more often
 REST = 4  # times the length of a sweep: a workflow without an end must leave time for the others
 STOP_WITHIN = 2.0  # seconds for the sweep that runs when the server stops
-MOST_LISTED = 20  # open tasks in the text of an error
 FAILED = "status IN (FAILED,FAILED_WITH_TERMINAL_ERROR,TIMED_OUT)"
 LONGEST_SLEEP = 3600.0  # seconds, well below the longest wait of the system
 
@@ -92,24 +92,8 @@ class Running:
                 self._looked.wait(left)
         self._raise_failure()
         if open_work:
-            listed = "; ".join(map(self._described, open_work[:MOST_LISTED]))
-            raise TimeoutError(f"still open after {timeout:g} s ({len(open_work)}): {listed}")
-
-    def _described(self, task: dict[str, Any]) -> str:
-        """An open task and the reason why it may be open, for the text of an error."""
-        name, domain = task["taskDefName"], task.get("domain")
-        wait = task.get("visibleTime", 0) / 1000 - self._clock.now()
-        text = f"{name} {task['status']}" + (f" for {wait:.0f} s more" if wait > 1 else "")
-        if "retriedTaskId" in task:
-            before = self._engine.tasks.get(task["retriedTaskId"])
-            text += f", the retry of one that {before['status']}: {before.get('reasonForIncompletion')}"
-        elif "visibleTime" in task:
-            polled = [poll.get("domain") for poll in self._engine.queues.poll_data(name)]
-            if domain not in polled:
-                where = "" if domain is None else f" in domain {domain}"
-                others = ", ".join("no domain" if each is None else each for each in polled)
-                text += f", never polled{where}" + (f", but in {others}" if others else "")
-        return f"{text} (task_id={task['taskId']!r})"
+            text = text_about(open_work, self._engine.queues.poll_data(), self._clock.now(), self._engine.tasks.get)
+            raise TimeoutError(f"still open after {timeout:g} s ({len(open_work)}): {text}")
 
     def _raise_failure(self) -> None:
         with self._looked:
@@ -142,7 +126,7 @@ class Running:
         response = refusal or self._answer(found, request)
         return None if plan.drop_after else response
 
-    def _answer(self, found: Found, request: Request) -> Response:
+    def _answer(self, found: Found, request: Request) -> Response | None:
         response = self._router.answer(found, request)
         if not self._busy.is_set():
             self._busy.set()

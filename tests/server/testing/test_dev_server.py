@@ -65,9 +65,24 @@ def test_join_returns_at_once_when_there_is_nothing_to_wait_for(server):
 
 def test_join_that_times_out_names_what_is_open(server, http):
     http.start("nobody_polls_this")
-    said = r"still open after 0\.05 s \(1\): nobody_polls_this SCHEDULED, never polled \(task_id="
+    said = (
+        r"^still open after 0\.05 s \(1\): nobody polls nobody_polls_this; polled: no queue\. "
+        r"nobody_polls_this SCHEDULED \(task_id='[^']+'\)$"
+    )
     with pytest.raises(TimeoutError, match=said):
         server.join(0.05)
+
+
+def test_it_names_the_polled_queue_that_a_misspelt_task_was_meant_for(server, http):
+    http.start("validate_ordr")
+    http.start("validate_ordr")
+    for name in ("charge", "validate_order"):
+        http.get(f"/api/tasks/poll/{name}?workerid=w")
+    said = "nobody polls validate_ordr; polled: validate_order, charge; did you mean validate_order? validate_ordr SCH"
+    with pytest.raises(TimeoutError) as caught:
+        server.join(0.05)
+    assert said in str(caught.value)
+    assert str(caught.value).count("nobody polls") == 1
 
 
 def test_it_names_the_domains_in_which_a_task_of_another_one_is_polled(server, http):
@@ -75,7 +90,32 @@ def test_it_names_the_domains_in_which_a_task_of_another_one_is_polled(server, h
     http.post("/api/workflow", {"name": "flow", "taskToDomain": {"elsewhere": "eu"}})
     http.get("/api/tasks/poll/elsewhere?workerid=w")
     http.get("/api/tasks/poll/elsewhere?workerid=w&domain=us")
-    with pytest.raises(TimeoutError, match="elsewhere SCHEDULED, never polled in domain eu, but in no domain, us"):
+    said = r"nobody polls eu:elsewhere; polled: us:elsewhere, elsewhere; did you mean us:elsewhere\?"
+    with pytest.raises(TimeoutError, match=said):
+        server.join(0.05)
+
+
+def test_it_tells_a_type_that_is_no_system_task_and_has_no_poller(server, http):
+    for kind, given in (("SIMPEL", "charge"), ("AUDIT", "audit")):
+        step = {"name": given, "taskReferenceName": given, "type": kind}
+        assert http.post("/api/metadata/workflow", {"name": given, "tasks": [step]}).status == 200
+        assert http.post("/api/workflow", {"name": given}).status == 200
+    http.get("/api/tasks/poll/other?workerid=w")
+    with pytest.raises(TimeoutError) as caught:
+        server.join(0.05)
+    text = str(caught.value)
+    assert (
+        "SIMPEL is no type of system task, and nobody polls SIMPEL; polled: other; did you mean SIMPLE? AUDIT is"
+        in text
+    )
+    assert "AUDIT is no type of system task, and nobody polls AUDIT; polled: other. " in text
+
+
+def test_it_lists_no_more_than_ten_polled_queues(server, http):
+    http.start("nobody_polls_this")
+    for number in range(12):
+        http.get(f"/api/tasks/poll/task_{number:02}?workerid=w")
+    with pytest.raises(TimeoutError, match="polled: task_00, .*, task_09 and 2 more. nobody_polls_this SCHEDULED"):
         server.join(0.05)
 
 
