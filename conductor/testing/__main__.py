@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--no-page-actions", action="store_true", help="the page shows, and changes nothing")
     parser.add_argument("--db", default=":memory:", metavar="FILE", help="keep everything in a file")
+    parser.add_argument("--chaos", type=int, metavar="SEED", help="make faults that workers get over, by this seed")
     options = parser.parse_args(arguments)
     if options.key is None and is_host(options.host) and not is_loopback(options.host):
         return _refused(
@@ -42,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
             key=key,
             names=options.name,
             page_actions=not options.no_page_actions,
+            chaos=options.chaos,
         ).start()
     except ConfigurationError as error:
         return _refused(2, str(error))

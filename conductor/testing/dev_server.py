@@ -9,12 +9,13 @@ from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Literal, Protocol, Self, TypeGuard, runtime_checkable
 
-from conductor._arguments import Duration, seconds
+from conductor._arguments import Duration, seconds, whole_number
 from conductor.errors import ConfigurationError
 from conductor.testing.engine import Engine
 from conductor.testing.engine.state.clock import Clock, LiveClock
 from conductor.testing.engine.state.payloads import PayloadOptions
 from conductor.testing.engine.tasks.stubs import Stub, Stubs
+from conductor.testing.server.chaos import Chaos
 from conductor.testing.server.faults import Faults
 from conductor.testing.server.guard import ANY_NAME, is_host, is_loopback
 from conductor.testing.server.page_routes import page_routes
@@ -63,6 +64,9 @@ class DevServer:
     stubs: answers in place of tasks, by reference name, task name or type: an output, or a function that gets a copy of
         the input and returns the output. So a workflow runs here with tasks that this server does not run, or without a
         worker. An error of the function fails the task. The function must return at once, and not call this server.
+    chaos: a seed, from 0. It decides about faults that meet workers: tasks that are delivered twice, lost answers,
+        leases that run out, restarts, delays. A worker whose functions may run twice gets over all of them. The text of
+        an error that leaves the ``with`` block names the seed and the faults.
     ConfigurationError: an argument cannot work.
     """
 
@@ -84,6 +88,7 @@ class DevServer:
         workflow_payload_threshold: int = 5120 * 1024,
         stubs: Mapping[str, Stub] | None = None,
         page_actions: bool = True,
+        chaos: int | None = None,
     ) -> None:
         for name, value, works, description in (
             ("port", port, _is_whole(port) and 0 <= port <= 65535, "a whole number from 0 to 65535"),
@@ -117,6 +122,7 @@ class DevServer:
         self._retention = retention
         self._stubs = Stubs(stubs)
         self._page_actions = page_actions
+        self.chaos = None if chaos is None else Chaos(whole_number("chaos", chaos, 0))
         urls = SignedUrls() if payload_storage else None
         self._payload_options = PayloadOptions(task_payload_threshold, workflow_payload_threshold, urls)
         self._lock = threading.Lock()  # guards _running, so that start and stop do not overlap
@@ -126,6 +132,8 @@ class DevServer:
         return self.start()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if error is not None and self.chaos is not None:
+            self.chaos.add_to(error)
         self.stop()
 
     @property
@@ -174,10 +182,15 @@ class DevServer:
         running = self._running
         if running is None:
             raise RuntimeError("the server is not running")
-        running.join(longest)
+        try:
+            running.join(longest)
+        except (TaskFailed, TimeoutError) as error:
+            if self.chaos is not None:
+                self.chaos.add_to(error)
+            raise
 
     def _run(self, engine: Engine) -> Running:
-        router = Router(engine, self.faults, self._update_v2)
+        router = Router(engine, self.faults, self._update_v2, self.chaos)
         for route in page_routes(self._page_actions):
             router.add(route)
         if self._tokens is not None:

@@ -152,3 +152,7 @@ log.info("outside")
 
 def test_the_tests_of_unhappy_paths_pass():
     assert " 3 passed" in passed_tests("test_unhappy_paths.py")
+
+
+def test_the_tests_of_a_function_that_runs_twice_pass():
+    assert " 12 passed" in passed_tests("test_run_twice.py")

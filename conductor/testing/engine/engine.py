@@ -11,6 +11,7 @@ from collections.abc import Callable
 from conductor import _stopping
 from conductor.testing.engine.calls.again import Again
 from conductor.testing.engine.calls.control import Control
+from conductor.testing.engine.calls.deliveries import Deliveries
 from conductor.testing.engine.calls.metadata import Metadata
 from conductor.testing.engine.calls.overview import Overview
 from conductor.testing.engine.calls.queues import Queues
@@ -65,6 +66,7 @@ class Engine:
         self.control = Control(state, mover)
         self.again = Again(state, mover)
         self.queues = Queues(state)
+        self.deliveries = Deliveries(state, mover)
         self.searches = Searches(state, self.tasks)
         self.storage = Storage(state, options.urls)
         self.overview = Overview(state)

@@ -6,12 +6,14 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from conductor.testing.engine import Engine, Refusal
 from conductor.testing.engine.records.json_text import parse_json
 from conductor.testing.server.binding import Binder, body_binder
+from conductor.testing.server.chaos import AnswerLostError, Chaos
 from conductor.testing.server.faults import Faults
 from conductor.testing.server.http_wire import Request, Response
 from conductor.testing.server.parameters import integer, text
@@ -33,12 +35,14 @@ class Router:
     """The routes of the table, and those that are not one call of the engine.
 
     update_v2: True, or "404", "405" or "500", the answers of servers that do not have update-v2.
+    chaos: faults by a seed.
     """
 
-    def __init__(self, engine: Engine, faults: Faults, update_v2: bool | str) -> None:
+    def __init__(self, engine: Engine, faults: Faults, update_v2: bool | str, chaos: Chaos | None = None) -> None:
         self._engine = engine
         self._faults = faults
         self._update_v2 = update_v2
+        self._chaos = chaos
         self._by_length: dict[int, list[tuple[list[str | None], Route]]] = {}
         self._binders: dict[str, Binder] = {}
         for route in (*ROUTES, *self._own_routes()):
@@ -69,14 +73,22 @@ class Router:
             return Response(200, headers={"Allow": ",".join([*allowed, *methods, "OPTIONS"])})
         return error(405, f"Request method '{method}' is not supported")
 
-    def answer(self, found: Found, request: Request) -> Response:
-        """Call the engine. It never raises: a bug becomes a 500 with its text, and the log has the traceback."""
+    def answer(self, found: Found, request: Request) -> Response | None:
+        """Call the engine. It never raises: a bug becomes a 500 with its text, and the log has the traceback.
+
+        None: the connection must be closed in place of an answer.
+        """
         route = found.route
         if route.operation == UPDATE_V2 and self._update_v2 is not True:
             return _without_v2(str(self._update_v2))
         try:
             arguments = list(self._arguments(found, request))
-            return route.answer(route.call(self._engine, *arguments))
+            call = partial(route.call, self._engine, *arguments)
+            if self._chaos is None:
+                return route.answer(call())
+            return route.answer(self._chaos.call(self._engine, route.operation, call, arguments))
+        except AnswerLostError:
+            return None
         except Refusal as refusal:
             return error(
                 refusal.status,

@@ -35,11 +35,16 @@ def check_task(task: TaskRecord, now_ms: int) -> None:
             _time_out(task, definition["timeoutPolicy"], reason(now_ms))
     due = _response_due(task)
     if due is not None and due <= now_ms:
-        task.wire["status"] = "TIMED_OUT"
-        task.set_reason(
-            f"responseTimeout: {definition['responseTimeoutSeconds']} exceeded for the taskId: {task.task_id} "
-            f"with Task Definition: {task.wire['taskDefName']}"
-        )
+        end_lease(task)
+
+
+def end_lease(task: TaskRecord) -> None:
+    """Time out a task whose worker has not answered within its lease."""
+    task.wire["status"] = "TIMED_OUT"
+    task.set_reason(
+        f"responseTimeout: {task.definition['responseTimeoutSeconds']} exceeded for the taskId: {task.task_id} "
+        f"with Task Definition: {task.wire['taskDefName']}"
+    )
 
 
 def _time_out(task: TaskRecord, policy: str, reason: str) -> None:
