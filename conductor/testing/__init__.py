@@ -12,7 +12,7 @@ Nothing here is used in production. pytest loads nothing of it, unless a conftes
 ``pytest_plugins = ["conductor.testing.pytest_plugin"]``.
 """
 
-from conductor.testing.dev_server import DevServer, TaskFailed
+from conductor.testing.dev_server import DevServer, TaskFailed, UnresolvedInput
 from conductor.testing.engine.state.clock import FakeClock
 from conductor.testing.fakes import FakeTaskClient, arun_worker, run_worker
 from conductor.testing.idempotency import acheck_idempotent, check_idempotent
@@ -22,6 +22,7 @@ __all__ = [
     "FakeClock",
     "FakeTaskClient",
     "TaskFailed",
+    "UnresolvedInput",
     "acheck_idempotent",
     "arun_worker",
     "check_idempotent",

@@ -22,10 +22,10 @@ from conductor.testing.server.page_routes import page_routes
 from conductor.testing.server.payload_storage import READ_PAYLOAD, WRITE_PAYLOAD, SignedUrls, storage_routes
 from conductor.testing.server.router import Router
 from conductor.testing.server.routes import OPERATIONS, TOKEN, Route
-from conductor.testing.server.running import Running, TaskFailed, origin_of
+from conductor.testing.server.running import Running, TaskFailed, UnresolvedInput, origin_of
 from conductor.testing.server.tokens import AccessKey, Tokens
 
-__all__ = ["DevServer", "TaskFailed"]
+__all__ = ["DevServer", "TaskFailed", "UnresolvedInput"]
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +64,9 @@ class DevServer:
     stubs: answers in place of tasks, by reference name, task name or type: an output, or a function that gets a copy of
         the input and returns the output. So a workflow runs here with tasks that this server does not run, or without a
         worker. An error of the function fails the task. The function must return at once, and not call this server.
+    strict_inputs: an expression without a value in the input of a task fails its workflow, with a reason that names the
+        task, the parameter, the expression and the values that there were. The call that starts the workflow, or
+        ``join``, raises. A server gives the task a null.
     chaos: a seed, from 0. It decides about faults that meet workers: tasks that are delivered twice, lost answers,
         leases that run out, restarts, delays. A worker whose functions may run twice gets over all of them. The text of
         an error that leaves the ``with`` block names the seed and the faults.
@@ -88,6 +91,7 @@ class DevServer:
         workflow_payload_threshold: int = 5120 * 1024,
         stubs: Mapping[str, Stub] | None = None,
         page_actions: bool = True,
+        strict_inputs: bool = False,
         chaos: int | None = None,
     ) -> None:
         for name, value, works, description in (
@@ -97,6 +101,7 @@ class DevServer:
             ("db", db, isinstance(db, str | os.PathLike), "the path of a file"),
             ("clock", clock, isinstance(clock, MovableClock | None), "a clock"),
             ("hold_until_count", hold_until_count, isinstance(hold_until_count, bool), "True or False"),
+            ("strict_inputs", strict_inputs, isinstance(strict_inputs, bool), "True or False"),
             ("retention", retention, _is_whole(retention) and retention > 0, "a whole number of 1 or more"),
             ("payload_storage", payload_storage, isinstance(payload_storage, bool), "True or False"),
             ("task_payload_threshold", task_payload_threshold, _is_size(task_payload_threshold), _A_SIZE),
@@ -122,6 +127,7 @@ class DevServer:
         self._retention = retention
         self._stubs = Stubs(stubs)
         self._page_actions = page_actions
+        self._strict_inputs = strict_inputs
         self.chaos = None if chaos is None else Chaos(whole_number("chaos", chaos, 0))
         urls = SignedUrls() if payload_storage else None
         self._payload_options = PayloadOptions(task_payload_threshold, workflow_payload_threshold, urls)
@@ -152,6 +158,7 @@ class DevServer:
                     retention=self._retention,
                     payload_options=self._payload_options,
                     stubs=self._stubs,
+                    strict_inputs=self._strict_inputs,
                 )
                 try:
                     self._running = self._run(engine)
@@ -174,7 +181,8 @@ class DevServer:
         """Wait until no task is queued or running, and no workflow has anything to do.
 
         timeout: in real time, seconds or timedelta.
-        TaskFailed: a task has failed for good since the last ``join``. TimeoutError: a task is still open; the text
+        TaskFailed: a task has failed for good since the last ``join``. UnresolvedInput: with ``strict_inputs``, an
+        expression had no value. TimeoutError: a task is still open; the text
         names it.
         A task that waits, for example for its retry, is open: ``clock.advance`` makes it due.
         """
@@ -184,7 +192,7 @@ class DevServer:
             raise RuntimeError("the server is not running")
         try:
             running.join(longest)
-        except (TaskFailed, TimeoutError) as error:
+        except (TaskFailed, TimeoutError, UnresolvedInput) as error:
             if self.chaos is not None:
                 self.chaos.add_to(error)
             raise

@@ -39,6 +39,7 @@ class Engine:
     hold_until_count: polls wait for as many tasks as they ask for, as servers on SQL databases do.
     retention: the number of ended workflows that are kept, with their tasks and logs. The oldest are forgotten first.
     payload_options: the options of the external storage. stubs: answers in place of tasks.
+    strict_inputs: an expression without a value fails its workflow, and the call that starts it.
 
     The values that a call returns belong to the state. Write them as JSON, and do not change them.
     """
@@ -52,17 +53,19 @@ class Engine:
         retention: int = 10_000,
         payload_options: PayloadOptions | None = None,
         stubs: Stubs | None = None,
+        strict_inputs: bool = False,
     ) -> None:
         self.clock: Clock = clock or SystemClock()
+        self.strict_inputs = strict_inputs
         options = payload_options or PayloadOptions()
         self._state = state = State(self.clock, db, retention, options)
         kinds = Kinds(stubs or Stubs())
-        definitions = Definitions(state.store, kinds)
+        definitions = Definitions(state.store, kinds, strict_inputs=strict_inputs)
         self._mover = mover = Mover(state, kinds, definitions)
         self.metadata = Metadata(state, definitions)
         self.tasks = Tasks(state, mover, hold_until_count=hold_until_count)
         self.workflows = Workflows(state, mover)
-        self.signals = Signals(state, self.tasks, self.workflows)
+        self.signals = Signals(state, self.tasks, self.workflows, strict_inputs=strict_inputs)
         self.control = Control(state, mover)
         self.again = Again(state, mover)
         self.queues = Queues(state)

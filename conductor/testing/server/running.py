@@ -10,6 +10,7 @@ from typing import Any
 
 from conductor.testing.engine import Engine
 from conductor.testing.engine.state.clock import Clock
+from conductor.testing.engine.tasks.strict_inputs import BEGIN, is_unresolved
 from conductor.testing.server.faults import NOTHING, Faults, Plan
 from conductor.testing.server.guard import Guard
 from conductor.testing.server.http_server import HttpServer
@@ -39,6 +40,16 @@ class TaskFailed(Exception):  # noqa: N818 - the agreed name
         name, task_id = task.get("taskDefName"), task.get("taskId")
         lines = [f"{name} ended {task.get('status')}: {self.reason or 'no reason given'} (task_id={task_id!r})", *log]
         super().__init__("\n".join(lines))
+
+
+class UnresolvedInput(Exception):  # noqa: N818 - as above
+    """An expression in the input of a task had no value, under ``DevServer(strict_inputs=True)``."""
+
+    def __init__(self, workflow: dict[str, Any]) -> None:
+        self.workflow_id: str = workflow["workflowId"]
+        self.reason: str = workflow["reasonForIncompletion"]
+        """It names the task, the parameter, the expression and the values that there were."""
+        super().__init__(f"{self.reason} (workflow_id={self.workflow_id!r})")
 
 
 class Running:
@@ -90,10 +101,22 @@ class Running:
                 if not open_work or left <= 0 or self._stopping.is_set():
                     break
                 self._looked.wait(left)
+        if self._engine.strict_inputs:
+            self._raise_unresolved()
         self._raise_failure()
         if open_work:
             text = text_about(open_work, self._engine.queues.poll_data(), self._clock.now(), self._engine.tasks.get)
             raise TimeoutError(f"still open after {timeout:g} s ({len(open_work)}): {text}")
+
+    def _raise_unresolved(self) -> None:
+        with self._looked:
+            failed = self._engine.searches.workflows("status=FAILED", BEGIN.strip(), 0, 10**6, "startTime:ASC")[
+                "results"
+            ]
+            found = [each for each in failed if each["workflowId"] not in self._reported and is_unresolved(each)]
+            self._reported.update(each["workflowId"] for each in found)
+            if found:  # the cause before its consequences in parents
+                raise UnresolvedInput(min(found, key=lambda each: not each["reasonForIncompletion"].startswith(BEGIN)))
 
     def _raise_failure(self) -> None:
         with self._looked:

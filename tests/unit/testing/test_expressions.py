@@ -7,7 +7,7 @@ import pytest
 
 from conductor.testing.engine.tasks.conditions import parse
 from conductor.testing.engine.tasks.durations import parse_duration, parse_until
-from conductor.testing.expressions import expressions_in, fill, problems_in
+from conductor.testing.expressions import expressions_in, fill, problems_in, unresolved_in
 
 VALUES = {"workflow": {"input": {"l": [1, {"z": 2}], "t": True, "n": None, "a b": 7, "who": "l"}}}
 
@@ -94,3 +94,52 @@ def test_durations_and_dates_are_read_as_the_server_reads_them():
             parse_duration(text)
         with pytest.raises(ValueError, match="not a"):
             parse_until(text)
+
+
+DOCUMENT = {
+    "workflow": {"input": {"order": {"lines": [1, 2], "note": None}, "city": "Oslo"}, "correlationId": None},
+    "validate": {"output": {"total": 9, "currency": "EUR"}},
+    "nothing": {"output": {}},
+}
+
+
+@pytest.mark.parametrize(
+    ("template", "unresolved"),
+    [
+        ({"amount": "${validate.output.total}", "n": 1, "note": "${workflow.input.order.note}"}, []),
+        ({"id": "${CPEWF_TASK_ID}", "key": "${workflow.secrets.key}", "found": "${validate..nope}"}, []),
+        (
+            {"amount": "${validate.output.totl}"},
+            ["amount: ${validate.output.totl} has no value: validate.output has currency, total; did you mean total?"],
+        ),
+        (
+            {"a": ["x", {"b": "to ${workflow.input.order.lines[7]}!"}]},
+            ["a[1].b: ${workflow.input.order.lines[7]} has no value: workflow.input.order.lines is a list of 2"],
+        ),
+        (
+            {"a": "${valdate.output.total}"},
+            ["a: ${valdate.output.total} has no value: there are nothing, validate, workflow; did you mean validate?"],
+        ),
+        ({"a": "${nothing.output.x}"}, ["a: ${nothing.output.x} has no value: nothing.output is empty"]),
+        (
+            {"a": "${workflow.input.city.x}"},
+            ["a: ${workflow.input.city.x} has no value: workflow.input.city is a text"],
+        ),
+        (
+            {"a": "${workflow.correlationId.x}"},
+            ["a: ${workflow.correlationId.x} has no value: workflow.correlationId is null"],
+        ),
+        (
+            {"a": "${validate.output['totals']}"},
+            ["a: ${validate.output['totals']} has no value: validate.output has currency, total; did you mean total?"],
+        ),
+        (
+            {"a": "${validate.output.${workflow.input.nme}}"},
+            ["a: ${workflow.input.nme} has no value: workflow.input has city, order"],
+        ),
+        ({"a": "${workflow.env.HOME}"}, ["a: ${workflow.env.HOME} has no value: workflow has correlationId, input"]),
+    ],
+    ids=str,
+)
+def test_an_expression_without_a_value_is_told_with_the_values_that_there_are(template, unresolved):
+    assert list(map(str, unresolved_in(template, DOCUMENT))) == unresolved

@@ -11,6 +11,7 @@ from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowR
 from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.records.rendering import render_task
 from conductor.testing.engine.state.state import State
+from conductor.testing.engine.tasks.strict_inputs import refuse_unresolved
 
 _TASK_STRATEGIES = {"BLOCKING_TASK", "BLOCKING_TASK_INPUT"}
 _SAME_IN_TASK_RUN = (
@@ -25,10 +26,11 @@ _SAME_IN_WORKFLOW_RUN = (
 class Signals:
     """The answers are SignalResponses."""
 
-    def __init__(self, state: State, tasks: Tasks, workflows: Workflows) -> None:
+    def __init__(self, state: State, tasks: Tasks, workflows: Workflows, *, strict_inputs: bool) -> None:
         self._state = state
         self._tasks = tasks
         self._workflows = workflows
+        self._strict_inputs = strict_inputs
 
     def signal(self, workflow_id: str, status: str, output: Wire | None) -> None:
         """Update the first open WAIT task of a workflow or of its running children. Refusal 404."""
@@ -58,7 +60,11 @@ class Signals:
         until_refs: an ended task with such a reference name counts as blocked, too.
         """
         workflow_id = self._workflows.start({**request, "name": name, "version": version or None})
-        return self._settled(workflow_id, "TARGET_WORKFLOW", wait_seconds or 10, until_refs)
+        answer = self._settled(workflow_id, "TARGET_WORKFLOW", wait_seconds or 10, until_refs)
+        if self._strict_inputs:
+            with self._state.transaction():
+                refuse_unresolved(self._state.workflow(workflow_id))
+        return answer
 
     def _settled(
         self, workflow_id: str, return_strategy: str, wait_seconds: float, until_refs: Collection[str] = ()

@@ -8,6 +8,7 @@ from conductor.testing.engine.records.refusals import Refusal, problem, refuse
 from conductor.testing.engine.records.rendering import render_workflow
 from conductor.testing.engine.records.sizes import check_depth
 from conductor.testing.engine.state.state import State
+from conductor.testing.engine.tasks.strict_inputs import refuse_unresolved
 
 
 class Workflows:
@@ -40,6 +41,8 @@ class Workflows:
         check_depth(request)
         workflow = self._mover.lives.start(request)
         self._mover.decide(workflow)
+        if self._mover.definitions.strict_inputs:
+            refuse_unresolved(workflow)
         return workflow
 
     def get(self, workflow_id: str, include_tasks: bool = True) -> Wire:

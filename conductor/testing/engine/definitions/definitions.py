@@ -15,9 +15,13 @@ from conductor.testing.engine.tasks.registry import Kinds
 
 
 class Definitions:
-    """Task and workflow definitions by name. They are normalised and checked."""
+    """Task and workflow definitions by name. They are normalised and checked.
 
-    def __init__(self, store: Store, kinds: Kinds) -> None:
+    strict_inputs: each expression in the input of a task must have a value.
+    """
+
+    def __init__(self, store: Store, kinds: Kinds, *, strict_inputs: bool) -> None:
+        self.strict_inputs = strict_inputs
         self._store = store
         self._kinds = kinds
         self.task_defs: dict[str, Wire] = {d["name"]: d for d in store.task_defs()}

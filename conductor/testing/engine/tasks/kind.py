@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from conductor.testing.engine.records.document import document_of
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord, new_task
 from conductor.testing.engine.tasks.outcome import Outcome
+from conductor.testing.engine.tasks.strict_inputs import check_inputs
 from conductor.testing.expressions import fill
 
 RATE_LIMITS = ("rateLimitPerFrequency", "rateLimitFrequencyInSeconds")
@@ -44,6 +45,11 @@ class TaskKind(Protocol):
 class Steps(Protocol):
     """The definitions, as far as tasks are made of them."""
 
+    @property
+    def strict_inputs(self) -> bool:
+        """Whether each expression in an input must have a value."""
+        ...
+
     def own_step(self, given: Wire) -> Wire:
         """A step that is given while its workflow runs, as a step of a definition. Termination: it is refused."""
         ...
@@ -71,6 +77,8 @@ class Making:
 
     def begin(self, step: Wire, retry_count: int = 0) -> list[TaskRecord]:
         """The tasks with which a step begins, except those whose names have been used."""
+        if self.steps.strict_inputs:
+            check_inputs(self.workflow, step)
         used = {task.ref for task in self.workflow.tasks if task.status != "SCHEDULED"}
         made = self.kinds.of_step(step).make(self, step, retry_count)
         return [task for task in made if task.ref not in used]
