@@ -257,6 +257,16 @@ def test_a_child_names_its_parent_and_the_parent_its_child(http):
     assert (child["parent"]["id"], child["parent"]["name"], child["parent"]["status"]) == (parent, "parent", "RUNNING")
 
 
+def test_a_workflow_that_a_task_has_started_is_one_click_away(http):
+    http.start("one", name="other")
+    steps = [{"name": "s", "taskReferenceName": "s", "type": "START_WORKFLOW"}]
+    steps[0]["inputParameters"] = {"startWorkflow": {"name": "other", "input": {}}}
+    http("PUT", "/api/metadata/workflow", [{"name": "starter", "version": 1, "tasks": steps}])
+    workflow = http.post("/api/workflow", {"name": "starter"}).body.decode()
+    (task,) = look(http, f"/page/data/workflow/{workflow}")["tasks"]
+    assert look(http, f"/page/data/workflow/{task['child']}")["workflow"]["name"] == "other"
+
+
 # Actions
 
 

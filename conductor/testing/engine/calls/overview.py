@@ -226,4 +226,6 @@ def _task_row(place: int, task: TaskRecord) -> Wire:
     row |= {name: wire[member] for name, member in names.items() if wire.get(member)}
     if wire["taskType"] == "FORK":
         row["forked"] = task.input.get("forkedTasks", [])
+    if wire["taskType"] == "START_WORKFLOW" and isinstance(task.output.get("workflowId"), str):
+        row["child"] = task.output["workflowId"]  # no child to the server, but a person wants to go there as well
     return row
