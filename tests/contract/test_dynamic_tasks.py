@@ -3,6 +3,7 @@
 import pytest
 
 from conductor import ApiError, TaskDef, WorkflowDef, WorkflowTask
+from support.waiting import eventually
 
 OWNER = "team@example.com"
 
@@ -161,6 +162,25 @@ def test_a_step_that_says_not_where_its_tasks_are_is_refused(workflows, name, wr
     with pytest.raises(ApiError, match=f"taskType: {wrong.type} taskName: {wrong.name}") as caught:
         workflows.register_workflow(WorkflowDef(name, [wrong], owner_email=OWNER))
     assert caught.value.status == 400
+
+
+def test_a_join_shows_what_has_ended_before_it_ends(workflows, tasks, name):
+    steps = [WorkflowTask(f"{name}_{ref}", ref) for ref in ("a", "b")]
+    tasks.register_task_defs(*(TaskDef(step.name, owner_email=OWNER) for step in steps))
+    forked = step("FORK_JOIN", "f", fork_tasks=[[each] for each in steps])
+    workflows.register_workflow(WorkflowDef(name, [forked, step("JOIN", "j", join_on=["a", "b"])], owner_email=OWNER))
+    workflow_id = workflows.start_workflow(name)
+
+    def joined():
+        found = workflows.get_workflow(workflow_id).tasks
+        return next(task for task in found if task.reference_task_name == "j")
+
+    tasks.update_task_by_ref_name("a", workflow_id, "COMPLETED", {"n": 1})
+    eventually(lambda: joined().output_data)
+    assert (joined().status, joined().output_data) == ("IN_PROGRESS", {"a": {"n": 1}})
+    tasks.update_task_by_ref_name("b", workflow_id, "COMPLETED", {"n": 2})
+    eventually(lambda: joined().status == "COMPLETED")
+    assert joined().output_data == {"a": {"n": 1}, "b": {"n": 2}}
 
 
 def choice(case):

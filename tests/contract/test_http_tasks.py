@@ -325,3 +325,22 @@ def test_the_answer_to_a_workflow_that_has_been_terminated_is_dropped(workflows,
     workflows.terminate(workflow_id)
     remote.release.set()
     eventually(lambda: workflows.get_workflow(workflow_id).tasks[0].status == "CANCELED")
+
+
+def test_a_forked_step_may_get_its_request_as_its_input(run, remote):
+    """The step alone would be refused at a registration."""
+    fork = WorkflowTask(
+        *("fork", "fork"),
+        type="FORK_JOIN_DYNAMIC",
+        dynamic_fork_tasks_param="steps",
+        dynamic_fork_tasks_input_param_name="inputs",
+        input_parameters={"steps": "${workflow.input.steps}", "inputs": "${workflow.input.inputs}"},
+    )
+    workflow, tasks = run(
+        fork,
+        WorkflowTask("join", "join", type="JOIN"),
+        steps=[{"name": "call", "taskReferenceName": "call", "type": "HTTP"}],
+        inputs={"call": {"http_request": {"uri": remote.url + "/a", "method": "GET"}}},
+    )
+    assert (workflow.status, tasks["call"].status) == ("COMPLETED", "COMPLETED")
+    assert [path for _, path, _, _ in remote.requests] == ["/a"]

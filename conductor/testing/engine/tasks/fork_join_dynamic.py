@@ -71,18 +71,16 @@ def _forked_steps(workflow_task: Wire, given: Given, normalise: Normalise, *, is
     if isinstance(given.get("forkTaskInputs"), list):
         return [normalise(step) for step in _steps_of_inputs(workflow_task, given, is_nested=is_nested)]
     if workflow_task.get("dynamicForkTasksParam") is not None:
-        steps, inputs = _steps_and_inputs(workflow_task, given, normalise)
-    else:
-        steps, inputs = _steps_of_list(workflow_task, given, normalise)
-    for step in steps:
-        step["inputParameters"] = {**step["inputParameters"], **(inputs.get(step["taskReferenceName"]) or {})}
-    return steps
+        return _steps_and_inputs(workflow_task, given, normalise)
+    return _steps_of_list(workflow_task, given, normalise)
 
 
-def _steps_and_inputs(workflow_task: Wire, given: Given, normalise: Normalise) -> tuple[list[Wire], Mapping[str, Any]]:
+def _steps_and_inputs(workflow_task: Wire, given: Given, normalise: Normalise) -> list[Wire]:
     member = workflow_task["dynamicForkTasksParam"]
+    inputs = given.get(workflow_task["dynamicForkTasksInputParamName"])
+    by_ref = inputs if isinstance(inputs, Mapping) else {}
     try:
-        steps = [normalise(step) for step in _list(given.get(member))]
+        steps = [normalise(_with_input(step, by_ref)) for step in _list(given.get(member))]
         if any(not step.get("taskReferenceName") for step in steps):
             raise ValueError("a step has no name")
     except (TypeError, ValueError, KeyError, AttributeError, Refusal):
@@ -90,12 +88,17 @@ def _steps_and_inputs(workflow_task: Wire, given: Given, normalise: Normalise) -
             f"Input '{member}' is invalid. Cannot deserialize a list of Workflow Tasks from"
             f" '{as_text(given.get(member))}'"
         ) from None
-    inputs = given.get(workflow_task["dynamicForkTasksInputParamName"])
     if not isinstance(inputs, Mapping):
         raise Termination(
             f"Input to the dynamically forked tasks is not a map -> expecting a map of K,V  but found {as_text(inputs)}"
         )
-    return steps, inputs
+    return steps
+
+
+def _with_input(step: Wire, inputs: Mapping[str, Any]) -> Wire:
+    """The step with its part of the inputs, which a step may need to be complete."""
+    parameters = {**(step.get("inputParameters") or {}), **(inputs.get(step.get("taskReferenceName", "")) or {})}
+    return {**step, "inputParameters": parameters}
 
 
 def _list(value: Any) -> list[Any]:
@@ -104,7 +107,7 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
-def _steps_of_list(workflow_task: Wire, given: Given, normalise: Normalise) -> tuple[list[Wire], Mapping[str, Any]]:
+def _steps_of_list(workflow_task: Wire, given: Given, normalise: Normalise) -> list[Wire]:
     member = workflow_task["dynamicForkJoinTasksParam"]
     found = given.get(member)
     if not isinstance(found, Mapping) or not isinstance(found.get("dynamicTasks"), list):
@@ -113,17 +116,17 @@ def _steps_of_list(workflow_task: Wire, given: Given, normalise: Normalise) -> t
             " has no dynamic tasks to be scheduled"
         )
     tasks: Sequence[Given] = found["dynamicTasks"]
-    steps = [
+    return [
         normalise(
             {
                 "name": task.get("taskName"),
                 "taskReferenceName": task.get("referenceName"),
                 "type": task.get("type") or "SIMPLE",
+                "inputParameters": task.get("input") or {},
             }
         )
         for task in tasks
     ]
-    return steps, {task.get("referenceName", ""): task.get("input") for task in tasks}
 
 
 def _steps_of_inputs(workflow_task: Wire, given: Given, *, is_nested: bool) -> list[Wire]:

@@ -33,7 +33,10 @@ class Join(EngineTask):
                 task.wire["outputData"] = output
                 return True
         if not all_ended:
-            return False
+            if output == task.output:
+                return False
+            task.wire["outputData"] = output
+            return True
         task.wire["outputData"] = output
         flawed = [m for m in members.values() if m.status == "COMPLETED_WITH_ERRORS" and m.workflow_task["optional"]]
         if not flawed:
