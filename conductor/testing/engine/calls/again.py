@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from conductor.testing.engine.deciding.retries import copy_for_retry
-from conductor.testing.engine.effects.lives import short_name
 from conductor.testing.engine.effects.mover import Mover
-from conductor.testing.engine.records.records import UNSUCCESSFUL, TaskRecord, Wire, WorkflowRecord
+from conductor.testing.engine.effects.revival import Revival
+from conductor.testing.engine.records.records import IN_THEIR_OWN_TIME, UNSUCCESSFUL, TaskRecord, Wire, WorkflowRecord
 from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.state.payloads import forget_stored
 from conductor.testing.engine.state.state import State
 
-_CONTINUED = frozenset({"JOIN", "DO_WHILE"})
-
 
 class Again:
-    """A child that runs again lets its parents run again."""
+    """A workflow that runs again lets the workflows above it go on."""
 
     def __init__(self, state: State, mover: Mover) -> None:
         self._state = state
         self._mover = mover
+        self._revival = Revival(state, mover)
 
     def restart(self, workflow_id: str, use_latest_definitions: bool = False) -> None:
-        """Begin again with the same id and input, and with the same or the latest definition. Refusal 404; 409 if it
-        runs.
+        """Begin again with the same id and input, and with the same or the latest definition.
+
+        Refusal 404; 409 if it runs.
         """
         with self._state.transaction():
             workflow = self._ended(workflow_id, "restart")
@@ -33,15 +32,16 @@ class Again:
                 workflow.blueprint = self._mover.definitions.blueprint_of(latest)
                 workflow.wire["workflowVersion"] = latest["version"]
             if not workflow.blueprint.definition["restartable"] and workflow.wire["status"] == "COMPLETED":
-                raise Refusal(404, f"Workflow: {short_name(workflow)} is non-restartable")
+                raise Refusal(404, f"Workflow: {workflow.short_name} is non-restartable")
             self._state.forget_tasks(workflow, lambda _: True)
-            workflow.wire.update(
-                createTime=self._state.now_ms, startTime=self._state.now_ms, endTime=0, lastRetriedTime=0, output={}
-            )
-            self._go_on(workflow)
+            now = self._state.now_ms
+            workflow.wire.update(createTime=now, startTime=now, endTime=0, lastRetriedTime=0, output={})
+            self._revival.reopen(workflow)
+            self._mover.decide(workflow)
+            self._revival.push_parents(workflow, "restarted")
 
     def retry(self, workflow_id: str, resume_subworkflow_tasks: bool = False) -> None:
-        """Try failed and canceled tasks again, as new tasks. Refusal 404 if it runs; 409 if there is no such task.
+        """Try failed and canceled tasks again. Refusal 404 if it runs; 409 if there is no such task.
 
         resume_subworkflow_tasks: retry in the innermost sub-workflow that failed, which then goes on.
         """
@@ -52,118 +52,129 @@ class Again:
             if not workflow.tasks:
                 raise Refusal(409, "Workflow has not started yet")
             if resume_subworkflow_tasks:
-                workflow = self._innermost_failed(workflow)
-            last = {task.ref: task for task in workflow.tasks}
-            unsuccessful = [task for task in last.values() if task.status in UNSUCCESSFUL]
-            if not unsuccessful and workflow.wire["status"] != "TIMED_OUT":
-                text = (
-                    "There are no retryable tasks! Use restart if you want to attempt entire workflow execution again."
-                )
-                raise Refusal(409, text)
-            again = [new for task in unsuccessful if (new := self._retried(workflow, task)) is not None]
-            workflow.wire["lastRetriedTime"] = self._state.now_ms
-            self._mover.scheduling.schedule(workflow, again)
-            for task in again:
-                self._state.save_task(task)
-            self._go_on(workflow)
+                failed = _first_unsuccessful(workflow)
+                if failed is None:
+                    return
+                workflow = self._innermost(workflow, failed)
+            self._revival.retry(workflow)
+            self._revival.push_parents(workflow, "retried")
+            self._mover.decide(workflow)
 
-    def _innermost_failed(self, workflow: WorkflowRecord) -> WorkflowRecord:
-        failed = next((task for task in workflow.tasks if task.status in UNSUCCESSFUL), None)
-        if failed is not None and failed.wire["taskType"] == "DO_WHILE":
-            children = [task for task in workflow.tasks if "subWorkflowId" in task.wire]
-            failed = next((task for task in children if task.status in UNSUCCESSFUL), None)
-        if failed is None or "subWorkflowId" not in failed.wire:
+    def _innermost(self, workflow: WorkflowRecord, failed: TaskRecord) -> WorkflowRecord:
+        """The workflow in which a task failed, followed through the sub-workflows. failed: a task of the workflow."""
+        if failed.wire["taskType"] == "DO_WHILE":
+            children = (task for task in workflow.tasks if task.wire["taskType"] == "SUB_WORKFLOW")
+            found = next((task for task in children if task.status in UNSUCCESSFUL), None)
+            return workflow if found is None else self._innermost(workflow, found)
+        if "subWorkflowId" not in failed.wire:
             return workflow
         child = self._state.workflow(failed.wire["subWorkflowId"])
-        return self._innermost_failed(child) if any(task.status in UNSUCCESSFUL for task in child.tasks) else workflow
-
-    def _retried(self, workflow: WorkflowRecord, task: TaskRecord) -> TaskRecord | None:
-        """The next try of the task. A JOIN or a loop goes on itself."""
-        if task.wire["taskType"] in _CONTINUED:
-            self._continue(task)
-            return None
-        task.wire.update(retried=True, executed=True)
-        self._state.save_task(task)
-        return copy_for_retry(self._mover.making(workflow), task)
-
-    def _continue(self, task: TaskRecord) -> None:
-        task.wire.update(status="IN_PROGRESS", retried=False, executed=False, endTime=0)
-        task.set_reason(None)
-        self._state.save_task(task)
+        inner = _first_unsuccessful(child)
+        return workflow if inner is None else self._innermost(child, inner)
 
     def rerun(self, workflow_id: str, request: Wire) -> str:
         """Run again from the beginning or from reRunFromTaskId, with the input of a RerunWorkflowRequest.
 
-        Refusal 404; 409 if it runs; 400 if the task is not one of the workflow.
+        Refusal 404; 409 if it runs; 400 if the task is neither one of the workflow nor one of its sub-workflows.
         """
         with self._state.transaction():
-            workflow = self._ended(workflow_id, "rerun")
-            task_id = request.get("reRunFromTaskId")
-            first = next((task for task in workflow.tasks if task.task_id == task_id), None)
-            if task_id is not None and first is None:
-                raise Refusal(400, f"Task {task_id} not found")
-            if request.get("correlationId") is not None:
-                workflow.wire["correlationId"] = request["correlationId"]
-            if request.get("workflowInput") is not None:
-                forget_stored(workflow, "input")
-                workflow.wire["input"] = request["workflowInput"]
-            workflow.wire.update(failedReferenceTaskNames=[], failedTaskNames=[])
-            seq = first.wire["seq"] if first else -1
-            self._state.forget_tasks(workflow, lambda task: task.wire["seq"] > seq)
-            if first is not None:
-                self._begin_again(workflow, first, request.get("taskInput"))
-            self._go_on(workflow)
+            if not self._rerun(workflow_id, request):
+                raise Refusal(400, f"Task {request['reRunFromTaskId']} not found")
             return workflow_id
 
-    def _begin_again(self, workflow: WorkflowRecord, first: TaskRecord, task_input: Wire | None) -> None:
-        """Reset the task to run again, and tasks before it that had failed or been canceled."""
+    def _rerun(self, workflow_id: str, request: Wire) -> bool:
+        """Whether the task was found."""
+        workflow = self._ended(workflow_id, "rerun")
+        task_id = request.get("reRunFromTaskId")
+        if task_id is None:
+            self._rerun_all(workflow, request)
+            return True
+        first = next((task for task in workflow.tasks if task.task_id == task_id), None)
+        if first is None:
+            return self._rerun_in_child(workflow, request)
+        self._open_for_rerun(workflow, request)
+        if first.wire["taskType"] == "SUB_WORKFLOW":
+            self._reset(first)
+            first.wire.pop("subWorkflowId", None)
+            first.set_reason(None)
+            self._revival.schedule_again(first)
+        elif first.workflow_task.get("type") == "FORK_JOIN_DYNAMIC":
+            self._state.forget_tasks(workflow, lambda task: task.wire["seq"] >= first.wire["seq"])
+            self._mover.scheduling.schedule(workflow, self._mover.making(workflow).begin(first.workflow_task))
+        else:
+            self._state.forget_tasks(workflow, lambda task: task.wire["seq"] > first.wire["seq"])
+            self._reset(first)
+            if request.get("taskInput") is not None:
+                forget_stored(first, "inputData")
+                first.wire["inputData"] = request["taskInput"]
+            self._revival.schedule_again(first)
+        self._repeat_unsuccessful(workflow, first)
+        self._go_on(workflow)
+        return True
+
+    def _rerun_all(self, workflow: WorkflowRecord, request: Wire) -> None:
+        self._state.forget_tasks(workflow, lambda _: True)
+        self._open_for_rerun(workflow, request)
+        self._go_on(workflow)
+
+    def _rerun_in_child(self, workflow: WorkflowRecord, request: Wire) -> bool:
+        """Look for the task in the sub-workflows. The one that has it is not started anew."""
+        inner = {name: request.get(name) for name in ("reRunFromTaskId", "taskInput")}
+        retried_at, now = workflow.wire["lastRetriedTime"], self._state.now_ms
         for task in workflow.tasks:
-            if task is first or task.status in UNSUCCESSFUL:
-                forget_stored(task, "outputData")
-                zeros = ("startTime", "endTime", "updateTime", "pollCount")
-                task.wire.update(dict.fromkeys(zeros, 0), outputData={}, retried=False, executed=False)
-                task.wire.update(status="SCHEDULED", scheduledTime=self._state.now_ms)
-                for member in ("subWorkflowId", "reasonForIncompletion"):
-                    task.wire.pop(member, None)
-                if task is first and task_input is not None:
-                    forget_stored(task, "inputData")
-                    task.wire["inputData"] = task_input
-                if self._mover.kinds.is_for_workers(task):
-                    self._state.enqueue(task, 0)
-                elif task.wire["taskType"] != "SUB_WORKFLOW":
-                    task.wire["status"] = "IN_PROGRESS"
+            if "subWorkflowId" not in task.wire or not self._rerun(task.wire["subWorkflowId"], inner):
+                continue
+            workflow.wire["lastRetriedTime"] = retried_at
+            self._open_for_rerun(workflow, request)
+            task.wire.update(scheduledTime=now, startTime=now, endTime=0, pollCount=0, retried=False, executed=False)
+            self._revival.follow_child(task, self._state.workflow(task.wire["subWorkflowId"]))
+            self._go_on(workflow)
+            return True
+        return False
+
+    def _open_for_rerun(self, workflow: WorkflowRecord, request: Wire) -> None:
+        if request.get("correlationId") is not None:
+            workflow.wire["correlationId"] = request["correlationId"]
+        if request.get("workflowInput") is not None:
+            forget_stored(workflow, "input")
+            workflow.wire["input"] = request["workflowInput"]
+        workflow.wire.update(failedReferenceTaskNames=[], failedTaskNames=[])
+        self._revival.reopen(workflow)
+
+    def _go_on(self, workflow: WorkflowRecord) -> None:
+        self._revival.push_parents(workflow, "reran")
+        self._mover.decide(workflow)
+
+    def _reset(self, task: TaskRecord) -> None:
+        """Forget what the task has done."""
+        forget_stored(task, "outputData")
+        zeros = ("startTime", "endTime", "updateTime", "pollCount")
+        task.wire.update(dict.fromkeys(zeros, 0), outputData={}, retried=False, executed=False)
+        task.wire["scheduledTime"] = self._state.now_ms
+
+    def _repeat_unsuccessful(self, workflow: WorkflowRecord, first: TaskRecord) -> None:
+        """Tasks that had failed or been canceled beside the first one begin again too."""
+        for task in workflow.tasks:
+            if task.status not in UNSUCCESSFUL or task.ref == first.ref:
+                continue
+            task.wire.update(executed=False, startTime=self._state.now_ms, endTime=0)
+            task.set_reason(None)
+            if task.wire.pop("subWorkflowId", None) is not None:
+                task.wire["outputData"].pop("subWorkflowId", None)
+            in_place = task.wire["taskType"] == "JOIN" or task.wire["taskType"] not in IN_THEIR_OWN_TIME
+            if self._mover.kinds.is_for_workers(task) or not in_place:
+                self._revival.schedule_again(task)
+            else:
+                task.wire["status"] = "IN_PROGRESS"
                 self._state.save_task(task)
 
     def _ended(self, workflow_id: str, purpose: str) -> WorkflowRecord:
         workflow = self._state.workflow(workflow_id)
         if not workflow.ended:
-            state = f"{short_name(workflow)}.{workflow.wire['status']}"
+            state = f"{workflow.short_name}.{workflow.wire['status']}"
             raise Refusal(409, f"Workflow: {state} is not in terminal state, unable to {purpose}.")
         return workflow
 
-    def _go_on(self, workflow: WorkflowRecord) -> None:
-        self._reopen(workflow)
-        self._reopen_parents(workflow)
-        self._mover.decide(workflow)
 
-    def _reopen(self, workflow: WorkflowRecord) -> None:
-        forget_stored(workflow, "output")
-        workflow.wire["status"] = "RUNNING"  # endTime stays, as on the server
-        workflow.wire.pop("reasonForIncompletion", None)
-        workflow.timer = None
-        self._state.save_workflow(workflow)
-
-    def _reopen_parents(self, child: WorkflowRecord) -> None:
-        found = self._state.find_task(child.wire.get("parentWorkflowTaskId", ""))
-        if found is None or found[1].wire.get("subWorkflowId") != child.workflow_id:
-            return
-        parent, task = found
-        if task.ended:
-            self._continue(task)
-        if parent.ended:
-            for join in parent.tasks:
-                if join.wire["taskType"] in _CONTINUED and join.status in UNSUCCESSFUL:
-                    self._continue(join)
-            self._reopen(parent)
-            self._reopen_parents(parent)
-            self._state.to_decide.append(parent)
+def _first_unsuccessful(workflow: WorkflowRecord) -> TaskRecord | None:
+    return next((task for task in workflow.tasks if task.status in UNSUCCESSFUL), None)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from conductor.testing.engine.effects.lives import short_name
 from conductor.testing.engine.effects.mover import Mover
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord, new_task
-from conductor.testing.engine.records.refusals import Refusal, Termination
+from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.state.state import State
 
 
@@ -21,7 +20,7 @@ class Control:
         with self._state.transaction():
             workflow = self._state.workflow(workflow_id)
             if workflow.ended:
-                raise Refusal(409, f"Workflow {short_name(workflow)} has ended, status cannot be updated.")
+                raise Refusal(409, f"Workflow {workflow.short_name} has ended, status cannot be updated.")
             if workflow.wire["status"] != "PAUSED":
                 workflow.wire["status"] = "PAUSED"
                 self._state.save_workflow(workflow)
@@ -50,7 +49,7 @@ class Control:
             if workflow.wire["status"] == "COMPLETED":
                 raise Refusal(409, "Cannot terminate a COMPLETED workflow.")
             if workflow.wire["status"] != "TERMINATED":
-                self._mover.lives.terminate(workflow, Termination(reason, "TERMINATED"))
+                self._mover.lives.cancel(workflow, reason)
                 self._mover.decide(workflow)
 
     def skip_task(self, workflow_id: str, ref_name: str, request: Wire | None = None) -> None:
@@ -74,7 +73,6 @@ class Control:
 
     def _add_skipped(self, workflow: WorkflowRecord, workflow_task: Wire, request: Wire) -> None:
         task: TaskRecord = new_task(workflow, workflow_task, self._state.now_ms)
-        task.workflow_task = {}
         task.wire.update(taskType=workflow_task["name"], status="SKIPPED", endTime=self._state.now_ms)
         task.wire["inputData"] = request.get("taskInput") or {}
         task.wire["outputData"] = request.get("taskOutput") or {}

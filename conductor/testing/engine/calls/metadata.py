@@ -74,7 +74,8 @@ class Metadata:
             name, version = definition["name"], definition["version"]
             if version in self._definitions.workflow_defs[name] and not overwrite:
                 raise Refusal(409, f"Workflow with {name}.{version} already exists!")
-            self._definitions.put_workflow_def(definition, self._state.now_ms)
+            stamp = "updateTime" if version in self._definitions.workflow_defs[name] else "createTime"
+            self._definitions.put_workflow_def({**definition, stamp: self._state.now_ms})
 
     def update_workflow_defs(self, defs: list[Wire]) -> Wire:
         """Create or replace them all, or none; answers a BulkResponse. Refusal 400."""
@@ -88,9 +89,8 @@ class Metadata:
                 for problem in self._definitions.problems_of(definition, f"updateWorkflowDef.arg0[{position}]")
             ]
             refuse(problems)
-            now_ms = self._state.now_ms
-            for definition in normalised:  # new ones have no createTime either
-                self._definitions.put_workflow_def({"createTime": 0, "updateTime": now_ms, **definition}, now_ms)
+            for definition in normalised:  # the server gives no createTime here, not even to a new one
+                self._definitions.put_workflow_def({**definition, "updateTime": self._state.now_ms})
             return {"bulkErrorResults": {}, "bulkSuccessfulResults": [d["name"] for d in normalised]}
 
     def get_workflow_def(self, name: str, version: int | None = None) -> Wire:

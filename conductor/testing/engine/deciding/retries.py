@@ -45,14 +45,10 @@ def _delayed_copy(making: Making, task: TaskRecord) -> TaskRecord:
     jitter = _JITTER.randint(0, max(0, task.definition["backoffJitterMs"]))
     retry = copy_for_retry(making, task)
     retry.wire.update(startDelayInSeconds=delay, callbackAfterSeconds=delay)
-    retry.first_scheduled = task.first_scheduled
     if "reasonForIncompletion" in task.wire:
         retry.wire["reasonForIncompletion"] = task.wire["reasonForIncompletion"]
-    due = making.now_ms + 1000 * delay + jitter
     if making.kinds.is_for_workers(retry):
-        retry.visible_at = due / 1000
-    else:
-        retry.wait_until = due
+        retry.visible_at = (making.now_ms + 1000 * delay + jitter) / 1000
     return retry
 
 
@@ -66,9 +62,9 @@ def copy_for_retry(making: Making, task: TaskRecord) -> TaskRecord:
     zeros = ("seq", "pollCount", "scheduledTime", "startTime", "endTime", "updateTime", "callbackAfterSeconds")
     wire.update(dict.fromkeys(zeros, 0), outputData={}, status="SCHEDULED", retried=False, executed=False)
     wire.update(taskId=new_id(), retriedTaskId=task.task_id, retryCount=task.wire["retryCount"] + 1)
-    retry = TaskRecord(wire, task.workflow_task)
-    if making.kinds.is_for_workers(task):
-        wire["inputData"] = {**task.input, **making.input_of(retry)}
+    retry = TaskRecord(wire, task.workflow_task, first_scheduled=task.first_scheduled, wait_until=task.wait_until)
+    wire["inputData"] = {**task.input, **making.input_of(retry)}
+    wire["inputData"].pop("subWorkflowId", None)
     return retry
 
 

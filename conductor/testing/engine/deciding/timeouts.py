@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conductor.testing.engine.records.records import FOREVER, TaskRecord, Wire, WorkflowRecord
+from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord
 from conductor.testing.engine.records.refusals import Termination
 
 
@@ -107,31 +107,41 @@ def _unpolled(task: TaskRecord) -> _Timeout:
     return since + 1000 * (seconds + task.wire["callbackAfterSeconds"]), _Reason(text, since)
 
 
+_TOUCHED = frozenset({"WAIT", "JOIN"})
+"""The server looks at tasks of these types itself from time to time, and each look counts as a response.
+
+Before the first one they have no updateTime, so that a decision in this moment times them out (3.32.3).
+"""
+
+
 def _response_due(task: TaskRecord) -> int | None:
     seconds = task.definition["responseTimeoutSeconds"]
     if seconds == 0 or task.status != "IN_PROGRESS" or task.wire["taskType"] == "SUB_WORKFLOW":
         return None
-    if not task.wire["updateTime"]:
-        return None  # a new task of the server itself, which is not stored yet
+    if task.wire["taskType"] in _TOUCHED and task.wire["updateTime"]:
+        return None
     return int(task.wire["updateTime"] + 1000 * (seconds + task.wire["callbackAfterSeconds"]))
 
 
-def next_timeout(workflow: WorkflowRecord) -> float | None:
+def next_timeout(workflow: WorkflowRecord, now_ms: int) -> float | None:
     """The time in seconds since the epoch at which a timeout or a timer next changes a workflow."""
     if workflow.ended or workflow.wire["status"] == "PAUSED":
         return None
-    dues = [due for task in workflow.tasks if not task.ended for due in _task_dues(task)]
+    dues = [due for task in workflow.tasks if not task.ended for due in _task_dues(task, now_ms)]
     definition = workflow.blueprint.definition
     if definition["timeoutSeconds"] > 0 and definition["timeoutPolicy"] == "TIME_OUT_WF":
         dues.append(_workflow_due(workflow))
     return min(dues) / 1000 if dues else None
 
 
-def _task_dues(task: TaskRecord) -> list[int]:
+def _task_dues(task: TaskRecord, now_ms: int) -> list[int]:
     definition: Wire = task.definition
-    if task.wait_until:
-        return [task.wait_until]
-    if not definition or task.wire["callbackAfterSeconds"] == FOREVER:
-        return []
-    bounded = [] if definition["timeoutPolicy"] == "ALERT_ONLY" else [_total(task), _running(task), _unpolled(task)]
-    return [due for due in (*(due for due, _ in bounded), _response_due(task)) if due is not None]
+    dues = []
+    if task.status == "SCHEDULED" and task.visible_at is None and task.begins_at > now_ms:
+        dues.append(task.begins_at)  # it is one of the engine's own tasks
+    if task.status == "IN_PROGRESS" and task.wait_until:
+        dues.append(task.wait_until)
+    if definition:
+        bounded = [] if definition["timeoutPolicy"] == "ALERT_ONLY" else [_total(task), _running(task), _unpolled(task)]
+        dues += [due for due in (*(due for due, _ in bounded), _response_due(task)) if due is not None]
+    return dues

@@ -46,12 +46,10 @@ class Definitions:
         self._blueprints.clear()
         return True
 
-    def put_workflow_def(self, definition: Wire, now_ms: int) -> None:
+    def put_workflow_def(self, definition: Wire) -> None:
         """Keep a definition, in place of an older one of the same version."""
         name, version = definition["name"], definition["version"]
-        old = self.workflow_defs[name].get(version)
-        created, updated = (0, now_ms) if old else (now_ms, 0)  # an overwriting one brings no createTime
-        definition = {"createTime": created, "updateTime": updated, **definition}
+        definition = {"createTime": 0, "updateTime": 0, **definition}
         self.workflow_defs[name][version] = definition
         self._store.save_workflow_def(name, version, definition)
         self._blueprints.clear()

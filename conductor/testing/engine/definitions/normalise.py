@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from conductor.server_defaults import TASK_DEF, WORKFLOW_DEF, WORKFLOW_TASK
+from conductor.server_defaults import CACHE_CONFIG, RATE_LIMIT_CONFIG, TASK_DEF, WORKFLOW_DEF, WORKFLOW_TASK
 from conductor.testing.engine.records.records import Wire
 from conductor.testing.engine.records.sizes import check_definition_depth
 
@@ -16,8 +16,9 @@ _TASK_DEF_OPTIONAL = (
 _WORKFLOW_DEF_OPTIONAL = (
     *("name", "description", "failureWorkflow", "failureWorkflowVersion", "ownerEmail", "rateLimitConfig"),
     *("workflowStatusListenerSink", "inputSchema", "outputSchema", "cacheConfig"),
-    *("ownerApp", "createdBy", "updatedBy"),
+    *("ownerApp", "createTime", "createdBy", "updateTime", "updatedBy"),
 )
+_AUDIT = ("createTime", "createdBy", "updateTime", "updatedBy")
 _WORKFLOW_TASK_OPTIONAL = (
     *("name", "taskReferenceName", "description", "dynamicTaskNameParam", "scriptExpression", "subWorkflowParam"),
     *("sink", "taskDefinition", "rateLimited", "loopCondition", "items", "retryCount", "evaluatorType", "expression"),
@@ -43,7 +44,16 @@ def normalise_workflow_def(given: Wire) -> Wire:
     check_definition_depth(given)
     definition = _normalise(given, WORKFLOW_DEF, _WORKFLOW_DEF_OPTIONAL)
     definition["tasks"] = [normalise_step(task) for task in definition["tasks"]]
+    if "rateLimitConfig" in definition:
+        members = ("rateLimitKey",)
+        definition["rateLimitConfig"] = _normalise(definition["rateLimitConfig"], RATE_LIMIT_CONFIG, members)
+    _fill_cache_config(definition)
     return definition
+
+
+def _fill_cache_config(holder: Wire) -> None:
+    if "cacheConfig" in holder:
+        holder["cacheConfig"] = _normalise(holder["cacheConfig"], CACHE_CONFIG, ("key",))
 
 
 def normalise_step(given: Wire) -> Wire:
@@ -55,7 +65,10 @@ def normalise_step(given: Wire) -> Wire:
     for sequence in ("defaultCase", "loopOver"):
         task[sequence] = [normalise_step(inner) for inner in task[sequence]]
     if "taskDefinition" in task:
-        task["taskDefinition"] = normalise_task_def(task["taskDefinition"])
+        embedded = task["taskDefinition"]
+        stamps = _normalise(embedded, {"createTime": 0, "updateTime": 0}, _AUDIT)
+        task["taskDefinition"] = {**stamps, **normalise_task_def(embedded)}
+    _fill_cache_config(task)
     return task
 
 

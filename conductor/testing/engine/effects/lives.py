@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
+
 from conductor.testing.engine.deciding.outputs import output_of
 from conductor.testing.engine.definitions.definitions import Definitions
-from conductor.testing.engine.records.blueprint import Blueprint
-from conductor.testing.engine.records.document import document_of
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord, new_workflow
 from conductor.testing.engine.records.refusals import Refusal, Termination
 from conductor.testing.engine.state.state import State
-from conductor.testing.expressions import fill
-
-_CHILD_TO_TASK = {"TERMINATED": "CANCELED"}
+from conductor.testing.engine.tasks.sub_workflow import follow
 
 
 class Lives:
@@ -26,13 +24,18 @@ class Lives:
     def start(self, request: Wire, parent: TaskRecord | None = None) -> WorkflowRecord:
         """A new workflow, about which nothing is decided yet. request: a StartWorkflowRequest that has been checked.
 
+        parent: the task that ends with it. If it has a child from before that did not fail, this is the child again.
         Refusal: its definition is unknown or refused, or its input is too large.
         """
-        return self._create(self._definitions.of_request(request), request, parent)
-
-    def _create(self, blueprint: Blueprint, request: Wire, parent: TaskRecord | None) -> WorkflowRecord:
+        blueprint = self._definitions.of_request(request)
         workflow = new_workflow(blueprint, request, self._state.now_ms)
         if parent is not None:
+            child_id = _child_id(parent)
+            earlier = self._state.find_workflow(child_id)
+            if earlier is None:
+                workflow.wire["workflowId"] = child_id
+            elif not earlier.ended or earlier.wire["status"] == "COMPLETED":
+                return earlier
             workflow.wire["parentWorkflowId"] = parent.wire["workflowInstanceId"]
             workflow.wire["parentWorkflowTaskId"] = parent.task_id
         too_large = self._state.payloads.limit_workflow(workflow, "input")
@@ -48,7 +51,7 @@ class Lives:
             "workflowId": workflow.workflow_id,
             "reason": workflow.wire.get("reasonForIncompletion"),
             "failureStatus": workflow.wire["status"],
-            "failedWorkflow": {**workflow.wire, "tasks": [dict(task.wire) for task in workflow.tasks]},
+            "failedWorkflow": _as_model(workflow, task),
         }
         if task is not None:
             given["failureTaskId"] = task.task_id
@@ -82,16 +85,13 @@ class Lives:
         if "parentWorkflowTaskId" not in child.wire:
             return
         found = self._state.find_task(child.wire["parentWorkflowTaskId"])
-        if found is None or found[1].ended or found[1].wire.get("subWorkflowId") != child.workflow_id:
+        if found is None or found[1].wire.get("subWorkflowId") != child.workflow_id:
             return
         parent, task = found
-        status = child.wire["status"]
-        task.wire["status"] = _CHILD_TO_TASK.get(status, status)
-        task.wire["outputData"] = {"subWorkflowId": child.workflow_id, **child.output}
-        if status != "COMPLETED":
-            reason = child.wire.get("reasonForIncompletion", "null")
-            task.set_reason(f"Sub workflow {short_name(child)} failure reason: {reason}")
+        follow(task, child)
         self._state.save_task(task)
+        if parent.ended:
+            self._state.save_workflow(parent)  # otherwise its tasks are not stored again
         self._state.to_decide.append(parent)
 
     def _terminate_child(self, workflow: WorkflowRecord, task: TaskRecord) -> None:
@@ -99,7 +99,7 @@ class Lives:
         if child is not None and not child.ended:
             reason = workflow.wire.get("reasonForIncompletion")
             reason = f"reason: {reason}" if reason else f"status {workflow.wire['status']}"
-            self.terminate(child, Termination(f"Parent workflow has been terminated with {reason}", "TERMINATED"))
+            self._stop(child, Termination(f"Parent workflow has been terminated with {reason}", "TERMINATED"))
 
     # Ends
 
@@ -116,19 +116,29 @@ class Lives:
             workflow.wire["reasonForIncompletion"] = reason
         workflow.wire["output"] = output_of(workflow)
         self._finish(workflow, "COMPLETED")
+        self._tell_parent(workflow)
 
     def terminate(self, workflow: WorkflowRecord, termination: Termination) -> None:
         """End a workflow that has not succeeded, and start its failureWorkflow."""
-        workflow.wire["status"] = termination.status
         if termination.task is not None:
             self._state.save_task(termination.task)
+        self._stop(workflow, termination)
+        self._tell_parent(workflow)
+        name = _failure_workflow(workflow)
+        if name:
+            self._start_failure_workflow(workflow, name, termination.task)
+
+    def cancel(self, workflow: WorkflowRecord, reason: str | None) -> None:
+        """End a workflow because somebody wants it. Its failureWorkflow is not started (3.32.3)."""
+        self._stop(workflow, Termination(reason, "TERMINATED"))
+        self._tell_parent(workflow)
+
+    def _stop(self, workflow: WorkflowRecord, termination: Termination) -> None:
+        workflow.wire["status"] = termination.status
         workflow.wire["output"] = output_of(workflow)
         if termination.reason is not None:
             workflow.wire["reasonForIncompletion"] = termination.reason
         self._finish(workflow, termination.status)
-        name = workflow.blueprint.definition.get("failureWorkflow")
-        if name:
-            self._start_failure_workflow(workflow, str(fill(name, document_of(workflow))), termination.task)
 
     def _finish(self, workflow: WorkflowRecord, status: str) -> None:
         too_large = self._state.payloads.limit_workflow(workflow, "output")
@@ -147,9 +157,31 @@ class Lives:
                 if "subWorkflowId" in task.wire:
                     self._terminate_child(workflow, task)
         self._state.save_workflow(workflow)
-        self._tell_parent(workflow)
 
 
-def short_name(workflow: WorkflowRecord) -> str:
-    """The name of a workflow in the server's messages."""
-    return f"{workflow.wire['workflowName']}.{workflow.wire['workflowVersion']}/{workflow.workflow_id}"
+def _failure_workflow(workflow: WorkflowRecord) -> str | None:
+    """The name that a definition gives. After a dollar it is the path of an input, of which the third part counts."""
+    name: str | None = workflow.blueprint.definition.get("failureWorkflow")
+    if name is None or not name.startswith("$"):
+        return name
+    parts = name.split(".")
+    found = workflow.input.get(parts[2]) if len(parts) > 2 else None
+    return found if isinstance(found, str) else None
+
+
+_NOT_IN_THE_MODEL = frozenset({"history", "rateLimited", "startTime", "updateTime"})
+
+
+def _as_model(workflow: WorkflowRecord, task: TaskRecord | None) -> Wire:
+    """A workflow as the server gives it to its failureWorkflow, with some other members than in its answers."""
+    model = {name: value for name, value in workflow.wire.items() if name not in _NOT_IN_THE_MODEL}
+    model |= {"updatedTime": workflow.wire["updateTime"], "previousStatus": "RUNNING"}
+    model |= {"workflowDefinition": workflow.blueprint.definition}
+    model |= {"tasks": [dict(task.wire) for task in workflow.tasks]}
+    return model if task is None else {**model, "failedTaskId": task.task_id}
+
+
+def _child_id(task: TaskRecord) -> str:
+    """The id of the first child of a task. After a rerun of the task its child from before is found by it."""
+    source = f"{task.wire['workflowInstanceId']}:{task.task_id}:{task.wire['retryCount']}"
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, source))

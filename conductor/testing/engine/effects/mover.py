@@ -59,7 +59,7 @@ class Mover:
 
     def plan(self, workflow: WorkflowRecord) -> None:
         """Make sure that ``sweep`` looks at the workflow at its next timeout."""
-        self._state.timers.plan(workflow, next_timeout(workflow))
+        self._state.timers.plan(workflow, next_timeout(workflow, self._state.now_ms))
 
     def decide(self, workflow: WorkflowRecord, effort: float = EFFORT_OF_A_CALL) -> None:
         """Move a workflow on as far as it can go now, and with it the parents and children that it changes.

@@ -34,7 +34,7 @@ class WorkflowRun:
     effects: Effects
 
     def schedule(self, tasks: list[TaskRecord]) -> None:
-        self.effects.scheduling.schedule(self.workflow, tasks)
+        self.effects.scheduling.schedule(self.workflow, tasks, looks_again=True)
 
     def start(self, request: Wire, parent: TaskRecord | None = None) -> WorkflowRecord:
         return self.effects.lives.start(request, parent)

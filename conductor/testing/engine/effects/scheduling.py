@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conductor.testing.engine.records.records import TaskRecord, WorkflowRecord
+from conductor.testing.engine.records.records import IN_THEIR_OWN_TIME, TaskRecord, WorkflowRecord
 from conductor.testing.engine.state.state import State
 from conductor.testing.engine.tasks.registry import Kinds
 
@@ -17,9 +17,14 @@ class Scheduling:
         self._state = state
         self._kinds = kinds
 
-    def schedule(self, workflow: WorkflowRecord, tasks: list[TaskRecord]) -> bool:
-        """Add tasks to their workflow and its queues. Returns whether the engine itself must go on with one of them."""
+    def schedule(self, workflow: WorkflowRecord, tasks: list[TaskRecord], *, looks_again: bool = False) -> bool:
+        """Add tasks to their workflow and its queues, except those that it has already. Returns whether the engine
+        itself must go on with one of them. looks_again: the workflow is looked at again at once in any case.
+        """
         state, now_ms, goes_on = self._state, self._state.now_ms, False
+        known = {(task.ref, task.wire["retryCount"]) for task in workflow.tasks}
+        tasks = [task for task in tasks if (task.ref, task.wire["retryCount"]) not in known]
+        looks_again = looks_again or any(self._begins_at_once(task) for task in tasks)
         seq = max((task.wire["seq"] for task in workflow.tasks), default=0)
         for task in tasks:
             seq += 1
@@ -31,6 +36,10 @@ class Scheduling:
             for_workers = self._kinds.is_for_workers(task)
             if for_workers and workflow.wire["taskToDomain"]:
                 self._set_domain(workflow, task)
+            if not (for_workers or task.ended):
+                task.wire["startTime"] = task.wire["startTime"] or now_ms
+                stored = not (looks_again and task.wire["taskType"] in IN_THEIR_OWN_TIME)
+                task.wire["updateTime"] = now_ms if stored else 0
             if task.ended:
                 state.save_task(task)
             elif for_workers:
@@ -38,6 +47,9 @@ class Scheduling:
                 state.enqueue(task, wait)
             goes_on = goes_on or task.ended or not for_workers
         return goes_on
+
+    def _begins_at_once(self, task: TaskRecord) -> bool:
+        return not self._kinds.is_for_workers(task) and task.wire["taskType"] not in IN_THEIR_OWN_TIME
 
     def _set_domain(self, workflow: WorkflowRecord, task: TaskRecord) -> None:
         """The domain by taskToDomain: the entry of the task before ``*``. Of several domains the first one with a

@@ -50,6 +50,11 @@ class TaskRecord:
         return self.wire["status"] in TERMINAL
 
     @property
+    def begins_at(self) -> int:
+        """Epoch ms from which the engine may begin it, if it is SCHEDULED."""
+        return int(self.wire["scheduledTime"] + 1000 * self.wire["callbackAfterSeconds"])
+
+    @property
     def input(self) -> Wire:
         """inputData, also if it is in the external storage."""
         found: Wire = self.stored.get("inputData") or self.wire["inputData"]
@@ -63,7 +68,7 @@ class TaskRecord:
 
     @property
     def definition(self) -> Wire:
-        """The TaskDef of the moment when the workflow was started. Empty for a task that was skipped."""
+        """The TaskDef of the moment when the workflow was started."""
         found: Wire = self.workflow_task.get("taskDefinition") or {}
         return found
 
@@ -82,6 +87,8 @@ class TaskRecord:
 CHOICES = frozenset({"SWITCH", "DECISION"})
 """The types of tasks that choose one of several branches."""
 JOINS = frozenset({"JOIN", "EXCLUSIVE_JOIN"})
+IN_THEIR_OWN_TIME = frozenset({"SUB_WORKFLOW", "JOIN", "WAIT", "HTTP", "START_WORKFLOW"})
+"""The types of tasks that the server does not begin at once, but when it finds them in its queues."""
 
 
 @dataclass(slots=True, eq=False)
@@ -113,6 +120,11 @@ class WorkflowRecord:
         """The output, also if it is in the external storage."""
         found: Wire = self.stored.get("output") or self.wire["output"]
         return found
+
+    @property
+    def short_name(self) -> str:
+        """Its name in the server's messages."""
+        return f"{self.wire['workflowName']}.{self.wire['workflowVersion']}/{self.workflow_id}"
 
     def latest(self, ref: str) -> TaskRecord | None:
         """The last task with the reference name, which is the latest try."""

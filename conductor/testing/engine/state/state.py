@@ -137,10 +137,15 @@ class State:
 
     def workflow(self, workflow_id: str) -> WorkflowRecord:
         """The workflow, open or ended. Refusal 404."""
-        found = self.workflows.get(workflow_id) or self.store.load(workflow_id)
+        found = self.find_workflow(workflow_id)
         if found is None:
             raise Refusal(404, f"No such workflow found by id: {workflow_id}")
-        if workflow_id not in self.workflows:
+        return found
+
+    def find_workflow(self, workflow_id: str) -> WorkflowRecord | None:
+        """The workflow, open or ended."""
+        found = self.workflows.get(workflow_id) or self.store.load(workflow_id)
+        if found is not None and workflow_id not in self.workflows:
             self.loaded.add(workflow_id)
             self.workflows[workflow_id] = found
             for task in found.tasks:

@@ -183,8 +183,7 @@ class Store:
         for doc, stored, *timing in self._db.execute(query, (workflow_id,)):
             task = TaskRecord(json.loads(doc), {}, *timing)
             task.stored = json.loads(stored)
-            if task.status != "SKIPPED":
-                task.workflow_task = task.wire.get("workflowTask") or by_ref[base_ref(task)]
+            task.workflow_task = task.wire.get("workflowTask") or by_ref[base_ref(task)]
             workflow.tasks.append(task)
         return workflow
 

@@ -31,7 +31,7 @@ class Event(EngineTask):
         return [task]
 
     def execute(self, run: Run, task: TaskRecord) -> bool:
-        if task.status != "SCHEDULED" or run.making.now_ms < task.wait_until:
+        if task.status != "SCHEDULED":
             return False
         workflow = run.workflow.wire
         event = {

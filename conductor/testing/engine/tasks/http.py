@@ -36,16 +36,14 @@ class Http(EngineTask):
         task = making.new(step, retry_count)
         task.wire["inputData"] = {**making.input_of(task), "asyncComplete": step["asyncComplete"]}
         task.wire["callbackAfterSeconds"] = step["startDelay"]
-        task.wait_until = making.now_ms + 1000 * step["startDelay"]
         return [task]
 
     def execute(self, run: Run, task: TaskRecord) -> bool:
-        if task.status != "SCHEDULED" or run.making.now_ms < task.wait_until:
+        if task.status != "SCHEDULED" or run.making.now_ms < task.begins_at:
             return False
         if not run.in_background(task, HttpWork(task.input)):
             return False
         task.wire.update(startTime=run.making.now_ms, pollCount=task.wire["pollCount"] + 1)
-        task.wait_until = 0
         return True
 
 

@@ -23,11 +23,10 @@ class StartWorkflow(EngineTask):
         task = making.new(step, retry_count)
         task.wire["inputData"] = making.input_of(task)
         task.wire["callbackAfterSeconds"] = step["startDelay"]
-        task.wait_until = making.now_ms + 1000 * step["startDelay"]
         return [task]
 
     def execute(self, run: Run, task: TaskRecord) -> bool:
-        if run.making.now_ms < task.wait_until:
+        if task.status == "SCHEDULED" and run.making.now_ms < task.begins_at:
             return False
         task.wire.update(startTime=run.making.now_ms, pollCount=task.wire["pollCount"] + 1)
         given = task.input.get(PARAMETER)

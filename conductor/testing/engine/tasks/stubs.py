@@ -54,7 +54,7 @@ class Stubbed(EngineTask):
 
     def execute(self, run: Run, task: TaskRecord) -> bool:
         """End with the answer of the stub, when the delay of a retry is over."""
-        if run.making.now_ms < task.wait_until:
+        if task.status == "SCHEDULED" and run.making.now_ms < task.begins_at:
             return False
         return end_with(task, _answer(self._stub, copy.deepcopy(task.input)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conductor.testing.engine.records.records import TaskRecord, Wire
+from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord
 from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.tasks.kind import EngineTask, Making, Run
 from conductor.testing.engine.tasks.outcome import FAILED_FOR_GOOD, fail
@@ -38,14 +38,12 @@ class SubWorkflow(EngineTask):
             "priority": given.get("priority"),
         }
         task.wire["callbackAfterSeconds"] = step["startDelay"]
-        task.wait_until = making.now_ms + 1000 * step["startDelay"]
         return [task]
 
     def execute(self, run: Run, task: TaskRecord) -> bool:
         """Start the child when its time has come."""
-        if task.status != "SCHEDULED" or run.making.now_ms < task.wait_until:
+        if task.status != "SCHEDULED" or run.making.now_ms < task.begins_at:
             return False
-        task.wait_until = 0
         task.wire["startTime"] = run.making.now_ms
         given = task.wire["inputData"]
         name = given["subWorkflowName"]
@@ -64,7 +62,22 @@ class SubWorkflow(EngineTask):
             child = run.start(request, task)
         except Refusal as refusal:
             return fail(task, refusal.message)
-        task.wire.update(
-            status="IN_PROGRESS", subWorkflowId=child.workflow_id, outputData={"subWorkflowId": child.workflow_id}
-        )
+        task.set_reason(None)
+        task.wire.update(subWorkflowId=child.workflow_id, outputData={"subWorkflowId": child.workflow_id})
+        follow(task, child)
         return True
+
+
+_STATUS = {"RUNNING": "IN_PROGRESS", "PAUSED": "IN_PROGRESS", "TERMINATED": "CANCELED"}
+
+
+def follow(task: TaskRecord, child: WorkflowRecord) -> None:
+    """Give a task the status of its child. At the end of the child also its output, and why it failed."""
+    status = child.wire["status"]
+    task.wire["status"] = _STATUS.get(status, status)
+    if not child.ended:
+        return
+    task.wire["outputData"] = {**task.output, **child.output, "subWorkflowId": child.workflow_id}
+    if status != "COMPLETED":
+        reason = child.wire.get("reasonForIncompletion", "null")
+        task.set_reason(f"Sub workflow {child.short_name} failure reason: {reason}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conductor.testing.engine.records.records import FOREVER, TaskRecord, Wire
 from conductor.testing.engine.tasks.durations import parse_duration, parse_until
-from conductor.testing.engine.tasks.kind import EngineTask, Making, Run
+from conductor.testing.engine.tasks.kind import EngineTask, Making, Run, begin
 from conductor.testing.engine.tasks.outcome import FAILED_FOR_GOOD, complete, fail
 
 
@@ -45,6 +45,9 @@ class Wait(EngineTask):
         return [task]
 
     def execute(self, run: Run, task: TaskRecord) -> bool:
+        """A task of a retry begins when its time has come. Its timer is that of the first try, as on the server."""
+        if task.status == "SCHEDULED":
+            return begin(run, task)
         is_due = 0 < task.wait_until <= run.making.now_ms
         return is_due and complete(task)
 
