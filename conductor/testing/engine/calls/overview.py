@@ -7,6 +7,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord, base_ref, new_id
@@ -83,8 +84,11 @@ class Overview:
     def _newest(self, wanted: Wanted, limit: int) -> Wire:
         found: list[Wire] = []
         more = {}
+        # Only workflows that are shown get their progress: there may be many thousands.
+        newest = sorted(self._state.workflows.values(), key=lambda workflow: -int(workflow.wire["createTime"]))
         for name, statuses in GROUPS.items():
-            group = [row for row in self._open_rows(wanted) if row["status"] in statuses]
+            fitting = (each for each in newest if each.wire["status"] in statuses and _is_shown(each, wanted))
+            group = [self._open_row(workflow) for workflow in islice(fitting, limit + 1)]
             group += [_row(wire) for wire in self._state.store.ended.find(wanted, _of(wanted, statuses), limit + 1)]
             group.sort(key=lambda row: -int(row["start"]))
             more[name] = len(group) > limit
@@ -93,20 +97,18 @@ class Overview:
 
     def _rows(self, wanted: Wanted, ids: Collection[str]) -> Iterator[Wire]:
         """The rows of the workflows with these ids that the filter takes."""
-        yield from (row for row in self._open_rows(wanted) if row["id"] in ids)
+        for workflow_id in ids:
+            workflow = self._state.workflows.get(workflow_id)
+            if workflow is not None and _is_shown(workflow, wanted):
+                yield self._open_row(workflow)
         statuses = _of(wanted, [status for group in GROUPS.values() for status in group])
         yield from map(_row, self._state.store.ended.find(wanted, statuses, len(ids), ids))
 
-    def _open_rows(self, wanted: Wanted) -> Iterator[Wire]:
-        for workflow in self._state.workflows.values():
-            if not workflow.ended and wanted.fits(workflow):
-                yield _row(workflow.wire) | self._progress(workflow)
-
-    def _progress(self, workflow: WorkflowRecord) -> Wire:
-        """The open tasks. If one of them is another try, the reason of the try before."""
+    def _open_row(self, workflow: WorkflowRecord) -> Wire:
+        """Its row, with its open tasks. If one of them is another try, it has the reason of the try before."""
         open_tasks = [task for task in workflow.tasks if not task.ended]
         names = [f"{task.ref} {task.status.lower().replace('_', ' ')}" for task in open_tasks[:MOST_OPEN]]
-        found: Wire = {"open": names}
+        found = {**_row(workflow.wire), "open": names}
         before = [self._state.tasks.get(task.wire.get("retriedTaskId", "")) for task in open_tasks]
         failed = [each[1] for each in before if each is not None and each[1].wire.get("reasonForIncompletion")]
         if failed:
@@ -179,6 +181,11 @@ class _Seen:
         except ValueError:
             return None
         return cls(number, tuple(marks))
+
+
+def _is_shown(workflow: WorkflowRecord, wanted: Wanted) -> bool:
+    """Whether it is open and the filter takes it."""
+    return not workflow.ended and wanted.fits(workflow)
 
 
 def _of(wanted: Wanted, statuses: Collection[str]) -> list[str]:
