@@ -147,6 +147,45 @@ def test_a_loop_without_an_end_stops_nobody(tasks, workflows):
     workflows.terminate(endless)
 
 
+def test_a_loop_in_the_second_iteration_of_another_fails(server, workflows):
+    body = WorkflowTask("n", "n", type="NOOP")
+    inner = WorkflowTask("inner", "inner", type="DO_WHILE", loop_condition="false", loop_over=[body])
+    outer = WorkflowTask("o", "o", type="DO_WHILE", loop_condition="$.o.iteration < 2", loop_over=[inner])
+    workflows.register_workflow(WorkflowDef("w", [outer], owner_email=OWNER))
+    workflows.start_workflow("w")
+    with pytest.raises(TaskFailed, match="inside of another one that has come to its second iteration"):
+        server.join()
+
+
+def test_a_terminate_task_without_a_valid_status_fails(server, workflows):
+    end = WorkflowTask("t", "t", type="TERMINATE", input_parameters={"terminationStatus": "${workflow.input.none}"})
+    loop = WorkflowTask("o", "o", type="DO_WHILE", loop_condition="false", loop_over=[end])
+    workflows.register_workflow(WorkflowDef("w", [loop], owner_email=OWNER))
+    workflows.start_workflow("w")
+    with pytest.raises(TaskFailed, match="given termination status is not valid"):
+        server.join()
+
+
+def test_a_sub_workflow_whose_definition_is_none_fails(server, workflows):
+    param = {"name": "any", "version": 1, "workflowDefinition": "${workflow.input.given}"}
+    step = WorkflowTask("s", "s", type="SUB_WORKFLOW", sub_workflow_param=param)
+    workflows.register_workflow(WorkflowDef("w", [step], owner_email=OWNER))
+    workflows.start_workflow("w", {"given": "text"})
+    with pytest.raises(TaskFailed, match="The workflow definition must be an object, not 'text'"):
+        server.join()
+
+
+@pytest.mark.parametrize("kept", ["${workflow.input.n}", "2", 1.5, True])
+def test_the_number_of_iterations_to_keep_is_checked_at_registration(workflows, kept):
+    body = [WorkflowTask("n", "n", type="NOOP")]
+    loop = WorkflowTask(
+        "o", "o", type="DO_WHILE", loop_condition="false", loop_over=body, input_parameters={"keepLastN": kept}
+    )
+    with pytest.raises(ApiError, match="inputParameters.keepLastN must be a whole number") as caught:
+        workflows.register_workflow(WorkflowDef("w", [loop], owner_email=OWNER))
+    assert caught.value.status == 400
+
+
 def test_sub_workflows_go_down_a_hundred_levels(server, workflows):
     first = WorkflowTask("t", "t")  # what a sub-workflow names must exist when it is started
     workflows.register_workflow(WorkflowDef("itself", [first], owner_email=OWNER))

@@ -167,8 +167,7 @@ def test_a_type_that_this_server_does_not_run_is_named(world, build, kind):
     [
         ({"type": "SWITCH", "evaluatorType": "python", "expression": "1"}, "value-param, javascript and graaljs, not"),
         ({"type": "INLINE", "inputParameters": {"evaluatorType": "python"}}, "does not run Python"),
-        ({"type": "DO_WHILE", "loopCondition": "true", "items": "x"}, "neither items nor keepLastN"),
-        ({"type": "SUB_WORKFLOW", "subWorkflowParam": {"workflowDefinition": {}}}, "sub-workflows by name only"),
+        ({"type": "EVENT", "sink": "sqs:q"}, "no other sink than conductor"),
     ],
 )
 def test_a_feature_that_this_server_does_not_have_is_named(world, build, members, part):

@@ -383,10 +383,11 @@ def test_an_optional_task_that_ends_the_workflow_keeps_its_status(world, build):
 
 def test_a_terminate_that_came_out_wrong_fails(world, build):
     parameters = {"terminationStatus": "${workflow.input.status}"}
-    workflow_id = world.start(build.system("TERMINATE", "t", inputParameters=parameters))
+    body = [build.system("TERMINATE", "t", inputParameters=parameters)]
+    workflow_id = world.start(build.system("DO_WHILE", "l", loopCondition="false", loopOver=body))
     workflow = world.engine.workflows.get(workflow_id)
     assert workflow["status"] == "FAILED"
-    assert workflow["tasks"][0]["reasonForIncompletion"] == "given termination status is not valid"
+    assert workflow["tasks"][1]["reasonForIncompletion"] == "given termination status is not valid"
 
 
 def test_variables_have_a_limit(world, build):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 
-from conductor.testing.engine.definitions.checks import check_workflow_def
+from conductor.testing.engine.definitions.checks import check_steps, check_workflow_def
 from conductor.testing.engine.definitions.normalise import ad_hoc_task_def, normalise_step, normalise_workflow_def
 from conductor.testing.engine.records.blueprint import Blueprint, walk
 from conductor.testing.engine.records.records import Wire
@@ -79,10 +79,16 @@ class Definitions:
         """The plan for a StartWorkflowRequest: its workflowDef, or a registered one. Refusal 400, 404."""
         given = request.get("workflowDef")
         if given is not None:
-            definition = normalise_workflow_def(given)
+            definition = _read(given)
             refuse(self.problems_of(definition, "startWorkflow.arg0.workflowDef"))
             return self._populate(definition)
         return self.of_name(str(request["name"]), request.get("version"))
+
+    def of_child(self, given: object) -> Blueprint:
+        """The plan of a sub-workflow that is defined where it is used. Fewer checks are made (3.32.3). Refusal 400."""
+        definition = _read(given)
+        refuse(check_steps(definition, "workflowDefinition", self._kinds, self.task_defs))
+        return self._populate(definition)
 
     def of_name(self, name: str, version: int | None) -> Blueprint:
         """The plan of a registered definition. Refusal 404."""
@@ -138,3 +144,13 @@ class Definitions:
         except Refusal as refusal:
             raise Termination(refusal.message) from None
         return step
+
+
+def _read(given: object) -> Wire:
+    """A workflow definition that may have come from the data of a workflow, normalised. Refusal 400."""
+    if not isinstance(given, dict):
+        raise Refusal(400, f"The workflow definition must be an object, not {given!r:.100}")
+    try:
+        return normalise_workflow_def(given)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise Refusal(400, f"The workflow definition cannot be read: {error}") from None

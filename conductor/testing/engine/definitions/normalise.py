@@ -7,6 +7,7 @@ from typing import Any
 
 from conductor.server_defaults import CACHE_CONFIG, RATE_LIMIT_CONFIG, TASK_DEF, WORKFLOW_DEF, WORKFLOW_TASK
 from conductor.testing.engine.records.records import Wire
+from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.records.sizes import check_definition_depth
 
 _TASK_DEF_OPTIONAL = (
@@ -64,12 +65,29 @@ def normalise_step(given: Wire) -> Wire:
     task["forkTasks"] = [[normalise_step(inner) for inner in branch] for branch in task["forkTasks"]]
     for sequence in ("defaultCase", "loopOver"):
         task[sequence] = [normalise_step(inner) for inner in task[sequence]]
+    if "subWorkflowParam" in task:
+        task["subWorkflowParam"] = _normalise_sub_workflow(task["subWorkflowParam"])
     if "taskDefinition" in task:
         embedded = task["taskDefinition"]
         stamps = _normalise(embedded, {"createTime": 0, "updateTime": 0}, _AUDIT)
         task["taskDefinition"] = {**stamps, **normalise_task_def(embedded)}
     _fill_cache_config(task)
     return task
+
+
+def _normalise_sub_workflow(given: Wire) -> Wire:
+    """A definition in it, if it is no expression, gives the name and the version. Refusal 500, as for wrong JSON."""
+    inline = given.get("workflowDefinition")
+    if isinstance(inline, dict):
+        definition = {"createTime": 0, "updateTime": 0, **normalise_workflow_def(inline)}
+        named = {"name": definition.get("name"), "version": definition["version"]}
+        return {**given, **named, "workflowDefinition": definition}
+    if isinstance(inline, str) and not (inline.startswith("${") and inline.endswith("}")):
+        raise Refusal(500, "JSON parse error: workflowDefinition is a string, but not a valid DSL string")
+    if not isinstance(inline, str | None):
+        text = "JSON parse error: workflowDefinition must be either null, or WorkflowDef, or a valid DSL string"
+        raise Refusal(500, text)
+    return given
 
 
 def ad_hoc_task_def(step: Wire) -> Wire:

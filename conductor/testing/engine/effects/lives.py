@@ -27,7 +27,8 @@ class Lives:
         parent: the task that ends with it. If it has a child from before that did not fail, this is the child again.
         Refusal: its definition is unknown or refused, or its input is too large.
         """
-        blueprint = self._definitions.of_request(request)
+        inline = request.get("workflowDef") if parent is not None else None
+        blueprint = self._definitions.of_request(request) if inline is None else self._definitions.of_child(inline)
         workflow = new_workflow(blueprint, request, self._state.now_ms)
         if parent is not None:
             child_id = _child_id(parent)

@@ -8,19 +8,31 @@ from conductor.testing.engine.records.blueprint import contains
 from conductor.testing.engine.records.records import CHOICES, UNSUCCESSFUL, TaskRecord, Wire, WorkflowRecord, base_ref
 from conductor.testing.engine.tasks.conditions import parse
 from conductor.testing.engine.tasks.kind import RATE_LIMITS, EngineTask, Making, Run
+from conductor.testing.engine.tasks.loop_items import is_over_items, item_of, items_of
 from conductor.testing.engine.tasks.outcome import FAILED_FOR_GOOD, complete, fail
 from conductor.testing.scripts import EngineMissingError, ScriptError, TimeLimitError, evaluate, javascript_engine
 
+_NEVER_ENDING = (
+    "The loop is inside of another one that has come to its second iteration. The tasks of both have the same names, so"
+    " that the server would go on for ever without an effect (3.32.3)."
+)
+KEPT = "keepLastN"
+"""The input that says of how many iterations the tasks and the outputs are kept."""
+
 
 class DoWhile(EngineTask):
-    """The body is run at least once. After each iteration the condition decides."""
+    """The body is run at least once. After each iteration the condition decides.
+
+    A loop over a list runs once for each item, and ends earlier if its condition, which may be empty, does not hold.
+    """
 
     def problems(self, step: Wire, where: str) -> list[str]:
         problems = []
         if not step["loopOver"]:
             problems.append(f"loopOver field is required for {where}")
-        if "items" in step or "keepLastN" in step["inputParameters"]:
-            problems.append(f"the embedded server supports neither items nor keepLastN for {where}")
+        kept = step["inputParameters"].get(KEPT)
+        if kept is not None and (isinstance(kept, bool) or not isinstance(kept, int)):
+            problems.append(f"inputParameters.{KEPT} must be a whole number for {where}")
         if "loopCondition" not in step:
             return [*problems, f"loopCondition field is required for {where}"]
         return [*problems, *_condition_problems(step["loopCondition"], where)]
@@ -38,6 +50,9 @@ class DoWhile(EngineTask):
         """Begin the first or the next iteration, fail with a task of the body, or end by the condition."""
         body = _iteration(run.workflow, task)
         if not body:
+            if is_over_items(task.workflow_task) and not items_of(run.making, task):
+                task.wire["outputData"] = {**task.wire["outputData"], "iteration": 0}
+                return complete(task)
             return _begin_iteration(run, task, 1)
         output: dict[str, Any] = {}
         for member in body.values():
@@ -46,13 +61,16 @@ class DoWhile(EngineTask):
                 fail(task, f"{member.wire.get('reasonForIncompletion', 'null')} ")
                 break
         iteration = task.wire["iteration"]
-        if not (task.ended or _iteration_ended(task, run.workflow, body)):
+        has_ended = task.ended or _iteration_ended(task, run.workflow, body)
+        if has_ended:
+            task.wire["outputData"] = {**task.wire["outputData"], str(iteration): output}
+        _forget_early_iterations(run, task)
+        if not has_ended:
             return False
-        task.wire["outputData"] = {**task.wire["outputData"], str(iteration): output}
         if task.ended:
             return True
         try:
-            goes_on = _condition_holds(run, task)
+            goes_on = _goes_on(run, task)
         except (ScriptError, TimeLimitError) as error:
             text = f"Unable to evaluate condition {task.workflow_task['loopCondition']}, exception {error}"
             return fail(task, text, FAILED_FOR_GOOD)
@@ -61,6 +79,8 @@ class DoWhile(EngineTask):
 
 def _condition_problems(condition: str, where: str) -> list[str]:
     """Without the engine, only simple conditions are read. The server does not check the syntax (3.32.3)."""
+    if not condition.strip():
+        return []
     try:
         javascript_engine()
     except EngineMissingError as error:
@@ -87,34 +107,69 @@ def _iteration(workflow: WorkflowRecord, loop: TaskRecord) -> dict[str, TaskReco
 
 def _iteration_ended(loop: TaskRecord, workflow: WorkflowRecord, body: dict[str, TaskRecord]) -> bool:
     """Whether each task has ended, and the tasks after it inside of the loop have been scheduled and have ended."""
-    suffix = f"__{loop.wire['iteration']}"
+    suffix, own = f"__{loop.wire['iteration']}", loop.workflow_task["taskReferenceName"]
     expected = {task["taskReferenceName"] + suffix for task in loop.workflow_task["loopOver"]}
     for task in body.values():
         has_branch = task.wire["taskType"] in CHOICES and task.wire["inputData"].get("hasChildren")
         following = None if has_branch else workflow.blueprint.next_task(base_ref(task))
-        if following is not None and following["taskReferenceName"] != loop.ref:
-            expected.add(following["taskReferenceName"] + suffix)
+        ref = following["taskReferenceName"] if following else own
+        if ref != own and contains(loop.workflow_task, ref):
+            expected.add(ref + suffix)
     return expected <= body.keys() and all(task.ended for task in body.values())
 
 
 def _begin_iteration(run: Run, loop: TaskRecord, iteration: int) -> bool:
     """Begin an iteration. Returns whether it has begun: not if an operator has skipped its first task (3.32.3)."""
-    tasks = run.making.begin(loop.workflow_task["loopOver"][0], loop.wire["retryCount"])
-    if not tasks:
-        return False
+    before = loop.wire["iteration"], loop.wire["outputData"]
     loop.wire["iteration"] = iteration
     loop.wire["outputData"] = {**loop.wire["outputData"], "iteration": iteration}
+    if is_over_items(loop.workflow_task):
+        loop.wire["outputData"] |= item_of(items_of(run.making, loop), iteration)
+    tasks = run.making.begin(loop.workflow_task["loopOver"][0], loop.wire["retryCount"])
+    if not tasks:
+        loop.wire["iteration"], loop.wire["outputData"] = before
+        return False
     for task in tasks:
         task.wire["referenceTaskName"] += f"__{iteration}"
         task.wire["iteration"] = iteration
+    if any(run.workflow.latest(task.ref) for task in tasks):
+        return fail(loop, _NEVER_ENDING, FAILED_FOR_GOOD)
     run.schedule(tasks)
     return True
 
 
-def _condition_holds(run: Run, loop: TaskRecord) -> bool:
-    """Whether the loop goes on. Without an engine for JavaScript, a simple condition is read here."""
-    condition = loop.workflow_task["loopCondition"]
-    bindings = _bindings(run, loop)
+def _forget_early_iterations(run: Run, loop: TaskRecord) -> None:
+    """Remove the tasks and the outputs of the iterations that are not to be kept."""
+    kept, now = loop.workflow_task["inputParameters"].get(KEPT), loop.wire["iteration"]
+    if kept is None or kept >= now:
+        return
+    gone = range(1, now - kept + 1)
+    output = loop.wire["outputData"]
+    loop.wire["outputData"] = {name: output[name] for name in output if not (name.isdigit() and int(name) in gone)}
+    run.forget(
+        lambda task: (
+            task is not loop
+            and task.wire["iteration"] in gone
+            and task.wire["iteration"] < now
+            and contains(loop.workflow_task, base_ref(task))
+        )
+    )
+
+
+def _goes_on(run: Run, loop: TaskRecord) -> bool:
+    """Whether another iteration follows. ScriptError, TimeLimitError: the condition has no value."""
+    bindings, condition = _bindings(run, loop), loop.workflow_task["loopCondition"]
+    if not is_over_items(loop.workflow_task):
+        return _holds(condition, bindings)
+    items, iteration = items_of(run.making, loop), loop.wire["iteration"]
+    holds = not condition.strip() or _holds(condition, bindings | item_of(items, iteration))
+    return holds and iteration < len(items)
+
+
+def _holds(condition: str, bindings: dict[str, Any]) -> bool:
+    """Whether a condition is true; an empty one is not. Without an engine for JavaScript, it is a simple one."""
+    if not condition.strip():
+        return False
     try:
         return evaluate(condition, bindings).is_true
     except EngineMissingError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord
 from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.tasks.kind import EngineTask, Making, Run
@@ -17,26 +19,25 @@ class SubWorkflow(EngineTask):
     def problems(self, step: Wire, where: str) -> list[str]:
         if "subWorkflowParam" not in step:
             return [f"subWorkflowParam field is required for {where}"]
-        if (
-            not isinstance(step["subWorkflowParam"].get("name"), str)
-            or "workflowDefinition" in step["subWorkflowParam"]
-        ):
-            return [f"the embedded server supports sub-workflows by name only, for {where}"]
+        if not step["subWorkflowParam"].get("name"):
+            return [f"subWorkflowParam.name field is required for {where}"]
         return []
 
     def make(self, making: Making, step: Wire, retry_count: int) -> list[TaskRecord]:  # noqa: ARG002 - of the protocol
         task = making.new(step, 0)
-        given = making.filled(step["subWorkflowParam"])
+        given, definition = _filled(making, step["subWorkflowParam"])
         task.wire["inputData"] = {
             "subWorkflowName": given["name"],
-            "subWorkflowVersion": given["version"],
+            "subWorkflowVersion": given.get("version") if definition is None else None,
             "subWorkflowTaskToDomain": given.get("taskToDomain"),
-            "subWorkflowDefinition": None,
+            "subWorkflowDefinition": definition,
             "idempotencyKey": given.get("idempotencyKey"),
             "idempotencyStrategy": given.get("idempotencyStrategy"),
             "workflowInput": making.input_of(task),
             "priority": given.get("priority"),
         }
+        if isinstance(step["subWorkflowParam"].get("priority"), int):
+            task.wire["workflowPriority"] = given["priority"]
         task.wire["callbackAfterSeconds"] = step["startDelay"]
         return [task]
 
@@ -52,8 +53,9 @@ class SubWorkflow(EngineTask):
             return fail(task, text, FAILED_FOR_GOOD)
         request = {
             "name": name,
-            "version": given["subWorkflowVersion"],
-            "input": given["workflowInput"] or given,  # without an input of its own, the server passes all of this on
+            "version": given["subWorkflowVersion"] or None,  # 0 is the latest one
+            "workflowDef": given["subWorkflowDefinition"],
+            "input": _input_of_child(given),
             "taskToDomain": given["subWorkflowTaskToDomain"] or run.workflow.wire["taskToDomain"],
             "correlationId": run.workflow.wire.get("correlationId"),
             "priority": given.get("priority"),
@@ -61,7 +63,8 @@ class SubWorkflow(EngineTask):
         try:
             child = run.start(request, task)
         except Refusal as refusal:
-            return fail(task, refusal.message)
+            reasons = [str(each["message"]) for each in refusal.validation_errors]
+            return fail(task, "; ".join(reasons) or refusal.message)
         task.set_reason(None)
         task.wire.update(subWorkflowId=child.workflow_id, outputData={"subWorkflowId": child.workflow_id})
         follow(task, child)
@@ -81,3 +84,19 @@ def follow(task: TaskRecord, child: WorkflowRecord) -> None:
     if status != "COMPLETED":
         reason = child.wire.get("reasonForIncompletion", "null")
         task.set_reason(f"Sub workflow {child.short_name} failure reason: {reason}")
+
+
+def _filled(making: Making, param: Wire) -> tuple[Wire, Any]:
+    """The param with its expressions replaced, and the definition in it. In that nothing is replaced."""
+    inline = param.get("workflowDefinition")
+    filled = making.filled({name: value for name, value in param.items() if value is not inline})
+    return filled, making.filled(inline) if isinstance(inline, str) else inline
+
+
+def _input_of_child(given: Wire) -> Wire:
+    """Without an input of its own, the server passes all of the task's input on. It marks definitions of its own."""
+    found = given["workflowInput"] or given
+    if given["subWorkflowDefinition"] is None:
+        return found
+    known = found.get("_systemMetadata")
+    return {**found, "_systemMetadata": {**(known if isinstance(known, dict) else {}), "dynamic": True}}

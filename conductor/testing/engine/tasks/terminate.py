@@ -17,7 +17,7 @@ class Terminate(EngineTask):
         name, status = step.get("name"), str(step["inputParameters"].get("terminationStatus"))
         if step["optional"]:
             problems.append(f"terminate task cannot be optional, taskName: {name}")
-        if status not in _STATUSES and not status.startswith("${"):
+        if status not in _STATUSES:
             problems.append(
                 "terminate task must have an terminationStatus parameter and must be set to COMPLETED or FAILED, "
                 f"taskName: {name}"
