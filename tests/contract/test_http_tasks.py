@@ -280,6 +280,19 @@ def test_a_failed_request_is_tried_again_as_its_definition_says(run, tasks, remo
     assert [(task.status, task.retry_count) for task in workflow.tasks] == [(FAILED, 0), ("COMPLETED", 1)]
 
 
+@pytest.mark.parametrize("deed", ["retry", "rerun"])
+def test_a_failed_request_is_sent_again_by_an_operator(run, workflows, remote, ended, deed):
+    remote.answers["/"] = [(500, b"", {}), (200, b"[]", {})]
+    workflow, tasks = run(http({"uri": remote.url, "method": "GET"}))
+    assert workflow.status == FAILED
+    if deed == "retry":
+        workflows.retry(workflow.workflow_id)
+    else:
+        workflows.rerun(workflow.workflow_id, task_id=tasks["h"].task_id)
+    again, tasks = ended(workflow.workflow_id)
+    assert (again.status, tasks["h"].output_data["response"]["body"]) == ("COMPLETED", [])
+
+
 def test_an_optional_request_that_fails_lets_the_workflow_go_on(run, remote):
     remote.answers["/"] = [(500, b"", {})]
     step = http({"uri": remote.url, "method": "GET"}, optional=True)
