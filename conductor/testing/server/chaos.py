@@ -4,7 +4,8 @@ Each task that a worker gets has a fate, and no fate fails a worker that can run
 
 =============  ==========================================================================================
 none           nothing happens
-lost           the answer with the task is lost on its way. The task is queued again.
+lost           the answer with the task is lost on its way, and all its tasks are queued again. Of two such
+               answers in a row only the first is lost: the task of the second is put off like a reordered one.
 reordered      the task goes to the end of its queue before it is delivered
 delayed        the result waits for a moment before it has any effect
 unheard        the connection is closed before the result has any effect
@@ -24,6 +25,7 @@ or reads it does not.
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -37,6 +39,9 @@ from conductor.testing.server.routes import BATCH_POLL, POLL, UPDATE, UPDATE_V2
 
 FATES = ("none", "twice", "lost", "late", "unanswered", "reordered", "unheard", "delayed", "restart")
 RESTART_SECONDS = 0.1
+BETWEEN_RESTARTS = 2.0
+"""Seconds. A worker waits longer after each failure, so many restarts in a row would stop it. In between, a result with
+the fate of a restart is unheard only."""
 LONGEST_DELAY = 0.05  # seconds
 TRIES_LEFT = 2
 """A late task takes one of its retries. One more is left for a function that fails by itself."""
@@ -84,7 +89,8 @@ class Chaos:
         self._numbers: Counter[str] = Counter()
         self._deliveries: dict[str, _Delivery] = {}  # by task id
         self._forgotten: dict[str, _Forgotten] = {}  # by task id
-        self._out_until = 0.0
+        self._lost_last: set[str] = set()  # the types of tasks whose last answer was lost
+        self._out_until = -math.inf
 
     @property
     def report(self) -> str:
@@ -123,16 +129,28 @@ class Chaos:
     def _delivered(self, engine: Engine, tasks: list[_Wire], worker: str | None) -> list[_Wire]:
         """The tasks that a worker gets, in their order. AnswerLostError: it gets none of them."""
         fates = [self._fate_at_delivery(task, worker) for task in tasks]
-        if "lost" in fates or self._is_out():
+        if self._loses(tasks, fates):
             engine.deliveries.repeat([task["taskId"] for task in tasks])
             raise AnswerLostError
-        back = [task["taskId"] for task, fate in zip(tasks, fates, strict=True) if fate == "reordered"]
+        back = [task["taskId"] for task, fate in zip(tasks, fates, strict=True) if fate != "none"]
         if back:
             engine.deliveries.repeat(back)
         kept = [task for task in tasks if task["taskId"] not in back]
         if len(kept) > 1:
             self._random(str(kept[0]["taskType"]), len(kept)).shuffle(kept)
         return kept
+
+    def _loses(self, tasks: list[_Wire], fates: list[str]) -> bool:
+        """Whether the answer with the tasks is lost. If every one were, its worker would wait longer and longer."""
+        if not tasks:
+            return False
+        task_type = str(tasks[0]["taskType"])
+        with self._lock:
+            if "lost" in fates and task_type not in self._lost_last:
+                self._lost_last.add(task_type)
+                return True
+            self._lost_last.discard(task_type)
+        return self._is_out()
 
     def _due_again(self) -> list[str]:
         """The ids of the tasks that are to be delivered again now."""
@@ -206,7 +224,9 @@ class Chaos:
         with self._lock:
             self._forgotten.pop(task_id, None)
             fate = self._take(delivery, set(FATES))
-            if fate == "restart":
+            if fate == "restart" and now < self._out_until + BETWEEN_RESTARTS:
+                fate = "unheard"
+            elif fate == "restart":
                 self._out_until = now + RESTART_SECONDS
             elif fate == "twice":
                 self._forgotten[task_id] = _Forgotten(now + PAUSES[0], list(PAUSES[1:]))

@@ -212,8 +212,8 @@ def test_a_seed_is_a_whole_number(seed):
         DevServer(chaos=seed)
 
 
-def test_polls_of_many_threads_are_served(connect):
-    """Each task is completed, whichever thread gets it."""
+def test_a_worker_with_many_slots_is_not_stopped_by_its_growing_pauses(connect):
+    """Its answers have many tasks each, so that nearly every answer has one that is to be lost."""
     with running(2, connect) as (server, http, runner):
         done, lock = set(), threading.Lock()
 
@@ -221,10 +221,11 @@ def test_polls_of_many_threads_are_served(connect):
             with lock:
                 done.add(task.workflow_instance_id)
 
-        runner.start_worker("one", work, batch_size=8, poll_timeout=0.1)
-        workflows = {http.start("one", retryCount=3) for _ in range(40)}
+        http.start("one", retryCount=3)
+        workflows = {http.post("/api/workflow", {"name": "flow"}).body.decode() for _ in range(300)}
+        runner.start_worker("one", work, batch_size=20, poll_timeout=0.1)
         server.join(50)
-        assert done == workflows
+        assert done >= workflows
 
 
 def test_the_fates_of_old_tasks_are_forgotten():
