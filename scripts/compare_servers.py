@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from comparison.comparing import Comparison, Side, compare
+from comparison.comparing import Asked, Comparison, Side, compare
 from comparison.courses import COURSES
 from comparison.loopback import loopback
 from comparison.report import as_json, line, summary
@@ -35,13 +35,14 @@ def main() -> int:
     options = _options()
     courses = [course for course in COURSES if not options.course or course.name in options.course]
     known = {definition["name"]: definition for _, definition in read_definitions([*options.paths, *options.known])}
+    asked = Asked(courses, options.values, options.tries)
     comparisons: list[Comparison] = []
     with loopback() as address:
         pace = Pace(options.rest, options.motion)
         sides = (_side(options.one, options.names[0], pace), _side(options.other, options.names[1], pace))
         names = (sides[0].name, sides[1].name)
         for file, definition in read_definitions(options.paths):
-            found = compare(definition, known, sides, courses, address, file=file, values=options.values)
+            found = compare(file, definition, known, sides, asked=asked, loopback=address)
             comparisons.append(found)
             if options.json is not True:
                 print(line(found, names), flush=True)
@@ -61,6 +62,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--course", action="append", choices=[course.name for course in COURSES], metavar="NAME")
     parser.add_argument("--values", action="store_true", help="compare inputs, outputs and reasons, too")
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    parser.add_argument("--tries", type=int, default=1, help="how often a course must differ to count as different")
     parser.add_argument("--rest", type=float, default=0.15, help="seconds without a change until a server is at rest")
     parser.add_argument("--motion", type=float, default=6.0, help="the same while the server has something to do")
     parser.add_argument("--names", nargs=2, default=("one", "other"), help="the names of the servers in the texts")

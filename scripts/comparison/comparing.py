@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import NamedTuple
@@ -24,6 +24,16 @@ class Side(NamedTuple):
     name: str
     open: Opened
     pace: Pace
+
+
+class Asked(NamedTuple):
+    """What is compared."""
+
+    courses: Sequence[Course]
+    values: bool
+    """Inputs, outputs and reasons are compared, too."""
+    tries: int
+    """A course is led again until it agrees or has differed as often. Servers with several threads have races."""
 
 
 class Seen(NamedTuple):
@@ -51,29 +61,37 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    definition: Json,
-    known: dict[str, Json],
-    sides: tuple[Side, Side],
-    courses: Sequence[Course],
-    loopback: str,
-    *,
-    file: str,
-    values: bool,
+    file: str, definition: Json, known: dict[str, Json], sides: tuple[Side, Side], *, asked: Asked, loopback: str
 ) -> Comparison:
     """Register the definition on both servers and lead it through the courses. Both run at the same time."""
     ready = prepared(definition, loopback)
     needed = [prepared(child, loopback) for child in needed_workflows(definition, known)]
     values_of = {variant: Values([ready, *needed], variant, loopback) for variant in (TEXTS, NUMBERS, NOTHING)}
-    with ThreadPoolExecutor(2) as threads:
-        one, other = threads.map(lambda side: _see(side, ready, needed, courses, values_of), sides)
     names = (sides[0].name, sides[1].name)
-    found = {
-        name: difference
-        for name in one.courses.keys() & other.courses.keys()
-        if (difference := first_difference((one.courses[name], other.courses[name]), names, values=values))
-    }
-    in_order = {course.name: found[course.name] for course in courses if course.name in found}
-    return Comparison(file, (one.registered, other.registered), len(courses), in_order)
+    found: dict[str, Difference] = {}
+    courses, differing = asked.courses, {course.name for course in asked.courses}
+    for _ in range(asked.tries):
+        with ThreadPoolExecutor(2) as threads:
+            seen = list(threads.map(lambda side, courses=courses: _see(side, ready, needed, courses, values_of), sides))
+        differences = _differences(seen, courses, names, values=asked.values)
+        found = {name: difference for name, difference in differences if name in differing}
+        differing = set(found)
+        # The first course counts the tasks for the others.
+        courses = [course for course in asked.courses if course.name in differing or course is asked.courses[0]]
+        if not found:
+            break
+    return Comparison(file, (seen[0].registered, seen[1].registered), len(asked.courses), found)
+
+
+def _differences(
+    seen: Sequence[Seen], courses: Sequence[Course], names: tuple[str, str], *, values: bool
+) -> Iterator[tuple[str, Difference]]:
+    for course in courses:
+        one, other = (side.courses.get(course.name) for side in seen)
+        if one is not None and other is not None:
+            difference = first_difference((one, other), names, values=values)
+            if difference is not None:
+                yield course.name, difference
 
 
 def _see(

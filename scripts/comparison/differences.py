@@ -20,6 +20,7 @@ SCRIPT_ERROR = re.compile(r"(Error evaluating the script `\w+).*", re.DOTALL)
 """The kind of an error. The rest is a text of the engine that has run the script."""
 ALSO_DIFFERENT = frozenset({"forkedTaskDefs"})
 """Members with task definitions, which have times and the members of another version of the server."""
+VALUES = ("input", "output", "reason")
 FIRST_TIME = 1_000_000_000_000
 """Whole numbers from here on are times in milliseconds: they differ in each run."""
 
@@ -74,7 +75,7 @@ def _values(one: Mark, other: Mark, names: tuple[str, str]) -> Iterator[tuple[st
     """Differences of reasons, inputs and outputs of the same tasks in the same order."""
     pairs = [("output", "workflow", one.output, other.output), ("reason", "workflow", one.reason, other.reason)]
     for first, second in zip(one.tasks, other.tasks, strict=False):
-        pairs += [(kind, _line(first), first[kind], second[kind]) for kind in ("input", "output", "reason")]
+        pairs += [(kind, _line(first), first[kind] or None, second[kind] or None) for kind in VALUES]
     for kind, where, left, right in pairs:
         for place in places(_without_chance(left), _without_chance(right)):
             texts = f"{names[0]} {_short(place.recorded)}, {names[1]} {_short(place.here)}"

@@ -221,7 +221,7 @@ def _moves(execution: Execution, ended: set[str]) -> bool:
         match task["taskType"]:
             case "JOIN" | "EXCLUSIVE_JOIN":
                 joined = {latest.get(ref) for ref in (task.get("inputData") or {}).get("joinOn") or ()}
-                if not joined & {*OPEN, None}:
+                if task["status"] == "SCHEDULED" or not joined & {*OPEN, None}:
                     return True
             case "SUB_WORKFLOW":
                 if task.get("subWorkflowId") in {None, "", *ended}:
