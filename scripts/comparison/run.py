@@ -215,13 +215,12 @@ def _in_motion(seen: list[Execution]) -> bool:
 
 
 def _moves(execution: Execution, ended: set[str]) -> bool:
-    latest = {task["referenceTaskName"]: task["status"] for task in execution.workflow["tasks"]}
+    latest = {task["referenceTaskName"]: task for task in execution.workflow["tasks"]}
     still = 0
     for task in _open(execution):
         match task["taskType"]:
             case "JOIN" | "EXCLUSIVE_JOIN":
-                joined = {latest.get(ref) for ref in (task.get("inputData") or {}).get("joinOn") or ()}
-                if task["status"] == "SCHEDULED" or not joined & {*OPEN, None}:
+                if task["status"] == "SCHEDULED" or _join_moves(task, latest):
                     return True
             case "SUB_WORKFLOW":
                 if task.get("subWorkflowId") in {None, "", *ended}:
@@ -234,3 +233,13 @@ def _moves(execution: Execution, ended: set[str]) -> bool:
             case _:
                 return True
     return not still
+
+
+def _join_moves(join: Json, latest: Mapping[str, Json]) -> bool:
+    """Whether a join is about to end, or to take the output of a task that has ended."""
+    joined = {ref: latest.get(ref) for ref in (join.get("inputData") or {}).get("joinOn") or ()}
+    ended = [ref for ref, task in joined.items() if task is not None and task["status"] not in OPEN]
+    shown = join.get("outputData") or {}
+    return len(ended) == len(joined) or any(
+        latest[ref].get("outputData") and ref not in shown for ref in ended if join["taskType"] == "JOIN"
+    )
