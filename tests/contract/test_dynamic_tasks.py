@@ -164,6 +164,16 @@ def test_a_step_that_says_not_where_its_tasks_are_is_refused(workflows, name, wr
     assert caught.value.status == 400
 
 
+def test_a_forked_task_that_is_not_registered_is_never_tried_again(workflows, tasks, name, ended):
+    workflows.register_workflow(WorkflowDef(name, [fork(**FORK), join()], owner_email=OWNER))
+    steps = [{"name": name, "taskReferenceName": "x", "type": "SIMPLE", "retryCount": 2}]
+    workflow_id = workflows.start_workflow(name, {"steps": steps, "inputs": {}})
+    tasks.update_task_by_ref_name("x", workflow_id, "FAILED")
+    workflow, _ = ended(workflow_id)
+    assert workflow.status == "FAILED"
+    assert [task.status for task in workflow.tasks if task.reference_task_name == "x"] == ["FAILED"]
+
+
 def test_a_join_shows_what_has_ended_before_it_ends(workflows, tasks, name):
     steps = [WorkflowTask(f"{name}_{ref}", ref) for ref in ("a", "b")]
     tasks.register_task_defs(*(TaskDef(step.name, owner_email=OWNER) for step in steps))

@@ -139,6 +139,9 @@ class Definitions:
             raise Termination(
                 f"Invalid task specified. Cannot find task by name {step['name']} in the task definitions"
             )
+        if "taskDefinition" not in step and step["type"] == "SIMPLE" and step["name"] not in self.task_defs:
+            # The server makes no definition for it, so the task is never tried again (3.32.3).
+            step = {**step, "retryCount": 0}
         try:
             self._populate_step(step)
         except Refusal as refusal:
