@@ -4,6 +4,8 @@
 #
 #   scripts/test_wheel.sh            each Python tries the wheel alone; all but the main one run the unit and server tests
 #   scripts/test_wheel.sh --built    the same with the wheel in dist/
+#
+# The Pythons run at the same time, and each prints its lines at its end: many tests wait, and use no processor.
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "$0")/environment.sh"
@@ -22,8 +24,30 @@ main() {
   main_version=$("$python" -c "$version_of")
   try_wheel "$python" "$main_version" "$wheel"
   for minor in {11..30}; do
-    [ "3.$minor" = "$main_version" ] || test_on "3.$minor" "$wheel"
+    [ "3.$minor" = "$main_version" ] || start "3.$minor" "$wheel"
   done
+  await_all
+}
+
+versions=() processes=()
+
+# start VERSION WHEEL: test_on in the background.
+start() {
+  test_on "$@" >"$folder/$1.log" 2>&1 &
+  versions+=("$1") processes+=($!)
+}
+
+# Wait for all, and print what each of them has printed. Fails if one has failed.
+await_all() {
+  local index failed=()
+  for index in "${!versions[@]}"; do
+    wait "${processes[index]}" || failed+=("${versions[index]}")
+    cat "$folder/${versions[index]}.log"
+  done
+  [ ${#failed[@]} = 0 ] || {
+    echo "test_wheel: failed on Python ${failed[*]}" >&2
+    return 1
+  }
 }
 
 # test_on VERSION WHEEL: if there is such a Python.
@@ -35,7 +59,7 @@ test_on() {
     try_wheel "$candidate" "$version" "$wheel"
     make_environment ".venv-$version" "$candidate"
     ".venv-$version/bin/python" -m pip install --quiet --no-deps --force-reinstall "$wheel"
-    run_tests "$PWD/.venv-$version/bin/python"
+    run_tests "$PWD/.venv-$version/bin/python" "$version"
     return
   done
 }
@@ -63,9 +87,10 @@ copy_without_sources() {
     tar --create --null --files-from - | tar --extract --directory "$1"
 }
 
-# run_tests PYTHON
+# run_tests PYTHON VERSION: in a checkout of its own, because others run at the same time.
 run_tests() (
-  cd "$folder/checkout"
+  copy_without_sources "$folder/checkout-$2"
+  cd "$folder/checkout-$2"
   "$1" -c 'import conductor, sys; print(f"{sys.version}: {conductor.__file__}"); assert "site-packages" in conductor.__file__'
   "$1" -m pytest -q -n 2 -p no:cacheprovider -m "not sources" tests/unit tests/server
 )

@@ -1,11 +1,14 @@
 """What the hand-written code promises about itself: small files, small functions, and what has no place in it."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
 
 import conductor
+
+pytestmark = pytest.mark.sources
 
 PACKAGE = Path(conductor.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -26,8 +29,13 @@ def is_testing(file):
     return "testing" in file.relative_to(PACKAGE).parts
 
 
+@functools.cache
+def all_nodes(file):
+    return list(ast.walk(ast.parse(file.read_text())))
+
+
 def nodes(file, *kinds):
-    return [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, kinds)]
+    return [node for node in all_nodes(file) if isinstance(node, kinds)]
 
 
 def arguments(function):
@@ -114,7 +122,7 @@ def test_bool_is_a_type_and_no_function_that_does_nothing(file):
 @named(FILES)
 def test_nothing_sleeps_probes_or_prints(file):
     """Every wait is on an event; attributes are known; only a program prints (__main__, cli)."""
-    called = {ast.unparse(node.func) for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)}
+    called = {ast.unparse(node.func) for node in nodes(file, ast.Call)}
     forbidden = {"time.sleep", "hasattr"}
     is_program = file.stem == "__main__" or "cli" in file.relative_to(PACKAGE).parts
     if not (is_program or file.stem in ("_log", "process_log") or "testing" in file.parts):
