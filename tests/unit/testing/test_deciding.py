@@ -18,7 +18,7 @@ def deciding(world):
         kinds = Kinds(Stubs())
         state = world.engine._state
         workflow = state.workflow(workflow_id)
-        definitions = Definitions(state.store, kinds)
+        definitions = Definitions(state.store, kinds, strict_inputs=False)
         before = snapshot(workflow)
         decision = decide(workflow, state.now_ms + 1000 * seconds, kinds, definitions)
         return decision, before, snapshot(workflow)

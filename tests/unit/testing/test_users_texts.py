@@ -231,7 +231,7 @@ def all_that_read(engine, workflow_id, task_id):
     engine.workflows.get(workflow_id)
     engine.workflows.status(workflow_id, True, True)
     engine.tasks.get(task_id)
-    engine.overview.show()
+    engine.overview.changes(None, "", "", "", 100)
     engine.queues.open_work()
 
 
