@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from conductor.testing.engine.deciding import timeouts
 from conductor.testing.engine.deciding.retries import next_try
@@ -58,7 +58,7 @@ class _Look:
 
     def __init__(self, workflow: WorkflowRecord, now_ms: int, kinds: KindsOfTasks, steps: Steps) -> None:
         self.decision = Decision()
-        self._workflow = replace(workflow, tasks=list(workflow.tasks))
+        self._workflow = workflow.draft()
         self._now_ms = now_ms
         self._kinds = kinds
         self._making = Making(self._workflow, now_ms, kinds, steps)
@@ -92,7 +92,7 @@ class _Look:
 
     def _look_at(self, position: int, task: TaskRecord, executed: set[str]) -> None:
         """Time out a task, retry it, or go on with the tasks after it."""
-        draft = self._workflow.tasks[position] = replace(task, wire=dict(task.wire))
+        draft = self._workflow.tasks[position] = task.draft()
         change = Change(task, draft)
         self.decision.changes.append(change)
         timeouts.check_task(draft, self._now_ms)

@@ -169,8 +169,9 @@ class Mover:
             return False
         known = {(task.ref, task.wire["retryCount"]) for task in workflow.tasks}
         new = [task for task in decision.scheduled.values() if (task.ref, task.wire["retryCount"]) not in known]
-        must_look = self.scheduling.schedule(workflow, new)
-        changed = self._execute(workflow, list(decision.scheduled.values()), must_look)
+        changed = self.scheduling.schedule(workflow, new)
+        if decision.scheduled:
+            changed = self._execute(workflow, list(decision.scheduled.values()), changed)
         if new or changed:
             self._state.save_workflow(workflow)
         return changed

@@ -72,6 +72,11 @@ class TaskRecord:
         found: Wire = self.workflow_task.get("taskDefinition") or {}
         return found
 
+    def draft(self) -> TaskRecord:
+        """A copy, whose members can be set without a change of this one."""
+        timing = (self.visible_at, self.first_scheduled, self.wait_until)
+        return TaskRecord(dict(self.wire), self.workflow_task, *timing, self.stored)
+
     def keep_step(self) -> None:
         """Keep the step in the record, because the definition of the workflow does not have it."""
         self.wire["workflowTask"] = self.workflow_task
@@ -125,6 +130,10 @@ class WorkflowRecord:
     def short_name(self) -> str:
         """Its name in the server's messages."""
         return f"{self.wire['workflowName']}.{self.wire['workflowVersion']}/{self.workflow_id}"
+
+    def draft(self) -> WorkflowRecord:
+        """A copy with a list of its own, which holds the same tasks."""
+        return WorkflowRecord(self.wire, self.blueprint, list(self.tasks), self.stored, self.timer)
 
     def latest(self, ref: str) -> TaskRecord | None:
         """The last task with the reference name, which is the latest try."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from conductor.testing.engine.records.records import WorkflowRecord
 
-INDEX = """
-CREATE INDEX IF NOT EXISTS ended_by_status ON workflows (json_extract(doc, '$.status')) WHERE ended IS NOT NULL;
+_INDEX = """
+CREATE INDEX IF NOT EXISTS ended_by_status ON workflows (json_extract(doc, '$.status')) WHERE ended IS NOT NULL
 """
 
 _OF_WORKFLOW = ("workflowId", "correlationId", "input", "output", "variables", "reasonForIncompletion")
@@ -44,9 +44,17 @@ class EndedWorkflows:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._is_indexed = False
+
+    def _prepare(self) -> None:
+        """Make the index when it is first needed, because it slows down a server whose page nobody looks at."""
+        if not self._is_indexed:
+            self._db.execute(_INDEX)
+            self._is_indexed = True
 
     def counts(self) -> dict[str, int]:
         """The number of the workflows with each status."""
+        self._prepare()
         status = "json_extract(doc, '$.status')"
         query = f"SELECT {status}, count(*) FROM workflows WHERE ended IS NOT NULL GROUP BY {status}"  # noqa: S608 - of constants
         return dict(self._db.execute(query).fetchall())
@@ -55,6 +63,7 @@ class EndedWorkflows:
         self, wanted: Wanted, statuses: Collection[str], most: int, ids: Collection[str] | None = None
     ) -> list[dict[str, Any]]:
         """The wires of the newest workflows with one of the statuses. ids: look only at these."""
+        self._prepare()
         query = "SELECT doc FROM workflows WHERE ended IS NOT NULL"
         query += f" AND json_extract(doc, '$.status') IN ({_marks(statuses)})"
         arguments: list[Any] = [*statuses]

@@ -16,7 +16,7 @@ from typing import Any
 
 from conductor.testing.engine.records.blueprint import Blueprint
 from conductor.testing.engine.records.records import TaskRecord, WorkflowRecord, base_ref
-from conductor.testing.engine.state.ended_workflows import INDEX, EndedWorkflows
+from conductor.testing.engine.state.ended_workflows import EndedWorkflows
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS task_defs (name TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID;
@@ -58,7 +58,7 @@ class Store:
         self._db.execute("PRAGMA synchronous=OFF")  # only a failure of the machine itself may lose something
         if self.durable:
             self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.executescript(_SCHEMA + INDEX)
+        self._db.executescript(_SCHEMA)
         self.ended = EndedWorkflows(self._db)
         self._blueprints: dict[int, Blueprint] = {}
         self._ended = self._number("SELECT count(*) FROM workflows WHERE ended IS NOT NULL")
@@ -134,13 +134,7 @@ class Store:
         elif ended is not None and not workflow.ended:
             self._ended -= 1
             ended = None
-        row = (
-            workflow.workflow_id,
-            workflow.blueprint.snapshot,
-            ended,
-            workflow.wire["createTime"],
-            _dump(workflow.stored),
-        )
+        row = (workflow.workflow_id, workflow.blueprint.snapshot, ended, workflow.wire["createTime"], _stored(workflow))
         self._db.execute("INSERT OR REPLACE INTO workflows VALUES (?, ?, ?, ?, ?, ?)", (*row, _dump(workflow.wire)))
 
     def _forget_the_oldest(self) -> list[str]:
@@ -226,4 +220,8 @@ class Store:
 def _task_row(task: TaskRecord) -> tuple[Any, ...]:
     wire = task.wire
     timing = (task.visible_at, task.first_scheduled, task.wait_until)
-    return (wire["taskId"], wire["workflowInstanceId"], wire["seq"], *timing, _dump(task.stored), _dump(wire))
+    return (wire["taskId"], wire["workflowInstanceId"], wire["seq"], *timing, _stored(task), _dump(wire))
+
+
+def _stored(record: TaskRecord | WorkflowRecord) -> str:
+    return _dump(record.stored) if record.stored else "{}"  # nearly always, and so without the encoder
