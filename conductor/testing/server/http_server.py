@@ -13,7 +13,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from conductor.testing.server.http_wire import Reader, RefusedError, Request, Response, encoded
+from conductor.testing.server.http_reader import Reader, RefusedError
+from conductor.testing.server.http_wire import Request, Response, encoded
 
 logger = logging.getLogger(__name__)
 

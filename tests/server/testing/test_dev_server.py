@@ -464,9 +464,10 @@ def test_the_http_side_shares_no_code_with_the_client_that_it_tests():
                     first, _, rest = module.partition(".")
                     allowed = first in sys.stdlib_module_names or module.startswith("conductor.testing")
                     # Names, how a test may write a duration, which workers of the process are stopping, and a table;
-                    # urllib3 sends the requests of HTTP tasks.
+                    # libraries of others: the parser of HTTP, and urllib3 for the requests of HTTP tasks.
                     shared = ("conductor", "conductor._arguments", "conductor._stopping", "conductor.errors")
-                    shared += ("conductor.server_defaults", "urllib3", "urllib3.connection", "urllib3.exceptions")
+                    shared += ("conductor.server_defaults", "httptools")
+                    shared += ("urllib3", "urllib3.connection", "urllib3.exceptions")
                     names = {each.name for each in node.names}
                     assert allowed or (module in shared and (module != "conductor" or names == {"_stopping"})), name
                     if rest.startswith("testing."):

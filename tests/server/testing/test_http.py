@@ -199,19 +199,52 @@ def test_an_empty_domain_is_a_domain_of_its_own(http):
         (b"GET /health HTTP/1.1\r\n\r\n", 400),  # no Host
         (b"GET /health HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", 400),
         (b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 9000 + b"\r\n\r\n", 400),
+        (b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 9000, 400),  # without an end
         (b"GET health HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
         (b"GET /health HTTP/2.7\r\nHost: x\r\n\r\n", 505),
         (b"POST /api/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n", 400),
         (b"POST /api/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
         (b"POST /api/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
         (b"POST /api/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", 413),
+        (b"POST /api/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", 413),
         (b"POST /api/tasks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n", 400),
         (b"POST /api/tasks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
         (b"POST /api/tasks HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nContent-Length: 2\r\n\r\n{}", 417),
     ],
 )
 def test_a_malformed_request_is_refused_and_the_connection_closed(server, request_, status):
     assert raw(server, request_).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_a_head_and_its_body_may_come_byte_by_byte(server):
+    parts = urlsplit(server.url)
+    body = json.dumps(UNKNOWN).encode()
+    request = b"POST /api/tasks HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n" % parts.netloc.encode()
+    request += b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    with socket.create_connection((parts.hostname, parts.port), 5) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in request:
+            connection.sendall(bytes([byte]))
+        assert b"No such workflow found" in connection.recv(65536)
+
+
+@pytest.mark.parametrize("framing", ["Content-Length", "Transfer-Encoding"])
+def test_a_client_that_would_like_http_2_is_answered_with_http_1_1(server, framing):
+    """Java's HttpClient asks for it with its first request."""
+    head = b"%s /api/tasks%s HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    body = json.dumps(UNKNOWN).encode()
+    update = head % (b"POST", b"") + b"Content-Type: application/json\r\n"
+    if framing == "Content-Length":
+        update += b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    else:
+        update += b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    get = head % (b"GET", b"/nosuch") + b"\r\n"
+    last = b"GET /api/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answers = raw(server, update + get + last)
+    found = [answers.index(each) for each in (b"No such workflow found", b"Task not found", b"3.32.3")]
+    assert found == sorted(found)
 
 
 def test_several_requests_may_come_at_once_and_are_answered_in_order(server):

@@ -9,7 +9,8 @@ from conductor.testing.engine import Refusal
 from conductor.testing.engine.tasks.conditions import parse
 from conductor.testing.engine.tasks.durations import parse_duration, parse_until
 from conductor.testing.expressions import as_text, expressions_in, fill
-from conductor.testing.server.http_wire import RefusedError, Request, _headers, _request_line
+from conductor.testing.server.http_reader import Reader, RefusedError
+from conductor.testing.server.http_wire import Request
 from conductor.testing.server.parameters import flag, integer
 from conductor.testing.server.router import _is_json
 
@@ -34,6 +35,21 @@ def expression(_, text):
     return fill("${" + text + "}", {})
 
 
+class Connection:
+    """A connection on which these bytes arrive, and then its end."""
+
+    def __init__(self, data):
+        self._data = data
+
+    def recv(self, length):
+        piece, self._data = self._data[:length], self._data[length:]
+        return piece
+
+
+def request(head):
+    return Reader(Connection(head + b"\r\nHost: x\r\n\r\n")).request()
+
+
 READERS = {
     "duration": lambda _, text: parse_duration(text),
     "until": lambda _, text: parse_until(text),
@@ -42,10 +58,10 @@ READERS = {
     "template": lambda _, text: fill(text, {}),
     "query": search,
     "free text and sort": free_text,
-    "header": lambda _, text: _headers([b"X: " + text.encode()]),
-    "header's name": lambda _, text: _headers([text.encode()]),
-    "request line": lambda _, text: _request_line(b"GET /" + text.encode() + b" HTTP/1.1"),
-    "query string": lambda _, text: _request_line(b"GET /?" + text.encode() + b" HTTP/1.1"),
+    "header": lambda _, text: request(b"GET / HTTP/1.1\r\nX: " + text.encode()),
+    "header's name": lambda _, text: request(b"GET / HTTP/1.1\r\n" + text.encode()),
+    "request line": lambda _, text: request(b"GET /" + text.encode() + b" HTTP/1.1"),
+    "query string": lambda _, text: request(b"GET /?" + text.encode() + b" HTTP/1.1"),
     "media type": lambda _, text: _is_json(Request("POST", "/", {"content-type": "application/" + text}, b"{}")),
     "number": lambda _, text: integer("n").bind([text]),
     "flag": lambda _, text: flag("f", True).bind([text]),
