@@ -21,7 +21,8 @@ from conductor.testing.server.guard import ANY_NAME, is_host, is_loopback
 from conductor.testing.server.page_routes import page_routes
 from conductor.testing.server.payload_storage import READ_PAYLOAD, WRITE_PAYLOAD, SignedUrls, storage_routes
 from conductor.testing.server.router import Router
-from conductor.testing.server.routes import OPERATIONS, TOKEN, Route
+from conductor.testing.server.routes import OPERATIONS, TOKEN
+from conductor.testing.server.routes.route import Route
 from conductor.testing.server.running import Running, TaskFailed, UnresolvedInput, origin_of
 from conductor.testing.server.tokens import AccessKey, Tokens
 

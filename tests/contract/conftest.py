@@ -16,6 +16,7 @@ from conductor import (
     WorkflowTask,
 )
 from conductor.testing.dev_server import DevServer
+from support.rest import Rest
 from support.waiting import eventually
 
 OWNER = "team@example.com"
@@ -29,6 +30,11 @@ def server_url(request):
     else:
         with DevServer() as server:
             yield server.url
+
+
+@pytest.fixture
+def rest(server_url):
+    return Rest(server_url)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from conductor import (
     WorkflowTask,
 )
 from conductor.testing import DevServer, TaskFailed
+from support.rest import Rest
 
 OWNER = "team@example.com"
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "embedded-server.md"
@@ -222,6 +223,34 @@ def test_requests_for_other_names_and_from_other_pages_are_refused(server, heade
     ):
         TaskExecutor(client).queue_sizes()
     assert caught.value.status == 403
+
+
+def test_event_handlers_that_would_never_run_are_refused(server):
+    rest = Rest(server.url)
+    action = {"action": "start_workflow", "start_workflow": {"name": "w"}}
+    answer = rest("POST", "/event", {"name": "h", "event": "sqs:queue", "actions": [action]})
+    assert (answer.status, answer.json()["validationErrors"][0]["path"]) == (400, "addEventHandler.arg0.event")
+    terminate = {"action": "terminate_workflow", "terminate_workflow": {"workflowId": "w"}}
+    answer = rest("POST", "/event", {"name": "h", "event": "conductor:e", "actions": [action, terminate]})
+    (problem,) = answer.json()["validationErrors"]
+    assert (answer.status, problem["path"]) == (400, "addEventHandler.arg0.actions[1]")
+    assert "terminate_workflow" in problem["message"]
+    assert rest("GET", "/event").json() == []
+
+
+def test_removed_workflows_are_gone_also_from_searches(server, tasks, workflows):
+    workflow_id = start(tasks, workflows)
+    workflows.terminate(workflow_id)
+    assert workflows.search("workflowType=w").total_hits == 1
+    assert Rest(server.url)("DELETE", f"/workflow/{workflow_id}/remove").status == 200
+    assert workflows.search("workflowType=w").total_hits == 0
+
+
+def test_two_operations_are_not_served(server):
+    rest = Rest(server.url)
+    for method, path, body in (("POST", "/workflow/bulk/search", ["w"]), ("GET", "/admin/config", None)):
+        answer = rest(method, path, body)
+        assert (answer.status, f"does not serve {method} /api{path}" in answer.json()["message"]) == (501, True)
 
 
 def test_each_row_of_the_document_names_a_test_of_this_file():

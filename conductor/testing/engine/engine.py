@@ -12,7 +12,10 @@ from conductor import _stopping
 from conductor.testing.engine.calls.again import Again
 from conductor.testing.engine.calls.control import Control
 from conductor.testing.engine.calls.deliveries import Deliveries
+from conductor.testing.engine.calls.event_actions import EventActions
+from conductor.testing.engine.calls.event_handlers import EventHandlers
 from conductor.testing.engine.calls.metadata import Metadata
+from conductor.testing.engine.calls.mocked_runs import MockedRuns
 from conductor.testing.engine.calls.overview import Overview
 from conductor.testing.engine.calls.queues import Queues
 from conductor.testing.engine.calls.searches import Searches
@@ -68,6 +71,9 @@ class Engine:
         self.signals = Signals(state, self.tasks, self.workflows, strict_inputs=strict_inputs)
         self.control = Control(state, mover)
         self.again = Again(state, mover)
+        self.mocked_runs = MockedRuns(state, mover, self.workflows, self.tasks)
+        self.event_handlers = EventHandlers(state)
+        mover.events.listen(EventActions(state, self.event_handlers, self.workflows, self.tasks))
         self.queues = Queues(state)
         self.deliveries = Deliveries(state, mover)
         self.searches = Searches(state, self.tasks)

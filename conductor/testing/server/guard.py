@@ -21,7 +21,8 @@ from conductor.testing.server.http_wire import Request, Response
 from conductor.testing.server.page_routes import ACTIONS, is_of_page
 from conductor.testing.server.payload_storage import READ_PAYLOAD, WRITE_PAYLOAD
 from conductor.testing.server.responses import error
-from conductor.testing.server.routes import DOCUMENT, HEALTH_CHECK, TOKEN
+from conductor.testing.server.routes import TOKEN
+from conductor.testing.server.routes.about import DOCUMENT, HEALTH_CHECK
 from conductor.testing.server.tokens import Tokens
 
 WITHOUT_TOKEN = frozenset({TOKEN, HEALTH_CHECK, DOCUMENT, READ_PAYLOAD, WRITE_PAYLOAD})

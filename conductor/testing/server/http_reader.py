@@ -72,6 +72,7 @@ class _Incoming:
         self._is_parted = False  # the parser has given up the request at its head, see ``_go_on_with_body``
         self._size = 0  # of the head, or of the trailers
         self._waiting = 0  # bytes that came for a head that is not complete
+        self._method = ""
         self._target = b""
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []

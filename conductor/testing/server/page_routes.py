@@ -14,7 +14,8 @@ from conductor.testing.page import INDEX, page_files
 from conductor.testing.server.http_wire import Response
 from conductor.testing.server.parameters import integer, text
 from conductor.testing.server.responses import as_nothing, as_text
-from conductor.testing.server.routes import PAGE, Route
+from conductor.testing.server.routes.about import PAGE
+from conductor.testing.server.routes.route import Route
 
 DATA = "GET /page/data/"
 ACTIONS = "POST /page/actions/"

@@ -15,7 +15,7 @@ from conductor.testing.engine import Engine
 from conductor.testing.server.http_wire import Response
 from conductor.testing.server.parameters import text
 from conductor.testing.server.responses import JSON, as_nothing
-from conductor.testing.server.routes import Route
+from conductor.testing.server.routes.route import Route
 
 READ_PAYLOAD = "GET /payloads/{path}"
 WRITE_PAYLOAD = "PUT /payloads/{path}"

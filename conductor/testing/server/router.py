@@ -18,7 +18,9 @@ from conductor.testing.server.faults import Faults
 from conductor.testing.server.http_wire import Request, Response
 from conductor.testing.server.parameters import integer, text
 from conductor.testing.server.responses import JSON, as_json_or_204, error
-from conductor.testing.server.routes import BATCH_POLL, POLL, ROUTES, UPDATE_V2, Route
+from conductor.testing.server.routes import NOT_SERVED, ROUTES
+from conductor.testing.server.routes.route import Route
+from conductor.testing.server.routes.tasks import BATCH_POLL, POLL, UPDATE_V2
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ class Router:
         self._chaos = chaos
         self._by_length: dict[int, list[tuple[list[str | None], Route]]] = {}
         self._binders: dict[str, Binder] = {}
-        for route in (*ROUTES, *self._own_routes()):
+        for route in (*ROUTES, *NOT_SERVED, *self._own_routes()):
             self.add(route)
 
     def add(self, route: Route) -> None:
@@ -109,7 +111,7 @@ class Router:
             if parameter.name in variables:
                 yield parameter.bind([variables.pop(parameter.name)])
             else:
-                yield parameter.bind(query.get(parameter.name))
+                yield parameter.read(query)
         if found.route.body is not None:
             yield self._body(found.route, request)
 

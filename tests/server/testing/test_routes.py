@@ -115,6 +115,73 @@ def workflows(call, name, finished):
     call("GET /api/workflow/{workflowId}", expect=404, media=JSON, workflowId=workflow)
 
 
+def names_and_versions(call, name):
+    assert name in call("GET /api/metadata/workflow/names", media=JSON)
+    assert [each["version"] for each in call("GET /api/metadata/workflow/names-and-versions", media=JSON)[name]] == [1]
+    assert len(call("GET /api/metadata/workflow/{name}/versions", media=JSON, name=name)) == 1
+    call("POST /api/metadata/workflow/validate", {"name": "new", "tasks": [task("a")]})
+
+
+def lists(call, name):
+    workflow = call("POST /api/workflow", {"name": name, "correlationId": "d"}, media=TEXT)
+    assert call("GET /api/workflow/{workflowId}/tasks", media=JSON, workflowId=workflow)["totalHits"] == 1
+    assert workflow in call("GET /api/workflow/running/{name}", media=JSON, name=name)
+    of_id = {"name": name, "correlationId": "d"}
+    assert len(call("GET /api/workflow/{name}/correlated/{correlationId}", media=JSON, **of_id)) == 1
+    for path in ("search-v2", "search-by-tasks", "search-by-tasks-v2"):
+        assert set(call(f"GET /api/workflow/{path}", media=JSON, query="?size=1")) == {"totalHits", "results"}
+    for path in ("external-storage-location", "externalstoragelocation"):
+        where = call(f"GET /api/workflow/{path}", media=JSON, query="?path=a&operation=READ&payloadType=WORKFLOW_INPUT")
+        assert list(where) == ["path"]
+    call("POST /api/workflow/{workflowId}/resetcallbacks", expect=204, workflowId=workflow)
+    call("DELETE /api/workflow/{workflowId}/terminate-remove", workflowId=workflow)
+    mocks = {f"{name}_ref": [{"output": {}}], f"{name}2_ref": [{"output": {"n": 1}}]}
+    tested = call("POST /api/workflow/test", {"name": name, "taskRefToMockOutput": mocks}, media=JSON)
+    assert (tested["status"], tested["output"]) == ("COMPLETED", {"n": 1})
+
+
+def bulk(call, name):
+    def done(operation, query="", **more):
+        answer = call(f"{operation}", [workflow], media=JSON, query=query, **more)
+        assert (answer["bulkErrorResults"], set(answer["bulkSuccessfulResults"])) == ({}, {workflow}), operation
+
+    workflow = call("POST /api/workflow", {"name": name}, media=TEXT)
+    done("PUT /api/workflow/bulk/pause")
+    done("PUT /api/workflow/bulk/resume")
+    done("POST /api/workflow/bulk/terminate", "?reason=enough")
+    done("POST /api/workflow/bulk/retry")
+    done("POST /api/workflow/bulk/terminate")
+    done("POST /api/workflow/bulk/restart")
+    done("DELETE /api/workflow/bulk/remove", "?archiveWorkflow=false")
+    workflow = call("POST /api/workflow", {"name": name}, media=TEXT)
+    done("DELETE /api/workflow/bulk/terminate-remove")
+
+
+def administration(call, name):
+    workflow = call("POST /api/workflow", {"name": name}, media=TEXT)
+    found = call("GET /api/admin/task/{tasktype}", media=JSON, tasktype=name)
+    assert workflow in {each["workflowInstanceId"] for each in found}
+    assert call("GET /api/admin/queues", media=JSON) == {}
+    assert call("POST /api/admin/sweep/requeue/{workflowId}", media=TEXT, workflowId=workflow) == f"false.{workflow}"
+    call("POST /api/admin/consistency/verifyAndRepair/{workflowId}", expect=500, media=JSON, workflowId=workflow)
+    assert call("GET /api/environment", media=JSON) == call("GET /api/secrets", media=JSON) == []
+    call("GET /api/environment/{key}", key="x")
+
+
+def events(call, name):
+    action = {"action": "start_workflow", "start_workflow": {"name": name}}
+    handler = {"name": name, "event": "conductor:x", "actions": [action]}
+    call("POST /api/event", handler)
+    call("PUT /api/event", {**handler, "active": True})
+    assert len(call("GET /api/event/{event}", media=JSON, event="conductor:x")) == 1
+    assert len(call("GET /api/event", media=JSON)) == 1
+    call("DELETE /api/event/{name}", name=name)
+    assert call("GET /api/queue/", media=JSON) == call("GET /api/queue/size", media=JSON) == {}
+    update = {"expect": 400, "media": JSON, "workflowId": "w", "status": "COMPLETED"}
+    call("POST /api/queue/update/{workflowId}/{taskRefName}/{status}", {}, taskRefName="r", **update)
+    call("POST /api/queue/update/{workflowId}/task/{taskId}/{status}", {}, taskId="t", **update)
+
+
 def end(call, name):
     call("DELETE /api/metadata/workflow/{name}/{version}", name=name, version=1)
     call("DELETE /api/metadata/taskdefs/{tasktype}", tasktype=name)
@@ -129,7 +196,8 @@ def test_every_route_answers_as_on_the_real_server(http):
     finished = tasks(call, "life")
     queues(call, "life")
     workflows(call, "life", finished)
-    end(call, "life")
+    for part in (names_and_versions, lists, bulk, administration, events, end):
+        part(call, "life")
     assert {"GET /", "GET /api-docs", "POST /api/token"} == OPERATIONS - call.called  # which other tests call
 
 

@@ -81,6 +81,19 @@ class Control:
         workflow.tasks.insert(0, workflow.tasks.pop())
         self._state.save_workflow(workflow)
 
+    def reset_callbacks(self, workflow_id: str) -> None:
+        """Let waiting tasks of workers be polled at once. Refusal 404; 409 if the workflow has ended."""
+        with self._state.transaction():
+            workflow = self._state.workflow(workflow_id)
+            if workflow.ended:
+                raise Refusal(409, f"Workflow is in terminal state. Status = {workflow.wire['status']}")
+            for task in workflow.tasks:
+                waits = task.status == "SCHEDULED" and task.wire["callbackAfterSeconds"] > 0
+                if waits and self._mover.kinds.is_for_workers(task):
+                    task.wire["callbackAfterSeconds"] = 0
+                    self._state.enqueue(task, 0)
+                    self._state.save_task(task)
+
     def remove(self, workflow_id: str) -> None:
         """Remove the workflow, its tasks and their logs, open or ended. Refusal 404."""
         with self._state.transaction():

@@ -33,7 +33,8 @@ class Metadata:
             refuse(problems)
             stamps = {"createTime": self._state.now_ms, "updateTime": 0, "createdBy": ""}
             for definition in normalised:
-                self._definitions.put_task_def({**stamps, **definition})
+                definition.pop("updatedBy", None)
+                self._definitions.put_task_def({**definition, **stamps})
 
     def update_task_def(self, d: Wire) -> None:
         """Replace one; what is left out falls back to its default. Refusal 400, 404."""
@@ -45,7 +46,7 @@ class Metadata:
                 raise Refusal(404, f"No such task by name {definition['name']}")
             stamps = {"createTime": old["createTime"], "updateTime": self._state.now_ms}
             stamps |= {"createdBy": "", "updatedBy": ""}
-            self._definitions.put_task_def({**stamps, **definition})
+            self._definitions.put_task_def({**definition, **stamps})
 
     def get_task_defs(self) -> list[Wire]:
         with self._state.transaction():
@@ -72,10 +73,16 @@ class Metadata:
             definition = normalise_workflow_def(d)
             refuse(self._definitions.problems_of(definition, "registerWorkflowDef.arg0"))
             name, version = definition["name"], definition["version"]
-            if version in self._definitions.workflow_defs[name] and not overwrite:
+            if version not in self._definitions.workflow_defs[name]:
+                self._definitions.add_workflow_def(definition, self._state.now_ms)
+            elif overwrite:
+                self._definitions.replace_workflow_def(definition, self._state.now_ms)
+            else:
                 raise Refusal(409, f"Workflow with {name}.{version} already exists!")
-            stamp = "updateTime" if version in self._definitions.workflow_defs[name] else "createTime"
-            self._definitions.put_workflow_def({**definition, stamp: self._state.now_ms})
+
+    def validate_workflow_def(self, d: Wire) -> None:
+        """Check a definition and keep nothing. Refusal 400."""
+        refuse(self._definitions.problems_of(normalise_workflow_def(d), "validateWorkflowDef.arg0"))
 
     def update_workflow_defs(self, defs: list[Wire]) -> Wire:
         """Create or replace them all, or none; answers a BulkResponse. Refusal 400."""
@@ -89,8 +96,8 @@ class Metadata:
                 for problem in self._definitions.problems_of(definition, f"updateWorkflowDef.arg0[{position}]")
             ]
             refuse(problems)
-            for definition in normalised:  # the server gives no createTime here, not even to a new one
-                self._definitions.put_workflow_def({**definition, "updateTime": self._state.now_ms})
+            for definition in normalised:
+                self._definitions.replace_workflow_def(definition, self._state.now_ms)  # new ones, too
             return {"bulkErrorResults": {}, "bulkSuccessfulResults": [d["name"] for d in normalised]}
 
     def get_workflow_def(self, name: str, version: int | None = None) -> Wire:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from conductor.testing.engine.calls.tasks import Tasks
+from conductor.testing.engine.records.classifier import classifier_of
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord
 from conductor.testing.engine.records.rendering import render_workflow
 from conductor.testing.engine.records.sizes import payload_size
@@ -56,12 +57,14 @@ class Searches:
     def correlated(
         self, name: str, include_closed: bool, include_tasks: bool, correlation_ids: list[str]
     ) -> dict[str, list[Wire]]:
-        """The workflows of a name, by correlation id. include_closed: also those that have ended."""
+        """The workflows of a name, by correlation id. include_closed: also those that are paused or have
+        ended.
+        """
         found: dict[str, list[Wire]] = {each: [] for each in correlation_ids}
         with self._state.transaction():
             for workflow in self._state.all_workflows():
                 wire = workflow.wire
-                wanted = wire["workflowName"] == name and (include_closed or not workflow.ended)
+                wanted = wire["workflowName"] == name and (include_closed or wire["status"] == "RUNNING")
                 if wanted and wire.get("correlationId") in found:
                     shown = render_workflow(workflow, self._state.now_ms, include_tasks=include_tasks)
                     found[wire["correlationId"]].append(shown)
@@ -127,7 +130,9 @@ def _workflow_summary(workflow: WorkflowRecord) -> Wire:
     found.update(_times(wire), input=as_text(wire["input"]), output=as_text(wire["output"]))
     found["executionTime"] = max(0, wire["endTime"] - wire["createTime"]) if wire["endTime"] else 0
     found.update(
-        inputSize=payload_size(wire["input"]) or 0, outputSize=payload_size(wire["output"]) or 0, classifier="workflow"
+        inputSize=payload_size(wire["input"]) or 0,
+        outputSize=payload_size(wire["output"]) or 0,
+        classifier=classifier_of(workflow.blueprint.definition),
     )
     found.update(taskToDomain=wire["taskToDomain"], parentWorkflowId=wire.get("parentWorkflowId", ""))
     found["failedReferenceTaskNames"] = ",".join(wire["failedReferenceTaskNames"])

@@ -52,15 +52,21 @@ class Signals:
                 raise Refusal(404, f"Found no blocked task in workflow {workflow_id} to signal")
         return self._settled(workflow_id, return_strategy, timeout_ms / 1000)
 
-    def execute(
-        self, name: str, version: int | None, request: Wire, wait_seconds: float, until_refs: Collection[str] = ()
+    def execute(  # noqa: PLR0917 - in the request's order
+        self,
+        name: str,
+        version: int | None,
+        request: Wire,
+        wait_seconds: float,
+        until_refs: Collection[str] = (),
+        return_strategy: str = "TARGET_WORKFLOW",
     ) -> Wire:
         """Start a workflow, then wait in real time until it has ended or is blocked. Refusal as for starting.
 
         until_refs: an ended task with such a reference name counts as blocked, too.
         """
         workflow_id = self._workflows.start({**request, "name": name, "version": version or None})
-        answer = self._settled(workflow_id, "TARGET_WORKFLOW", wait_seconds or 10, until_refs)
+        answer = self._settled(workflow_id, return_strategy, wait_seconds or 10, until_refs)
         if self._strict_inputs:
             with self._state.transaction():
                 refuse_unresolved(self._state.workflow(workflow_id))

@@ -8,7 +8,6 @@ from typing import Any
 
 from conductor._stopping import is_stopping
 from conductor.testing.engine.effects.mover import Mover
-from conductor.testing.engine.records.json_text import parse_json
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord, base_ref
 from conductor.testing.engine.records.refusals import Refusal, problem, refuse
 from conductor.testing.engine.records.rendering import render_task, render_workflow
@@ -147,6 +146,8 @@ class Tasks:
         self._state.save_task(task)
         logs = [{"createdTime": 0, **entry, "taskId": task.task_id} for entry in result.get("logs") or ()]
         self._state.store.add_logs(logs[:LOGS_PER_UPDATE])
+        if path := result.get("externalOutputPayloadStoragePath"):  # for expressions; if there is none, nothing follows
+            task.stored["outputData"] = self._state.payload(path)
         self._mover.decide(workflow)
         return task
 
@@ -164,18 +165,10 @@ class Tasks:
             _set_or_remove(wire, member, result.get(member))
         if path := result.get("externalOutputPayloadStoragePath"):
             wire["externalOutputPayloadStoragePath"] = path
-            self._take_from_storage(task, path)
         if task.ended:
             wire["endTime"] = self._state.now_ms
         elif handed_back:
             self._state.enqueue(task, wire["callbackAfterSeconds"])
-
-    def _take_from_storage(self, task: TaskRecord, path: str) -> None:
-        """Make an output that a worker has uploaded readable for expressions."""
-        content = self._state.store.payload(path)
-        output = None if content is None else parse_json(content)
-        if isinstance(output, dict):
-            task.stored["outputData"] = output
 
     def _extend_lease(self, task_id: str) -> None:
         task = self._known_task(task_id)

@@ -46,10 +46,16 @@ class Definitions:
         self._blueprints.clear()
         return True
 
-    def put_workflow_def(self, definition: Wire) -> None:
-        """Keep a definition, in place of an older one of the same version."""
+    def add_workflow_def(self, definition: Wire, now_ms: int) -> None:
+        """Keep a new definition. A time of its creation that it brings is not heeded."""
+        self._put_workflow_def({"updateTime": 0, **definition, "createTime": now_ms})
+
+    def replace_workflow_def(self, definition: Wire, now_ms: int) -> None:
+        """Keep a definition in place of an older one of the same version. It keeps no time of its creation itself."""
+        self._put_workflow_def({"createTime": 0, **definition, "updateTime": now_ms})
+
+    def _put_workflow_def(self, definition: Wire) -> None:
         name, version = definition["name"], definition["version"]
-        definition = {"createTime": 0, "updateTime": 0, **definition}
         self.workflow_defs[name][version] = definition
         self._store.save_workflow_def(name, version, definition)
         self._blueprints.clear()
@@ -81,7 +87,7 @@ class Definitions:
         if given is not None:
             definition = _read(given)
             refuse(self.problems_of(definition, "startWorkflow.arg0.workflowDef"))
-            return self._populate(definition)
+            return self._populate({"createTime": 0, "updateTime": 0, **definition})
         return self.of_name(str(request["name"]), request.get("version"))
 
     def of_child(self, given: object) -> Blueprint:

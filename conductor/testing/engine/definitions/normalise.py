@@ -5,21 +5,28 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from conductor.server_defaults import CACHE_CONFIG, RATE_LIMIT_CONFIG, TASK_DEF, WORKFLOW_DEF, WORKFLOW_TASK
+from conductor.server_defaults import CACHE_CONFIG, RATE_LIMIT_CONFIG, SCHEMA_DEF, TASK_DEF, WORKFLOW_DEF, WORKFLOW_TASK
 from conductor.testing.engine.records.records import Wire
 from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.records.sizes import check_definition_depth
 
+_STAMPS = ("ownerApp", "createdBy", "updatedBy", "createTime", "updateTime")
+_INNER = {
+    "inputSchema": SCHEMA_DEF,
+    "outputSchema": SCHEMA_DEF,
+    "cacheConfig": CACHE_CONFIG,
+    "rateLimitConfig": RATE_LIMIT_CONFIG,
+}
+"""Members that are objects with defaults of their own."""
 _TASK_DEF_OPTIONAL = (
     *("name", "description", "concurrentExecLimit", "isolationGroupId", "executionNameSpace", "ownerEmail"),
-    *("pollTimeoutSeconds", "baseType", "inputSchema", "outputSchema", "ownerApp"),
+    *("pollTimeoutSeconds", "baseType", "inputSchema", "outputSchema", *_STAMPS),
 )
 _WORKFLOW_DEF_OPTIONAL = (
     *("name", "description", "failureWorkflow", "failureWorkflowVersion", "ownerEmail", "rateLimitConfig"),
     *("workflowStatusListenerSink", "inputSchema", "outputSchema", "cacheConfig"),
-    *("ownerApp", "createTime", "createdBy", "updateTime", "updatedBy"),
+    *_STAMPS,
 )
-_AUDIT = ("createTime", "createdBy", "updateTime", "updatedBy")
 _WORKFLOW_TASK_OPTIONAL = (
     *("name", "taskReferenceName", "description", "dynamicTaskNameParam", "scriptExpression", "subWorkflowParam"),
     *("sink", "taskDefinition", "rateLimited", "loopCondition", "items", "retryCount", "evaluatorType", "expression"),
@@ -31,6 +38,7 @@ _WORKFLOW_TASK_OPTIONAL = (
 def _normalise(given: Wire, defaults: Wire, optional: tuple[str, ...]) -> Wire:
     """The known members of what was sent, the defaults where they are missing or null."""
     found = {name: given[name] for name in (*defaults, *optional) if given.get(name) is not None}
+    found |= {name: {**_INNER[name], **found[name]} for name in _INNER if name in found}
     return {**copy.deepcopy(defaults), **found}
 
 
@@ -45,21 +53,12 @@ def normalise_workflow_def(given: Wire) -> Wire:
     check_definition_depth(given)
     definition = _normalise(given, WORKFLOW_DEF, _WORKFLOW_DEF_OPTIONAL)
     definition["tasks"] = [normalise_step(task) for task in definition["tasks"]]
-    if "rateLimitConfig" in definition:
-        members = ("rateLimitKey",)
-        definition["rateLimitConfig"] = _normalise(definition["rateLimitConfig"], RATE_LIMIT_CONFIG, members)
-    _fill_cache_config(definition)
     return definition
-
-
-def _fill_cache_config(holder: Wire) -> None:
-    if "cacheConfig" in holder:
-        holder["cacheConfig"] = _normalise(holder["cacheConfig"], CACHE_CONFIG, ("key",))
 
 
 def normalise_step(given: Wire) -> Wire:
     """A task of a definition, with the tasks inside of it."""
-    task = _normalise(given, WORKFLOW_TASK, _WORKFLOW_TASK_OPTIONAL)
+    task = _normalise(_with_type(given), WORKFLOW_TASK, _WORKFLOW_TASK_OPTIONAL)
     cases = task["decisionCases"]
     task["decisionCases"] = {case: [normalise_step(inner) for inner in cases[case]] for case in cases}
     task["forkTasks"] = [[normalise_step(inner) for inner in branch] for branch in task["forkTasks"]]
@@ -68,10 +67,7 @@ def normalise_step(given: Wire) -> Wire:
     if "subWorkflowParam" in task:
         task["subWorkflowParam"] = _normalise_sub_workflow(task["subWorkflowParam"])
     if "taskDefinition" in task:
-        embedded = task["taskDefinition"]
-        stamps = _normalise(embedded, {"createTime": 0, "updateTime": 0}, _AUDIT)
-        task["taskDefinition"] = {**stamps, **normalise_task_def(embedded)}
-    _fill_cache_config(task)
+        task["taskDefinition"] = {"createTime": 0, "updateTime": 0, **normalise_task_def(task["taskDefinition"])}
     return task
 
 
@@ -88,6 +84,12 @@ def _normalise_sub_workflow(given: Wire) -> Wire:
         text = "JSON parse error: workflowDefinition must be either null, or WorkflowDef, or a valid DSL string"
         raise Refusal(500, text)
     return given
+
+
+def _with_type(given: Wire) -> Wire:
+    """The type of a step has two names. Of both, the last one counts."""
+    names = [name for name in given if name in {"type", "workflowTaskType"} and given[name] is not None]
+    return {**given, "type": given[names[-1]]} if names else given
 
 
 def ad_hoc_task_def(step: Wire) -> Wire:

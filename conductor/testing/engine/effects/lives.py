@@ -30,6 +30,10 @@ class Lives:
         inline = request.get("workflowDef") if parent is not None else None
         blueprint = self._definitions.of_request(request) if inline is None else self._definitions.of_child(inline)
         workflow = new_workflow(blueprint, request, self._state.now_ms)
+        path = request.get("externalInputPayloadStoragePath")
+        if path and not request.get("input"):
+            workflow.stored["input"] = self._state.payload(path)
+            workflow.wire["externalInputPayloadStoragePath"] = path
         if parent is not None:
             child_id = _child_id(parent)
             earlier = self._state.find_workflow(child_id)

@@ -192,7 +192,7 @@ def new_task(workflow: WorkflowRecord, workflow_task: Wire, now_ms: int) -> Task
 
 def new_workflow(blueprint: Blueprint, request: Wire, now_ms: int) -> WorkflowRecord:
     """A workflow that has no tasks yet. request: a StartWorkflowRequest."""
-    definition = blueprint.definition
+    definition, given = blueprint.definition, request.get("input")
     wire: Wire = {
         "ownerApp": "",
         "createTime": now_ms,
@@ -200,7 +200,7 @@ def new_workflow(blueprint: Blueprint, request: Wire, now_ms: int) -> WorkflowRe
         "status": "RUNNING",
         "endTime": 0,
         "workflowId": new_id(),
-        "input": {**definition["inputTemplate"], **(request.get("input") or {})},
+        "input": {**definition["inputTemplate"], **given} if given else {},  # the template is for an input that has any
         "output": {},
         "taskToDomain": request.get("taskToDomain") or {},
         "failedReferenceTaskNames": [],

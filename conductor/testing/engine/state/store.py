@@ -22,6 +22,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS task_defs (name TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS workflow_defs (
     name TEXT, version INTEGER, doc TEXT NOT NULL, PRIMARY KEY (name, version)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS event_handlers (name TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS snapshots (id INTEGER PRIMARY KEY, doc TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS workflows (
     id TEXT PRIMARY KEY, snapshot INTEGER NOT NULL, ended INTEGER, started INTEGER NOT NULL, stored TEXT NOT NULL,
@@ -82,6 +83,15 @@ class Store:
 
     def delete_workflow_def(self, name: str, version: int) -> None:
         self._db.execute("DELETE FROM workflow_defs WHERE name = ? AND version = ?", (_key(name), version))
+
+    def save_event_handler(self, name: str, handler: dict[str, Any]) -> None:
+        self._db.execute("INSERT OR REPLACE INTO event_handlers VALUES (?, ?)", (_key(name), _dump(handler)))
+
+    def delete_event_handler(self, name: str) -> None:
+        self._db.execute("DELETE FROM event_handlers WHERE name = ?", (_key(name),))
+
+    def event_handlers(self) -> list[dict[str, Any]]:
+        return [json.loads(doc) for (doc,) in self._db.execute("SELECT doc FROM event_handlers")]
 
     def task_defs(self) -> list[dict[str, Any]]:
         return [json.loads(doc) for (doc,) in self._db.execute("SELECT doc FROM task_defs")]
