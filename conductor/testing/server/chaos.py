@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conductor.testing.engine import Engine
-from conductor.testing.server.routes import BATCH_POLL, POLL, UPDATE, UPDATE_V2
+from conductor.testing.server.routes.tasks import BATCH_POLL, POLL, UPDATE, UPDATE_V2
 
 FATES = ("none", "twice", "lost", "late", "unanswered", "reordered", "unheard", "delayed", "restart")
 RESTART_SECONDS = 0.1
