@@ -21,7 +21,7 @@ class EventHandlers:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._handlers: dict[str, Wire] = {each["name"]: each for each in state.store.event_handlers()}
+        self._handlers: dict[str, Wire] = {each["name"]: each for each in state.store.event_handlers.all()}
 
     def add(self, handler: Wire) -> None:
         """Refusal 400; 500 if the name is taken."""
@@ -43,7 +43,7 @@ class EventHandlers:
         with self._state.transaction():
             self._check_known(name)
             del self._handlers[name]
-            self._state.store.delete_event_handler(name)
+            self._state.store.event_handlers.delete(name)
 
     def all(self) -> list[Wire]:
         with self._state.transaction():
@@ -59,7 +59,7 @@ class EventHandlers:
 
     def _put(self, handler: Wire) -> None:
         self._handlers[handler["name"]] = handler
-        self._state.store.save_event_handler(handler["name"], handler)
+        self._state.store.event_handlers.save(handler["name"], handler)
 
 
 def _normalised(handler: Wire, path: str) -> Wire:

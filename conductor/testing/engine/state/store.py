@@ -49,6 +49,22 @@ def _key(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+class EventHandlerTable:
+    """The event handlers in a database, by name."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def save(self, name: str, handler: dict[str, Any]) -> None:
+        self._db.execute("INSERT OR REPLACE INTO event_handlers VALUES (?, ?)", (_key(name), _dump(handler)))
+
+    def delete(self, name: str) -> None:
+        self._db.execute("DELETE FROM event_handlers WHERE name = ?", (_key(name),))
+
+    def all(self) -> list[dict[str, Any]]:
+        return [json.loads(doc) for (doc,) in self._db.execute("SELECT doc FROM event_handlers")]
+
+
 class Store:
     """The state of one engine. ``durable``: it is in a file, so open work is written too."""
 
@@ -61,6 +77,7 @@ class Store:
             self._db.execute("PRAGMA journal_mode=WAL")
         self._db.executescript(_SCHEMA)
         self.ended = EndedWorkflows(self._db)
+        self.event_handlers = EventHandlerTable(self._db)
         self._blueprints: dict[int, Blueprint] = {}
         self._ended = self._number("SELECT count(*) FROM workflows WHERE ended IS NOT NULL")
         self._last_end = self._number("SELECT coalesce(max(ended), 0) FROM workflows")
@@ -83,15 +100,6 @@ class Store:
 
     def delete_workflow_def(self, name: str, version: int) -> None:
         self._db.execute("DELETE FROM workflow_defs WHERE name = ? AND version = ?", (_key(name), version))
-
-    def save_event_handler(self, name: str, handler: dict[str, Any]) -> None:
-        self._db.execute("INSERT OR REPLACE INTO event_handlers VALUES (?, ?)", (_key(name), _dump(handler)))
-
-    def delete_event_handler(self, name: str) -> None:
-        self._db.execute("DELETE FROM event_handlers WHERE name = ?", (_key(name),))
-
-    def event_handlers(self) -> list[dict[str, Any]]:
-        return [json.loads(doc) for (doc,) in self._db.execute("SELECT doc FROM event_handlers")]
 
     def task_defs(self) -> list[dict[str, Any]]:
         return [json.loads(doc) for (doc,) in self._db.execute("SELECT doc FROM task_defs")]
