@@ -12,7 +12,7 @@ from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowR
 from conductor.testing.engine.records.refusals import Refusal, problem, refuse
 from conductor.testing.engine.records.rendering import render_task, render_workflow
 from conductor.testing.engine.records.sizes import check_depth
-from conductor.testing.engine.state.payloads import forget_stored
+from conductor.testing.engine.state.payloads import forget_stored, uploaded
 from conductor.testing.engine.state.queues import TaskQueue
 from conductor.testing.engine.state.state import State
 
@@ -147,7 +147,7 @@ class Tasks:
         logs = [{"createdTime": 0, **entry, "taskId": task.task_id} for entry in result.get("logs") or ()]
         self._state.store.add_logs(logs[:LOGS_PER_UPDATE])
         if path := result.get("externalOutputPayloadStoragePath"):  # for expressions; if there is none, nothing follows
-            task.stored["outputData"] = self._state.payload(path)
+            task.stored["outputData"] = uploaded(self._state.store, path)
         self._mover.decide(workflow)
         return task
 

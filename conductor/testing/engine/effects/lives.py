@@ -8,6 +8,7 @@ from conductor.testing.engine.deciding.outputs import output_of
 from conductor.testing.engine.definitions.definitions import Definitions
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord, new_workflow
 from conductor.testing.engine.records.refusals import Refusal, Termination
+from conductor.testing.engine.state.payloads import uploaded
 from conductor.testing.engine.state.state import State
 from conductor.testing.engine.tasks.sub_workflow import follow
 
@@ -32,7 +33,7 @@ class Lives:
         workflow = new_workflow(blueprint, request, self._state.now_ms)
         path = request.get("externalInputPayloadStoragePath")
         if path and not request.get("input"):
-            workflow.stored["input"] = self._state.payload(path)
+            workflow.stored["input"] = uploaded(self._state.store, path)
             workflow.wire["externalInputPayloadStoragePath"] = path
         if parent is not None:
             child_id = _child_id(parent)

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from conductor.testing.engine.records.records import TaskRecord, WorkflowRecord, new_id
+from conductor.testing.engine.records.json_text import parse_json
+from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord, new_id
+from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.records.sizes import as_json, payload_size
+from conductor.testing.engine.state.store import Store
 
 _REFUSED_ABOVE = 10240 * 1024
 _PATHS = {
@@ -106,3 +109,12 @@ def forget_stored(record: TaskRecord | WorkflowRecord, member: str) -> None:
     """The payload will be replaced."""
     record.stored.pop(member, None)
     record.wire.pop(_PATHS[member], None)
+
+
+def uploaded(store: Store, path: str) -> Wire:
+    """A payload that a client has put into the external storage. Refusal 500: there is none."""
+    content = store.payload(path)
+    found = None if content is None else parse_json(content)
+    if not isinstance(found, dict):
+        raise Refusal(500, f"Unable to download payload from external storage path: {path}")
+    return found

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 
-from conductor.testing.engine.records.json_text import parse_json
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord
 from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.state.changes import Changes
@@ -169,14 +168,6 @@ class State:
                 return None
             self.workflow(workflow_id)
         return self.tasks.get(task_id)
-
-    def payload(self, path: str) -> Wire:
-        """A payload that a client has put into the external storage. Refusal 500: there is none."""
-        content = self.store.payload(path)
-        found = None if content is None else parse_json(content)
-        if not isinstance(found, dict):
-            raise Refusal(500, f"Unable to download payload from external storage path: {path}")
-        return found
 
     # Changing
 
