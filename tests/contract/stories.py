@@ -87,7 +87,7 @@ class Story:
         try:
             eventually(as_expected, 8)
         except AssertionError:
-            assert seen == list(expected)
+            raise AssertionError(f"it is {seen}, not {list(expected)}") from None
 
     def brief(self, workflow_id):
         workflow = self._workflows.get_workflow(workflow_id)

@@ -63,11 +63,3 @@ def test_a_join_with_a_definition_times_out_when_it_begins(story):
     story.define("j", response_timeout_seconds=60)
     story.workflow("parent", *story.fork([story.step("a")]))
     story.becomes(story.start(), "TIMED_OUT", "f COMPLETED", "a CANCELED", "j TIMED_OUT")
-
-
-def test_a_wait_with_a_definition_after_another_task_completes_in_its_time(story):
-    story.define("q", response_timeout_seconds=60)
-    story.workflow(
-        *("parent", story.step("n", "NOOP")), story.step("q", "WAIT", input_parameters={"duration": "1 seconds"})
-    )
-    story.becomes(story.start(), "COMPLETED", "n COMPLETED", "q COMPLETED")
