@@ -118,6 +118,27 @@ def test_a_loop_may_name_tasks_inside_of_it(world):
     assert world.workflow(workflow_id)["status"] == "COMPLETED"
 
 
+@pytest.mark.parametrize(
+    "members", [{"items": "${workflow.input.lst}"}, {"inputs": {"_items": "${workflow.input.lst}"}}]
+)
+def test_the_list_of_a_loop_is_checked(world, members):
+    """Without it the loop would end at once, in silence."""
+    world.register(step("loop", "DO_WHILE", loopCondition="true", loopOver=[step("inner")], **members))
+    said = b"items: ${workflow.input.lst} has no value: workflow.input has list; did you mean list?"
+    assert said in world.start(list=[1]).body
+
+
+def test_the_item_of_a_loop_is_a_value_for_its_tasks(world):
+    inner = step("inner", inputs={"item": "${loop.output.loopItem}"})
+    world.register(step("loop", "DO_WHILE", items="${workflow.input.list}", loopCondition="", loopOver=[inner]))
+    workflow_id = world.start(list=["a", "b"]).body.decode()
+    for item in ("a", "b"):
+        (task,) = world.http.poll("inner")
+        assert task["inputData"] == {"item": item}
+        assert world.http.finish(task).status == 200
+    assert world.workflow(workflow_id)["status"] == "COMPLETED"
+
+
 def test_outputs_of_a_workflow_may_have_no_value(world):
     world.register(step("charge"), outputParameters={"branch": "${charge.output.nothing}"})
     workflow_id = world.start().body.decode()

@@ -6,9 +6,7 @@ from typing import Any
 
 from conductor.testing.engine.records.records import TaskRecord, Wire
 from conductor.testing.engine.tasks.kind import Making
-
-ITEMS = "_items"
-"""The input that gives the list, if the step has no member ``items``."""
+from conductor.testing.engine.tasks.strict_inputs import ITEMS
 
 
 def is_over_items(step: Wire) -> bool:

@@ -10,21 +10,27 @@ from conductor.testing.expressions import unresolved_in
 BEGIN = "strict_inputs: "
 """The begin of the reason of a workflow that has failed by this check. A parent's reason contains that of its child."""
 
-_OF_SUB_WORKFLOWS = ("name", "version", "taskToDomain", "idempotencyKey", "priority")
+ITEMS = "_items"
+"""The input of a DO_WHILE that gives its list, if the step has no member ``items``."""
+_BESIDE = ("items", "sink")
+"""The members of steps that may hold expressions, beside the parameters."""
 
 
 def check_inputs(workflow: WorkflowRecord, step: Wire) -> None:
     """Termination: an expression has no value. A default of the task definition counts as one.
 
-    The input of a DO_WHILE may name tasks inside of the loop, which do not exist at its begin.
+    Of a DO_WHILE only its list is checked, because its input may name tasks inside of the loop, which do not exist yet.
     """
-    if step["type"] == "DO_WHILE":
-        return
     defaults = (step.get("taskDefinition") or {}).get("inputTemplate") or {}
     parameters = {name: value for name, value in step["inputParameters"].items() if defaults.get(name) is None}
+    if step["type"] == "DO_WHILE":
+        parameters = {name: value for name, value in parameters.items() if name == ITEMS}
+    parameters.update({name: step[name] for name in _BESIDE if name in step})
     if step["type"] == "SUB_WORKFLOW":
-        given = step["subWorkflowParam"]
-        parameters["subWorkflowParam"] = {name: given[name] for name in _OF_SUB_WORKFLOWS if name in given}
+        given = dict(step["subWorkflowParam"])
+        if isinstance(given.get("workflowDefinition"), dict):  # its expressions are those of the sub-workflow
+            del given["workflowDefinition"]
+        parameters["subWorkflowParam"] = given
     found = [str(each) for each in unresolved_in(parameters, document_of(workflow))]
     if found:
         raise Termination(f"{BEGIN}task {step['taskReferenceName']}, parameter {'; parameter '.join(found)}")
