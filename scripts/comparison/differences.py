@@ -18,6 +18,8 @@ IDENTIFIER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 SCRIPT_ERROR = re.compile(r"(Error evaluating the script `\w+).*", re.DOTALL)
 """The kind of an error. The rest is a text of the engine that has run the script."""
+JQ_ERROR = re.compile(r"(Cannot \w+ \w+ \w+) \(.*?\)")
+"""The value in an error of JQ is not in the texts of all engines."""
 ALSO_DIFFERENT = frozenset({"forkedTaskDefs"})
 """Members with task definitions, which have times and the members of another version of the server."""
 VALUES = ("input", "output", "reason")
@@ -85,7 +87,8 @@ def _values(one: Mark, other: Mark, names: tuple[str, str]) -> Iterator[tuple[st
 def _without_chance(value: Any) -> Any:
     """The value without what differs in each run, such as ids and times."""
     if isinstance(value, str):
-        return SCRIPT_ERROR.sub(r"\1", INSTANT.sub("(time)", IDENTIFIER.sub("(id)", value)))
+        plain = INSTANT.sub("(time)", IDENTIFIER.sub("(id)", value))
+        return JQ_ERROR.sub(r"\1", SCRIPT_ERROR.sub(r"\1", plain))
     if isinstance(value, list):
         return [_without_chance(inner) for inner in value]
     if isinstance(value, dict):

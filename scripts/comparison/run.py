@@ -237,7 +237,8 @@ def _moves(execution: Execution, ended: set[str]) -> bool:
 
 def _join_moves(join: Json, latest: Mapping[str, Json]) -> bool:
     """Whether a join is about to end, or to take the output of a task that has ended."""
-    joined = {ref: latest.get(ref) for ref in (join.get("inputData") or {}).get("joinOn") or ()}
+    suffix = f"__{join['iteration']}" if join.get("iteration") else ""
+    joined = {ref + suffix: latest.get(ref + suffix) for ref in (join.get("inputData") or {}).get("joinOn") or ()}
     ended = [ref for ref, task in joined.items() if task is not None and task["status"] not in OPEN]
     shown = join.get("outputData") or {}
     return len(ended) == len(joined) or any(
