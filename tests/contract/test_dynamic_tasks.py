@@ -174,6 +174,22 @@ def test_a_forked_task_that_is_not_registered_is_never_tried_again(workflows, ta
     assert [task.status for task in workflow.tasks if task.reference_task_name == "x"] == ["FAILED"]
 
 
+def test_a_rerun_from_a_forked_task_goes_on_behind_the_fork(workflows, tasks, name, ended):
+    tasks.register_task_defs(TaskDef(name, owner_email=OWNER))
+    workflows.register_workflow(WorkflowDef(name, [fork(**FORK), join(), step("NOOP", "e")], owner_email=OWNER))
+    steps = [{"name": name, "taskReferenceName": ref, "type": "SIMPLE"} for ref in ("x", "y")]
+    workflow_id = workflows.start_workflow(name, {"steps": steps, "inputs": {}})
+    for ref in ("x", "y"):
+        tasks.update_task_by_ref_name(ref, workflow_id, "COMPLETED")
+    _, before = ended(workflow_id)
+    workflows.rerun(workflow_id, task_id=before["x"].task_id)
+    tasks.update_task_by_ref_name("x", workflow_id, "COMPLETED")
+    workflow, after = ended(workflow_id)
+    assert workflow.status == "COMPLETED"
+    assert list(after) == ["f", "x", "j", "e"]
+    assert after["j"].input_data == {"joinOn": []}
+
+
 def test_a_join_shows_what_has_ended_before_it_ends(workflows, tasks, name):
     steps = [WorkflowTask(f"{name}_{ref}", ref) for ref in ("a", "b")]
     tasks.register_task_defs(*(TaskDef(step.name, owner_email=OWNER) for step in steps))

@@ -132,7 +132,7 @@ class _Look:
         if task.wire["taskType"] in CHOICES and task.wire["inputData"].get("hasChildren"):
             return []
         workflow = self._workflow
-        following = self._unskipped(workflow.blueprint.next_task(base_ref(task)))
+        following = self._unskipped(workflow.blueprint.next_task(self._place_of(task)))
         if following is None or (following["type"] == "DO_WHILE" and workflow.latest(following["taskReferenceName"])):
             return []
         tasks = self._making.begin(following)
@@ -144,6 +144,15 @@ class _Look:
                 new.wire["iteration"] = iteration
             tasks = [new for new in tasks if new.ref not in used]
         return tasks
+
+    def _place_of(self, task: TaskRecord) -> str:
+        """The reference name of the task in the definition, or else that of the dynamic fork that has made it."""
+        ref = base_ref(task)
+        if ref not in self._workflow.blueprint.by_ref:
+            for fork in reversed(self._workflow.tasks):
+                if fork.wire["taskType"] == "FORK" and ref in fork.input.get("forkedTasks", ()):
+                    return base_ref(fork)
+        return ref
 
     def _is_complete(self) -> bool:
         tasks = self._workflow.tasks
