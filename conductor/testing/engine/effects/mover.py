@@ -1,20 +1,20 @@
-"""Moves workflows on: decides, makes the changes, executes the tasks of the engine, and decides again."""
+"""Moves workflows on, step by step, and bounds the time that this takes."""
 
 from __future__ import annotations
 
 import logging
 import time
 
-from conductor.testing.engine.deciding.decider import Decision, decide
 from conductor.testing.engine.deciding.timeouts import next_timeout
 from conductor.testing.engine.definitions.definitions import Definitions
 from conductor.testing.engine.effects.background import Background
 from conductor.testing.engine.effects.events import Events
 from conductor.testing.engine.effects.lives import Lives
-from conductor.testing.engine.effects.run import Effects, WorkflowRun
+from conductor.testing.engine.effects.run import Effects
 from conductor.testing.engine.effects.scheduling import Scheduling
-from conductor.testing.engine.records.records import JOINS, TaskRecord, WorkflowRecord
-from conductor.testing.engine.records.refusals import Refusal, Termination
+from conductor.testing.engine.effects.steps import Steps
+from conductor.testing.engine.records.records import WorkflowRecord
+from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.state.state import State
 from conductor.testing.engine.tasks.kind import Making
 from conductor.testing.engine.tasks.outcome import Outcome, end_with
@@ -40,7 +40,8 @@ class Mover:
         self.scheduling = Scheduling(state, kinds)
         self.events = Events()
         self.background = Background(self._end_task)
-        self._effects = Effects(state, self.scheduling, self.lives, self.background, self.events)
+        effects = Effects(state, self.scheduling, self.lives, self.background, self.events)
+        self._steps = Steps(kinds, definitions, effects)
         self._state = state
         self._deciding = False
         self._effort_until = 0.0
@@ -135,55 +136,9 @@ class Mover:
     def _decide_one(self, workflow: WorkflowRecord) -> None:
         if workflow.ended:
             return
-        goes_on = self._step(workflow)
+        goes_on = self._steps.make(workflow)
         while goes_on and self._has_time():
-            goes_on = self._step(workflow)
+            goes_on = self._steps.make(workflow)
         if goes_on:
             self._state.unfinished[workflow.workflow_id] = workflow
         self.plan(workflow)
-
-    def _step(self, workflow: WorkflowRecord) -> bool:
-        """Look at a workflow once, and do what follows. Returns whether another look is needed."""
-        decision = decide(workflow, self._state.now_ms, self.kinds, self.definitions)
-        goes_on = False
-        try:
-            goes_on = self._apply(workflow, decision)
-        except Termination as termination:
-            self.lives.terminate(workflow, termination)
-        if not workflow.ended:
-            return goes_on
-        for change in decision.changes:
-            if workflow.wire["status"] == "COMPLETED" or change.task is not decision.terminated_by:
-                change.take_back()
-        return False
-
-    def _apply(self, workflow: WorkflowRecord, decision: Decision) -> bool:
-        """Make the changes. Returns whether the tasks that were scheduled or executed ask for another look."""
-        for change in decision.changes:
-            change.apply()
-            self._state.save_task(change.task)
-        if decision.termination is not None:
-            raise decision.termination
-        if decision.is_complete:
-            self.lives.complete(workflow, decision.terminated_by)
-            return False
-        known = {(task.ref, task.wire["retryCount"]) for task in workflow.tasks}
-        new = [task for task in decision.scheduled.values() if (task.ref, task.wire["retryCount"]) not in known]
-        changed = self.scheduling.schedule(workflow, new)
-        if decision.scheduled:
-            changed = self._execute(workflow, list(decision.scheduled.values()), changed)
-        if new or changed:
-            self._state.save_workflow(workflow)
-        return changed
-
-    def _execute(self, workflow: WorkflowRecord, tasks: list[TaskRecord], changed: bool) -> bool:
-        """Do the work of the engine's own tasks. changed: whether something has changed that a JOIN may depend on."""
-        run = WorkflowRun(workflow, self.making(workflow), self._effects)
-        for task in sorted(tasks, key=lambda task: task.wire["taskType"] in JOINS):
-            if changed and task.wire["taskType"] in JOINS:
-                break  # a task that has failed beside it may end the workflow first
-            kind = self.kinds.of_task(task)
-            if not (kind.for_workers or task.ended) and kind.execute(run, task):
-                self._state.save_task(task)
-                changed = True
-        return changed
