@@ -132,7 +132,8 @@ def _begin_iteration(run: Run, loop: TaskRecord, iteration: int) -> bool:
     for task in tasks:
         task.wire["referenceTaskName"] += f"__{iteration}"
         task.wire["iteration"] = iteration
-    if any(run.workflow.latest(task.ref) for task in tasks):
+    known = _iteration(run.workflow, loop)  # its tasks if an operator has gone back to it
+    if any(run.workflow.latest(task.ref) for task in tasks) and all(task.ended for task in known.values()):
         return fail(loop, _NEVER_ENDING, FAILED_FOR_GOOD)
     run.schedule(tasks)
     return True
