@@ -142,11 +142,13 @@ class Tasks:
         if result.get("status") is None:
             raise Refusal(500, _NO_STATUS)
         check_depth(result)
+        kept = task.wire.get("externalOutputPayloadStoragePath") if "outputData" in task.stored else None
         self._apply(task, result)
         self._state.save_task(task)
         logs = [{"createdTime": 0, **entry, "taskId": task.task_id} for entry in result.get("logs") or ()]
         self._state.store.add_logs(logs[:LOGS_PER_UPDATE])
-        if path := result.get("externalOutputPayloadStoragePath"):  # for expressions; if there is none, nothing follows
+        path = result.get("externalOutputPayloadStoragePath")
+        if path and path != kept:  # for expressions; if there is none, nothing follows
             task.stored["outputData"] = uploaded(self._state.store, path)
         self._mover.decide(workflow)
         return task
