@@ -176,6 +176,54 @@ def test_a_sub_workflow_whose_definition_is_none_fails(server, workflows):
         server.join()
 
 
+def in_a_dynamic_fork(tasks, workflows, skipped=None):
+    """A workflow whose second step is a dynamic fork of two tasks that have ended. The last step has ended or is
+    skipped.
+    """
+    tasks.register_task_defs(TaskDef("t", owner_email=OWNER))
+    forked = [{"name": "t", "taskReferenceName": ref, "type": "SIMPLE"} for ref in ("x", "y")]
+    fork = WorkflowTask(
+        "fork",
+        "fork",
+        type="FORK_JOIN_DYNAMIC",
+        dynamic_fork_tasks_param="steps",
+        dynamic_fork_tasks_input_param_name="inputs",
+        input_parameters={"steps": forked, "inputs": {}},
+    )
+    steps = [WorkflowTask("t", "first"), fork, WorkflowTask("join", "join", type="JOIN"), WorkflowTask("t", "last")]
+    workflows.register_workflow(WorkflowDef("w", steps, owner_email=OWNER))
+    workflow_id = workflows.start_workflow("w")
+    if skipped:
+        workflows.skip_task(workflow_id, skipped)
+    for ref in ("first", "x", "y", "last"):
+        if ref != skipped:
+            tasks.update_task_by_ref_name(ref, workflow_id, "COMPLETED")
+    return workflow_id
+
+
+def test_a_rerun_from_a_task_of_a_dynamic_fork_goes_on(tasks, workflows):
+    workflow_id = in_a_dynamic_fork(tasks, workflows)
+    forked = workflows.get_workflow(workflow_id).tasks[2]
+    workflows.rerun(workflow_id, task_id=forked.task_id)
+    for ref in (forked.reference_task_name, "last"):
+        tasks.update_task_by_ref_name(ref, workflow_id, "COMPLETED")
+    assert workflows.get_workflow_status(workflow_id).status == "COMPLETED"
+
+
+def test_a_step_behind_a_dynamic_fork_can_be_skipped(tasks, workflows):
+    workflow_id = in_a_dynamic_fork(tasks, workflows, skipped="last")
+    assert workflows.get_workflow_status(workflow_id).status == "COMPLETED"
+
+
+def test_a_rerun_from_a_join_goes_on(tasks, workflows):
+    workflow_id = in_a_dynamic_fork(tasks, workflows)
+    join = workflows.get_workflow(workflow_id).tasks[4]
+    assert join.reference_task_name == "join"
+    workflows.rerun(workflow_id, task_id=join.task_id)
+    tasks.update_task_by_ref_name("last", workflow_id, "COMPLETED")
+    assert workflows.get_workflow_status(workflow_id).status == "COMPLETED"
+
+
 @pytest.mark.parametrize("kept", ["${workflow.input.n}", "2", 1.5, True])
 def test_the_number_of_iterations_to_keep_is_checked_at_registration(workflows, kept):
     body = [WorkflowTask("n", "n", type="NOOP")]

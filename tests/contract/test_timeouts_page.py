@@ -59,7 +59,8 @@ def test_each_limit_ends_a_task_as_the_page_says(api_client, tasks, workflows, n
     started = {row: start(*row) for row in FOLLOWS}
     all_are_due = time.monotonic() + 1.5
     eventually(lambda: time.monotonic() > all_are_due)
-    assert {row: follows(workflow_id) for row, workflow_id in started.items()} == FOLLOWS
+    # A busy server does nothing at a decide while its sweeper has the workflow.
+    eventually(lambda: {row: follows(workflow_id) for row, workflow_id in started.items()} == FOLLOWS)
 
 
 @pytest.mark.parametrize("limit", LIMITS)

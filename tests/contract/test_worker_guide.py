@@ -221,5 +221,6 @@ def test_two_hundred_workflows_of_two_tasks_complete_with_each_task_executed_onc
     runner.start_worker(f"{name}_b", lambda task: executed.append(task.task_id), batch_size=10)
     ids = [workflows.start_workflow(name) for _ in range(200)]
     for workflow_id in ids:
-        assert ended(workflow_id)[0].status == "COMPLETED"
+        workflow, _ = ended(workflow_id)
+        assert (workflow.status, workflow.reason_for_incompletion) == ("COMPLETED", None)
     assert len(executed) == len(set(executed)) == 400
