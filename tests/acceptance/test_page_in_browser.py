@@ -22,18 +22,6 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture
-def server():
-    with DevServer() as server:
-        yield server
-
-
-@pytest.fixture
-def client(server):
-    with ApiClient(http_settings=HttpSettings(server.url)) as client:
-        yield client
-
-
-@pytest.fixture
 def workflows(client):
     return WorkflowExecutor(client)
 

@@ -110,3 +110,24 @@ def ended(workflows):
         return workflow, {task.reference_task_name: task for task in workflow.tasks}
 
     return wait
+
+
+@pytest.fixture
+def run(workflows, name, ended):
+    """Runs a workflow of the tasks. Returns it, and its tasks by reference name."""
+
+    def run(*steps, correlation_id=None, **inputs):
+        workflows.register_workflow(WorkflowDef(name, list(steps), owner_email=OWNER))
+        return ended(workflows.start_workflow(name, inputs, correlation_id=correlation_id))
+
+    return run
+
+
+@pytest.fixture
+def child(workflows, name):
+    """The name of a workflow of one task, n1 in its first version and n2 in its second one."""
+    child = f"{name}_child"
+    for version in (1, 2):
+        steps = [WorkflowTask("n", f"n{version}", type="NOOP")]
+        workflows.register_workflow(WorkflowDef(child, steps, version=version, owner_email=OWNER))
+    return child

@@ -12,17 +12,6 @@ def step(kind, ref, **members):
     return WorkflowTask(ref, ref, type=kind, **members)
 
 
-@pytest.fixture
-def run(workflows, name, ended):
-    """Runs a workflow of the tasks. Returns it, and its tasks by reference name."""
-
-    def run(*steps, correlation_id=None, **inputs):
-        workflows.register_workflow(WorkflowDef(name, list(steps), owner_email=OWNER))
-        return ended(workflows.start_workflow(name, inputs, correlation_id=correlation_id))
-
-    return run
-
-
 def event(sink, **members):
     return step("EVENT", "e", sink=sink, **members)
 
@@ -85,16 +74,6 @@ def test_an_asynchronous_event_waits_for_an_update(workflows, tasks, name, ended
     assert (task.status, task.output_data["event_produced"]) == ("IN_PROGRESS", f"conductor:{name}:e")
     tasks.update_task(task.task_id, workflow_id, "COMPLETED", {"done": True})
     assert ended(workflow_id)[0].output == {"done": True}
-
-
-@pytest.fixture
-def child(workflows, name):
-    """A workflow of one task, in two versions."""
-    child = f"{name}_child"
-    for version in (1, 2):
-        steps = [step("NOOP", f"n{version}")]
-        workflows.register_workflow(WorkflowDef(child, steps, version=version, owner_email=OWNER))
-    return child
 
 
 def starting(request, **members):

@@ -23,17 +23,6 @@ def http(given, **members):
 
 
 @pytest.fixture
-def run(workflows, name, ended):
-    """Runs a workflow of the tasks. Returns it, and its tasks by reference name."""
-
-    def run(*steps, **inputs):
-        workflows.register_workflow(WorkflowDef(name, list(steps), owner_email=OWNER))
-        return ended(workflows.start_workflow(name, inputs))
-
-    return run
-
-
-@pytest.fixture
 def call(run, remote):
     """Runs a workflow of one HTTP task with the request. Returns the task."""
 

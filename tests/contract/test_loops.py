@@ -23,17 +23,6 @@ def loop(ref, body, condition="", **members):
 ITEM = inline("i", "$.x", x="${l.output.loopItem}")
 
 
-@pytest.fixture
-def run(workflows, name, ended):
-    """Runs a workflow of the tasks. Returns it, and its tasks by reference name."""
-
-    def run(*steps, **inputs):
-        workflows.register_workflow(WorkflowDef(name, list(steps), owner_email=OWNER))
-        return ended(workflows.start_workflow(name, inputs))
-
-    return run
-
-
 @pytest.mark.parametrize(
     ("members", "condition", "items"),
     [

@@ -28,16 +28,6 @@ def run(workflows, name, ended):
     return run
 
 
-@pytest.fixture
-def child(workflows, name):
-    """A workflow of one task, in two versions."""
-    child = f"{name}_child"
-    for version in (1, 2):
-        steps = [step("NOOP", f"n{version}")]
-        workflows.register_workflow(WorkflowDef(child, steps, version=version, owner_email=OWNER))
-    return child
-
-
 @pytest.mark.parametrize(("version", "kept", "latest"), [(0, 0, 2), (None, 2, 2), (1, 1, 1)])
 def test_version_zero_is_the_latest_one(run, child, version, kept, latest):
     _, tasks, started = run(sub({"name": child, "version": version}, a=5))
