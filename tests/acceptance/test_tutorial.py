@@ -5,15 +5,12 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from conductor import ApiClient, HttpSettings, WorkflowExecutor
 from support.dev_session import Session
-
-ROOT = Path(__file__).parents[2]
-SAVED = re.compile(r"[Ss]ave\s+this\s+as\s+`([^`]+)`.*?\n```\w+\n(.*?)\n```\n", re.DOTALL)
+from support.pages import save_files
 
 
 @pytest.fixture
@@ -33,16 +30,6 @@ def start(tmp_path):
         session.process.wait()
 
 
-def save_files(page, folder):
-    """Write the files of the page into the folder. Returns its lines for a shell."""
-    text = page.read_text()
-    for name, content in SAVED.findall(text):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(content + "\n")
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    return [line for language, block in blocks if not language for line in block.splitlines()]
-
-
 def run(folder, *arguments, status=0, **variables):
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -58,7 +45,7 @@ def run(folder, *arguments, status=0, **variables):
 
 
 def test_the_commands_of_the_readme_run_a_task(start, tmp_path):
-    lines = save_files(ROOT / "README.md", tmp_path)
+    lines = save_files("README.md", tmp_path)
     (dev,) = [line for line in lines if line.startswith("conductor-worker dev")]
     (begin,) = [line for line in lines if line.startswith("conductor-worker workflow start")]
     session = start(dev)
@@ -69,7 +56,7 @@ def test_the_commands_of_the_readme_run_a_task(start, tmp_path):
 
 
 def test_the_tutorial_leads_to_an_order_that_is_paid_at_the_second_try(start, tmp_path):
-    lines = save_files(ROOT / "docs" / "tutorial.md", tmp_path)
+    lines = save_files("docs/tutorial.md", tmp_path)
     assert {"pytest", "conductor-worker lint definitions app.py", "python buy.py"} <= set(lines)
     assert " 2 passed" in run(tmp_path, "-m", "pytest", "-p", "no:cacheprovider")
     run(tmp_path, "-m", "conductor", "lint", "definitions", "app.py")
