@@ -154,3 +154,27 @@ def test_a_task_skipped_before_its_loop_begins_keeps_the_loop_at_its_start(world
     world.run("first")
     (found,) = [task for task in world.tasks(workflow_id) if task["referenceTaskName"] == "loop"]
     assert (found["status"], found["iteration"]) == ("IN_PROGRESS", 0)
+
+
+@pytest.mark.timeout(20)
+def test_a_wait_until_a_date_before_1970_is_over_at_once(world, build):
+    workflow_id = world.start(build.system("WAIT", "w", inputParameters={"until": "1969-12-31"}))
+    world.engine.sweep()
+    assert world.status(workflow_id) == "COMPLETED"
+
+
+@pytest.mark.timeout(20)
+def test_a_retried_task_that_a_rerun_opens_again_never_times_out(world, build):
+    world.task_def(responseTimeoutSeconds=30)
+    workflow_id = world.start(build.simple(), build.simple("b"))
+    world.engine.control.terminate(workflow_id)
+    world.engine.again.retry(workflow_id)
+    world.run()
+    behind = world.run("b")
+    world.engine.again.rerun(workflow_id, {"reRunFromTaskId": behind["taskId"]})
+    (opened,) = world.take()
+    world.clock.advance(3600)
+    assert (world.task(opened)["status"], world.status(workflow_id)) == ("IN_PROGRESS", "RUNNING")
+    world.run("b")
+    world.send(opened)
+    assert world.status(workflow_id) == "COMPLETED"

@@ -127,11 +127,16 @@ def next_timeout(workflow: WorkflowRecord, now_ms: int) -> float | None:
     """The time in seconds since the epoch at which a timeout or a timer next changes a workflow."""
     if workflow.ended or workflow.wire["status"] == "PAUSED":
         return None
-    dues = [due for task in workflow.tasks if not task.ended for due in _task_dues(task, now_ms)]
+    dues = [due for task in workflow.tasks if _is_looked_at(task) for due in _task_dues(task, now_ms)]
     definition = workflow.blueprint.definition
     if definition["timeoutSeconds"] > 0 and definition["timeoutPolicy"] == "TIME_OUT_WF":
         dues.append(_workflow_due(workflow))
     return min(dues) / 1000 if dues else None
+
+
+def _is_looked_at(task: TaskRecord) -> bool:
+    """Whether a timeout can change the task. A rerun can open a task that was retried, at which nobody looks again."""
+    return not (task.ended or task.wire["retried"] or task.wire["executed"])
 
 
 def _task_dues(task: TaskRecord, now_ms: int) -> list[int]:

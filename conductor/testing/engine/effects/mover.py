@@ -94,7 +94,7 @@ class Mover:
     def sweep(self) -> None:
         """Move on the workflows of which something has become due. Those that take too long are left to ``go_on``."""
         with self._state.transaction():
-            for workflow in self._state.timers.due(self._state.clock.now()):
+            for workflow in list(self._state.timers.due(self._state.clock.now())):  # each once: nobody else is served
                 if workflow.workflow_id not in self._state.unfinished:
                     self.decide(workflow)
         self.go_on()

@@ -45,10 +45,13 @@ class Wait(EngineTask):
         return [task]
 
     def execute(self, run: Run, task: TaskRecord) -> bool:
-        """A task of a retry begins when its time has come. Its timer is that of the first try, as on the server."""
+        """A task of a retry begins when its time has come. Its timer is that of the first try, as on the server.
+
+        A date before 1970 has passed. At its first moment the server sees no date at all (3.32.3).
+        """
         if task.status == "SCHEDULED":
             return begin(run, task)
-        is_due = 0 < task.wait_until <= run.making.now_ms
+        is_due = task.wait_until != 0 and task.wait_until <= run.making.now_ms
         return is_due and complete(task)
 
 
