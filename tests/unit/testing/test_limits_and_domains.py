@@ -22,6 +22,22 @@ def test_no_more_run_at_once_than_the_limit_and_an_end_releases_the_next(world, 
     assert world.take(count=10) == []
 
 
+def test_a_callback_is_waited_for_by_a_task_that_the_limit_held_back_before(world, build):
+    world.task_def(concurrentExecLimit=1)
+    for _ in range(2):
+        world.start(build.simple())
+    (first,) = world.take()
+    for _ in range(3):  # each poll looks at the second one
+        assert world.take() == []
+        world.clock.advance(2)
+    world.send(first)
+    (second,) = world.take()
+    world.send(second, "IN_PROGRESS", callbackAfterSeconds=100)
+    assert world.take() == []
+    world.clock.advance(100)
+    assert len(world.take()) == 1
+
+
 def test_a_limited_task_that_times_out_makes_room(world, build):
     world.task_def(concurrentExecLimit=1, responseTimeoutSeconds=30, retryDelaySeconds=1000)
     world.start(build.simple())
