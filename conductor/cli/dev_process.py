@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from conductor._log import logger_of, printable
+from conductor._log import printable
 from conductor.cli.dev_words import say, say_starts
 from conductor.cli.log_setup import log_to_stderr
 from conductor.cli.modules import object_named
@@ -25,8 +25,6 @@ from conductor.supervision.worker_process import WorkerProcess
 from conductor.transport import ApiClient
 from conductor.worker import Worker
 from conductor.worker_program.options import RunOptions
-
-logger = logger_of(__name__)
 
 
 def main() -> int:
@@ -62,8 +60,9 @@ def _started(client: ApiClient, options: RunOptions) -> tuple[Code, TaskRunner]:
             code = Code(code.workers, trials)
             say("workflows", "there is none: each worker got a workflow of one step, to try it")
     except ApiError as error:
-        logger.error("the definitions of the code are not registered: %s", error)  # noqa: TRY400 - the server's words
-    runner = start(options, client)
+        say("problem", f"the definitions of the code are not registered: {error}", "bold red")
+        code = Code(code.workers, [])
+    runner = start(options, client, code.workers)
     say("workers", ", ".join(f"{each.task_name}{_domain(each)}" for each in code.workers))
     return code, runner
 

@@ -17,8 +17,10 @@ from conductor.worker import Worker
 
 
 def say(name: str, text: str, style: str = "bold") -> None:
-    """Print a line: a name in a column of its own, and a text."""
-    console().print(Text.assemble((f"{name:<11}", style)).append_text(shown(text)), soft_wrap=True)
+    """Print a name in a column of its own, and beside it the lines of a text."""
+    for number, line in enumerate(text.splitlines()):
+        column = "" if number else name
+        console().print(Text.assemble((f"{column:<11}", style)).append_text(shown(line)), soft_wrap=True)
 
 
 def say_starts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import msgspec
@@ -17,20 +18,22 @@ from conductor.runner.task_runner import TaskRunner
 from conductor.settings import HttpSettings
 from conductor.supervision.worker_process import WorkerProcess
 from conductor.transport import ApiClient
+from conductor.worker import Worker
 from conductor.worker_program.options import RunOptions
 from conductor.worker_program.program import Parts, started
 
 logger = logger_of(__name__)
 
 
-def start(options: RunOptions, client: ApiClient) -> TaskRunner:
+def start(options: RunOptions, client: ApiClient, workers: Sequence[Worker] | None = None) -> TaskRunner:
     """A runner whose workers run.
 
+    workers: if they are not given, those that the options name.
     ConfigurationError: an object cannot be imported, or cannot work. ConductorError: other code of the user, such as
     the lifespan, has failed; its traceback is logged.
     """
     parts = Parts(
-        workers_named(tuple(options.names)),
+        workers_named(tuple(options.names)) if workers is None else workers,
         [object_of_option("--interceptor", name) for name in options.interceptors],
         None if options.lifespan is None else object_of_option("--lifespan", options.lifespan),
     )

@@ -11,7 +11,7 @@ from typing import Any
 from conductor.development.start_command import input_names
 from conductor.executor import TaskExecutor
 from conductor.models import TaskDef, WorkflowDef, WorkflowTask, WorkflowTaskType
-from conductor.runner.given_workers import workers_in
+from conductor.runner.given_workers import own_workers, workers_in
 from conductor.transport import ApiClient
 from conductor.worker import Worker
 from conductor.workflow_executor import WorkflowExecutor
@@ -35,11 +35,20 @@ class Code:
 def code_of(objects: Sequence[object]) -> Code:
     """The workers of the objects, and the WorkflowDef objects at the top level of the modules, each once.
 
-    ConfigurationError: an object has no worker.
+    A module that has workflows needs no worker, if another object has one. ConfigurationError: an object has no worker.
     """
-    found = (each for module in objects if isinstance(module, ModuleType) for each in vars(module).values())
-    workflows = {id(each): each for each in found if isinstance(each, WorkflowDef)}
-    return Code(workers_in(objects), list(workflows.values()))
+    workflows = {id(each): each for given in objects for each in _workflows_of(given)}
+    with_workers = [given for given in objects if not _has_only_workflows(given)]
+    return Code(workers_in(with_workers or objects), list(workflows.values()))
+
+
+def _workflows_of(given: object) -> list[WorkflowDef]:
+    found = vars(given).values() if isinstance(given, ModuleType) else ()
+    return [each for each in found if isinstance(each, WorkflowDef)]
+
+
+def _has_only_workflows(given: object) -> bool:
+    return isinstance(given, ModuleType) and bool(_workflows_of(given)) and not own_workers(given)
 
 
 def register_code(client: ApiClient, code: Code) -> None:

@@ -20,7 +20,7 @@ def workers_in(given: Iterable[object]) -> list[Worker]:
     found: list[Worker] = []
     for each in _flat(given):
         if isinstance(each, ModuleType):
-            found += [worker for worker in _in_module(each) if worker not in found]  # two modules may show one Worker
+            found += [worker for worker in _of_module(each) if worker not in found]  # two modules may show one Worker
         elif worker := _worker_of(each):
             found.append(worker)
         else:
@@ -38,13 +38,26 @@ def _flat(given: Iterable[object]) -> Iterator[object]:
             yield each
 
 
-def _in_module(module: ModuleType) -> list[Worker]:
+def own_workers(module: ModuleType) -> list[Worker]:
     """The module's workers, each once."""
     own = [each for each in vars(module).values() if isinstance(each, Worker) or _is_defined_in(module, each)]
-    found = list(dict.fromkeys(filter(None, map(_worker_of, own))))
+    return list(dict.fromkeys(filter(None, map(_worker_of, own))))
+
+
+def _of_module(module: ModuleType) -> list[Worker]:
+    found = own_workers(module)
     if not found:
-        raise ConfigurationError(f"module {module.__name__!r} has no worker: no @worker_task function and no Worker")
+        raise ConfigurationError(f"module {module.__name__!r} has no worker: {_reason(module)}")
     return found
+
+
+def _reason(module: ModuleType) -> str:
+    """Why it has none. A function that it imports belongs to the module that defines it."""
+    imported = [(name, each) for name, each in vars(module).items() if isinstance(each, WorkerFunction)]
+    if not imported:
+        return "no @worker_task function and no Worker"
+    name, function = imported[0]
+    return f"{name}, which it imports, is a worker of module {function.__module__!r}: give that module too"
 
 
 def _is_defined_in(module: ModuleType, function: object) -> bool:

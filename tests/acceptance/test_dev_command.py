@@ -130,6 +130,33 @@ def test_definitions_are_registered_at_the_start_and_after_a_change(start, tmp_p
     assert session.end() == 0
 
 
+def test_workflows_may_be_in_a_module_of_their_own(start, tmp_path):
+    worker, flow = (ROOT / "examples" / "pay.py").read_text().split("PAY = ")
+    (tmp_path / "workers.py").write_text(worker)
+    (tmp_path / "flows.py").write_text(f"from conductor import WorkflowDef\nfrom workers import charge\nPAY = {flow}")
+    session = start("flows.py", "workers.py")
+    assert session.output_of(session.run(session.said("start")[0])) == {"receipt": "text: 1.5 EUR"}
+    assert session.end() == 0
+
+
+def test_a_workflow_that_is_refused_is_told_and_no_start_of_it_is_offered(start, tmp_path):
+    app = tmp_path / "app.py"
+    code = (ROOT / "examples" / "pay.py").read_text()
+    app.write_text(code.replace("${workflow.input.amount}", "${chrge.output.amount}"))
+    session = start("app.py")
+    assert session.said("problem")[0].startswith(
+        "the definitions of the code are not registered: PUT /metadata/workflow"
+    )
+    assert session.said(" ")[0].endswith(
+        "amount of input parameter: ${chrge.output.amount} is not defined in workflow definition."
+    )
+    session.logged("polling charge")
+    app.write_text(code)
+    (command,) = session.said("start")
+    assert session.output_of(session.run(command)) == {"receipt": "text: 1.5 EUR"}
+    assert session.end() == 0
+
+
 def test_a_lifespan_is_entered(start, tmp_path):
     (tmp_path / "app.py").write_text(
         "from contextlib import contextmanager\n"

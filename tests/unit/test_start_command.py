@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from conductor import Worker, WorkflowDef, WorkflowTask, worker_task
+from conductor import ConfigurationError, Worker, WorkflowDef, WorkflowTask, worker_task
 from conductor.development.code_definitions import code_of
 from conductor.development.start_command import Shell, example_input, start_command
 from conductor.testing import run_worker
@@ -75,3 +75,18 @@ def test_the_workflows_of_a_module_are_found_once():
     code = code_of([module])
     assert code.workers == [book.worker]
     assert code.workflows == [module.A]
+
+
+def test_a_module_of_workflows_needs_no_worker_beside_one_that_has_workers():
+    flows, workers = types.ModuleType("flows"), types.ModuleType("workers")
+    flows.A, workers.book = WorkflowDef("a", []), book.worker
+    code = code_of([flows, workers])
+    assert (code.workers, code.workflows) == ([book.worker], [flows.A])
+
+
+@pytest.mark.parametrize("members", [{}, {"A": WorkflowDef("a", [])}])
+def test_modules_without_any_worker_are_refused(members):
+    module = types.ModuleType("flows")
+    vars(module).update(members)
+    with pytest.raises(ConfigurationError, match="module 'flows' has no worker: no @worker_task function"):
+        code_of([module])

@@ -114,7 +114,10 @@ def hidden():
         ([], "start_workers was given no worker"),
         ([[]], "start_workers was given no worker"),
         ([module_of("empty")], "module 'empty' has no worker"),
-        ([module_of("imports", charge=defined_in("billing", "charge"))], "module 'imports' has no worker"),
+        (
+            [module_of("imports", pay=defined_in("billing", "charge"))],
+            "'imports' has no worker: pay, which it imports, is a worker of module 'billing'",
+        ),
         (["shop"], "cannot start 'shop', a text: give a Worker, a function decorated"),
         ([do_nothing], "cannot start do_nothing, which has no worker"),
         ([Worker], "cannot start Worker, which has no worker"),
