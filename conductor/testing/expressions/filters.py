@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from conductor.testing.expressions.errors import PathError
-from conductor.testing.expressions.literals import end_of_brackets, literal, split_outside
+from conductor.testing.expressions.literals import end_of_brackets, is_number, literal, split_outside
 
 Accepts = Callable[[Any, Any], bool]
 """Whether a value is accepted; the second argument is the whole document."""
@@ -109,22 +109,18 @@ def _pattern(text: str) -> re.Pattern[str]:
     raise PathError("no regular expression")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _number(value: Any) -> float | None:
     try:
-        return float(value) if isinstance(value, str) or _is_number(value) else None
+        return float(value) if isinstance(value, str) or is_number(value) else None
     except ValueError:
         return None
 
 
 def _equal(left: Any, right: Any) -> bool:
     """A number equals a text that shows it."""
-    if _is_number(left) and isinstance(right, str):
+    if is_number(left) and isinstance(right, str):
         return bool(_number(right) == left)
-    if isinstance(left, str) and _is_number(right):
+    if isinstance(left, str) and is_number(right):
         return bool(_number(left) == right)
     return _same(left, right)
 
@@ -137,7 +133,7 @@ def _same(left: Any, right: Any) -> bool:
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     def compared(left: Any, right: Any) -> bool:
         are_texts = isinstance(left, str) and isinstance(right, str)
-        return (are_texts or (_is_number(left) and _is_number(right))) and compare(left, right)
+        return (are_texts or (is_number(left) and is_number(right))) and compare(left, right)
 
     return compared
 
@@ -166,16 +162,13 @@ def _is_empty(left: Any, right: Any) -> bool:
     return isinstance(left, str | list) and (not left) is right
 
 
-def _all_in(left: Any, right: Any) -> bool:
-    return isinstance(left, list) and isinstance(right, list) and all(_in(each, right) for each in left)
+def _of_lists(compare: Callable[[Iterable[bool]], bool]) -> Callable[[Any, Any], bool]:
+    """A comparison of two lists. compare: gets for each value of the first list whether the second one has it."""
 
+    def compared(left: Any, right: Any) -> bool:
+        return isinstance(left, list) and isinstance(right, list) and compare(_in(each, right) for each in left)
 
-def _any_in(left: Any, right: Any) -> bool:
-    return isinstance(left, list) and isinstance(right, list) and any(_in(each, right) for each in left)
-
-
-def _none_in(left: Any, right: Any) -> bool:
-    return isinstance(left, list) and isinstance(right, list) and not _any_in(left, right)
+    return compared
 
 
 def _matches(left: Any, pattern: Any) -> bool:
@@ -197,7 +190,7 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "contains": _contains,
     "size": _has_size,
     "empty": _is_empty,
-    "subsetof": _all_in,
-    "anyof": _any_in,
-    "noneof": _none_in,
+    "subsetof": _of_lists(all),
+    "anyof": _of_lists(any),
+    "noneof": _of_lists(lambda found: not any(found)),
 }

@@ -7,25 +7,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from conductor.testing.expressions.errors import PathError
+from conductor.testing.expressions.literals import is_number
 
 Arguments = Callable[[], list[Any]]
 Function = Callable[[Any, Arguments], Any]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _flat(values: list[Any]) -> list[Any]:
-    return [each for value in values for each in (value if isinstance(value, list) else [value])]
+def _all(value: Any, arguments: Arguments) -> list[Any]:
+    """The values of a list, and the arguments, of which a list counts as its values."""
+    given = [value if isinstance(value, list) else [], *arguments()]
+    return [each for part in given for each in (part if isinstance(part, list) else [part])]
 
 
 def _of_numbers(compute: Callable[[list[float]], float]) -> Function:
     """A function of the numbers in a list and among the arguments. PathError if there are none."""
 
     def function(value: Any, arguments: Arguments) -> float:
-        given = [*(value if isinstance(value, list) else []), *_flat(arguments())]
-        numbers = [float(each) for each in given if _is_number(each)]
+        numbers = [float(each) for each in _all(value, arguments) if is_number(each)]
         if not numbers:
             raise PathError("no number")
         return compute(numbers)
@@ -50,8 +48,7 @@ def _keys(value: Any, _: Arguments) -> list[str] | None:
 
 
 def _concatenate(value: Any, arguments: Arguments) -> str:
-    given = [*(value if isinstance(value, list) else []), *_flat(arguments())]
-    return "".join(each for each in given if isinstance(each, str))
+    return "".join(each for each in _all(value, arguments) if isinstance(each, str))
 
 
 def _append(value: Any, arguments: Arguments) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 LEAST_PLAIN, FIRST_LARGE = 1e-3, 1e7
 """Java prints numbers with a fraction from the first up to the second without an exponent."""
@@ -20,44 +20,37 @@ class Selection(list[Any]):
 
 def as_text(value: Any) -> str:
     """The value as a text: ``null``, ``true``, ``1.0E7``, ``{a=1}``, ``[1, b]``, and a selection as JSON."""
+    is_json = isinstance(value, Selection)
     parts: list[str] = []
-    waiting: list[Any] = [_Value(value, is_json=isinstance(value, Selection))]  # the next one last
+    waiting: list[str | _Value] = [_Value(value)]  # the next one last
     while waiting:  # no recursion: the stack may have no room for all levels
         each = waiting.pop()
         if isinstance(each, str):
             parts.append(each)
         else:
-            waiting += reversed(each.parts())
+            waiting += reversed(_parts(each.value, is_json=is_json))
     return "".join(parts)
 
 
-class _Value:
-    def __init__(self, value: Any, *, is_json: bool) -> None:
-        self.value = value
-        self.is_json = is_json
+class _Value(NamedTuple):
+    """A value that is still to be written."""
 
-    def parts(self) -> list[Any]:
-        """Texts and values, in order."""
-        if isinstance(self.value, Mapping):
-            return self._joined(
-                "{", "}", [[self._name(name), self._inner(value)] for name, value in self.value.items()]
-            )
-        if isinstance(self.value, list):
-            return self._joined("[", "]", [[self._inner(value)] for value in self.value])
-        if isinstance(self.value, str) and self.is_json:
-            return [_json_text(self.value)]
-        return [_scalar(self.value)]
+    value: Any
 
-    def _inner(self, value: Any) -> _Value:
-        return _Value(value, is_json=self.is_json)
 
-    def _name(self, name: str) -> str:
-        return f"{_json_text(name)}:" if self.is_json else f"{name}="
-
-    def _joined(self, start: str, end: str, members: list[list[Any]]) -> list[Any]:
-        comma = "," if self.is_json else ", "
-        inner = [part for member in members for part in (comma, *member)]
-        return [start, *inner[1:], end]
+def _parts(value: Any, *, is_json: bool) -> list[str | _Value]:
+    """The texts and the inner values of which the text of a value is made."""
+    comma = "," if is_json else ", "
+    members: list[str | _Value] = []
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            members += [comma, f"{_json_text(name)}:" if is_json else f"{name}=", _Value(each)]
+        return ["{", *members[1:], "}"]
+    if isinstance(value, list):
+        for each in value:
+            members += [comma, _Value(each)]
+        return ["[", *members[1:], "]"]
+    return [_json_text(value) if is_json and isinstance(value, str) else _scalar(value)]
 
 
 def _scalar(value: Any) -> str:

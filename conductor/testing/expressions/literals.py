@@ -1,4 +1,4 @@
-"""The ends of brackets, and the constants inside of them."""
+"""The ends of brackets, the constants inside of them, and the numbers among values."""
 
 from __future__ import annotations
 
@@ -56,6 +56,11 @@ def literal(text: str) -> Any:
         return json.loads(_QUOTED.sub(_as_json, text))
     except (ValueError, RecursionError):
         raise PathError("no constant") from None
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _as_json(quoted: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ The first kind fails if a member is missing. The second kind leaves such places 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -121,7 +121,7 @@ class _Reader:
                 self._add(self._bracket(is_deep=is_deep), is_deep=is_deep)
             elif self._accept("*"):
                 self._accept("*")
-                self._add(Step(_each, finds_many=True, is_lenient=True), is_deep=is_deep)
+                self._add(_WILDCARD, is_deep=is_deep)
             elif has_dot:
                 name = self._name()
                 if self._peek() == "(":
@@ -154,7 +154,7 @@ class _Reader:
         arguments = split_arguments(self._text[self._position + 1 : end - 1])
         function = FUNCTIONS.get(name, _unknown_function)
         if is_deep:
-            self._steps.append(Step(_nothing, finds_many=True))
+            self._steps.append(Step(lambda _value, _document: (), finds_many=True))
 
         def call(value: Any, document: Any) -> Any:
             return function(value, lambda: [_argument(each, document) for each in arguments])
@@ -166,10 +166,10 @@ class _Reader:
         inside = self._text[self._position + 1 : end - 1]
         self._position = end
         if inside.lstrip().startswith("?"):
-            accepts = parse_filter(inside.strip()[1:].strip(), _operand)
+            accepts = parse_filter(inside.strip()[1:].strip(), parse)
             return Step(_accepted(accepts), finds_many=True)
         if inside.strip() == "*":
-            return Step(_each, finds_many=True, is_lenient=True)
+            return _WILDCARD
         if _INDEXES.fullmatch(inside):
             indexes = [int(each) for each in inside.split(",")]
             return Step(_at(indexes), finds_many=len(indexes) > 1)
@@ -186,11 +186,6 @@ class _Reader:
 def _unknown_function(_value: Any, _arguments: Callable[[], list[Any]]) -> Any:
     """The server registers a path with any function, and finds nothing at it (3.32.3)."""
     raise PathError("there is no such function")
-
-
-def _operand(text: str) -> Path:
-    """A path in a filter or among the arguments of a function, which begins with ``@`` or ``$``."""
-    return parse(text)
 
 
 def _argument(text: str, document: Any) -> Any:
@@ -228,14 +223,13 @@ def _several(names: list[str], least: int) -> Select:
     return select
 
 
-def _each(value: Any, _: Any) -> Iterable[Any]:
+def _each(value: Any, _: Any) -> Sequence[Any]:
     if isinstance(value, Mapping):
         return list(value.values())
     return value if isinstance(value, list) else []
 
 
-def _nothing(_value: Any, _document: Any) -> Iterable[Any]:
-    return []
+_WILDCARD = Step(_each, finds_many=True, is_lenient=True)
 
 
 def _at(indexes: list[int]) -> Select:
@@ -276,7 +270,6 @@ def _deep(step: Step) -> Select:
         while waiting:
             each = waiting.pop()
             yield from step.select(each, document)
-            inner = list(each.values()) if isinstance(each, Mapping) else each if isinstance(each, list) else []
-            waiting += reversed(inner)
+            waiting += reversed(_each(each, document))
 
     return select
