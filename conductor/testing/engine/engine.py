@@ -25,7 +25,7 @@ from conductor.testing.engine.calls.tasks import Tasks
 from conductor.testing.engine.calls.workflows import Workflows
 from conductor.testing.engine.definitions.definitions import Definitions
 from conductor.testing.engine.effects.mover import Mover
-from conductor.testing.engine.state.clock import Clock, SystemClock
+from conductor.testing.engine.state.clock import Clock, LiveClock
 from conductor.testing.engine.state.payloads import PayloadOptions
 from conductor.testing.engine.state.state import State
 from conductor.testing.engine.tasks.registry import Kinds
@@ -58,7 +58,7 @@ class Engine:
         stubs: Stubs | None = None,
         strict_inputs: bool = False,
     ) -> None:
-        self.clock: Clock = clock or SystemClock()
+        self.clock: Clock = clock or LiveClock()
         self.strict_inputs = strict_inputs
         options = payload_options or PayloadOptions()
         self._state = state = State(self.clock, db, retention, options)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from conductor.testing.engine import Engine, Refusal
-from conductor.testing.engine.state.clock import FakeClock, SystemClock
+from conductor.testing.engine.state.clock import FakeClock, LiveClock
 
 
 def test_no_more_run_at_once_than_the_limit_and_an_end_releases_the_next(world, build):
@@ -182,7 +182,7 @@ def test_a_long_poll_sees_a_task_that_the_clock_makes_visible(world, build):
 def test_a_long_poll_on_the_machines_clock_sees_a_delay_end(build):
     engine = Engine()
     engine.metadata.register_workflow_def({"name": "wf", "tasks": [build.simple(startDelay=1)]})
-    clock = FakeClock(SystemClock().now() - 0.98)  # the task was started almost a second ago
+    clock = FakeClock(LiveClock().now() - 0.98)  # the task was started almost a second ago
     engine.clock, real = clock, engine.clock
     engine.workflows.start({"name": "wf"})
     engine.clock = real

@@ -33,7 +33,7 @@ class Again:
                 workflow.wire["workflowVersion"] = latest["version"]
             if not workflow.blueprint.definition["restartable"] and workflow.wire["status"] == "COMPLETED":
                 raise Refusal(404, f"Workflow: {workflow.short_name} is non-restartable")
-            self._state.forget_tasks(workflow, lambda _: True)
+            self._state.forget_tasks(workflow, workflow.tasks)
             now = self._state.now_ms
             workflow.wire.update(createTime=now, startTime=now, endTime=0, lastRetriedTime=0, output={})
             self._revival.reopen(workflow)
@@ -93,16 +93,17 @@ class Again:
         if first is None:
             return self._rerun_in_child(workflow, request)
         self._open_for_rerun(workflow, request)
+        seq = first.wire["seq"]
         if first.wire["taskType"] == "SUB_WORKFLOW":
             self._reset(first)
             first.wire.pop("subWorkflowId", None)
             first.set_reason(None)
             self._revival.schedule_again(first)
         elif first.workflow_task.get("type") == "FORK_JOIN_DYNAMIC":
-            self._state.forget_tasks(workflow, lambda task: task.wire["seq"] >= first.wire["seq"])
+            self._state.forget_tasks(workflow, [task for task in workflow.tasks if task.wire["seq"] >= seq])
             self._mover.scheduling.schedule(workflow, self._mover.making(workflow).begin(first.workflow_task))
         else:
-            self._state.forget_tasks(workflow, lambda task: task.wire["seq"] > first.wire["seq"])
+            self._state.forget_tasks(workflow, [task for task in workflow.tasks if task.wire["seq"] > seq])
             self._reset(first)
             if request.get("taskInput") is not None:
                 forget_stored(first, "inputData")
@@ -113,7 +114,7 @@ class Again:
         return True
 
     def _rerun_all(self, workflow: WorkflowRecord, request: Wire) -> None:
-        self._state.forget_tasks(workflow, lambda _: True)
+        self._state.forget_tasks(workflow, workflow.tasks)
         self._open_for_rerun(workflow, request)
         self._go_on(workflow)
 

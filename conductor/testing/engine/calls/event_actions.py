@@ -8,7 +8,7 @@ from typing import Any
 from conductor.testing.engine.calls.event_handlers import EventHandlers
 from conductor.testing.engine.calls.tasks import Tasks
 from conductor.testing.engine.calls.workflows import Workflows
-from conductor.testing.engine.records.records import TaskRecord, Wire, base_ref
+from conductor.testing.engine.records.records import TaskRecord, Wire
 from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.state.state import State
 from conductor.testing.expressions import fill
@@ -86,7 +86,7 @@ class EventActions:
             return None if found is None else found[1]
         if not (workflow_id and ref):
             return None
-        tasks = [task for task in self._state.workflow(str(workflow_id)).tasks if ref in {task.ref, base_ref(task)}]
+        tasks = [task for task in self._state.workflow(str(workflow_id)).tasks if ref in {task.ref, task.base_ref}]
         return max(tasks, key=lambda task: int(task.wire["iteration"]), default=None)
 
     def _note(self, handler: Wire, message: str) -> None:

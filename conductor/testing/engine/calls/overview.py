@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord, base_ref, new_id
+from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord, new_id
 from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.state.ended_workflows import Wanted
 from conductor.testing.engine.state.state import QueueKey, State
@@ -218,7 +218,7 @@ def _task_row(place: int, task: TaskRecord) -> Wire:
         "number": place,
         "id": task.task_id,
         "ref": task.ref,
-        "base": base_ref(task),
+        "base": task.base_ref,
         "type": wire["taskType"],
         "name": wire["taskDefName"],
         "status": task.status,

@@ -8,7 +8,7 @@ from typing import Any
 
 from conductor._stopping import is_stopping
 from conductor.testing.engine.effects.mover import Mover
-from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord, base_ref
+from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord
 from conductor.testing.engine.records.refusals import Refusal, problem, refuse
 from conductor.testing.engine.records.rendering import render_task, render_workflow
 from conductor.testing.engine.records.sizes import check_depth
@@ -210,7 +210,7 @@ class Tasks:
         except Refusal:
             return None
         by_name = [task for task in tasks if task.ref == ref_name]
-        return next(iter(by_name or [task for task in tasks if base_ref(task) == ref_name]), None)
+        return next(iter(by_name or [task for task in tasks if task.base_ref == ref_name]), None)
 
     def update_pending(self, task: TaskRecord, status: str, output: Wire | None, worker_id: str | None) -> str:
         """Update an open task, and add to its output. Returns its id. The caller holds a transaction."""

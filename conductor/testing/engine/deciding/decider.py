@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from conductor.testing.engine.deciding import timeouts
 from conductor.testing.engine.deciding.retries import next_try
-from conductor.testing.engine.records.records import CHOICES, UNSUCCESSFUL, TaskRecord, Wire, WorkflowRecord, base_ref
+from conductor.testing.engine.records.records import CHOICES, UNSUCCESSFUL, TaskRecord, Wire, WorkflowRecord
 from conductor.testing.engine.records.refusals import Termination
 from conductor.testing.engine.tasks.kind import KindsOfTasks, Making, Steps
 
@@ -147,11 +147,11 @@ class _Look:
 
     def _place_of(self, task: TaskRecord) -> str:
         """The reference name of the task in the definition, or else that of the dynamic fork that has made it."""
-        ref = base_ref(task)
+        ref = task.base_ref
         if ref not in self._workflow.blueprint.by_ref:
             for fork in reversed(self._workflow.tasks):
                 if fork.wire["taskType"] == "FORK" and ref in fork.input.get("forkedTasks", ()):
-                    return base_ref(fork)
+                    return fork.base_ref
         return ref
 
     def _is_complete(self) -> bool:

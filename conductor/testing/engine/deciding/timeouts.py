@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord
 from conductor.testing.engine.records.refusals import Termination
 
@@ -27,12 +30,15 @@ def _workflow_due(workflow: WorkflowRecord) -> int:
 
 def check_task(task: TaskRecord, now_ms: int) -> None:
     """Apply the four timeouts to an open task: change its status, or raise Termination (TIME_OUT_WF)."""
-    definition = task.definition
-    if not definition or task.ended:
+    if not task.definition or task.ended:
         return
-    for due, reason in (_total(task), _running(task), _unpolled(task)):
-        if due is not None and due <= now_ms and not task.ended:
-            _time_out(task, definition["timeoutPolicy"], reason(now_ms))
+    first = next((timeout for timeout in _timeouts(task) if timeout.due <= now_ms), None)
+    if first is not None:
+        reason = first.reason(task, now_ms)
+        task.wire["status"] = "TIMED_OUT"
+        task.set_reason(reason)
+        if task.definition["timeoutPolicy"] == "TIME_OUT_WF":
+            raise Termination(reason, "TIMED_OUT", task)
     due = _response_due(task)
     if due is not None and due <= now_ms:
         end_lease(task)
@@ -47,64 +53,50 @@ def end_lease(task: TaskRecord) -> None:
     )
 
 
-def _time_out(task: TaskRecord, policy: str, reason: str) -> None:
-    if policy == "ALERT_ONLY":
+class _Timeout(NamedTuple):
+    """Times are in milliseconds since the epoch. text: of the reason, with names in braces."""
+
+    since: int
+    seconds: int
+    due: int
+    text: str
+
+    def reason(self, task: TaskRecord, now_ms: int) -> str:
+        elapsed = (now_ms - self.since) // 1000
+        name, policy = task.wire["taskDefName"], task.definition["timeoutPolicy"]
+        return self.text.format(name=name, id=task.task_id, policy=policy, seconds=self.seconds, elapsed=elapsed)
+
+
+_TOTAL = (
+    "Task {name}/{id} exceeded total timeout of {seconds} seconds "
+    "(elapsed {elapsed} seconds across all attempts including retry delays). Timeout policy: {policy}"
+)
+_RUNNING = (
+    "Task timed out after {elapsed} seconds. Timeout configured as {seconds} seconds. "
+    "Timeout policy configured to {policy}"
+)
+_UNPOLLED = (
+    "Task poll timed out after {elapsed} seconds. Poll timeout configured as {seconds} seconds. "
+    "Timeout policy configured to {policy}"
+)
+
+
+def _timeouts(task: TaskRecord) -> Iterator[_Timeout]:
+    """The timeouts that change an open task, in the order of the server."""
+    definition, wire = task.definition, task.wire
+    if definition["timeoutPolicy"] == "ALERT_ONLY":
         return
-    task.wire["status"] = "TIMED_OUT"
-    task.set_reason(reason)
-    if policy == "TIME_OUT_WF":
-        raise Termination(reason, "TIMED_OUT", task)
-
-
-class _Reason:
-    """The text of a timeout. The time that has passed is filled in later."""
-
-    def __init__(self, text: str, since: int) -> None:
-        self._text = text
-        self._since = since
-
-    def __call__(self, now_ms: int) -> str:
-        return self._text.replace("ELAPSED", str((now_ms - self._since) // 1000), 1)
-
-
-_Timeout = tuple[int | None, _Reason]
-_NEVER: _Timeout = (None, _Reason("", 0))
-
-
-def _total(task: TaskRecord) -> _Timeout:
-    seconds, since = task.definition["totalTimeoutSeconds"], task.first_scheduled
-    if seconds <= 0 or since <= 0:
-        return _NEVER
-    text = (
-        f"Task {task.wire['taskDefName']}/{task.task_id} exceeded total timeout of {seconds} seconds "
-        "(elapsed ELAPSED seconds across all attempts including retry delays). "
-        f"Timeout policy: {task.definition['timeoutPolicy']}"
-    )
-    return since + 1000 * seconds, _Reason(text, since)
-
-
-def _running(task: TaskRecord) -> _Timeout:
-    seconds = task.definition["timeoutSeconds"]
-    if seconds <= 0 or task.wire["startTime"] <= 0:
-        return _NEVER
-    since = task.wire["startTime"] + 1000 * task.wire["startDelayInSeconds"]
-    text = (
-        f"Task timed out after ELAPSED seconds. Timeout configured as {seconds} seconds. "
-        f"Timeout policy configured to {task.definition['timeoutPolicy']}"
-    )
-    return since + 1000 * seconds, _Reason(text, since)
-
-
-def _unpolled(task: TaskRecord) -> _Timeout:
-    seconds = task.definition.get("pollTimeoutSeconds") or 0
-    if seconds <= 0 or task.status != "SCHEDULED":
-        return _NEVER
-    since = task.wire["scheduledTime"] + 1000 * task.wire["startDelayInSeconds"]
-    text = (
-        f"Task poll timed out after ELAPSED seconds. Poll timeout configured as {seconds} seconds. "
-        f"Timeout policy configured to {task.definition['timeoutPolicy']}"
-    )
-    return since + 1000 * (seconds + task.wire["callbackAfterSeconds"]), _Reason(text, since)
+    seconds = definition["totalTimeoutSeconds"]
+    if seconds > 0 and task.first_scheduled > 0:
+        yield _Timeout(task.first_scheduled, seconds, task.first_scheduled + 1000 * seconds, _TOTAL)
+    seconds = definition["timeoutSeconds"]
+    if seconds > 0 and wire["startTime"] > 0:
+        since = wire["startTime"] + 1000 * wire["startDelayInSeconds"]
+        yield _Timeout(since, seconds, since + 1000 * seconds, _RUNNING)
+    seconds = definition.get("pollTimeoutSeconds") or 0
+    if seconds > 0 and task.status == "SCHEDULED":
+        since = wire["scheduledTime"] + 1000 * wire["startDelayInSeconds"]
+        yield _Timeout(since, seconds, since + 1000 * (seconds + wire["callbackAfterSeconds"]), _UNPOLLED)
 
 
 _TOUCHED = frozenset({"WAIT", "JOIN"})
@@ -147,6 +139,8 @@ def _task_dues(task: TaskRecord, now_ms: int) -> list[int]:
     if task.status == "IN_PROGRESS" and task.wait_until:
         dues.append(task.wait_until)
     if definition:
-        bounded = [] if definition["timeoutPolicy"] == "ALERT_ONLY" else [_total(task), _running(task), _unpolled(task)]
-        dues += [due for due in (*(due for due, _ in bounded), _response_due(task)) if due is not None]
+        dues += [timeout.due for timeout in _timeouts(task)]
+        response_due = _response_due(task)
+        if response_due is not None:
+            dues.append(response_due)
     return dues

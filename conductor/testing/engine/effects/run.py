@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from conductor.testing.engine.effects.background import Background
@@ -48,5 +47,5 @@ class WorkflowRun:
     def publish(self, event: str, message_id: str, payload: Wire) -> None:
         self.effects.events.publish(event, message_id, payload)
 
-    def forget(self, unwanted: Callable[[TaskRecord], bool]) -> None:
-        self.effects.state.forget_tasks(self.workflow, unwanted)
+    def forget(self, tasks: list[TaskRecord]) -> None:
+        self.effects.state.forget_tasks(self.workflow, tasks)

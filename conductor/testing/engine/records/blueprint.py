@@ -7,8 +7,6 @@ from typing import Any
 
 WorkflowTask = dict[str, Any]
 
-_MISSING: Any = object()
-
 
 def children(task: WorkflowTask) -> list[list[WorkflowTask]]:
     """The lists of tasks inside a task: branches, cases, the body of a loop."""
@@ -50,15 +48,10 @@ class Blueprint:
 
     def next_task(self, ref: str) -> WorkflowTask | None:
         """The task after the one with the reference name. After the end of a loop's body it is the DO_WHILE."""
-        found = self._next.get(ref, _MISSING)
-        if found is _MISSING:
-            found = self._next[ref] = self._find_next(ref)
-        return found  # type: ignore[no-any-return]
-
-    def _find_next(self, ref: str) -> WorkflowTask | None:
-        if self.by_ref.get(ref, {}).get("type") == "TERMINATE":
-            return None
-        return _next_in(self.tasks, ref, None)
+        if ref not in self._next:
+            ends = self.by_ref.get(ref, {}).get("type") == "TERMINATE"
+            self._next[ref] = None if ends else _next_in(self.tasks, ref, None)
+        return self._next[ref]
 
 
 def _next_in(sequence: list[WorkflowTask], ref: str, after: WorkflowTask | None) -> WorkflowTask | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from conductor.testing.engine.records.records import TaskRecord, WorkflowRecord, base_ref
+from conductor.testing.engine.records.records import TaskRecord, WorkflowRecord
 
 _FROM_WORKFLOW = ("correlationId", "parentWorkflowId", "parentWorkflowTaskId", "reasonForIncompletion", "status")
 _FROM_TASK = (
@@ -30,12 +30,12 @@ class _Document(Mapping[str, Any]):
         if name == "workflow":
             return _of_workflow(self._workflow)
         for task in reversed(self._workflow.tasks):
-            if base_ref(task) == name:
+            if task.base_ref == name:
                 return _of_task(task)
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(["workflow", *map(base_ref, self._workflow.tasks)]))
+        return iter(dict.fromkeys(["workflow", *(task.base_ref for task in self._workflow.tasks)]))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

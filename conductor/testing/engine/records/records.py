@@ -42,6 +42,12 @@ class TaskRecord:
         return str(self.wire["referenceTaskName"])
 
     @property
+    def base_ref(self) -> str:
+        """The reference name in the definition: without ``__2`` of the second iteration of a loop."""
+        ref = self.ref
+        return ref.rsplit("__", 1)[0] if self.wire["iteration"] > 0 and "__" in ref else ref
+
+    @property
     def status(self) -> str:
         return str(self.wire["status"])
 
@@ -145,12 +151,6 @@ class WorkflowRecord:
 
 def new_id() -> str:
     return str(uuid.uuid4())
-
-
-def base_ref(task: TaskRecord) -> str:
-    """The reference name in the definition: without ``__2`` of the second iteration of a loop."""
-    ref = task.ref
-    return ref.rsplit("__", 1)[0] if task.wire["iteration"] > 0 and "__" in ref else ref
 
 
 def new_task(workflow: WorkflowRecord, workflow_task: Wire, now_ms: int) -> TaskRecord:

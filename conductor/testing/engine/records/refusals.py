@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from conductor.testing.engine.records.records import TaskRecord, Wire
-
-_MISSING: Any = object()
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of this program
@@ -39,9 +36,7 @@ def refuse(problems: list[Wire]) -> None:
         raise Refusal(400, "Validation failed, check below errors for detail.", problems)
 
 
-def problem(path: str, message: str, invalid: Any = _MISSING) -> Wire:
-    """An entry of validationErrors. The value is left out if it is null or an object."""
+def problem(path: str, message: str, invalid: object = None) -> Wire:
+    """An entry of validationErrors. invalid: the value, left out if it is null or an object."""
     found = {"path": path, "message": message}
-    if invalid is not _MISSING and invalid is not None:
-        found["invalidValue"] = str(invalid)
-    return found
+    return found if invalid is None else {**found, "invalidValue": str(invalid)}

@@ -30,20 +30,6 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
-    """The machine's clock. It never jumps, so listeners are never called."""
-
-    def now(self) -> float:
-        return time.time()
-
-    def real_seconds_until(self, moment: float) -> float | None:
-        return max(0.0, moment - time.time())
-
-    def listen(self, listener: Callable[[], None]) -> None: ...
-
-    def unlisten(self, listener: Callable[[], None]) -> None: ...
-
-
 class _Advancing:
     """A clock that can be put forward. It calls its listeners then. Thread-safe."""
 
@@ -77,7 +63,7 @@ class _Advancing:
 
 
 class LiveClock(_Advancing):
-    """The clock of an embedded server: the machine's time and all that ``advance`` has added. Thread-safe."""
+    """The machine's time, and all that ``advance`` has added. Thread-safe."""
 
     def now(self) -> float:
         return time.time() + self._advanced

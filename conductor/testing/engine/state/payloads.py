@@ -49,47 +49,30 @@ class Payloads:
         self._keep = keep
 
     def limit_task(self, task: TaskRecord, member: str) -> None:
-        """Move inputData or outputData to the storage if it is too large, or fail the task if it is too large or too
-        deep.
-        """
-        payload = task.wire[member]
-        if not payload:
-            return
-        size = payload_size(payload)
-        if size is None:
-            _fail(task, member, f"The {member} of task: {task.task_id} is nested too deep")
-            return
-        if size <= self._options.task_threshold:
-            return
-        if size <= _REFUSED_ABOVE:
-            self._move(task, member)
-            return
-        _fail(
-            task,
-            member,
-            f"The payload size: {size} of task: {task.task_id} in workflow: {task.wire['workflowInstanceId']} "
-            f" is greater than the permissible limit: {_REFUSED_ABOVE} bytes",
-        )
+        """Move inputData or outputData to the storage if it is large. Fail the task if it is too large or too deep."""
+        place = f"task: {task.task_id} in workflow: {task.wire['workflowInstanceId']} "
+        reason = self._limit(task, member, self._options.task_threshold, place)
+        if reason is not None:
+            task.wire["status"] = "FAILED_WITH_TERMINAL_ERROR"
+            task.set_reason(reason)
 
     def limit_workflow(self, workflow: WorkflowRecord, member: str) -> str | None:
         """Move a large input or output to the storage. Returns the reason to end the workflow if it is even larger."""
-        payload = workflow.wire[member]
-        if not payload:
+        place = f"workflow: {workflow.workflow_id}"
+        return self._limit(workflow, member, self._options.workflow_threshold, place)
+
+    def _limit(self, record: TaskRecord | WorkflowRecord, member: str, threshold: int, place: str) -> str | None:
+        """Returns the reason to refuse the payload, which is gone then."""
+        payload = record.wire[member]
+        size = payload_size(payload) if payload else 0
+        if size is not None and size <= max(threshold, _REFUSED_ABOVE):
+            if size > threshold:
+                self._move(record, member)
             return None
-        size = payload_size(payload)
+        record.wire[member] = {}
         if size is None:
-            workflow.wire[member] = {}
-            return f"The {member} of workflow: {workflow.workflow_id} is nested too deep"
-        if size <= self._options.workflow_threshold:
-            return None
-        if size <= _REFUSED_ABOVE:
-            self._move(workflow, member)
-            return None
-        workflow.wire[member] = {}
-        return (
-            f"The payload size: {size} of workflow: {workflow.workflow_id} "
-            f"is greater than the permissible limit: {_REFUSED_ABOVE} bytes"
-        )
+            return f"The {member} of {place.strip()} is nested too deep"
+        return f"The payload size: {size} of {place} is greater than the permissible limit: {_REFUSED_ABOVE} bytes"
 
     def _move(self, record: TaskRecord | WorkflowRecord, member: str) -> None:
         record.stored[member] = record.wire[member]
@@ -97,12 +80,6 @@ class Payloads:
         path = record.wire[_PATHS[member]] = f"{new_id()}.json"
         if self._options.urls is not None:
             self._keep(path, as_json(record.stored[member]))
-
-
-def _fail(task: TaskRecord, member: str, reason: str) -> None:
-    task.wire[member] = {}
-    task.wire["status"] = "FAILED_WITH_TERMINAL_ERROR"
-    task.set_reason(reason)
 
 
 def forget_stored(record: TaskRecord | WorkflowRecord, member: str) -> None:

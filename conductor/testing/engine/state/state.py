@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 
@@ -219,12 +219,12 @@ class State:
         self._count_running(task)
         self._dirty_tasks[task.task_id] = task
 
-    def forget_tasks(self, workflow: WorkflowRecord, unwanted: Callable[[TaskRecord], bool]) -> None:
+    def forget_tasks(self, workflow: WorkflowRecord, gone: list[TaskRecord]) -> None:
         """Remove some tasks of a workflow."""
-        gone = [task for task in workflow.tasks if unwanted(task)]
-        workflow.tasks = [task for task in workflow.tasks if not unwanted(task)]
+        ids = {task.task_id for task in gone}
+        workflow.tasks = [task for task in workflow.tasks if task.task_id not in ids]
         self._drop(gone)
-        self.store.delete_tasks(task.task_id for task in gone)
+        self.store.delete_tasks(ids)
 
     def _drop(self, tasks: list[TaskRecord]) -> None:
         for task in tasks:

@@ -15,7 +15,7 @@ from itertools import product
 from typing import Any
 
 from conductor.testing.engine.records.blueprint import Blueprint
-from conductor.testing.engine.records.records import TaskRecord, WorkflowRecord, base_ref
+from conductor.testing.engine.records.records import TaskRecord, WorkflowRecord
 from conductor.testing.engine.state.ended_workflows import EndedWorkflows
 
 _SCHEMA = """
@@ -195,7 +195,7 @@ class Store:
         for doc, stored, *timing in self._db.execute(query, (workflow_id,)):
             task = TaskRecord(json.loads(doc), {}, *timing)
             task.stored = json.loads(stored)
-            task.workflow_task = task.wire.get("workflowTask") or by_ref[base_ref(task)]
+            task.workflow_task = task.wire.get("workflowTask") or by_ref[task.base_ref]
             workflow.tasks.append(task)
         return workflow
 

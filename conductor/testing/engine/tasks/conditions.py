@@ -105,16 +105,16 @@ class _Parser:
             raise ValueError(f"there is no {sign!r} where one must be")
 
     def either(self) -> Condition:
-        parts = [self._both()]
-        while self._accept("||"):
-            parts.append(self._both())
-        return _either(parts) if len(parts) > 1 else parts[0]
+        return self._chain("||", self._both, ends_at=True)
 
     def _both(self) -> Condition:
-        parts = [self._comparison()]
-        while self._accept("&&"):
-            parts.append(self._comparison())
-        return _both(parts) if len(parts) > 1 else parts[0]
+        return self._chain("&&", self._comparison, ends_at=False)
+
+    def _chain(self, sign: str, read: Callable[[], Condition], *, ends_at: bool) -> Condition:
+        parts = [read()]
+        while self._accept(sign):
+            parts.append(read())
+        return _first(parts, ends_at=ends_at) if len(parts) > 1 else parts[0]
 
     def _comparison(self) -> Condition:
         left = self._operand()
@@ -174,28 +174,14 @@ def _constant(value: Any) -> Condition:
     return lambda _: value
 
 
-def _either(parts: Sequence[Condition]) -> Condition:
-    """The first value that counts as true, or the last one, as in JavaScript."""
+def _first(parts: Sequence[Condition], *, ends_at: bool) -> Condition:
+    """The first value that counts as ``ends_at``, or the last one, as in JavaScript."""
 
     def condition(roots: Roots) -> Any:
         value = None
         for part in parts:
             value = part(roots)
-            if value:
-                break
-        return value
-
-    return condition
-
-
-def _both(parts: Sequence[Condition]) -> Condition:
-    """The first value that counts as false, or the last one, as in JavaScript."""
-
-    def condition(roots: Roots) -> Any:
-        value = None
-        for part in parts:
-            value = part(roots)
-            if not value:
+            if bool(value) is ends_at:
                 break
         return value
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from conductor.testing.engine.records.blueprint import contains
-from conductor.testing.engine.records.records import CHOICES, UNSUCCESSFUL, TaskRecord, Wire, WorkflowRecord, base_ref
+from conductor.testing.engine.records.blueprint import contains, walk
+from conductor.testing.engine.records.records import CHOICES, UNSUCCESSFUL, TaskRecord, Wire, WorkflowRecord
 from conductor.testing.engine.tasks.conditions import parse
 from conductor.testing.engine.tasks.kind import RATE_LIMITS, EngineTask, Making, Run
 from conductor.testing.engine.tasks.loop_items import is_over_items, item_of, items_of
@@ -56,7 +57,7 @@ class DoWhile(EngineTask):
             return _begin_iteration(run, task, 1)
         output: dict[str, Any] = {}
         for member in body.values():
-            output[base_ref(member)] = member.output
+            output[member.base_ref] = member.output
             if member.status in UNSUCCESSFUL:
                 fail(task, f"{member.wire.get('reasonForIncompletion', 'null')} ")
                 break
@@ -94,15 +95,17 @@ def _condition_problems(condition: str, where: str) -> list[str]:
 def _iteration(workflow: WorkflowRecord, loop: TaskRecord) -> dict[str, TaskRecord]:
     """The tasks of the current iteration. Of several tries the last one counts."""
     found: dict[str, TaskRecord] = {}
-    for task in workflow.tasks:
-        if (
-            task is not loop
-            and task.wire["iteration"] == loop.wire["iteration"] > 0
-            and contains(loop.workflow_task, base_ref(task))
-            and (task.ref not in found or task.wire["retryCount"] > found[task.ref].wire["retryCount"])
-        ):
+    current = (task for task in workflow.tasks if task.wire["iteration"] == loop.wire["iteration"] > 0)
+    for task in _inside(loop, current):
+        if task.ref not in found or task.wire["retryCount"] > found[task.ref].wire["retryCount"]:
             found[task.ref] = task
     return found
+
+
+def _inside(loop: TaskRecord, tasks: Iterable[TaskRecord]) -> list[TaskRecord]:
+    """Those of the tasks that are of steps in a loop. Another task of the loop's own step counts as one."""
+    refs = {step["taskReferenceName"] for step in walk([loop.workflow_task])}
+    return [task for task in tasks if task is not loop and task.base_ref in refs]
 
 
 def _iteration_ended(loop: TaskRecord, workflow: WorkflowRecord, body: dict[str, TaskRecord]) -> bool:
@@ -111,7 +114,7 @@ def _iteration_ended(loop: TaskRecord, workflow: WorkflowRecord, body: dict[str,
     expected = {task["taskReferenceName"] + suffix for task in loop.workflow_task["loopOver"]}
     for task in body.values():
         has_branch = task.wire["taskType"] in CHOICES and task.wire["inputData"].get("hasChildren")
-        following = None if has_branch else workflow.blueprint.next_task(base_ref(task))
+        following = None if has_branch else workflow.blueprint.next_task(task.base_ref)
         ref = following["taskReferenceName"] if following else own
         if ref != own and contains(loop.workflow_task, ref):
             expected.add(ref + suffix)
@@ -147,14 +150,8 @@ def _forget_early_iterations(run: Run, loop: TaskRecord) -> None:
     gone = range(1, now - kept + 1)
     output = loop.wire["outputData"]
     loop.wire["outputData"] = {name: output[name] for name in output if not (name.isdigit() and int(name) in gone)}
-    run.forget(
-        lambda task: (
-            task is not loop
-            and task.wire["iteration"] in gone
-            and task.wire["iteration"] < now
-            and contains(loop.workflow_task, base_ref(task))
-        )
-    )
+    early = (task for task in run.workflow.tasks if task.wire["iteration"] in gone and task.wire["iteration"] < now)
+    run.forget(_inside(loop, early))
 
 
 def _goes_on(run: Run, loop: TaskRecord) -> bool:
@@ -179,7 +176,5 @@ def _holds(condition: str, bindings: dict[str, Any]) -> bool:
 
 def _bindings(run: Run, loop: TaskRecord) -> dict[str, Any]:
     """The values of ``$`` in a condition: the inputs of the loop, and the outputs of its tasks and of itself."""
-    tasks = run.workflow.tasks
-    inside = [task for task in tasks if task is not loop and contains(loop.workflow_task, base_ref(task))]
-    outputs = {base_ref(task): task.output for task in inside}
+    outputs = {task.base_ref: task.output for task in _inside(loop, run.workflow.tasks)}
     return {**run.making.input_of(loop), loop.ref: loop.wire["outputData"], **outputs}

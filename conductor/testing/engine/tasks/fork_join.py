@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conductor.testing.engine.records.records import TaskRecord, Wire
-from conductor.testing.engine.records.refusals import Termination
+from conductor.testing.engine.tasks.branches import join_after, new_fork
 from conductor.testing.engine.tasks.kind import EngineTask, Making
 
 
@@ -15,11 +15,8 @@ class ForkJoin(EngineTask):
 
     def make(self, making: Making, step: Wire, retry_count: int) -> list[TaskRecord]:
         """The fork, the first tasks of its branches, and the JOIN."""
-        fork = making.new(step, retry_count, "COMPLETED")
-        fork.wire.update(taskType="FORK", taskDefName="FORK", endTime=making.now_ms)
+        fork = new_fork(making, step, retry_count)
         fork.wire["inputData"] = making.filled(step["inputParameters"])
-        join = making.workflow.blueprint.next_task(step["taskReferenceName"])
-        if join is None or join["type"] != "JOIN":
-            raise Termination("Fork task definition is not followed by a join task.  Check the blueprint")
+        join = join_after(making, step, "Fork task definition is not followed by a join task.  Check the blueprint")
         firsts = [branch[0] for branch in step["forkTasks"]]
         return [fork, *(task for first in [*firsts, join] for task in making.begin(first, retry_count))]

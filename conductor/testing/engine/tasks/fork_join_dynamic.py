@@ -7,6 +7,7 @@ from typing import Any
 
 from conductor.testing.engine.records.records import TaskRecord, Wire
 from conductor.testing.engine.records.refusals import Refusal, Termination
+from conductor.testing.engine.tasks.branches import join_after, new_fork
 from conductor.testing.engine.tasks.kind import EngineTask, Making
 from conductor.testing.expressions import as_text
 
@@ -33,15 +34,14 @@ class ForkJoinDynamic(EngineTask):
     def make(self, making: Making, step: Wire, retry_count: int) -> list[TaskRecord]:
         """The fork, the first tasks of its steps, and the JOIN."""
         workflow = making.workflow
-        fork = making.new(step, retry_count, "COMPLETED")
+        fork = new_fork(making, step, retry_count)
         given = making.filled(step["inputParameters"], fork.task_id)
         is_nested = any(task.workflow_task.get("type") == "FORK_JOIN_DYNAMIC" for task in workflow.tasks)
         steps = _forked_steps(step, given, making.steps.own_step, is_nested=is_nested)
         refs = [inner["taskReferenceName"] for inner in steps]
-        fork.wire.update(taskType="FORK", taskDefName="FORK", endTime=making.now_ms, executed=True)
-        fork.wire["inputData"] = {"forkedTasks": refs, "forkedTaskDefs": steps, **given}
+        fork.wire.update(executed=True, inputData={"forkedTasks": refs, "forkedTaskDefs": steps, **given})
         branches = [task for inner in steps for task in _begun(making, inner, retry_count)]
-        return [fork, *branches, _join_after(making, step, refs)]
+        return [fork, *branches, _join(making, step, refs)]
 
 
 def _begun(making: Making, step: Wire, retry_count: int) -> list[TaskRecord]:
@@ -53,11 +53,10 @@ def _begun(making: Making, step: Wire, retry_count: int) -> list[TaskRecord]:
     return made
 
 
-def _join_after(making: Making, fork: Wire, refs: list[str]) -> TaskRecord:
-    """The JOIN that must follow. It waits for the steps."""
-    step = making.workflow.blueprint.next_task(fork["taskReferenceName"])
-    if step is None or step["type"] != "JOIN":
-        raise Termination("Dynamic join definition is not followed by a join task.  Check the workflow definition.")
+def _join(making: Making, fork: Wire, refs: list[str]) -> TaskRecord:
+    """The JOIN behind the fork, which waits for its steps."""
+    reason = "Dynamic join definition is not followed by a join task.  Check the workflow definition."
+    step = join_after(making, fork, reason)
     (join,) = making.kinds.of_step(step).make(making, step, 0)
     join.wire["inputData"] = {**step["inputParameters"], "joinOn": refs}
     return join

@@ -33,9 +33,8 @@ class Http(EngineTask):
         return [f"inputParameters.http_request or inputParameters.uri field is required for {where}"]
 
     def make(self, making: Making, step: Wire, retry_count: int) -> list[TaskRecord]:
-        task = making.new(step, retry_count)
-        task.wire["inputData"] = {**making.input_of(task), "asyncComplete": step["asyncComplete"]}
-        task.wire["callbackAfterSeconds"] = step["startDelay"]
+        task = making.delayed(step, retry_count)
+        task.wire["inputData"]["asyncComplete"] = step["asyncComplete"]
         return [task]
 
     def execute(self, run: Run, task: TaskRecord) -> bool:
@@ -59,26 +58,14 @@ class HttpWork:
 
     def run(self) -> Outcome:
         """Send the request, and wait for the answer."""
-        given = self._given.get(PARAMETER)
         try:
-            request = read_request(self._given if given is None else given)
+            sent = _sent(self._given)
         except MissingError as error:
             return Outcome(FAILED, {}, str(error))
         except RequestError as error:
             return _failure(str(error))
         except TypeError as error:
             return Outcome(FAILED_FOR_GOOD, {}, f"The input of the HTTP task cannot be read: {error}")
-        try:
-            sent = Sent(
-                request.method,
-                encoded_uri(request.uri),
-                sent_headers(request),
-                sent_body(request),
-                request.connection_timeout,
-                request.read_timeout,
-            )
-        except RequestError as error:
-            return _failure(str(error))
         try:
             return self._outcome(sent, self._exchange.run(sent))
         except ExchangeError as error:
@@ -96,6 +83,20 @@ class HttpWork:
             return Outcome(FAILED, {"response": response}, _NO_ANSWER)
         status = "IN_PROGRESS" if self._given.get("asyncComplete") is True else "COMPLETED"
         return Outcome(status, {"response": response})
+
+
+def _sent(given: Mapping[str, Any]) -> Sent:
+    """The request as it goes out. MissingError, RequestError and TypeError as for ``read_request``."""
+    inner = given.get(PARAMETER)
+    request = read_request(given if inner is None else inner)
+    return Sent(
+        request.method,
+        encoded_uri(request.uri),
+        sent_headers(request),
+        sent_body(request),
+        request.connection_timeout,
+        request.read_timeout,
+    )
 
 
 def _failure(text: str) -> Outcome:

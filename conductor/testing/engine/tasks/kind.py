@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from conductor.testing.engine.records.document import document_of
@@ -91,6 +90,12 @@ class Making:
             task.wire["startTime"] = self.now_ms
         return task
 
+    def delayed(self, step: Wire, retry_count: int) -> TaskRecord:
+        """A task with its input, which begins after the startDelay of its step."""
+        task = self.new(step, retry_count)
+        task.wire.update(inputData=self.input_of(task), callbackAfterSeconds=step["startDelay"])
+        return task
+
     def filled(self, parameters: Any, task_id: str | None = None) -> Any:
         """The parameters, with the values of the workflow in place of expressions."""
         return fill(parameters, document_of(self.workflow), task_id)
@@ -152,7 +157,7 @@ class Run(Protocol):
         """Publish an event. Its handlers are called when the workflow, and all that it changes, has come to rest."""
         ...
 
-    def forget(self, unwanted: Callable[[TaskRecord], bool]) -> None:
+    def forget(self, tasks: list[TaskRecord]) -> None:
         """Remove tasks of the workflow."""
         ...
 

@@ -12,9 +12,7 @@ class UserDefined(EngineTask):
     for_workers = True
 
     def make(self, making: Making, step: Wire, retry_count: int) -> list[TaskRecord]:
-        task = making.new(step, retry_count)
-        task.wire["inputData"] = making.input_of(task)
-        task.wire["callbackAfterSeconds"] = step["startDelay"]
+        task = making.delayed(step, retry_count)
         task.wire.update({member: task.definition[member] for member in RATE_LIMITS})
         return [task]
 

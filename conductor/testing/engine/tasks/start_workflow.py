@@ -20,10 +20,7 @@ class StartWorkflow(EngineTask):
     """The output has the id of the workflow."""
 
     def make(self, making: Making, step: Wire, retry_count: int) -> list[TaskRecord]:
-        task = making.new(step, retry_count)
-        task.wire["inputData"] = making.input_of(task)
-        task.wire["callbackAfterSeconds"] = step["startDelay"]
-        return [task]
+        return [making.delayed(step, retry_count)]
 
     def execute(self, run: Run, task: TaskRecord) -> bool:
         if task.status == "SCHEDULED" and run.making.now_ms < task.begins_at:

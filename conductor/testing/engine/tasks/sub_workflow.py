@@ -24,7 +24,7 @@ class SubWorkflow(EngineTask):
         return []
 
     def make(self, making: Making, step: Wire, retry_count: int) -> list[TaskRecord]:  # noqa: ARG002 - of the protocol
-        task = making.new(step, 0)
+        task = making.delayed(step, 0)
         given, definition = _filled(making, step["subWorkflowParam"])
         task.wire["inputData"] = {
             "subWorkflowName": given["name"],
@@ -33,12 +33,11 @@ class SubWorkflow(EngineTask):
             "subWorkflowDefinition": definition,
             "idempotencyKey": given.get("idempotencyKey"),
             "idempotencyStrategy": given.get("idempotencyStrategy"),
-            "workflowInput": making.input_of(task),
+            "workflowInput": task.wire["inputData"],
             "priority": given.get("priority"),
         }
         if isinstance(step["subWorkflowParam"].get("priority"), int):
             task.wire["workflowPriority"] = given["priority"]
-        task.wire["callbackAfterSeconds"] = step["startDelay"]
         return [task]
 
     def execute(self, run: Run, task: TaskRecord) -> bool:
