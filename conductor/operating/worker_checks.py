@@ -48,7 +48,7 @@ def _definition_checks(worker: Worker, api: ApiClient) -> Iterator[Finding]:
     for problem in problems:
         yield Finding(check, _STATUS[problem.severity], problem.text)
     if not problems:
-        text = "fits to the worker" if served is not None else "will be registered when the worker starts"
+        text = "fits the worker" if served is not None else "will be registered when the worker starts"
         yield Finding(check, "ok", text)
 
 

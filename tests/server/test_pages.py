@@ -2,11 +2,12 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from conductor import ApiClient, HttpSettings, TaskExecutor, TaskRunner, WorkflowDef, WorkflowExecutor, WorkflowTask
-from conductor.testing import DevServer
+from conductor.testing import DevServer, run_worker
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -63,3 +64,27 @@ def test_external_payloads(monkeypatch):
     assert program["task"].input_data == {"text": text}
     assert program["workflow"].tasks[0].output_data == {"lines": 500}
     exec(in_a_test, program)  # noqa: S102
+
+
+@pytest.mark.parametrize(("celsius", "answer", "count"), [(30, "warmer", 6), (5, "colder", 10)])
+def test_system_tasks(celsius, answer, count):
+    program = {"__name__": "page"}
+    exec(blocks("system-tasks.md")[0], program)  # noqa: S102
+    stubs = {"get_weather": {"celsius": celsius}, "HTTP": {"response": {"body": {"celsius": 20}}}}
+    with DevServer(stubs=stubs) as server, ApiClient(http_settings=HttpSettings(server.url)) as client:
+        workflows = WorkflowExecutor(client)
+        workflows.register_workflow(program["TRIP"])
+        done = workflows.execute_workflow("trip", {"here": "Rome"}, timeout=20)
+    assert (done.status, done.output) == ("COMPLETED", {"answer": answer})
+    assert len(done.tasks) == count
+
+
+@pytest.mark.parametrize(
+    ("http_status", "status"), [(200, "COMPLETED"), (404, "FAILED_WITH_TERMINAL_ERROR"), (503, "FAILED")]
+)
+def test_the_worker_of_system_tasks(http_status, status):
+    program = {"__name__": "page"}
+    exec(blocks("system-tasks.md")[0], program)  # noqa: S102
+    answer = SimpleNamespace(status=http_status, json=lambda: {"celsius": 3})
+    program["HTTP"] = SimpleNamespace(request=lambda *_arguments, **_options: answer)
+    assert run_worker(program["get_weather"], {"city": "Rome"}).status == status
