@@ -144,6 +144,21 @@ def test_a_rerun_from_an_earlier_iteration_goes_on_from_there(story, workflows, 
     eventually(lambda: workflows.get_workflow_status(workflow_id).status == "COMPLETED")
 
 
+def test_a_rerun_from_a_choice_at_the_beginning_takes_its_branch_again(story, workflows, rerun):
+    for ref in "ab":
+        story.define(ref)
+    choice = {"evaluator_type": "value-param", "expression": "x", "input_parameters": {"x": "1"}}
+    story.workflow(
+        *("parent", story.step("s", "SWITCH", decision_cases={"1": [story.step("a")]}, **choice), story.step("b"))
+    )
+    workflow_id = story.start()
+    story.end(workflow_id, "a")
+    story.end(workflow_id, "b")
+    eventually(lambda: workflows.get_workflow_status(workflow_id).status == "COMPLETED")
+    rerun(workflow_id, "s")
+    story.becomes(workflow_id, "RUNNING", "s COMPLETED", "a SCHEDULED")
+
+
 def test_a_rerun_from_a_dynamic_fork_makes_its_branches_anew(story, workflows, name, rerun):
     for ref in "ab":
         story.define(ref)

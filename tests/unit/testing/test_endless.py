@@ -178,3 +178,16 @@ def test_a_retried_task_that_a_rerun_opens_again_never_times_out(world, build):
     world.run("b")
     world.send(opened)
     assert world.status(workflow_id) == "COMPLETED"
+
+
+def test_a_workflow_without_an_open_task_is_looked_at_once_more(world, build):
+    switch = build.system(
+        "SWITCH", "s", evaluatorType="value-param", expression="x", decisionCases={"1": [build.simple()]}
+    )
+    switch["inputParameters"] = {"x": "1"}
+    workflow_id = world.start(switch, build.simple("b"))
+    world.run()
+    world.run("b")
+    first = world.tasks(workflow_id)[0]
+    world.engine.again.rerun(workflow_id, {"reRunFromTaskId": first["taskId"]})
+    assert world.statuses(workflow_id) == [("s", "COMPLETED"), ("a", "SCHEDULED")]

@@ -52,7 +52,8 @@ class Steps:
             changed = self._execute(workflow, list(decision.scheduled.values()), changed)
         if new or changed:
             self._state.save_workflow(workflow)
-        return changed
+        # Without an open task nothing else would make it look again. The server's sweeper does.
+        return changed or (bool(decision.changes) and all(task.ended for task in workflow.tasks))
 
     def _execute(self, workflow: WorkflowRecord, tasks: list[TaskRecord], changed: bool) -> bool:
         """Do the work of the engine's own tasks. changed: whether something has changed that a JOIN may depend on."""
