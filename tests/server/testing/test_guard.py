@@ -105,6 +105,9 @@ def test_a_server_for_other_machines_answers_to_addresses_and_its_machines_name(
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
         {"Origin": "http://localhost:1"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "http://127.0.0.1:PORT0"},
+        {"Origin": "http://evil127.0.0.1:PORT"},
         {"Origin": "http://localhost:PORT"},  # another name of it: its page does not use two
         {"Origin": ""},
         {"Sec_Fetch_Site": "cross-site"},  # an <img>, which brings no Origin
@@ -127,6 +130,9 @@ def test_a_request_from_another_servers_page_is_refused_and_takes_no_task(server
 def test_a_request_from_its_own_page_or_typed_by_a_person_is_taken(server, http):
     own = server.url.removesuffix("/api")
     assert http.get("/", Origin=own).status == 200
+    assert (
+        http.get("/", Host=f"LOCALHOST:{port_of(server)}", Origin=f"http://localhost:{port_of(server)}").status == 200
+    )
     assert http.get("/", Sec_Fetch_Site="same-origin").status == 200
     assert http.get("/", Sec_Fetch_Site="none").status == 200
 
@@ -171,7 +177,8 @@ def test_a_browser_is_asked_for_the_key_and_then_shows_the_page_and_nothing_else
     for path in ("/page/main.js", "/page/data/overview", "/page/data/definitions"):
         assert locked.get(path).status == 401
         assert locked.get(path, Authorization=basic("the-key:the-secret")).status == 200
-    for wrong in (basic("the-key:wrong"), basic("the-key"), "Basic ???", "Basic", "Bearer the-secret"):
+    bearer = basic("the-key:the-secret").replace("Basic", "Bearer")
+    for wrong in (basic("the-key:wrong"), basic("the-key"), "Basic ???", "Basic", "Bearer the-secret", bearer):
         assert locked.get("/", Authorization=wrong).status == 401
     assert locked.get("/api/tasks/queue/all", Authorization=basic("the-key:the-secret")).status == 401
 
