@@ -63,6 +63,7 @@ class Exchange:
         start = f"{method} {self._connections.prefix}{target} HTTP/1.1\r\n".encode()
         lines = self._connections.head.lines, self._head.lines
         request = SecretBytes(b"".join((start, *lines, of_body, b"\r\n", body or b"")))
+        times_closed = self._connections.times_closed
         connection = self._connections.new() if self._anew else self._connections.take()
         try:
             answer = connection.exchange(request, self._timeout)
@@ -70,7 +71,7 @@ class Exchange:
             connection.close()
             raise
         self._connections.date = answer.headers.get("date", "")
-        self._connections.give_back(connection)
+        self._connections.give_back(connection, times_closed)
         return answer
 
 
@@ -78,7 +79,7 @@ class Connections:
     """Connections to one server, through its proxy if there is one. Thread-safe: each serves one request at a time.
 
     host: the server's, with its port. prefix: of the path of each request. head: for the proxy that reads them. most:
-    see Connection. date: the Date header of the last answer; "" if there is none.
+    see Connection. date: the Date header of the last answer; "" if there is none. times_closed: calls of ``close``.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Connections:
         self.host = self._server.netloc or ""
         self.head = Head(self._authorization if forwards else {})
         self.date = ""
+        self.times_closed = 0
         self._idle: deque[Connection] = deque()  # the last one used is at the right; atomic operations
         finalize(self, _close_all, self._idle)
 
@@ -117,15 +119,18 @@ class Connections:
         except (OSError, HTTPError, ExchangeError) as error:
             raise NotConnectedError from error
 
-    def give_back(self, connection: Connection) -> None:
-        """Keep a connection after its answer, if it can serve another request."""
+    def give_back(self, connection: Connection, times_closed: int) -> None:
+        """Keep a connection after its answer, if it can serve another request. times_closed: before the request."""
         if connection.can_be_kept and len(self._idle) < MOST_IDLE:
             self._idle.append(connection)
+            if self.times_closed != times_closed:  # looked at afterwards, because ``close`` may be called meanwhile
+                _close_all(self._idle)
         else:
             connection.close()
 
-    def close_idle(self) -> None:
-        """Close the connections that no request uses."""
+    def close(self) -> None:
+        """Close the connections that no request uses now, and those of requests under way after their answers."""
+        self.times_closed += 1
         _close_all(self._idle)
 
     def _connected(self) -> Connection:

@@ -209,7 +209,7 @@ class PayloadStorage:
             connections = Connections(place.origin, proxy, connect_timeout, self._ssl_context, self.settings.max_size)
             exchange = Exchange(connections, Head({"Host": connections.host, **headers}), timeout)
             answer = exchange(method, place.target, None if content is None else SecretBytes(content))
-            connections.close_idle()
+            connections.close()
         except ConfigurationError as error:  # the environment names the proxy
             return str(error)
         except (ExchangeError, OSError) as error:

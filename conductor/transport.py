@@ -101,7 +101,7 @@ class ApiClient(Unpicklable):
 
     Settings that are not given come from the environment: see AuthenticationSettings.from_environment and HttpSettings.
     payload_settings: the use of the server's external payload storage. None: PayloadSettings(), which reads payloads.
-    Thread-safe. A context manager; ``close()`` drops the idle connections. A forked process may go on using it, with
+    Thread-safe. A context manager; ``close()`` closes its connections. A forked process may go on using it, with
     its own connections and its own token.
     """
 
@@ -151,8 +151,8 @@ class ApiClient(Unpicklable):
         return self._of_this_process().connections.date
 
     def close(self) -> None:
-        """Close the connections that no call uses. Safe at any time; a later call opens new ones."""
-        self._of_this_process().connections.close_idle()
+        """Close the connections: those of calls under way after their answers. A later call opens new ones."""
+        self._of_this_process().connections.close()
 
     def _new_connections(self, parents: _ProcessConnections | None = None) -> _ProcessConnections:
         tokens = TokenCache(self._fetch_token) if self._key.key_id else None

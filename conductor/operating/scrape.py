@@ -63,7 +63,7 @@ class MetricsReader:
             answer = Exchange(connections, head, TIMEOUT)("GET", parts.path, None)
         except (ExchangeError, OSError) as error:
             raise ConductorError(f"{url}: {reason_of(error, TIMEOUT, TIMEOUT, _shown)}") from None
-        connections.close_idle()
+        connections.close()
         if answer.status != 200 or answer.flaw:
             raise ConductorError(f"{url}: {answer.flaw or f'it answered {answer.status}'}")
         return Scrape(time.monotonic(), _values(url, answer.content))

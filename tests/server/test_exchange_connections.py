@@ -293,6 +293,25 @@ def test_close_closes_the_connections_that_are_idle_and_no_socket_is_left():
         eventually(lambda: len(ended) == 1)
 
 
+def test_close_during_a_call_closes_its_connection_after_the_answer():
+    asked, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def answer(connection, done):
+        asked.set()
+        go_on.wait(5)
+        connection.sendall(task(b"t"))
+        if not connection.recv(1):
+            ended.set()
+
+    with ByteServer(answer) as server, client_of(server) as client, ThreadPoolExecutor(1) as threads:
+        call = threads.submit(TaskExecutor(client).get_task, "t")
+        asked.wait(5)
+        client.close()
+        go_on.set()
+        assert call.result().task_id == "t"
+        assert ended.wait(5)
+
+
 def test_a_client_that_is_dropped_and_not_closed_closes_its_connections():
     """And Python has nothing to warn of."""
     ended = []
