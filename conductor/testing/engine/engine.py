@@ -23,8 +23,13 @@ from conductor.testing.engine.calls.signals import Signals
 from conductor.testing.engine.calls.storage import Storage
 from conductor.testing.engine.calls.tasks import Tasks
 from conductor.testing.engine.calls.workflows import Workflows
+from conductor.testing.engine.definitions.blueprints import Blueprints
 from conductor.testing.engine.definitions.definitions import Definitions
+from conductor.testing.engine.effects.events import Events
+from conductor.testing.engine.effects.lives import Lives
 from conductor.testing.engine.effects.mover import Mover
+from conductor.testing.engine.effects.revival import Revival
+from conductor.testing.engine.effects.scheduling import Scheduling
 from conductor.testing.engine.state.clock import Clock, LiveClock
 from conductor.testing.engine.state.payloads import PayloadOptions
 from conductor.testing.engine.state.state import State
@@ -63,19 +68,23 @@ class Engine:
         options = payload_options or PayloadOptions()
         self._state = state = State(self.clock, db, retention, options)
         kinds = Kinds(stubs or Stubs())
-        definitions = Definitions(state.store, kinds, strict_inputs=strict_inputs)
-        self._mover = mover = Mover(state, kinds, definitions)
-        self.metadata = Metadata(state, definitions)
-        self.tasks = Tasks(state, mover, hold_until_count=hold_until_count)
-        self.workflows = Workflows(state, mover)
+        definitions = Definitions(state.store)
+        blueprints = Blueprints(state.store, kinds, definitions, strict_inputs=strict_inputs)
+        lives = Lives(state, blueprints)
+        scheduling = Scheduling(state, kinds, blueprints)
+        events = Events()
+        self._mover = mover = Mover(state, scheduling, lives, events)
+        self.metadata = Metadata(state, kinds, definitions)
+        self.tasks = Tasks(state, kinds, mover, hold_until_count=hold_until_count)
+        self.workflows = Workflows(state, lives, mover, strict_inputs=strict_inputs)
         self.signals = Signals(state, self.tasks, self.workflows, strict_inputs=strict_inputs)
-        self.control = Control(state, mover)
-        self.again = Again(state, mover)
+        self.control = Control(state, kinds, lives, mover)
+        self.again = Again(state, blueprints, Revival(state, kinds, scheduling, mover), mover)
         self.mocked_runs = MockedRuns(state, mover, self.workflows, self.tasks)
         self.event_handlers = EventHandlers(state)
-        mover.events.listen(EventActions(state, self.event_handlers, self.workflows, self.tasks))
+        events.listen(EventActions(state, self.event_handlers, self.workflows, self.tasks))
         self.queues = Queues(state)
-        self.deliveries = Deliveries(state, mover)
+        self.deliveries = Deliveries(state, kinds, mover)
         self.searches = Searches(state, self.tasks)
         self.storage = Storage(state, options.urls)
         self.overview = Overview(state)

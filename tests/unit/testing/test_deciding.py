@@ -5,7 +5,9 @@ import copy
 import pytest
 
 from conductor.testing.engine.deciding.decider import decide
+from conductor.testing.engine.definitions.blueprints import Blueprints
 from conductor.testing.engine.definitions.definitions import Definitions
+from conductor.testing.engine.tasks.kind import Making
 from conductor.testing.engine.tasks.registry import KINDS, Kinds
 from conductor.testing.engine.tasks.stubs import Stubs
 
@@ -18,9 +20,9 @@ def deciding(world):
         kinds = Kinds(Stubs())
         state = world.engine._state
         workflow = state.workflow(workflow_id)
-        definitions = Definitions(state.store, kinds, strict_inputs=False)
+        blueprints = Blueprints(state.store, kinds, Definitions(state.store), strict_inputs=False)
         before = snapshot(workflow)
-        decision = decide(workflow, state.now_ms + 1000 * seconds, kinds, definitions)
+        decision = decide(Making(workflow, state.now_ms + 1000 * seconds, kinds, blueprints))
         return decision, before, snapshot(workflow)
 
     return deciding

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from conductor.testing.engine.definitions.blueprints import Blueprints
 from conductor.testing.engine.effects.mover import Mover
 from conductor.testing.engine.effects.revival import Revival
-from conductor.testing.engine.records.records import IN_THEIR_OWN_TIME, UNSUCCESSFUL, TaskRecord, Wire, WorkflowRecord
+from conductor.testing.engine.records.records import UNSUCCESSFUL, TaskRecord, Wire, WorkflowRecord
 from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.state.payloads import forget_stored
 from conductor.testing.engine.state.state import State
@@ -13,10 +14,11 @@ from conductor.testing.engine.state.state import State
 class Again:
     """A workflow that runs again lets the workflows above it go on."""
 
-    def __init__(self, state: State, mover: Mover) -> None:
+    def __init__(self, state: State, blueprints: Blueprints, revival: Revival, mover: Mover) -> None:
         self._state = state
+        self._blueprints = blueprints
+        self._revival = revival
         self._mover = mover
-        self._revival = Revival(state, mover)
 
     def restart(self, workflow_id: str, use_latest_definitions: bool = False) -> None:
         """Begin again with the same id and input, and with the same or the latest definition.
@@ -26,11 +28,11 @@ class Again:
         with self._state.transaction():
             workflow = self._ended(workflow_id, "restart")
             if use_latest_definitions:
-                latest = self._mover.definitions.lookup(workflow.wire["workflowName"], None)
+                latest = self._blueprints.registered(workflow.wire["workflowName"], None)
                 if latest is None:
                     raise Refusal(404, f"Unable to find latest definition for {workflow_id}")
-                workflow.blueprint = self._mover.definitions.blueprint_of(latest)
-                workflow.wire["workflowVersion"] = latest["version"]
+                workflow.blueprint = latest
+                workflow.wire["workflowVersion"] = latest.definition["version"]
             if not workflow.blueprint.definition["restartable"] and workflow.wire["status"] == "COMPLETED":
                 raise Refusal(404, f"Workflow: {workflow.short_name} is non-restartable")
             self._state.forget_tasks(workflow, workflow.tasks)
@@ -101,7 +103,7 @@ class Again:
             self._revival.schedule_again(first)
         elif first.workflow_task.get("type") == "FORK_JOIN_DYNAMIC":
             self._state.forget_tasks(workflow, [task for task in workflow.tasks if task.wire["seq"] >= seq])
-            self._mover.scheduling.schedule(workflow, self._mover.making(workflow).begin(first.workflow_task))
+            self._revival.begin(workflow, first.workflow_task)
         else:
             self._state.forget_tasks(workflow, [task for task in workflow.tasks if task.wire["seq"] > seq])
             self._reset(first)
@@ -109,7 +111,7 @@ class Again:
                 forget_stored(first, "inputData")
                 first.wire["inputData"] = request["taskInput"]
             self._revival.schedule_again(first)
-        self._repeat_unsuccessful(workflow, first)
+        self._revival.repeat_unsuccessful(workflow, first)
         self._go_on(workflow)
         return True
 
@@ -152,22 +154,6 @@ class Again:
         zeros = ("startTime", "endTime", "updateTime", "pollCount")
         task.wire.update(dict.fromkeys(zeros, 0), outputData={}, retried=False, executed=False)
         task.wire["scheduledTime"] = self._state.now_ms
-
-    def _repeat_unsuccessful(self, workflow: WorkflowRecord, first: TaskRecord) -> None:
-        """Tasks that had failed or been canceled beside the first one begin again too."""
-        for task in workflow.tasks:
-            if task.status not in UNSUCCESSFUL or task.ref == first.ref:
-                continue
-            task.wire.update(executed=False, startTime=self._state.now_ms, endTime=0)
-            task.set_reason(None)
-            if task.wire.pop("subWorkflowId", None) is not None:
-                task.wire["outputData"].pop("subWorkflowId", None)
-            in_place = task.wire["taskType"] == "JOIN" or task.wire["taskType"] not in IN_THEIR_OWN_TIME
-            if self._mover.kinds.is_for_workers(task) or not in_place:
-                self._revival.schedule_again(task)
-            else:
-                task.wire["status"] = "IN_PROGRESS"
-                self._state.save_task(task)
 
     def _ended(self, workflow_id: str, purpose: str) -> WorkflowRecord:
         workflow = self._state.workflow(workflow_id)

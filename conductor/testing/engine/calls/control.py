@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from conductor.testing.engine.effects.lives import Lives
 from conductor.testing.engine.effects.mover import Mover
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord, new_task
 from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.state.state import State
+from conductor.testing.engine.tasks.registry import Kinds
 
 
 class Control:
     """Changes the course of workflows."""
 
-    def __init__(self, state: State, mover: Mover) -> None:
+    def __init__(self, state: State, kinds: Kinds, lives: Lives, mover: Mover) -> None:
         self._state = state
+        self._kinds = kinds
+        self._lives = lives
         self._mover = mover
 
     def pause(self, workflow_id: str) -> None:
@@ -49,7 +53,7 @@ class Control:
             if workflow.wire["status"] == "COMPLETED":
                 raise Refusal(409, "Cannot terminate a COMPLETED workflow.")
             if workflow.wire["status"] != "TERMINATED":
-                self._mover.lives.cancel(workflow, reason)
+                self._lives.cancel(workflow, reason)
                 self._mover.decide(workflow)
 
     def skip_task(self, workflow_id: str, ref_name: str, request: Wire | None = None) -> None:
@@ -89,7 +93,7 @@ class Control:
                 raise Refusal(409, f"Workflow is in terminal state. Status = {workflow.wire['status']}")
             for task in workflow.tasks:
                 waits = task.status == "SCHEDULED" and task.wire["callbackAfterSeconds"] > 0
-                if waits and self._mover.kinds.is_for_workers(task):
+                if waits and self._kinds.is_for_workers(task):
                     task.wire["callbackAfterSeconds"] = 0
                     self._state.enqueue(task, 0)
                     self._state.save_task(task)

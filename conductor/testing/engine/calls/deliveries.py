@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from conductor.testing.engine.deciding.timeouts import end_lease
 from conductor.testing.engine.effects.mover import Mover
 from conductor.testing.engine.state.state import State
+from conductor.testing.engine.tasks.registry import Kinds
 
 
 class Deliveries:
     """Changes the deliveries of tasks of workers."""
 
-    def __init__(self, state: State, mover: Mover) -> None:
+    def __init__(self, state: State, kinds: Kinds, mover: Mover) -> None:
         self._state = state
+        self._kinds = kinds
         self._mover = mover
 
     def repeat(self, task_ids: Iterable[str]) -> None:
@@ -21,7 +23,7 @@ class Deliveries:
         with self._state.transaction():
             for task_id in task_ids:
                 found = self._state.find_task(task_id)
-                if found is not None and self._mover.kinds.is_for_workers(found[1]) and not found[1].ended:
+                if found is not None and self._kinds.is_for_workers(found[1]) and not found[1].ended:
                     self._state.enqueue(found[1], 0)
 
     def end_lease(self, task_id: str) -> None:

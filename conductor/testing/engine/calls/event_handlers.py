@@ -59,7 +59,7 @@ class EventHandlers:
 
     def _put(self, handler: Wire) -> None:
         self._handlers[handler["name"]] = handler
-        self._state.store.event_handlers.save(handler["name"], handler)
+        self._state.store.event_handlers.save(handler)
 
 
 def _normalised(handler: Wire, path: str) -> Wire:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from conductor.testing.engine.definitions.checks import check_task_def
+from conductor.testing.engine.definitions.checks import check_task_def, check_workflow_def
 from conductor.testing.engine.definitions.definitions import Definitions
 from conductor.testing.engine.definitions.normalise import normalise_task_def, normalise_workflow_def
 from conductor.testing.engine.records.records import Wire
 from conductor.testing.engine.records.refusals import Refusal, refuse
 from conductor.testing.engine.state.state import State
+from conductor.testing.engine.tasks.registry import Kinds
 
 
 class Metadata:
     """Registers, reads and removes definitions."""
 
-    def __init__(self, state: State, definitions: Definitions) -> None:
+    def __init__(self, state: State, kinds: Kinds, definitions: Definitions) -> None:
         self._state = state
+        self._kinds = kinds
         self._definitions = definitions
 
     # Task definitions
@@ -71,7 +73,7 @@ class Metadata:
         """Refusal 400, and 409 when name and version exist and are not to be overwritten."""
         with self._state.transaction():
             definition = normalise_workflow_def(d)
-            refuse(self._definitions.problems_of(definition, "registerWorkflowDef.arg0"))
+            refuse(self._problems_of(definition, "registerWorkflowDef.arg0"))
             name, version = definition["name"], definition["version"]
             if version not in self._definitions.workflow_defs[name]:
                 self._definitions.add_workflow_def(definition, self._state.now_ms)
@@ -80,9 +82,12 @@ class Metadata:
             else:
                 raise Refusal(409, f"Workflow with {name}.{version} already exists!")
 
+    def _problems_of(self, definition: Wire, path: str) -> list[Wire]:
+        return check_workflow_def(definition, path, self._kinds, self._definitions.task_defs)
+
     def validate_workflow_def(self, d: Wire) -> None:
         """Check a definition and keep nothing. Refusal 400."""
-        refuse(self._definitions.problems_of(normalise_workflow_def(d), "validateWorkflowDef.arg0"))
+        refuse(self._problems_of(normalise_workflow_def(d), "validateWorkflowDef.arg0"))
 
     def update_workflow_defs(self, defs: list[Wire]) -> Wire:
         """Create or replace them all, or none; answers a BulkResponse. Refusal 400."""
@@ -93,7 +98,7 @@ class Metadata:
             problems = [
                 problem
                 for position, definition in enumerate(normalised)
-                for problem in self._definitions.problems_of(definition, f"updateWorkflowDef.arg0[{position}]")
+                for problem in self._problems_of(definition, f"updateWorkflowDef.arg0[{position}]")
             ]
             refuse(problems)
             for definition in normalised:

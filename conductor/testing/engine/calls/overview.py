@@ -73,7 +73,7 @@ class Overview:
                     "id": task_id,
                     "input": found[1].wire["inputData"],
                     "output": found[1].wire["outputData"],
-                    "log": self._state.store.logs(task_id),
+                    "log": self._state.store.logs.of_task(task_id),
                     "retryCount": found[1].definition.get("retryCount"),
                 }
                 return self._unseen(self._seen(since), 0, {"changed": details})

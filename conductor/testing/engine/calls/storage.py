@@ -35,7 +35,7 @@ class Storage:
         """The JSON of a payload in the external storage. Refusal 403, 404."""
         with self._state.transaction():
             self._check_signature("READ", path, signature)
-            content = self._state.store.payload(path)
+            content = self._state.store.payloads.get(path)
         if content is None:
             raise Refusal(404, "There is no payload at this path")
         return content
@@ -44,7 +44,7 @@ class Storage:
         """Keep the JSON of a payload. Refusal 403."""
         with self._state.transaction():
             self._check_signature("WRITE", path, signature)
-            self._state.store.add_payload(path, content)
+            self._state.store.payloads.add(path, content)
 
     def _check_signature(self, operation: str, path: str, signature: str | None) -> None:
         if self._urls is None or not self._urls.is_signed(operation, path, signature):

@@ -15,6 +15,7 @@ from conductor.testing.engine.records.sizes import check_depth
 from conductor.testing.engine.state.payloads import forget_stored, uploaded
 from conductor.testing.engine.state.queues import TaskQueue
 from conductor.testing.engine.state.state import State
+from conductor.testing.engine.tasks.registry import Kinds
 
 POSTPONED_SECONDS = 1.0
 """Seconds before a task over a limit is looked at again. The server's taskExecutionPostponeDuration is 60 s by default.
@@ -39,8 +40,9 @@ class Tasks:
     hold_until_count: polls wait for as many tasks as they ask for, as servers on SQL databases do.
     """
 
-    def __init__(self, state: State, mover: Mover, *, hold_until_count: bool) -> None:
+    def __init__(self, state: State, kinds: Kinds, mover: Mover, *, hold_until_count: bool) -> None:
         self._state = state
+        self._kinds = kinds
         self._mover = mover
         self.hold_until_count = hold_until_count
 
@@ -146,7 +148,7 @@ class Tasks:
         self._apply(task, result)
         self._state.save_task(task)
         logs = [{"createdTime": 0, **entry, "taskId": task.task_id} for entry in result.get("logs") or ()]
-        self._state.store.add_logs(logs[:LOGS_PER_UPDATE])
+        self._state.store.logs.add(logs[:LOGS_PER_UPDATE])
         path = result.get("externalOutputPayloadStoragePath")
         if path and path != kept:  # for expressions; if there is none, nothing follows
             task.stored["outputData"] = uploaded(self._state.store, path)
@@ -156,7 +158,7 @@ class Tasks:
     def _apply(self, task: TaskRecord, result: Wire) -> None:
         """Put a result into its task. IN_PROGRESS returns a worker's task to its queue."""
         wire = task.wire
-        handed_back = self._mover.kinds.is_for_workers(task) and result["status"] == "IN_PROGRESS"
+        handed_back = self._kinds.is_for_workers(task) and result["status"] == "IN_PROGRESS"
         wire["status"] = "SCHEDULED" if handed_back else result["status"]
         task.set_reason(result.get("reasonForIncompletion"))
         wire["callbackAfterSeconds"] = result.get("callbackAfterSeconds") or 0
@@ -243,11 +245,11 @@ class Tasks:
     def add_log(self, task_id: str, text: str) -> None:
         """Add an entry to a task's log. An unknown task id is no error."""
         with self._state.transaction():
-            self._state.store.add_logs([{"log": text, "taskId": task_id, "createdTime": self._state.now_ms}])
+            self._state.store.logs.add([{"log": text, "taskId": task_id, "createdTime": self._state.now_ms}])
 
     def logs(self, task_id: str) -> list[Wire]:
         with self._state.transaction():
-            return self._state.store.logs(task_id)
+            return self._state.store.logs.of_task(task_id)
 
 
 def _set_or_remove(wire: Wire, member: str, value: Any) -> None:

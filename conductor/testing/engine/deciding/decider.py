@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from conductor.testing.engine.deciding import timeouts
 from conductor.testing.engine.deciding.retries import next_try
-from conductor.testing.engine.records.records import CHOICES, UNSUCCESSFUL, TaskRecord, Wire, WorkflowRecord
+from conductor.testing.engine.records.records import CHOICES, UNSUCCESSFUL, TaskRecord, Wire
 from conductor.testing.engine.records.refusals import Termination
-from conductor.testing.engine.tasks.kind import KindsOfTasks, Making, Steps
+from conductor.testing.engine.tasks.kind import Making
 
 
 @dataclass
@@ -39,11 +39,11 @@ class Decision:
     terminated_by: TaskRecord | None = None  # the TERMINATE task that completes the workflow
 
 
-def decide(workflow: WorkflowRecord, now_ms: int, kinds: KindsOfTasks, steps: Steps) -> Decision:
-    """What is to be done with an open workflow now. It changes nothing, and depends on the arguments alone, except for
+def decide(making: Making) -> Decision:
+    """What is to be done with an open workflow now. It changes nothing, and depends on the argument alone, except for
     the ids of new tasks, the jitter of retries and the values of scripts.
     """
-    look = _Look(workflow, now_ms, kinds, steps)
+    look = _Look(making)
     decision = look.decision
     try:
         look.decide()
@@ -56,12 +56,11 @@ def decide(workflow: WorkflowRecord, now_ms: int, kinds: KindsOfTasks, steps: St
 class _Look:
     """One look at a workflow. All changes are made to drafts: a copy of the workflow, and copies of some tasks."""
 
-    def __init__(self, workflow: WorkflowRecord, now_ms: int, kinds: KindsOfTasks, steps: Steps) -> None:
+    def __init__(self, making: Making) -> None:
         self.decision = Decision()
-        self._workflow = workflow.draft()
-        self._now_ms = now_ms
-        self._kinds = kinds
-        self._making = Making(self._workflow, now_ms, kinds, steps)
+        self._workflow = making.workflow.draft()
+        self._now_ms = making.now_ms
+        self._making = Making(self._workflow, making.now_ms, making.kinds, making.steps)
 
     def original_of(self, draft: TaskRecord | None) -> TaskRecord | None:
         """The task of a draft."""
@@ -81,7 +80,7 @@ class _Look:
                 decision.terminated_by = task
             if task.wire["retried"] or task.wire["executed"] or task.status == "SKIPPED":
                 continue
-            if not (task.ended or self._kinds.is_for_workers(task)):
+            if not (task.ended or self._making.kinds.is_for_workers(task)):
                 decision.scheduled.setdefault(task.ref, task)
                 executed.discard(task.ref)
             self._look_at(position, task, executed)

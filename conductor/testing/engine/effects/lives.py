@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from conductor.testing.engine.deciding.outputs import output_of
-from conductor.testing.engine.definitions.definitions import Definitions
+from conductor.testing.engine.definitions.blueprints import Blueprints
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord, new_workflow
 from conductor.testing.engine.records.refusals import Refusal, Termination
 from conductor.testing.engine.state.payloads import uploaded
@@ -16,9 +16,9 @@ from conductor.testing.engine.tasks.sub_workflow import follow
 class Lives:
     """Creates and ends workflows. Those that must be looked at next are added to ``to_decide`` of the state."""
 
-    def __init__(self, state: State, definitions: Definitions) -> None:
+    def __init__(self, state: State, blueprints: Blueprints) -> None:
         self._state = state
-        self._definitions = definitions
+        self._blueprints = blueprints
 
     # Beginnings
 
@@ -29,7 +29,7 @@ class Lives:
         Refusal: its definition is unknown or refused, or its input is too large.
         """
         inline = request.get("workflowDef") if parent is not None else None
-        blueprint = self._definitions.of_request(request) if inline is None else self._definitions.of_child(inline)
+        blueprint = self._blueprints.of_request(request) if inline is None else self._blueprints.of_child(inline)
         workflow = new_workflow(blueprint, request, self._state.now_ms)
         path = request.get("externalInputPayloadStoragePath")
         if path and not request.get("input"):

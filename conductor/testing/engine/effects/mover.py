@@ -6,7 +6,6 @@ import logging
 import time
 
 from conductor.testing.engine.deciding.timeouts import next_timeout
-from conductor.testing.engine.definitions.definitions import Definitions
 from conductor.testing.engine.effects.background import Background
 from conductor.testing.engine.effects.events import Events
 from conductor.testing.engine.effects.lives import Lives
@@ -16,9 +15,7 @@ from conductor.testing.engine.effects.steps import Steps
 from conductor.testing.engine.records.records import WorkflowRecord
 from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.state.state import State
-from conductor.testing.engine.tasks.kind import Making
 from conductor.testing.engine.tasks.outcome import Outcome, end_with
-from conductor.testing.engine.tasks.registry import Kinds
 
 logger = logging.getLogger(__name__)
 
@@ -33,15 +30,10 @@ A loop, or a workflow that starts itself, may have no end, and no other call is 
 class Mover:
     """Moves workflows on, up to their end."""
 
-    def __init__(self, state: State, kinds: Kinds, definitions: Definitions) -> None:
-        self.kinds = kinds
-        self.definitions = definitions
-        self.lives = Lives(state, definitions)
-        self.scheduling = Scheduling(state, kinds)
-        self.events = Events()
+    def __init__(self, state: State, scheduling: Scheduling, lives: Lives, events: Events) -> None:
         self.background = Background(self._end_task)
-        effects = Effects(state, self.scheduling, self.lives, self.background, self.events)
-        self._steps = Steps(kinds, definitions, effects)
+        self._events = events
+        self._steps = Steps(Effects(state, scheduling, lives, self.background, events))
         self._state = state
         self._deciding = False
         self._effort_until = 0.0
@@ -52,11 +44,7 @@ class Mover:
     @property
     def has_more(self) -> bool:
         """Whether ``sweep`` has something to do at once."""
-        return bool(self._state.unfinished) or self.events.are_waiting
-
-    def making(self, workflow: WorkflowRecord) -> Making:
-        """Makes tasks for the workflow now."""
-        return Making(workflow, self._state.now_ms, self.kinds, self.definitions)
+        return bool(self._state.unfinished) or self._events.are_waiting
 
     def plan(self, workflow: WorkflowRecord) -> None:
         """Make sure that ``sweep`` looks at the workflow at its next timeout."""
@@ -75,7 +63,7 @@ class Mover:
 
     def _work_off(self, effort: float) -> None:
         """Decide, and deliver the events that tasks have published. The first step is made in any case."""
-        to_decide, events = self._state.to_decide, self.events
+        to_decide, events = self._state.to_decide, self._events
         self._deciding = True
         self._effort_until = time.thread_time() + effort
         try:
@@ -105,7 +93,7 @@ class Mover:
         state = self._state
         with state.transaction():
             waiting = list(state.unfinished)
-            if self.events.are_waiting:
+            if self._events.are_waiting:
                 self._work_off(EFFORT_OF_A_SWEEP)
         for workflow_id in waiting:
             left = until - time.thread_time()

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from conductor.testing.engine.deciding.retries import copy_for_retry
 from conductor.testing.engine.effects.mover import Mover
-from conductor.testing.engine.records.records import JOINS, UNSUCCESSFUL, TaskRecord, WorkflowRecord
+from conductor.testing.engine.effects.scheduling import Scheduling
+from conductor.testing.engine.records.records import (
+    IN_THEIR_OWN_TIME,
+    JOINS,
+    UNSUCCESSFUL,
+    TaskRecord,
+    Wire,
+    WorkflowRecord,
+)
 from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.state.payloads import forget_stored
 from conductor.testing.engine.state.state import State
+from conductor.testing.engine.tasks.registry import Kinds
 from conductor.testing.engine.tasks.sub_workflow import follow
 
 CONTINUED = frozenset({"JOIN", "DO_WHILE"})
@@ -19,8 +28,10 @@ _RETRIED_IN_PLACE = JOINS | {"DO_WHILE"}
 class Revival:
     """Opens workflows again."""
 
-    def __init__(self, state: State, mover: Mover) -> None:
+    def __init__(self, state: State, kinds: Kinds, scheduling: Scheduling, mover: Mover) -> None:
         self._state = state
+        self._kinds = kinds
+        self._scheduling = scheduling
         self._mover = mover
 
     def reopen(self, workflow: WorkflowRecord) -> None:
@@ -48,7 +59,7 @@ class Revival:
         workflow.wire["lastRetriedTime"] = self._state.now_ms
         self.reopen(workflow)
         attempts = [new for task in retriable if (new := self._attempt(workflow, task)) is not None]
-        self._mover.scheduling.schedule(workflow, attempts)
+        self._scheduling.schedule(workflow, attempts)
 
     def _attempt(self, workflow: WorkflowRecord, task: TaskRecord) -> TaskRecord | None:
         """The next attempt as a new task. None: the task itself goes on."""
@@ -59,7 +70,7 @@ class Revival:
             return None
         task.wire["executed"] = True
         self._state.save_task(task)
-        return copy_for_retry(self._mover.making(workflow), task)
+        return copy_for_retry(self._scheduling.making(workflow), task)
 
     def _go_on(self, task: TaskRecord) -> None:
         task.wire["status"] = "IN_PROGRESS"
@@ -74,7 +85,7 @@ class Revival:
             parent, task = found
             path = f"{workflow.short_name} -> {path}" if path else workflow.short_name
             entry = {"log": f"Sub workflow {path} {deed}.", "taskId": task.task_id, "createdTime": self._state.now_ms}
-            self._state.store.add_logs([entry])
+            self._state.store.logs.add([entry])
             self.follow_child(task, workflow)
             self._revive(parent)
             self._mover.decide(parent)
@@ -130,12 +141,33 @@ class Revival:
         task.set_reason(None)
         self.schedule_again(task)
 
+    # Rerun
+
+    def begin(self, workflow: WorkflowRecord, step: Wire) -> None:
+        """Make the tasks of a step anew."""
+        self._scheduling.schedule(workflow, self._scheduling.making(workflow).begin(step))
+
     def schedule_again(self, task: TaskRecord) -> None:
         """Put an ended task back to its state before its begin."""
         task.wire["status"] = "SCHEDULED"
         self._state.save_task(task)
-        if self._mover.kinds.is_for_workers(task):
+        if self._kinds.is_for_workers(task):
             self._state.enqueue(task, task.wire["callbackAfterSeconds"])
+
+    def repeat_unsuccessful(self, workflow: WorkflowRecord, first: TaskRecord) -> None:
+        """Begin the tasks again that had failed or been canceled beside the first one of a rerun."""
+        for task in workflow.tasks:
+            if task.status not in UNSUCCESSFUL or task.ref == first.ref:
+                continue
+            task.wire.update(executed=False, startTime=self._state.now_ms, endTime=0)
+            task.set_reason(None)
+            if task.wire.pop("subWorkflowId", None) is not None:
+                task.wire["outputData"].pop("subWorkflowId", None)
+            in_place = task.wire["taskType"] == "JOIN" or task.wire["taskType"] not in IN_THEIR_OWN_TIME
+            if self._kinds.is_for_workers(task) or not in_place:
+                self.schedule_again(task)
+            else:
+                self._go_on(task)
 
 
 def _retriable(workflow: WorkflowRecord) -> list[TaskRecord]:

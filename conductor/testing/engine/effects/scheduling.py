@@ -1,9 +1,12 @@
-"""Puts new tasks into their workflow and into the queues of workers, with their domains."""
+"""Makes new tasks, and puts them into their workflow and into the queues of workers, with their domains."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from conductor.testing.engine.records.records import IN_THEIR_OWN_TIME, TaskRecord, WorkflowRecord
 from conductor.testing.engine.state.state import State
+from conductor.testing.engine.tasks.kind import Making, Steps
 from conductor.testing.engine.tasks.registry import Kinds
 
 ACTIVE_WORKER_SECONDS = 10.0
@@ -11,22 +14,30 @@ ACTIVE_WORKER_SECONDS = 10.0
 
 
 class Scheduling:
-    """Schedules tasks that have been made."""
+    """Adds tasks to workflows."""
 
-    def __init__(self, state: State, kinds: Kinds) -> None:
+    def __init__(self, state: State, kinds: Kinds, steps: Steps) -> None:
         self._state = state
         self._kinds = kinds
+        self._steps = steps
 
-    def schedule(self, workflow: WorkflowRecord, tasks: list[TaskRecord], *, looks_again: bool = False) -> bool:
-        """Add tasks to their workflow and its queues, except those that it has already. Returns whether the engine
-        itself must go on with one of them. looks_again: the workflow is looked at again at once in any case.
+    def making(self, workflow: WorkflowRecord) -> Making:
+        """Makes tasks for the workflow now."""
+        return Making(workflow, self._state.now_ms, self._kinds, self._steps)
+
+    def schedule(
+        self, workflow: WorkflowRecord, tasks: Iterable[TaskRecord], *, looks_again: bool = False
+    ) -> list[TaskRecord]:
+        """Add tasks to their workflow and its queues, except those that it has already. Returns the added ones.
+
+        looks_again: the workflow is looked at again at once in any case.
         """
-        state, now_ms, goes_on = self._state, self._state.now_ms, False
+        state, now_ms = self._state, self._state.now_ms
         known = {(task.ref, task.wire["retryCount"]) for task in workflow.tasks}
-        tasks = [task for task in tasks if (task.ref, task.wire["retryCount"]) not in known]
-        looks_again = looks_again or any(self._begins_at_once(task) for task in tasks)
+        new = [task for task in tasks if (task.ref, task.wire["retryCount"]) not in known]
+        looks_again = looks_again or any(self._begins_at_once(task) for task in new)
         seq = max((task.wire["seq"] for task in workflow.tasks), default=0)
-        for task in tasks:
+        for task in new:
             seq += 1
             task.wire["seq"] = task.wire["seq"] or seq
             task.wire["scheduledTime"] = now_ms
@@ -45,8 +56,7 @@ class Scheduling:
             elif for_workers:
                 wait = task.visible_at - state.clock.now() if task.visible_at else task.wire["callbackAfterSeconds"]
                 state.enqueue(task, wait)
-            goes_on = goes_on or task.ended or not for_workers
-        return goes_on
+        return new
 
     def _begins_at_once(self, task: TaskRecord) -> bool:
         return not self._kinds.is_for_workers(task) and task.wire["taskType"] not in IN_THEIR_OWN_TIME

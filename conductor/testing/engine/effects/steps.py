@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from conductor.testing.engine.deciding.decider import Decision, decide
-from conductor.testing.engine.definitions.definitions import Definitions
 from conductor.testing.engine.effects.run import Effects, WorkflowRun
 from conductor.testing.engine.records.records import JOINS, TaskRecord, WorkflowRecord
 from conductor.testing.engine.records.refusals import Termination
-from conductor.testing.engine.tasks.kind import Making
-from conductor.testing.engine.tasks.registry import Kinds
 
 
 class Steps:
     """Makes steps. It does not know how many are made, and when."""
 
-    def __init__(self, kinds: Kinds, definitions: Definitions, effects: Effects) -> None:
+    def __init__(self, effects: Effects) -> None:
         self._state = effects.state
-        self._kinds = kinds
-        self._definitions = definitions
         self._effects = effects
 
     def make(self, workflow: WorkflowRecord) -> bool:
         """Look at a workflow once, and do what follows. Returns whether another look is needed."""
-        decision = decide(workflow, self._state.now_ms, self._kinds, self._definitions)
+        decision = decide(self._effects.scheduling.making(workflow))
         goes_on = False
         try:
             goes_on = self._apply(workflow, decision)
@@ -45,23 +40,24 @@ class Steps:
         if decision.is_complete:
             self._effects.lives.complete(workflow, decision.terminated_by)
             return False
-        known = {(task.ref, task.wire["retryCount"]) for task in workflow.tasks}
-        new = [task for task in decision.scheduled.values() if (task.ref, task.wire["retryCount"]) not in known]
-        changed = self._effects.scheduling.schedule(workflow, new)
+        new = self._effects.scheduling.schedule(workflow, decision.scheduled.values())
+        changed = False
         if decision.scheduled:
-            changed = self._execute(workflow, list(decision.scheduled.values()), changed)
+            changed = self._execute(workflow, new, list(decision.scheduled.values()))
         if new or changed:
             self._state.save_workflow(workflow)
         # Without an open task nothing else would make it look again. The server's sweeper does.
         return changed or (bool(decision.changes) and all(task.ended for task in workflow.tasks))
 
-    def _execute(self, workflow: WorkflowRecord, tasks: list[TaskRecord], changed: bool) -> bool:
-        """Do the work of the engine's own tasks. changed: whether something has changed that a JOIN may depend on."""
-        run = WorkflowRun(workflow, Making(workflow, self._state.now_ms, self._kinds, self._definitions), self._effects)
+    def _execute(self, workflow: WorkflowRecord, new: list[TaskRecord], tasks: list[TaskRecord]) -> bool:
+        """Do the work of the engine's own tasks. Returns whether something has changed that a JOIN may depend on."""
+        making = self._effects.scheduling.making(workflow)
+        run = WorkflowRun(workflow, making, self._effects)
+        changed = any(task.ended or not making.kinds.is_for_workers(task) for task in new)
         for task in sorted(tasks, key=lambda task: task.wire["taskType"] in JOINS):
             if changed and task.wire["taskType"] in JOINS:
                 break  # a task that has failed beside it may end the workflow first
-            kind = self._kinds.of_task(task)
+            kind = making.kinds.of_task(task)
             if not (kind.for_workers or task.ended) and kind.execute(run, task):
                 self._state.save_task(task)
                 changed = True

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conductor.testing.engine.records.records import WorkflowRecord
+from conductor.testing.engine.state.tables import dump
 
 _INDEX = """
 CREATE INDEX IF NOT EXISTS ended_by_status ON workflows (json_extract(doc, '$.status')) WHERE ended IS NOT NULL
@@ -18,7 +19,6 @@ _OF_WORKFLOW = ("workflowId", "correlationId", "input", "output", "variables", "
 _OF_TASK = (
     *("taskId", "referenceTaskName", "taskDefName", "workerId", "inputData", "outputData", "reasonForIncompletion"),
 )
-_dump = json.JSONEncoder(separators=(",", ":")).encode  # as in the store
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def _marks(values: Collection[str]) -> str:
 
 def _as_json(text: str) -> str:
     """The text as it is inside of a JSON text."""
-    return _dump(text)[1:-1]
+    return dump(text)[1:-1]
 
 
 def _values(wire: dict[str, Any], members: Collection[str]) -> str:
-    return _dump([wire.get(member) for member in members]).lower()
+    return dump([wire.get(member) for member in members]).lower()

@@ -90,7 +90,7 @@ def forget_stored(record: TaskRecord | WorkflowRecord, member: str) -> None:
 
 def uploaded(store: Store, path: str) -> Wire:
     """A payload that a client has put into the external storage. Refusal 500: there is none."""
-    content = store.payload(path)
+    content = store.payloads.get(path)
     found = None if content is None else parse_json(content)
     if not isinstance(found, dict):
         raise Refusal(500, f"Unable to download payload from external storage path: {path}")

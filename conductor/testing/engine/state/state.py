@@ -35,7 +35,7 @@ class State:
         self._closed = False
         self.closing = False  # written without the lock, so that it ends a transaction that holds the lock
         self.store = Store(db, retention)
-        self.payloads = Payloads(payload_options, self.store.add_payload)
+        self.payloads = Payloads(payload_options, self.store.payloads.add)
         self.workflows: dict[str, WorkflowRecord] = {}  # open workflows, and those that the current call has loaded
         self.tasks: dict[str, tuple[WorkflowRecord, TaskRecord]] = {}  # the tasks of these workflows
         self._dirty_workflows: dict[str, WorkflowRecord] = {}

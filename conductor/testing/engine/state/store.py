@@ -17,6 +17,7 @@ from typing import Any
 from conductor.testing.engine.records.blueprint import Blueprint
 from conductor.testing.engine.records.records import TaskRecord, WorkflowRecord
 from conductor.testing.engine.state.ended_workflows import EndedWorkflows
+from conductor.testing.engine.state.tables import Documents, Logs, PayloadTable, dump, sql_text
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS task_defs (name TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID;
@@ -41,30 +42,6 @@ CREATE INDEX IF NOT EXISTS logs_by_task ON logs (task);
 _CACHED_SNAPSHOTS = 256
 
 
-_dump = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps makes a new one for each call
-
-
-def _key(text: str) -> str:
-    """A name or id without lone surrogates, which JSON may hold and SQLite does not take."""
-    return text.encode("utf-8", "replace").decode()
-
-
-class EventHandlerTable:
-    """The event handlers in a database, by name."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def save(self, name: str, handler: dict[str, Any]) -> None:
-        self._db.execute("INSERT OR REPLACE INTO event_handlers VALUES (?, ?)", (_key(name), _dump(handler)))
-
-    def delete(self, name: str) -> None:
-        self._db.execute("DELETE FROM event_handlers WHERE name = ?", (_key(name),))
-
-    def all(self) -> list[dict[str, Any]]:
-        return [json.loads(doc) for (doc,) in self._db.execute("SELECT doc FROM event_handlers")]
-
-
 class Store:
     """The state of one engine. ``durable``: it is in a file, so open work is written too."""
 
@@ -77,7 +54,11 @@ class Store:
             self._db.execute("PRAGMA journal_mode=WAL")
         self._db.executescript(_SCHEMA)
         self.ended = EndedWorkflows(self._db)
-        self.event_handlers = EventHandlerTable(self._db)
+        self.task_defs = Documents(self._db, "task_defs", "name")
+        self.workflow_defs = Documents(self._db, "workflow_defs", "name", "version")
+        self.event_handlers = Documents(self._db, "event_handlers", "name")
+        self.payloads = PayloadTable(self._db)
+        self.logs = Logs(self._db)
         self._blueprints: dict[int, Blueprint] = {}
         self._ended = self._number("SELECT count(*) FROM workflows WHERE ended IS NOT NULL")
         self._last_end = self._number("SELECT coalesce(max(ended), 0) FROM workflows")
@@ -85,31 +66,11 @@ class Store:
     def close(self) -> None:
         self._db.close()
 
-    # Definitions
-
-    def save_task_def(self, name: str, definition: dict[str, Any]) -> None:
-        self._db.execute("INSERT OR REPLACE INTO task_defs VALUES (?, ?)", (_key(name), _dump(definition)))
-
-    def delete_task_def(self, name: str) -> None:
-        self._db.execute("DELETE FROM task_defs WHERE name = ?", (_key(name),))
-
-    def save_workflow_def(self, name: str, version: int, definition: dict[str, Any]) -> None:
-        self._db.execute(
-            "INSERT OR REPLACE INTO workflow_defs VALUES (?, ?, ?)", (_key(name), version, _dump(definition))
-        )
-
-    def delete_workflow_def(self, name: str, version: int) -> None:
-        self._db.execute("DELETE FROM workflow_defs WHERE name = ? AND version = ?", (_key(name), version))
-
-    def task_defs(self) -> list[dict[str, Any]]:
-        return [json.loads(doc) for (doc,) in self._db.execute("SELECT doc FROM task_defs")]
-
-    def workflow_defs(self) -> list[dict[str, Any]]:
-        return [json.loads(doc) for (doc,) in self._db.execute("SELECT doc FROM workflow_defs")]
+    # Plans
 
     def blueprint(self, definition: dict[str, Any]) -> Blueprint:
         """The definition as a plan. Equal definitions are one plan, which is stored once."""
-        doc = _dump(definition)
+        doc = dump(definition)
         self._db.execute("INSERT OR IGNORE INTO snapshots (doc) VALUES (?)", (doc,))
         return self._blueprint(self._number("SELECT id FROM snapshots WHERE doc = ?", doc))
 
@@ -153,7 +114,7 @@ class Store:
             self._ended -= 1
             ended = None
         row = (workflow.workflow_id, workflow.blueprint.snapshot, ended, workflow.wire["createTime"], _stored(workflow))
-        self._db.execute("INSERT OR REPLACE INTO workflows VALUES (?, ?, ?, ?, ?, ?)", (*row, _dump(workflow.wire)))
+        self._db.execute("INSERT OR REPLACE INTO workflows VALUES (?, ?, ?, ?, ?, ?)", (*row, dump(workflow.wire)))
 
     def _forget_the_oldest(self) -> list[str]:
         query = "SELECT id FROM workflows WHERE ended IS NOT NULL ORDER BY ended LIMIT ?"
@@ -179,12 +140,12 @@ class Store:
         self._db.executemany("DELETE FROM tasks WHERE id = ?", [(task_id,) for task_id in task_ids])
 
     def workflow_of(self, task_id: str) -> str | None:
-        row = self._db.execute("SELECT workflow FROM tasks WHERE id = ?", (_key(task_id),)).fetchone()
+        row = self._db.execute("SELECT workflow FROM tasks WHERE id = ?", (sql_text(task_id),)).fetchone()
         return row[0] if row else None
 
     def load(self, workflow_id: str) -> WorkflowRecord | None:
         row = self._db.execute(
-            "SELECT snapshot, doc, stored FROM workflows WHERE id = ?", (_key(workflow_id),)
+            "SELECT snapshot, doc, stored FROM workflows WHERE id = ?", (sql_text(workflow_id),)
         ).fetchone()
         if row is None:
             return None
@@ -207,30 +168,6 @@ class Store:
         for (workflow_id,) in self._db.execute("SELECT id FROM workflows ORDER BY started DESC").fetchall():
             yield workflow_id
 
-    # Payloads
-
-    def add_payload(self, path: str, content: str) -> None:
-        """Keep a payload for clients. content: JSON."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO payloads VALUES (?, ?)", (_key(path), content.encode("utf-8", "replace"))
-        )
-
-    def payload(self, path: str) -> bytes | None:
-        row = self._db.execute("SELECT content FROM payloads WHERE path = ?", (_key(path),)).fetchone()
-        return row[0] if row else None
-
-    # Logs
-
-    def add_logs(self, entries: Iterable[dict[str, Any]]) -> None:
-        self._db.executemany(
-            "INSERT INTO logs VALUES (?, ?)", [(_key(entry["taskId"]), _dump(entry)) for entry in entries]
-        )
-
-    def logs(self, task_id: str) -> list[dict[str, Any]]:
-        """The log of a task by createdTime, as the server sorts it."""
-        rows = self._db.execute("SELECT doc FROM logs WHERE task = ? ORDER BY rowid", (_key(task_id),))
-        return sorted((json.loads(doc) for (doc,) in rows), key=lambda entry: int(entry["createdTime"]))
-
     def _number(self, query: str, *arguments: Any) -> int:
         return int(self._db.execute(query, arguments).fetchone()[0])
 
@@ -238,8 +175,8 @@ class Store:
 def _task_row(task: TaskRecord) -> tuple[Any, ...]:
     wire = task.wire
     timing = (task.visible_at, task.first_scheduled, task.wait_until)
-    return (wire["taskId"], wire["workflowInstanceId"], wire["seq"], *timing, _stored(task), _dump(wire))
+    return (wire["taskId"], wire["workflowInstanceId"], wire["seq"], *timing, _stored(task), dump(wire))
 
 
 def _stored(record: TaskRecord | WorkflowRecord) -> str:
-    return _dump(record.stored) if record.stored else "{}"  # nearly always, and so without the encoder
+    return dump(record.stored) if record.stored else "{}"  # nearly always, and so without the encoder
