@@ -108,7 +108,7 @@ def memory() -> None:
     engine.metadata.update_workflow_defs([{"name": "w", "tasks": [step], "ownerEmail": OWNER, "timeoutSeconds": 0}])
     for number in range(1, FINISHED + 1):
         engine.workflows.start({"name": "w"})
-        (task,) = engine.tasks.poll("t", "worker", None, 1, 0)
+        (task,) = engine.queues.poll("t", "worker", None, 1, 0)
         ids = {"taskId": task["taskId"], "workflowInstanceId": task["workflowInstanceId"]}
         engine.tasks.update(ids | {"status": "COMPLETED", "outputData": {"n": number}})
         if number in (FINISHED // 5, FINISHED):

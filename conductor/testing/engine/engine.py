@@ -40,7 +40,7 @@ from conductor.testing.engine.tasks.stubs import Stubs
 class Engine:
     """The state and the rules of a Conductor server. Thread-safe; every call is one transaction.
 
-    Its calls are in groups: ``engine.tasks.poll(…)``, ``engine.workflows.start(…)``.
+    Its calls are in groups: ``engine.queues.poll(…)``, ``engine.workflows.start(…)``.
 
     clock: gives the time. When ``advance`` of a FakeClock returns, everything that became due has been done.
     db: the path of a file that keeps the state after the end of the process. By default the state is in memory.
@@ -75,7 +75,8 @@ class Engine:
         events = Events()
         self._mover = mover = Mover(state, scheduling, lives, events)
         self.metadata = Metadata(state, kinds, definitions)
-        self.tasks = Tasks(state, kinds, mover, hold_until_count=hold_until_count)
+        self.queues = Queues(state, mover, hold_until_count=hold_until_count)
+        self.tasks = Tasks(state, kinds, mover, self.queues)
         self.workflows = Workflows(state, lives, mover, strict_inputs=strict_inputs)
         self.signals = Signals(state, self.tasks, self.workflows, strict_inputs=strict_inputs)
         self.control = Control(state, kinds, lives, mover)
@@ -83,20 +84,19 @@ class Engine:
         self.mocked_runs = MockedRuns(state, mover, self.workflows, self.tasks)
         self.event_handlers = EventHandlers(state)
         events.listen(EventActions(state, self.event_handlers, self.workflows, self.tasks))
-        self.queues = Queues(state)
         self.deliveries = Deliveries(state, kinds, mover)
         self.searches = Searches(state, self.tasks)
         self.storage = Storage(state, options.urls)
         self.overview = Overview(state)
         self.clock.listen(self._on_jump)
-        _stopping.listen(state.wake_polls)
+        _stopping.listen(state.queues.wake)
 
     def close(self) -> None:
         """End waiting polls and close the database. Every later call is refused with 503."""
         self.clock.unlisten(self._on_jump)
         self._mover.background.close()
         if self._state.close():
-            _stopping.unlisten(self._state.wake_polls)
+            _stopping.unlisten(self._state.queues.wake)
 
     def listen(self, listener: Callable[[], object]) -> None:
         """Call the function, from any thread, after each change that comes neither from a call nor from ``sweep``."""

@@ -147,14 +147,10 @@ class Router:
             raise Refusal(400, "Long Poll Timeout value cannot be more than 5 seconds")
         copies = self._faults.copies(task_type, domain, count)
         return copies or self._faults.deliver(
-            task_type, engine.tasks.poll(task_type, worker, domain, count, timeout), count
+            task_type, engine.queues.poll(task_type, worker, domain, count, timeout), count
         )
 
     def _update_task_v2(self, engine: Engine, result: dict[str, Any]) -> Any:
-        missing = [name for name in ("workflowInstanceId", "taskId") if not result.get(name)]
-        if missing:  # here the server does not make it a 400
-            found = "; ".join(f"Field error in object 'taskResult' on field '{name}'" for name in missing)
-            raise Refusal(500, f"Validation failed for argument [0] with {len(missing)} errors: {found}")
         task = engine.tasks.update_v2(result)
         if task is not None:
             self._faults.deliver(str(task.get("taskType")), [task], 1)

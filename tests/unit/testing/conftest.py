@@ -19,7 +19,7 @@ class World:
         return self.engine.workflows.start({"name": "wf", **(request or {})})
 
     def take(self, task_type="a", worker="w", domain=None, count=1):
-        return self.engine.tasks.poll(task_type, worker, domain, count, 0)
+        return self.engine.queues.poll(task_type, worker, domain, count, 0)
 
     def send(self, task, status="COMPLETED", output=None, **members):
         ids = {"taskId": task["taskId"], "workflowInstanceId": task["workflowInstanceId"], "workerId": "w"}

@@ -13,7 +13,7 @@ def test_a_dynamic_task_has_its_definition_after_a_restart(tmp_path, build):
     workflow_id = engine.workflows.start({"name": "w"})
     engine.close()
     engine = Engine(clock, db)
-    (task,) = engine.tasks.poll("charge", "w", None, 1, 0)
+    (task,) = engine.queues.poll("charge", "w", None, 1, 0)
     ids = {"taskId": task["taskId"], "workflowInstanceId": workflow_id, "workerId": "w"}
     engine.tasks.update({**ids, "status": "FAILED", "outputData": {}})
     (first, second) = engine.workflows.get(workflow_id)["tasks"]

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from conductor.testing.engine import Engine, Refusal
-from conductor.testing.engine.state.clock import FakeClock, LiveClock
+from conductor.testing.engine.state.clock import FakeClock
 
 
 def test_no_more_run_at_once_than_the_limit_and_an_end_releases_the_next(world, build):
@@ -136,14 +136,14 @@ def test_queues_are_counted_by_name(world, build):
 
 def poll_in_thread(world, count, timeout_ms):
     found = []
-    thread = threading.Thread(target=lambda: found.extend(world.engine.tasks.poll("a", "w", None, count, timeout_ms)))
+    thread = threading.Thread(target=lambda: found.extend(world.engine.queues.poll("a", "w", None, count, timeout_ms)))
     thread.start()
     return thread, found
 
 
-def waiting(world):
-    """Wait until a poll has been noted, which is after it found nothing."""
-    while not world.engine.queues.poll_data("a"):
+def waiting(world, after=0):
+    """Wait until a poll after a time has been noted, which is after it found nothing."""
+    while all(poll["lastPollTime"] <= after for poll in world.engine.queues.poll_data("a")):
         pass
 
 
@@ -171,9 +171,10 @@ def test_a_long_poll_can_hold_until_its_count_is_there(make_world, build):
 def test_a_long_poll_sees_a_task_that_the_clock_makes_visible(world, build):
     world.start(build.simple())
     world.run(status="IN_PROGRESS", callbackAfterSeconds=60)
-    world.engine._state.polls.clear()
+    before = int(1000 * world.clock.now())
+    world.clock.advance(1)
     thread, found = poll_in_thread(world, 1, 5000)
-    waiting(world)
+    waiting(world, before)
     world.clock.advance(60)
     thread.join(2)
     assert len(found) == 1
@@ -182,11 +183,9 @@ def test_a_long_poll_sees_a_task_that_the_clock_makes_visible(world, build):
 def test_a_long_poll_on_the_machines_clock_sees_a_delay_end(build):
     engine = Engine()
     engine.metadata.register_workflow_def({"name": "wf", "tasks": [build.simple(startDelay=1)]})
-    clock = FakeClock(LiveClock().now() - 0.98)  # the task was started almost a second ago
-    engine.clock, real = clock, engine.clock
     engine.workflows.start({"name": "wf"})
-    engine.clock = real
-    assert len(engine.tasks.poll("a", "w", None, 1, 2000)) == 1
+    engine.clock.advance(0.98)
+    assert len(engine.queues.poll("a", "w", None, 1, 2000)) == 1
     engine.close()
 
 
@@ -195,7 +194,7 @@ def test_closing_ends_a_poll_and_refuses_what_follows(world):
 
     def poll():
         try:
-            world.engine.tasks.poll("a", "w", None, 1, 5000)
+            world.engine.queues.poll("a", "w", None, 1, 5000)
         except Refusal as refusal:
             refusals.append(refusal.status)
 
@@ -225,7 +224,7 @@ def test_a_queue_forgets_what_was_moved_or_taken_out(world, build):
     workflow_id = world.start(build.simple())
     for _ in range(500):
         world.engine.queues.requeue("a")
-    queue = world.engine._state.queues["a", None]
+    queue = world.engine._state.queues.of("a", None)
     assert len(queue._waiting) + len(queue._ready) < 100
     (task,) = world.take(count=10)
     assert task["workflowInstanceId"] == workflow_id

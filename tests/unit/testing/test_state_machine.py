@@ -39,7 +39,7 @@ def test_a_count_of_0_takes_nothing_and_minus_1_takes_all(world, build):
 
 
 def test_a_long_poll_over_5_seconds_is_refused(world):
-    assert refused(world.engine.tasks.poll, "a", "w", None, 1, 5001) == (
+    assert refused(world.engine.queues.poll, "a", "w", None, 1, 5001) == (
         400,
         "Long Poll Timeout value cannot be more than 5 seconds",
     )

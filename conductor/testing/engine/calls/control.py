@@ -95,7 +95,7 @@ class Control:
                 waits = task.status == "SCHEDULED" and task.wire["callbackAfterSeconds"] > 0
                 if waits and self._kinds.is_for_workers(task):
                     task.wire["callbackAfterSeconds"] = 0
-                    self._state.enqueue(task, 0)
+                    self._state.queues.put(task, 0)
                     self._state.save_task(task)
 
     def remove(self, workflow_id: str) -> None:

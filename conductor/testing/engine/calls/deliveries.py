@@ -24,7 +24,7 @@ class Deliveries:
             for task_id in task_ids:
                 found = self._state.find_task(task_id)
                 if found is not None and self._kinds.is_for_workers(found[1]) and not found[1].ended:
-                    self._state.enqueue(found[1], 0)
+                    self._state.queues.put(found[1], 0)
 
     def end_lease(self, task_id: str) -> None:
         """Let the lease of a running task run out. Its retry is queued at once, without the delay of its definition."""
@@ -38,4 +38,4 @@ class Deliveries:
             self._mover.decide(workflow)
             for retry in workflow.tasks:
                 if retry.wire.get("retriedTaskId") == task_id and retry.visible_at is not None:
-                    self._state.enqueue(retry, 0)
+                    self._state.queues.put(retry, 0)

@@ -90,8 +90,7 @@ class EventActions:
         return max(tasks, key=lambda task: int(task.wire["iteration"]), default=None)
 
     def _note(self, handler: Wire, message: str) -> None:
-        text = f"event handler {handler['name']}: {message}"
-        self._state.errors.append({"time": self._state.now_ms, "status": 500, "message": text})
+        self._state.note_error(500, f"event handler {handler['name']}: {message}")
 
 
 def _holds(handler: Wire, payload: Wire) -> bool:

@@ -13,7 +13,8 @@ from typing import Any
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord, new_id
 from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.state.ended_workflows import Wanted
-from conductor.testing.engine.state.state import QueueKey, State
+from conductor.testing.engine.state.queues import QueueKey
+from conductor.testing.engine.state.state import State
 
 GROUPS = {"running": ("RUNNING", "PAUSED"), "failed": ("FAILED", "TIMED_OUT"), "ended": ("COMPLETED", "TERMINATED")}
 """The groups of workflows on the page, which are limited one by one."""
@@ -142,14 +143,15 @@ class Overview:
                 (waiting if task.visible_at <= now else later)[key] += 1
             elif task.status == "IN_PROGRESS":
                 running[key][task.wire.get("workerId", "")] += 1
-        for key in sorted({*waiting, *later, *self._state.polls}, key=lambda each: (each[0], each[1] or "")):
+        polled = self._state.queues.polls.last()
+        for key in sorted({*waiting, *later, *polled}, key=lambda each: (each[0], each[1] or "")):
             row = {"type": key[0], "domain": key[1], "waiting": waiting[key], "later": later[key]}
             yield {**row, "running": running[key].total(), "workers": list(self._workers(key, running[key]))}
 
     def _workers(self, queue: QueueKey, running: Mapping[str, int]) -> Iterator[Wire]:
         """The workers of a queue, by name, without the time of a fresh poll: so polls alone change nothing."""
         now_ms = self._state.now_ms
-        for worker_id, last_poll in sorted(self._state.pollers.of(queue, now_ms).items()):
+        for worker_id, last_poll in sorted(self._state.queues.polls.workers(queue, now_ms).items()):
             polls = now_ms - last_poll < POLLS_NOW
             yield {"id": worker_id, "running": running.get(worker_id, 0), "lastPoll": None if polls else last_poll}
 

@@ -2,28 +2,87 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from itertools import starmap
 from typing import Any
 
-from conductor.testing.engine.records.records import TaskRecord, Wire
+from conductor._stopping import is_stopping
+from conductor.testing.engine.effects.mover import Mover
+from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord
+from conductor.testing.engine.records.refusals import Refusal
+from conductor.testing.engine.records.rendering import render_task
+from conductor.testing.engine.state.queues import QueueKey, TaskQueue
 from conductor.testing.engine.state.state import State
+
+_LONGEST_POLL_MS = 5000
 
 
 class Queues:
-    """Sizes, polls, and the work that is open."""
+    """Polls, sizes, and the work that is open.
 
-    def __init__(self, state: State) -> None:
+    hold_until_count: polls wait for as many tasks as they ask for, as servers on SQL databases do.
+    """
+
+    def __init__(self, state: State, mover: Mover, *, hold_until_count: bool) -> None:
         self._state = state
+        self._mover = mover
+        self._hold_until_count = hold_until_count
+
+    def poll(
+        self, task_type: str, worker_id: str | None, domain: str | None, count: int, timeout_ms: int
+    ) -> list[Wire]:
+        """Deliver up to ``count`` tasks, which become IN_PROGRESS. Refusal 400.
+
+        Waits up to timeout_ms of real time for the first task, or with hold_until_count for all of them. For a stopping
+        worker of this process it does not wait.
+        """
+        if timeout_ms > _LONGEST_POLL_MS:
+            raise Refusal(400, "Long Poll Timeout value cannot be more than 5 seconds")
+        wanted = sys.maxsize if count < 0 else count  # for SQLite a negative LIMIT is no limit
+        deadline = time.monotonic() + max(0, timeout_ms) / 1000
+        tasks: list[TaskRecord] = []
+        with self._state.lock:
+            queue = self._state.queues.of(task_type, domain)
+            while True:
+                with self._state.transaction():
+                    while len(tasks) < wanted and (found := self._state.queues.next(queue)) is not None:
+                        self._hand_out(*found, worker_id)
+                        tasks.append(found[1])
+                    self._state.queues.polls.note((task_type, domain), worker_id, self._state.now_ms)
+                    remaining = deadline - time.monotonic()
+                    enough = len(tasks) >= wanted or (tasks and not self._hold_until_count)
+                    if enough or remaining <= 0 or is_stopping((worker_id or "", task_type, domain)):
+                        return [render_task(task, self._state.now_ms) for task in tasks]
+                self._await_arrival(queue, remaining)
+
+    def _hand_out(self, workflow: WorkflowRecord, task: TaskRecord, worker_id: str | None) -> None:
+        wire = task.wire
+        wire["status"] = "IN_PROGRESS"
+        wire["startTime"] = wire["startTime"] or self._state.now_ms
+        wire["callbackAfterSeconds"] = 0
+        wire["pollCount"] += 1
+        if worker_id is None:
+            wire.pop("workerId", None)
+        else:
+            wire["workerId"] = worker_id
+        self._state.save_task(task)
+        self._mover.plan(workflow)
+
+    def _await_arrival(self, queue: TaskQueue, remaining: float) -> None:
+        due = queue.next_due()
+        until_due = None if due is None else self._state.clock.real_seconds_until(due)
+        queue.arrived.wait(remaining if until_due is None else min(remaining, until_due + 0.001))
 
     def size(self, task_type: str, domain: str | None) -> int:
         """The number of waiting tasks, also of those that cannot be polled yet."""
         with self._state.transaction():
-            queue = self._state.queues.get((task_type, domain))
-            return len(queue) if queue else 0
+            return self._state.queues.sizes().get((task_type, domain), 0)
 
     def sizes(self) -> dict[str, int]:
         """The sizes of all queues by name. With a domain the name is ``domain:type``."""
         with self._state.transaction():
-            sizes = {_queue_name(*key): len(queue) for key, queue in self._state.queues.items()}
+            sizes = {_queue_name(*key): size for key, size in self._state.queues.sizes().items()}
             return {"_deciderQueue": len(self._state.workflows), **dict(sorted(sizes.items()))}
 
     def details(self) -> dict[str, Any]:
@@ -33,7 +92,8 @@ class Queues:
     def poll_data(self, task_type: str | None = None) -> list[Wire]:
         """The last poll of each queue, or of the queues of a task type."""
         with self._state.transaction():
-            found = [poll for poll in self._state.polls.values() if task_type in {None, poll["queueName"]}]
+            polls = starmap(_poll_data, self._state.queues.polls.last().items())
+            found = [poll for poll in polls if task_type in {None, poll["queueName"]}]
             return sorted(found, key=lambda poll: (poll["queueName"], poll.get("domain", "")))
 
     def requeue(self, task_type: str) -> int:
@@ -43,7 +103,7 @@ class Queues:
                 task for _, task in self._state.tasks.values() if task.wire["taskType"] == task_type and not task.ended
             ]
             for task in found:
-                self._state.enqueue(task, task.wire["callbackAfterSeconds"])
+                self._state.queues.put(task, task.wire["callbackAfterSeconds"])
             return len(found)
 
     def open_work(self) -> list[Wire]:
@@ -54,6 +114,13 @@ class Queues:
 
 def _queue_name(task_type: str, domain: str | None) -> str:
     return task_type if domain is None else f"{domain}:{task_type}"
+
+
+def _poll_data(queue: QueueKey, poll: tuple[str | None, int]) -> Wire:
+    (task_type, domain), (worker_id, time_ms) = queue, poll
+    found: Wire = {"queueName": task_type, "lastPollTime": time_ms}
+    found |= {} if domain is None else {"domain": domain}
+    return found if worker_id is None else {**found, "workerId": worker_id}
 
 
 def _open_task(task: TaskRecord) -> Wire:

@@ -1,134 +1,58 @@
-"""Calls under ``/tasks`` that workers make: poll, update, logs."""
+"""Calls under ``/tasks`` that workers make after a poll: update, logs."""
 
 from __future__ import annotations
 
-import sys
-import time
 from typing import Any
 
-from conductor._stopping import is_stopping
+from conductor.testing.engine.calls.queues import Queues
 from conductor.testing.engine.effects.mover import Mover
-from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord
+from conductor.testing.engine.records.records import TaskRecord, Wire
 from conductor.testing.engine.records.refusals import Refusal, problem, refuse
 from conductor.testing.engine.records.rendering import render_task, render_workflow
 from conductor.testing.engine.records.sizes import check_depth
 from conductor.testing.engine.state.payloads import forget_stored, uploaded
-from conductor.testing.engine.state.queues import TaskQueue
 from conductor.testing.engine.state.state import State
 from conductor.testing.engine.tasks.registry import Kinds
 
-POSTPONED_SECONDS = 1.0
-"""Seconds before a task over a limit is looked at again. The server's taskExecutionPostponeDuration is 60 s by default.
-"""
 LOGS_PER_UPDATE = 10
-_LONGEST_POLL_MS = 5000
 _SINGLE_POLL_MS = 100
 _NO_STATUS = (
     'Cannot invoke "com.netflix.conductor.common.metadata.tasks.TaskResult$Status.name()" because the return value of '
     '"com.netflix.conductor.common.metadata.tasks.TaskResult.getStatus()" is null'
 )
-_INVALID_RESULT = (
-    "Validation failed for argument [0] in public org.springframework.http.ResponseEntity<com.netflix.conductor.common."
-    "metadata.tasks.Task> com.netflix.conductor.rest.controllers.TaskResource.updateTaskV2("
-    "com.netflix.conductor.common.metadata.tasks.TaskResult)"
-)
+_NEEDED = {"workflowInstanceId": "Workflow Id cannot be null or empty", "taskId": "Task ID cannot be null or empty"}
 
 
 class Tasks:
-    """Poll and update as on server 3.32.3.
+    """Updates as on server 3.32.3."""
 
-    hold_until_count: polls wait for as many tasks as they ask for, as servers on SQL databases do.
-    """
-
-    def __init__(self, state: State, kinds: Kinds, mover: Mover, *, hold_until_count: bool) -> None:
+    def __init__(self, state: State, kinds: Kinds, mover: Mover, queues: Queues) -> None:
         self._state = state
         self._kinds = kinds
         self._mover = mover
-        self.hold_until_count = hold_until_count
-
-    # Poll
-
-    def poll(
-        self, task_type: str, worker_id: str | None, domain: str | None, count: int, timeout_ms: int
-    ) -> list[Wire]:
-        """Deliver up to ``count`` tasks, which become IN_PROGRESS. Refusal 400.
-
-        Waits up to timeout_ms of real time for the first task, or with hold_until_count for all of them. For a stopping
-        worker of this process it does not wait.
-        """
-        if timeout_ms > _LONGEST_POLL_MS:
-            raise Refusal(400, "Long Poll Timeout value cannot be more than 5 seconds")
-        wanted = sys.maxsize if count < 0 else count  # for SQLite a negative LIMIT is no limit
-        deadline = time.monotonic() + max(0, timeout_ms) / 1000
-        tasks: list[TaskRecord] = []
-        with self._state.lock:
-            queue = self._state.queues[task_type, domain]
-            while True:
-                with self._state.transaction():
-                    self._take(queue, wanted, tasks, worker_id)
-                    self._note_poll(task_type, worker_id, domain)
-                    remaining = deadline - time.monotonic()
-                    enough = len(tasks) >= wanted or (tasks and not self.hold_until_count)
-                    if enough or remaining <= 0 or is_stopping((worker_id or "", task_type, domain)):
-                        return [render_task(task, self._state.now_ms) for task in tasks]
-                self._await_arrival(queue, remaining)
-
-    def _await_arrival(self, queue: TaskQueue, remaining: float) -> None:
-        due = queue.next_due()
-        until_due = None if due is None else self._state.clock.real_seconds_until(due)
-        queue.arrived.wait(remaining if until_due is None else min(remaining, until_due + 0.001))
-
-    def _take(self, queue: TaskQueue, wanted: int, taken: list[TaskRecord], worker_id: str | None) -> None:
-        while len(taken) < wanted:
-            task_id = queue.pop(self._state.clock.now())
-            if task_id is None:
-                return
-            workflow, task = self._state.tasks[task_id]
-            if self._state.limits.forbid(task, self._state.clock.now()):
-                self._state.enqueue(task, POSTPONED_SECONDS)
-                continue
-            taken.append(task)
-            self._hand_out(workflow, task, worker_id)
-
-    def _hand_out(self, workflow: WorkflowRecord, task: TaskRecord, worker_id: str | None) -> None:
-        wire = task.wire
-        task.visible_at = None
-        wire["status"] = "IN_PROGRESS"
-        wire["startTime"] = wire["startTime"] or self._state.now_ms
-        wire["callbackAfterSeconds"] = 0
-        wire["pollCount"] += 1
-        _set_or_remove(wire, "workerId", worker_id)
-        self._state.save_task(task)
-        self._mover.plan(workflow)
-
-    def _note_poll(self, task_type: str, worker_id: str | None, domain: str | None) -> None:
-        poll: Wire = {"queueName": task_type, "lastPollTime": self._state.now_ms}
-        if domain is not None:
-            poll["domain"] = domain
-        if worker_id is not None:
-            poll["workerId"] = worker_id
-        self._state.polls[task_type, domain] = poll
-        self._state.pollers.note((task_type, domain), worker_id, self._state.now_ms)
+        self._queues = queues
 
     # Update
 
     def update(self, result: Wire) -> str:
         """Apply a TaskResult. Returns its task id. The result of an ended task is ignored. Refusal 400, 404, 500."""
         with self._state.transaction():
-            refuse(_check_result(result))
+            refuse([problem(f"updateTask.arg0.{name}", _NEEDED[name], result.get(name)) for name in _missing(result)])
             self._update(result)
             return str(result["taskId"])
 
     def update_v2(self, result: Wire) -> Wire | None:
-        """Apply a TaskResult. If its task has ended, deliver the next task of its type and domain."""
+        """Apply a TaskResult. If its task has ended, deliver the next task of its type and domain. Refusal 404, 500."""
         with self._state.transaction():
-            if _check_result(result):
-                raise Refusal(500, _INVALID_RESULT)
+            missing = _missing(result)
+            if missing:  # here the server does not make it a 400
+                found = "; ".join(f"Field error in object 'taskResult' on field '{name}'" for name in missing)
+                raise Refusal(500, f"Validation failed for argument [0] with {len(missing)} errors: {found}")
             task = self._update(result)
         if task is None or not task.ended:
             return None
         domain = task.wire.get("domain")
-        polled = self.poll(task.wire["taskType"], result.get("workerId"), domain, 1, _SINGLE_POLL_MS)
+        polled = self._queues.poll(task.wire["taskType"], result.get("workerId"), domain, 1, _SINGLE_POLL_MS)
         return polled[0] if polled else None
 
     def _update(self, result: Wire) -> TaskRecord | None:
@@ -139,7 +63,7 @@ class Tasks:
         workflow = self._state.workflow(result["workflowInstanceId"])
         task = self._known_task(result["taskId"])
         if task.ended or workflow.ended:
-            self._state.dequeue(task)
+            self._state.queues.take_out(task)
             return task
         if result.get("status") is None:
             raise Refusal(500, _NO_STATUS)
@@ -172,7 +96,7 @@ class Tasks:
         if task.ended:
             wire["endTime"] = self._state.now_ms
         elif handed_back:
-            self._state.enqueue(task, wire["callbackAfterSeconds"])
+            self._state.queues.put(task, wire["callbackAfterSeconds"])
 
     def _extend_lease(self, task_id: str) -> None:
         task = self._known_task(task_id)
@@ -259,13 +183,6 @@ def _set_or_remove(wire: Wire, member: str, value: Any) -> None:
         wire[member] = value
 
 
-def _check_result(result: Wire) -> list[Wire]:
-    """The members that a TaskResult must have on ``POST /tasks``."""
-    problems = []
-    for member, message in (
-        ("workflowInstanceId", "Workflow Id cannot be null or empty"),
-        ("taskId", "Task ID cannot be null or empty"),
-    ):
-        if not result.get(member):
-            problems.append(problem(f"updateTask.arg0.{member}", message, result.get(member)))
-    return problems
+def _missing(result: Wire) -> list[str]:
+    """The members that a TaskResult must have, and this one has not."""
+    return [name for name in _NEEDED if not result.get(name)]

@@ -152,7 +152,7 @@ class Revival:
         task.wire["status"] = "SCHEDULED"
         self._state.save_task(task)
         if self._kinds.is_for_workers(task):
-            self._state.enqueue(task, task.wire["callbackAfterSeconds"])
+            self._state.queues.put(task, task.wire["callbackAfterSeconds"])
 
     def repeat_unsuccessful(self, workflow: WorkflowRecord, first: TaskRecord) -> None:
         """Begin the tasks again that had failed or been canceled beside the first one of a rerun."""

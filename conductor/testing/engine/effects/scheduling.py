@@ -55,7 +55,7 @@ class Scheduling:
                 state.save_task(task)
             elif for_workers:
                 wait = task.visible_at - state.clock.now() if task.visible_at else task.wire["callbackAfterSeconds"]
-                state.enqueue(task, wait)
+                state.queues.put(task, wait)
         return new
 
     def _begins_at_once(self, task: TaskRecord) -> bool:
@@ -78,6 +78,5 @@ class Scheduling:
             task.wire["domain"] = domain
 
     def _is_served(self, task_type: str, domain: str) -> bool:
-        poll = self._state.polls.get((task_type, domain))
         since = self._state.now_ms - 1000 * ACTIVE_WORKER_SECONDS
-        return poll is not None and domain.upper() != "NO_DOMAIN" and poll["lastPollTime"] > since
+        return domain.upper() != "NO_DOMAIN" and self._state.queues.polls.last_time((task_type, domain)) > since

@@ -6,6 +6,9 @@ import heapq
 import itertools
 import threading
 
+QueueKey = tuple[str, str | None]
+"""A task type and a domain."""
+
 
 class TaskQueue:
     """Ids of tasks, each with a time from which it can be polled. The owner's lock guards it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -12,17 +12,12 @@ from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowR
 from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.state.changes import Changes
 from conductor.testing.engine.state.clock import Clock
-from conductor.testing.engine.state.limits import Limits
 from conductor.testing.engine.state.payloads import PayloadOptions, Payloads
-from conductor.testing.engine.state.pollers import Pollers
-from conductor.testing.engine.state.queues import TaskQueue
 from conductor.testing.engine.state.store import Store
 from conductor.testing.engine.state.timers import Timers
+from conductor.testing.engine.state.worker_queues import WorkerQueues
 
 _ERRORS_KEPT = 50
-
-QueueKey = tuple[str, str | None]
-"""A task type and a domain."""
 
 
 class State:
@@ -41,10 +36,7 @@ class State:
         self._dirty_workflows: dict[str, WorkflowRecord] = {}
         self._dirty_tasks: dict[str, TaskRecord] = {}
         self.loaded: set[str] = set()  # ids of workflows that are forgotten again at the end of the transaction
-        self.queues: dict[QueueKey, TaskQueue] = defaultdict(lambda: TaskQueue(self.lock))
-        self.polls: dict[QueueKey, Wire] = {}  # the last poll of each queue
-        self.pollers = Pollers()
-        self.limits = Limits()
+        self.queues = WorkerQueues(clock, self.lock, self.tasks, self._dirty_tasks)
         self.timers = Timers(self.workflows)
         self.to_decide: deque[WorkflowRecord] = deque()  # the workflows that the current call looks at next
         self.unfinished: dict[str, WorkflowRecord] = {}  # by id: workflows that the next sweep moves on
@@ -69,7 +61,7 @@ class State:
             try:
                 yield
             except Refusal as refusal:
-                self.errors.append({"time": self.now_ms, "status": refusal.status, "message": refusal.message})
+                self.note_error(refusal.status, refusal.message)
                 raise
             finally:
                 self._depth -= 1
@@ -108,6 +100,10 @@ class State:
         for task in workflow.tasks:
             self.tasks.pop(task.task_id, None)
 
+    def note_error(self, status: int, message: str) -> None:
+        """Keep an error for the page."""
+        self.errors.append({"time": self.now_ms, "status": status, "message": message})
+
     def close(self) -> bool:
         """Close the store, and wake all who wait. Every later transaction is refused with 503.
 
@@ -124,14 +120,8 @@ class State:
     def wake_all(self) -> None:
         """Let all calls look again that wait for a task or a change."""
         with self.lock:
-            self.wake_polls()
+            self.queues.wake()
             self.changed.notify_all()
-
-    def wake_polls(self) -> None:
-        """Let the polls look again that wait for a task."""
-        with self.lock:
-            for queue in self.queues.values():
-                queue.arrived.notify_all()
 
     # Finding
 
@@ -176,9 +166,8 @@ class State:
         workflow = self.workflow(workflow_id)
         self.loaded.discard(workflow_id)
         for task in workflow.tasks:
-            self._count_running(task)
-            if task.visible_at is not None:
-                self._queue_of(task).push(task.task_id, task.visible_at, task.wire["workflowPriority"])
+            self.queues.count(task)
+            self.queues.put_back(task)
         self.unfinished[workflow_id] = workflow  # the file does not say how far it had got
         return workflow
 
@@ -215,8 +204,8 @@ class State:
             wire["endTime"] = self.now_ms
         self.payloads.limit_task(task, "outputData")
         if task.ended:
-            self.dequeue(task)
-        self._count_running(task)
+            self.queues.take_out(task)
+        self.queues.count(task)
         self._dirty_tasks[task.task_id] = task
 
     def forget_tasks(self, workflow: WorkflowRecord, gone: list[TaskRecord]) -> None:
@@ -228,36 +217,7 @@ class State:
 
     def _drop(self, tasks: list[TaskRecord]) -> None:
         for task in tasks:
-            self.dequeue(task)
-            self._count_running(task, exists=False)
+            self.queues.take_out(task)
+            self.queues.count(task, exists=False)
             self.tasks.pop(task.task_id, None)
             self._dirty_tasks.pop(task.task_id, None)
-
-    # Queues
-
-    def _queue_of(self, task: TaskRecord) -> TaskQueue:
-        return self.queues[task.wire["taskType"], task.wire.get("domain")]
-
-    def enqueue(self, task: TaskRecord, delay: float) -> None:
-        """Put a worker's task into its queue. It can be polled after the seconds."""
-        task.visible_at = self.clock.now() + delay
-        self._queue_of(task).push(task.task_id, task.visible_at, task.wire["workflowPriority"])
-        self._dirty_tasks[task.task_id] = task
-
-    def dequeue(self, task: TaskRecord) -> None:
-        """Take a task out of its queue, if it is in one."""
-        if task.visible_at is not None:
-            task.visible_at = None
-            self._queue_of(task).remove(task.task_id)
-
-    def _count_running(self, task: TaskRecord, *, exists: bool = True) -> None:
-        if self.limits.count(task, exists=exists):
-            self._release_one(task.wire["taskDefName"])
-
-    def _release_one(self, name: str) -> None:
-        """A running task has ended, so the first task that was set aside can be polled at once."""
-        for task_id in self.limits.postponed(name):
-            waiting = self.tasks.get(task_id)
-            if waiting is not None and waiting[1].visible_at is not None:
-                self.enqueue(waiting[1], 0)
-                return
