@@ -3,6 +3,6 @@
 from conductor.testing.expressions.checks import problems_in
 from conductor.testing.expressions.java_text import as_text
 from conductor.testing.expressions.template import expressions_in, fill
-from conductor.testing.expressions.unresolved import Unresolved, unresolved_in
+from conductor.testing.expressions.unresolved import unresolved_in
 
-__all__ = ["Unresolved", "as_text", "expressions_in", "fill", "problems_in", "unresolved_in"]
+__all__ = ["as_text", "expressions_in", "fill", "problems_in", "unresolved_in"]

@@ -30,17 +30,10 @@ def fill(template: Any, document: Mapping[str, Any], task_id: str | None = None)
     return template
 
 
-def expressions_in(template: Any) -> Iterator[str]:
-    """The texts between ``${`` and ``}`` anywhere in a template."""
-    if isinstance(template, str):
-        for start, end in _spans(template):
-            yield template[start + 2 : end - 1]
-    elif isinstance(template, dict):
-        for value in template.values():
-            yield from expressions_in(value)
-    elif isinstance(template, list):
-        for value in template:
-            yield from expressions_in(value)
+def expressions_in(text: str) -> Iterator[str]:
+    """The texts between ``${`` and ``}``."""
+    for start, end in _spans(text):
+        yield text[start + 2 : end - 1]
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from conductor.testing.expressions.path import PathError, parse
@@ -16,20 +15,11 @@ _NAME = re.compile(r"""\W*(\w[^.\[\]'"]*)""")
 _SEPARATORS = re.compile(r"[.\[]")
 
 
-@dataclass(frozen=True)
-class Unresolved:
-    """parameter: the place of the expression, such as ``order.lines[0]``. found: the values that there were instead."""
+def unresolved_in(template: Any, document: Mapping[str, Any], parameter: str = "") -> Iterator[str]:
+    """A text about each expression of a template that has no value in the document. A null is a value.
 
-    parameter: str
-    expression: str
-    found: str
-
-    def __str__(self) -> str:
-        return f"{self.parameter}: ${{{self.expression}}} has no value: {self.found}"
-
-
-def unresolved_in(template: Any, document: Mapping[str, Any], parameter: str = "") -> Iterator[Unresolved]:
-    """The expressions of a template that have no value in the document. A null is a value."""
+    parameter: the place of the template, such as ``order.lines[0]``.
+    """
     if isinstance(template, str):
         for path in expressions_in(template):
             yield from _unresolved(path, document, parameter)
@@ -41,7 +31,7 @@ def unresolved_in(template: Any, document: Mapping[str, Any], parameter: str = "
             yield from unresolved_in(value, document, f"{parameter}[{index}]")
 
 
-def _unresolved(path: str, document: Mapping[str, Any], parameter: str) -> Iterator[Unresolved]:
+def _unresolved(path: str, document: Mapping[str, Any], parameter: str) -> Iterator[str]:
     inner = list(unresolved_in(path, document, parameter))  # expressions inside of this one
     if inner:
         yield from inner
@@ -52,7 +42,7 @@ def _unresolved(path: str, document: Mapping[str, Any], parameter: str) -> Itera
     try:
         parse(path).read(document)
     except PathError:
-        yield Unresolved(parameter, path, _values_beside(path, document))
+        yield f"{parameter}: ${{{path}}} has no value: {_values_beside(path, document)}"
 
 
 def _values_beside(path: str, document: Mapping[str, Any]) -> str:

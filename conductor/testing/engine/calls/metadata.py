@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from conductor.testing.engine.definitions.checks import check_task_def, check_workflow_def
 from conductor.testing.engine.definitions.definitions import Definitions
 from conductor.testing.engine.definitions.normalise import normalise_task_def, normalise_workflow_def
@@ -27,12 +29,8 @@ class Metadata:
             if not defs:
                 refuse([{"path": "registerTaskDef.arg0", "message": "TaskDefList is empty"}])
             normalised = [normalise_task_def(given) for given in defs]
-            problems = [
-                problem
-                for position, definition in enumerate(normalised)
-                for problem in check_task_def(definition, f"registerTaskDef.arg0[{position}]")
-            ]
-            refuse(problems)
+            for_each = (check_task_def(each, f"registerTaskDef.arg0[{n}]") for n, each in enumerate(normalised))
+            refuse(list(chain.from_iterable(for_each)))
             stamps = {"createTime": self._state.now_ms, "updateTime": 0, "createdBy": ""}
             for definition in normalised:
                 definition.pop("updatedBy", None)
@@ -95,12 +93,8 @@ class Metadata:
             normalised = [normalise_workflow_def(given) for given in defs]
             if not defs:
                 refuse([{"path": "updateWorkflowDef.arg0", "message": "WorkflowDef list name cannot be null or empty"}])
-            problems = [
-                problem
-                for position, definition in enumerate(normalised)
-                for problem in self._problems_of(definition, f"updateWorkflowDef.arg0[{position}]")
-            ]
-            refuse(problems)
+            for_each = (self._problems_of(each, f"updateWorkflowDef.arg0[{n}]") for n, each in enumerate(normalised))
+            refuse(list(chain.from_iterable(for_each)))
             for definition in normalised:
                 self._definitions.replace_workflow_def(definition, self._state.now_ms)  # new ones, too
             return {"bulkErrorResults": {}, "bulkSuccessfulResults": [d["name"] for d in normalised]}

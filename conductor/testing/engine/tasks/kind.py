@@ -169,14 +169,6 @@ def has_input(step: Wire, *names: str) -> bool:
     return any(name in step["inputParameters"] or name in template for name in names)
 
 
-def begin(run: Run, task: TaskRecord) -> bool:
-    """Start a SCHEDULED task if its time has come."""
-    if run.making.now_ms < task.begins_at:
-        return False
-    task.wire.update(status="IN_PROGRESS", startTime=run.making.now_ms)
-    return True
-
-
 class EngineTask:
     """The usual answers of a type of task that the engine runs itself."""
 

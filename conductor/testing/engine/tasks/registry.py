@@ -24,7 +24,7 @@ from conductor.testing.engine.tasks.not_served import NOT_SERVED, NotServed
 from conductor.testing.engine.tasks.set_variable import SetVariable
 from conductor.testing.engine.tasks.simple import Simple, UserDefined
 from conductor.testing.engine.tasks.start_workflow import StartWorkflow
-from conductor.testing.engine.tasks.stubs import Stubbed, Stubs
+from conductor.testing.engine.tasks.stubs import Stubs
 from conductor.testing.engine.tasks.sub_workflow import SubWorkflow
 from conductor.testing.engine.tasks.switch import Switch
 from conductor.testing.engine.tasks.terminate import Terminate
@@ -70,11 +70,11 @@ class Kinds:
 
     def of_step(self, step: Wire) -> TaskKind:
         """The kind that makes the tasks of a step."""
-        return self._stub_of(step) or KINDS.get(step["type"], _FOR_WORKERS)
+        return self._stubs.of(step) or KINDS.get(step["type"], _FOR_WORKERS)
 
     def of_task(self, task: TaskRecord) -> TaskKind:
         """The kind that does the work of a task."""
-        return self._stub_of(task.workflow_task) or KINDS.get(task.wire["taskType"], _FOR_WORKERS)
+        return self._stubs.of(task.workflow_task) or KINDS.get(task.wire["taskType"], _FOR_WORKERS)
 
     def is_for_workers(self, task: TaskRecord) -> bool:
         """Whether workers poll for the task."""
@@ -91,7 +91,3 @@ class Kinds:
             return kind.problems(step, where)
         except EngineMissingError as error:
             return [f"{error}, for {where}"]
-
-    def _stub_of(self, step: Wire) -> TaskKind | None:
-        stub = self._stubs.of(step)
-        return None if stub is None else Stubbed(stub)

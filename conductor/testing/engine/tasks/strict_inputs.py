@@ -31,7 +31,7 @@ def check_inputs(workflow: WorkflowRecord, step: Wire) -> None:
         if isinstance(given.get("workflowDefinition"), dict):  # its expressions are those of the sub-workflow
             del given["workflowDefinition"]
         parameters["subWorkflowParam"] = given
-    found = [str(each) for each in unresolved_in(parameters, document_of(workflow))]
+    found = list(unresolved_in(parameters, document_of(workflow)))
     if found:
         raise Termination(f"{BEGIN}task {step['taskReferenceName']}, parameter {'; parameter '.join(found)}")
 

@@ -25,19 +25,20 @@ class Stubs:
     """The stubs of a server, by reference name, task name or type of the task. In this order they count."""
 
     def __init__(self, given: Mapping[str, Stub] | None = None) -> None:
-        self._given = dict(given or {})
-        for name, stub in self._given.items():
+        self._kinds: dict[str, Stubbed] = {}
+        for name, stub in (given or {}).items():
             if name in STRUCTURES:
                 raise ConfigurationError(f"stubs: {name} decides about other tasks, which a stub cannot do")
             if not (callable(stub) or isinstance(stub, Mapping)):
                 raise ConfigurationError(f"stubs: {name!r} must be an output, or a function of the input, not {stub!r}")
+            self._kinds[name] = Stubbed(stub)
 
-    def of(self, workflow_task: Mapping[str, Any]) -> Stub | None:
-        """The stub for a task of a definition."""
-        if not self._given or workflow_task.get("type") in STRUCTURES:
+    def of(self, step: Wire) -> Stubbed | None:
+        """The kind of a step that has a stub."""
+        if not self._kinds or step.get("type") in STRUCTURES:
             return None
-        names = (workflow_task.get(member) for member in ("taskReferenceName", "name", "type"))
-        return next((self._given[name] for name in names if name in self._given), None)
+        names = (step.get(member) for member in ("taskReferenceName", "name", "type"))
+        return next((self._kinds[name] for name in names if name in self._kinds), None)
 
 
 class Stubbed(EngineTask):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conductor.testing.engine.records.records import FOREVER, TaskRecord, Wire
 from conductor.testing.engine.tasks.durations import parse_duration, parse_until
-from conductor.testing.engine.tasks.kind import EngineTask, Making, Run, begin
+from conductor.testing.engine.tasks.kind import EngineTask, Making, Run
 from conductor.testing.engine.tasks.outcome import FAILED_FOR_GOOD, complete, fail
 
 
@@ -49,10 +49,13 @@ class Wait(EngineTask):
 
         A date before 1970 has passed. At its first moment the server sees no date at all (3.32.3).
         """
-        if task.status == "SCHEDULED":
-            return begin(run, task)
-        is_due = task.wait_until != 0 and task.wait_until <= run.making.now_ms
-        return is_due and complete(task)
+        now_ms = run.making.now_ms
+        if task.status != "SCHEDULED":
+            return task.wait_until != 0 and task.wait_until <= now_ms and complete(task)
+        if now_ms < task.begins_at:
+            return False
+        task.wire.update(status="IN_PROGRESS", startTime=now_ms)
+        return True
 
 
 def _times(given: Wire) -> tuple[str, str]:
