@@ -63,3 +63,25 @@ def test_a_join_with_a_definition_times_out_when_it_begins(story):
     story.define("j", response_timeout_seconds=60)
     story.workflow("parent", *story.fork([story.step("a")]))
     story.becomes(story.start(), "TIMED_OUT", "f COMPLETED", "a CANCELED", "j TIMED_OUT")
+
+
+def test_a_wait_ends_although_its_workflow_is_paused(story, workflows):
+    story.define("z")
+    story.workflow(*("parent", story.step("q", "WAIT", input_parameters={"duration": "2 seconds"}), story.step("z")))
+    workflow_id = story.start()
+    workflows.pause(workflow_id)
+    story.becomes(workflow_id, "PAUSED", "q COMPLETED")
+    workflows.resume(workflow_id)
+    story.becomes(workflow_id, "RUNNING", "q COMPLETED", "z SCHEDULED")
+
+
+def test_a_join_of_a_paused_workflow_fails_before_its_member_is_tried_again(story, workflows):
+    story.define("x", retry_count=1)
+    story.define("p")
+    story.workflow("parent", *story.fork([story.step("x")], [story.step("p")]))
+    workflow_id = story.start()
+    workflows.pause(workflow_id)
+    story.end(workflow_id, "x", "FAILED")
+    story.becomes(workflow_id, "PAUSED", "f COMPLETED", "x FAILED", "p SCHEDULED", "j FAILED")
+    workflows.resume(workflow_id)
+    story.becomes(workflow_id, "FAILED", "f COMPLETED", "x FAILED", "p CANCELED", "j FAILED")

@@ -69,9 +69,11 @@ class _Look:
     def decide(self) -> None:
         """Fill the decision. Termination: the workflow ends without success."""
         timeouts.check_workflow(self._workflow, self._now_ms)
-        if self._workflow.wire["status"] == "PAUSED":
-            return
         decision, tasks = self.decision, self._workflow.tasks
+        if self._workflow.wire["status"] == "PAUSED":
+            open_ones = (task for task in tasks if task.status == "IN_PROGRESS")
+            decision.scheduled = {task.ref: task for task in open_ones if task.wire["taskType"] in timeouts.TOUCHED}
+            return
         if all(task.wire["executed"] or task.status == "SKIPPED" for task in tasks):
             decision.scheduled = {task.ref: task for task in self._first_tasks()}
         executed = {task.ref for task in tasks if task.wire["executed"]}
