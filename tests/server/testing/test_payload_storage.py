@@ -122,6 +122,8 @@ def test_a_storage_asks_for_no_token():
             workflow_id = WorkflowExecutor(client).start_workflow("wf", {"text": TEXT})
             server.join(10)
         assert WorkflowExecutor(client).get_workflow(workflow_id).output == {"value": TEXT}
+        write = TaskExecutor(client).external_storage_location("new.json", "WRITE", "TASK_OUTPUT")
+        assert urllib3.request("PUT", write.uri, json={}).status == 200
 
 
 def test_faults_of_the_storage_can_be_asked_for(server, api_client, monkeypatch):
