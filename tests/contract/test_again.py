@@ -56,6 +56,8 @@ def test_a_retried_child_retries_the_canceled_children_beside_it(story, workflow
     story.task(other, "a")
     child = failed_child(story, workflow_id)
     story.becomes(other, "TERMINATED", "a CANCELED")
+    # The server writes FAILED after it has ended the other child. A retry before that would be overwritten.
+    eventually(lambda: workflows.get_workflow_status(workflow_id).status == "FAILED")
     workflows.retry(child)
     story.becomes(workflow_id, "RUNNING", "f COMPLETED", "su IN_PROGRESS", "other IN_PROGRESS", "j IN_PROGRESS")
     story.becomes(other, "RUNNING", "a CANCELED", "a.1 SCHEDULED")
