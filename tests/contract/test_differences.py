@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from contract.stories import Story
 
 from conductor import (
     ApiClient,
@@ -222,6 +223,45 @@ def test_a_rerun_from_a_join_goes_on(tasks, workflows):
     workflows.rerun(workflow_id, task_id=join.task_id)
     tasks.update_task_by_ref_name("last", workflow_id, "COMPLETED")
     assert workflows.get_workflow_status(workflow_id).status == "COMPLETED"
+
+
+@pytest.fixture
+def story(tasks, workflows):
+    story = Story(tasks, workflows, "w")
+    for ref in "ab":
+        story.define(ref)
+    return story
+
+
+def test_a_join_is_there_again_when_a_branch_has_ended(story, workflows):
+    story.workflow("parent", *story.fork([story.step("a")], [story.step("b")]))
+    workflow_id = story.start()
+    for ref in "ab":
+        story.end(workflow_id, ref)
+    workflows.rerun(workflow_id, task_id=story.task(workflow_id, "b").task_id)
+    assert story.brief(workflow_id) == ["RUNNING", "f COMPLETED", "a COMPLETED", "b SCHEDULED"]
+    story.end(workflow_id, "b")
+    assert story.brief(workflow_id) == ["COMPLETED", "f COMPLETED", "a COMPLETED", "b COMPLETED", "j COMPLETED"]
+
+
+def test_a_human_task_beside_a_retried_sub_workflow_is_in_progress(story, workflows):
+    story.workflow("child", story.step("a"))
+    story.workflow("parent", *story.fork([story.sub("su")], [story.step("h", "HUMAN")]))
+    workflow_id = story.start()
+    child = story.child(workflow_id, "su")
+    story.end(child, "a", "FAILED")
+    story.becomes(workflow_id, "FAILED", "f COMPLETED", "su FAILED", "h CANCELED", "j CANCELED")
+    workflows.retry(child)
+    story.becomes(workflow_id, "RUNNING", "f COMPLETED", "su IN_PROGRESS", "h.1 IN_PROGRESS", "j IN_PROGRESS")
+
+
+@pytest.mark.parametrize("given", ["$workflow", "$workflow.input"])
+def test_a_failure_workflow_that_is_no_path_of_an_input_is_not_started(story, workflows, given):
+    story.workflow("parent", story.step("a"), failure_workflow=given)
+    workflow_id = story.start()
+    story.end(workflow_id, "a", "FAILED")
+    workflow = workflows.get_workflow(workflow_id)
+    assert (workflow.status, workflow.output) == ("FAILED", {})
 
 
 @pytest.mark.parametrize("kept", ["${workflow.input.n}", "2", 1.5, True])
