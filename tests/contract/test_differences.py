@@ -244,6 +244,17 @@ def test_a_join_is_there_again_when_a_branch_has_ended(story, workflows):
     assert story.brief(workflow_id) == ["COMPLETED", "f COMPLETED", "a COMPLETED", "b COMPLETED", "j COMPLETED"]
 
 
+def test_a_canceled_loop_has_the_output_of_ended_iterations(story):
+    inline = {"evaluatorType": "javascript", "expression": "$.n > 1 ? nothing.x : 1", "n": "${l.output.iteration}"}
+    body = [story.step("a"), story.step("i", "INLINE", input_parameters=inline)]
+    story.workflow("parent", story.loop(*body))
+    workflow_id = story.start()
+    for ref in ("a__1", "a__2"):
+        story.end(workflow_id, ref, output={"n": 1})
+    loop = story.task(workflow_id, "l")
+    assert (loop.status, loop.output_data) == ("CANCELED", {"iteration": 2, "1": {"a": {"n": 1}, "i": {"result": 1}}})
+
+
 def test_a_human_task_beside_a_retried_sub_workflow_is_in_progress(story, workflows):
     story.workflow("child", story.step("a"))
     story.workflow("parent", *story.fork([story.sub("su")], [story.step("h", "HUMAN")]))
