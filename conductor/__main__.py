@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from importlib.util import find_spec
 
 NEEDED = ("click", "rich", "watchfiles")
@@ -14,11 +15,10 @@ def main() -> None:
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         sys.exit(_refused(f"the command needs {', '.join(missing)}: pip install 'conductor-worker[cli]'"))
-    from conductor.cli.process_end import ending_in_time  # noqa: PLC0415 - the package of the commands needs the extra
+    from conductor.cli.process_end import run_and_end  # noqa: PLC0415 - the package of the commands needs the extra
     from conductor.cli.program import program  # noqa: PLC0415
 
-    with ending_in_time():
-        program(prog_name="conductor-worker")
+    run_and_end(partial(program, prog_name="conductor-worker"))
 
 
 def _refused(message: str) -> int:

@@ -14,7 +14,7 @@ from conductor._log import printable
 from conductor.cli.dev_words import say, say_starts
 from conductor.cli.log_setup import log_to_stderr
 from conductor.cli.modules import object_named
-from conductor.cli.process_end import ending_in_time
+from conductor.cli.process_end import run_and_end
 from conductor.cli.worker_process import start
 from conductor.development.code_definitions import Code, code_of, register_code, register_trials
 from conductor.development.start_command import Shell
@@ -44,12 +44,9 @@ def main() -> int:
             _show_place(error.__cause__)
             process.refused(str(error))
             return 2
-        process.started()
         folder = Path(definitions) if definitions else None
         say_starts(folder, msgspec.json.decode(shell, type=Shell), code.workflows, code.workers)
-        is_delivered = runner.wait_workers(handle_signals=False)
-        process.ended()
-        return 0 if is_delivered else 1
+        return process.work(runner)
 
 
 def _started(client: ApiClient, options: RunOptions) -> tuple[Code, TaskRunner]:
@@ -79,5 +76,4 @@ def _show_place(error: BaseException | None) -> None:
 
 
 if __name__ == "__main__":
-    with ending_in_time():
-        raise SystemExit(main())
+    run_and_end(main)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
 
 from conductor._log import logger_of
 
@@ -16,14 +17,13 @@ WITHIN = 5.0
 """Seconds that threads of the user's code have to end, and so have the functions of ``atexit``."""
 
 
-@contextmanager
-def ending_in_time() -> Iterator[None]:
-    """After a SystemExit from inside, the process ends within ``WITHIN``, whatever its threads do.
+def run_and_end(main: Callable[[], int]) -> NoReturn:
+    """Call the function, and end the process with its status within ``WITHIN`` seconds, whatever its threads do.
 
     Python itself waits without a limit for each thread that is no daemon.
     """
     try:
-        yield
+        sys.exit(main())
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else bool(end.code)
         with suppress(RuntimeError):  # the system has no thread left

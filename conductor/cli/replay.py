@@ -25,6 +25,10 @@ from conductor.worker_program.program import interceptor_of
 
 MOST_DIFFERENCES = 50
 """Rows of the table. JSON has all differences."""
+LACKS_EARLIER_OUTPUT = (
+    "The task was delivered more than once. The server has not kept the output between, so that task.output_data is"
+    " empty here."
+)
 
 
 class SavedCase(click.Path):
@@ -78,11 +82,7 @@ def command(  # noqa: PLR0917 - an option each
             )
         recording = recording_of(TaskExecutor(session.client), task_id)
         if recording.lacks_earlier_output:
-            click.echo(
-                "The task was delivered more than once. The server has not kept the output between, so that"
-                " task.output_data is empty here.",
-                err=True,
-            )
+            click.echo(LACKS_EARLIER_OUTPUT, err=True)
         replay = replayer.replay(recording)
     try:
         if save is not None:

@@ -11,7 +11,7 @@ import msgspec
 from conductor._log import logger_of
 from conductor.cli.log_setup import set_up_log
 from conductor.cli.modules import object_of_option, workers_named
-from conductor.cli.process_end import ending_in_time
+from conductor.cli.process_end import run_and_end
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.metrics import MetricsCollector
 from conductor.runner.task_runner import TaskRunner
@@ -65,12 +65,8 @@ def main() -> int:
             return 2
         except ConductorError:
             return 1
-        process.started()
-        is_delivered = runner.wait_workers(handle_signals=False)
-        process.ended()
-        return 0 if is_delivered else 1
+        return process.work(runner)
 
 
 if __name__ == "__main__":
-    with ending_in_time():
-        raise SystemExit(main())
+    run_and_end(main)

@@ -15,6 +15,7 @@ from conductor import _gauges, _runners
 from conductor.calling.process_main import kill_group
 from conductor.metrics import MetricsCollector
 from conductor.runner.signals import pass_to_all_runners
+from conductor.runner.task_runner import TaskRunner
 from conductor.supervision.messages import DRAIN, NOW, PROBLEM, READY, REPORT, Family, Report, as_json
 from conductor.supervision.stop_signals import STOP_SIGNALS
 
@@ -54,22 +55,24 @@ class WorkerProcess:
         threading.Thread(target=self._listen, name="conductor-orders", daemon=True).start()
         threading.Thread(target=self._obey, name="conductor-stop", daemon=True).start()
 
-    def started(self) -> None:
-        """The workers run."""
-        self._tell(READY)
-        self._has_started.set()
-        if self._reporter is not None:
-            self._reporter.start()
-
     def refused(self, problem: str) -> None:
         """The workers cannot be started."""
         self._tell(PROBLEM + problem.encode("utf-8", "replace"))
 
-    def ended(self) -> None:
-        """The workers have ended. Sends the last report."""
+    def work(self, runner: TaskRunner) -> int:
+        """The workers of the runner run: obey and report until they have ended.
+
+        Returns the exit status: 0, or 1 if work is left behind.
+        """
+        self._tell(READY)
+        self._has_started.set()
+        if self._reporter is not None:
+            self._reporter.start()
+        is_delivered = runner.wait_workers(handle_signals=False)
         self._ends.set()
         if self._reporter is not None:
-            self._reporter.join()
+            self._reporter.join()  # it sends the last report
+        return 0 if is_delivered else 1
 
     def _terminate(self, _number: int, _frame: FrameType | None) -> None:
         self._orders.put(DRAIN)
