@@ -16,21 +16,10 @@ from conductor.testing.server.guard import is_host, is_loopback
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM."""
-    parser = argparse.ArgumentParser(prog="python -m conductor.testing", description=__doc__)
-    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (default: 8080)")
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines connect (default: 127.0.0.1)")
-    parser.add_argument("--key", metavar="ID:SECRET", help="calls need a token for this access key")
-    parser.add_argument(
-        "--name", action="append", default=[], help="a further host name that clients use; '*' takes all; repeatable"
-    )
-    parser.add_argument("--no-page-actions", action="store_true", help="the page shows, and changes nothing")
-    parser.add_argument("--db", default=":memory:", metavar="FILE", help="keep everything in a file")
-    parser.add_argument("--chaos", type=int, metavar="SEED", help="make faults that workers get over, by this seed")
-    options = parser.parse_args(arguments)
+    options = _options(arguments)
     if options.key is None and is_host(options.host) and not is_loopback(options.host):
-        return _refused(
-            2, f"--host {options.host} lets other machines connect: give --key ID:SECRET, which they then need"
-        )
+        text = f"--host {options.host} lets other machines connect: give --key ID:SECRET, which they then need"
+        return _refused(2, text)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -56,6 +45,20 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"the page for the browser: {server.url.removesuffix('api')}   (Ctrl-C ends it)", flush=True)  # noqa: T201
         stop.wait()
     return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m conductor.testing", description=__doc__)
+    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (default: 8080)")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines connect (default: 127.0.0.1)")
+    parser.add_argument("--key", metavar="ID:SECRET", help="calls need a token for this access key")
+    parser.add_argument(
+        "--name", action="append", default=[], help="a further host name that clients use; '*' takes all; repeatable"
+    )
+    parser.add_argument("--no-page-actions", action="store_true", help="the page shows, and changes nothing")
+    parser.add_argument("--db", default=":memory:", metavar="FILE", help="keep everything in a file")
+    parser.add_argument("--chaos", type=int, metavar="SEED", help="make faults that workers get over, by this seed")
+    return parser.parse_args(arguments)
 
 
 def _key(text: str) -> AuthenticationSettings:

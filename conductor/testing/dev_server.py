@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from types import TracebackType
-from typing import Literal, Protocol, Self, TypeGuard, runtime_checkable
+from typing import Literal, Protocol, Self, runtime_checkable
 
-from conductor._arguments import Duration, seconds, whole_number
+from conductor._arguments import Duration, require_instance, seconds, whole_number
 from conductor.errors import ConfigurationError
 from conductor.testing.engine import Engine
 from conductor.testing.engine.state.clock import Clock, LiveClock
@@ -17,7 +18,7 @@ from conductor.testing.engine.state.payloads import PayloadOptions
 from conductor.testing.engine.tasks.stubs import Stub, Stubs
 from conductor.testing.server.chaos import Chaos
 from conductor.testing.server.faults import Faults
-from conductor.testing.server.guard import ANY_NAME, is_host, is_loopback
+from conductor.testing.server.guard import ANY_NAME, Guard, is_host, is_loopback
 from conductor.testing.server.page_routes import page_routes
 from conductor.testing.server.payload_storage import READ_PAYLOAD, WRITE_PAYLOAD, SignedUrls, storage_routes
 from conductor.testing.server.router import Router
@@ -32,7 +33,6 @@ logger = logging.getLogger(__name__)
 
 LARGEST_THRESHOLD = 10_240 * 1024
 """Bytes. The server fails a task or a workflow whose payload is larger."""
-_A_SIZE = f"a whole number of bytes from 1 to {LARGEST_THRESHOLD}"
 FORMS_OF_V2 = (True, "404", "405", "500")
 
 
@@ -95,43 +95,38 @@ class DevServer:
         strict_inputs: bool = False,
         chaos: int | None = None,
     ) -> None:
-        for name, value, works, description in (
-            ("port", port, _is_whole(port) and 0 <= port <= 65535, "a whole number from 0 to 65535"),
-            ("host", host, is_host(host), "a host name or an address"),
-            ("names", names, _are_hosts(names), "a list of host names, without ports"),
-            ("db", db, isinstance(db, str | os.PathLike), "the path of a file"),
-            ("clock", clock, isinstance(clock, MovableClock | None), "a clock"),
-            ("hold_until_count", hold_until_count, isinstance(hold_until_count, bool), "True or False"),
-            ("strict_inputs", strict_inputs, isinstance(strict_inputs, bool), "True or False"),
-            ("retention", retention, _is_whole(retention) and retention > 0, "a whole number of 1 or more"),
-            ("payload_storage", payload_storage, isinstance(payload_storage, bool), "True or False"),
-            ("task_payload_threshold", task_payload_threshold, _is_size(task_payload_threshold), _A_SIZE),
-            ("workflow_payload_threshold", workflow_payload_threshold, _is_size(workflow_payload_threshold), _A_SIZE),
-            ("page_actions", page_actions, isinstance(page_actions, bool), "True or False"),
-            ("stubs", stubs, isinstance(stubs, Mapping | None), "a mapping of names to outputs or functions"),
-            ("update_v2", update_v2, update_v2 is True or update_v2 in FORMS_OF_V2[1:], f"one of {FORMS_OF_V2}"),
-        ):
-            if not works:
-                raise ConfigurationError(f"{name} must be {description}, not {value!r}")
-        if not isinstance(key, AccessKey | None):
-            raise ConfigurationError(f"key must be an AuthenticationSettings, not a {type(key).__name__}")
+        for name, value in {
+            "hold_until_count": hold_until_count,
+            "payload_storage": payload_storage,
+            "page_actions": page_actions,
+            "strict_inputs": strict_inputs,
+        }.items():
+            require_instance(name, value, bool, "True or False")
+        require_instance("db", db, str | os.PathLike, "the path of a file")
+        require_instance("clock", clock, MovableClock | None, "a clock")
+        require_instance("stubs", stubs, Mapping | None, "a mapping of names to outputs or functions")
+        _require("host", host, is_host(host), "a host name or an address")
+        _require("names", names, _are_hosts(names), "a list of host names, without ports")
+        _require("update_v2", update_v2, update_v2 is True or update_v2 in FORMS_OF_V2[1:], f"one of {FORMS_OF_V2}")
         self._host = host
-        self._names = tuple(names)
-        self._port = port
-        self._db = os.fspath(db)
+        self._port = whole_number("port", port, 0, 65535)
+        self._update_v2 = update_v2
         self.clock: MovableClock = LiveClock() if clock is None else clock
         self.faults = Faults(OPERATIONS | {READ_PAYLOAD, WRITE_PAYLOAD}, self.clock.now, self._cut_connections)
-        good_for = seconds("token_seconds", token_seconds)
-        self._tokens = Tokens(key, good_for, self.clock.now) if key is not None else None
-        self._hold_until_count = hold_until_count
-        self._update_v2 = update_v2
-        self._retention = retention
-        self._stubs = Stubs(stubs)
-        self._page_actions = page_actions
-        self._strict_inputs = strict_inputs
         self.chaos = None if chaos is None else Chaos(whole_number("chaos", chaos, 0))
-        urls = SignedUrls() if payload_storage else None
-        self._payload_options = PayloadOptions(task_payload_threshold, workflow_payload_threshold, urls)
+        self._tokens = _tokens(key, token_seconds, self.clock)
+        self._guard = Guard(host, names, self._tokens)
+        self._routes = list(_routes(self._tokens, page_actions=page_actions, payload_storage=payload_storage))
+        self._new_engine = partial(
+            Engine,
+            self.clock,
+            os.fspath(db),
+            hold_until_count=hold_until_count,
+            retention=whole_number("retention", retention, 1),
+            payload_options=_payload_options(payload_storage, task_payload_threshold, workflow_payload_threshold),
+            stubs=Stubs(stubs),
+            strict_inputs=strict_inputs,
+        )
         self._lock = threading.Lock()  # guards _running, so that start and stop do not overlap
         self._running: Running | None = None
 
@@ -152,20 +147,7 @@ class DevServer:
         """Start to serve. Requests are answered when this method returns. OSError: the port is taken."""
         with self._lock:
             if self._running is None:
-                engine = Engine(
-                    self.clock,
-                    self._db,
-                    hold_until_count=self._hold_until_count,
-                    retention=self._retention,
-                    payload_options=self._payload_options,
-                    stubs=self._stubs,
-                    strict_inputs=self._strict_inputs,
-                )
-                try:
-                    self._running = self._run(engine)
-                except BaseException:
-                    engine.close()
-                    raise
+                self._running = self._run()
                 self._port = self._running.http.address[1]
                 if self._tokens is None and not is_loopback(self._host):
                     logger.warning("other machines can use %s: no key is asked for", self.url)
@@ -183,8 +165,7 @@ class DevServer:
 
         timeout: in real time, seconds or timedelta.
         TaskFailed: a task has failed for good since the last ``join``. UnresolvedInput: with ``strict_inputs``, an
-        expression had no value. TimeoutError: a task is still open; the text
-        names it.
+        expression had no value. TimeoutError: a task is still open; the text names it.
         A task that waits, for example for its retry, is open: ``clock.advance`` makes it due.
         """
         longest = seconds("timeout", timeout)
@@ -198,22 +179,47 @@ class DevServer:
                 self.chaos.add_to(error)
             raise
 
-    def _run(self, engine: Engine) -> Running:
-        router = Router(engine, self.faults, self._update_v2, self.chaos)
-        for route in page_routes(self._page_actions):
-            router.add(route)
-        if self._tokens is not None:
-            exchange = self._tokens.exchange
-            router.add(Route(TOKEN, lambda _, request: exchange(request), (), "map", lambda answer: answer))
-        if self._payload_options.urls is not None:
-            for route in storage_routes():
+    def _run(self) -> Running:
+        engine = self._new_engine()
+        try:
+            router = Router(engine, self.faults, self._update_v2, self.chaos)
+            for route in self._routes:
                 router.add(route)
-        address = self._host, self._port
-        return Running(engine, self.clock, self.faults, router, address, self._names, self._tokens)
+            return Running(engine, self.faults, router, self._guard, (self._host, self._port))
+        except BaseException:
+            engine.close()
+            raise
 
     def _cut_connections(self) -> None:
         if self._running is not None:
             self._running.http.drop_connections()
+
+
+def _tokens(key: AccessKey | None, token_seconds: Duration, clock: Clock) -> Tokens | None:
+    if not isinstance(key, AccessKey | None):
+        raise ConfigurationError(f"key must be an AuthenticationSettings, not a {type(key).__name__}")
+    good_for = seconds("token_seconds", token_seconds)
+    return None if key is None else Tokens(key, good_for, clock.now)
+
+
+def _payload_options(
+    payload_storage: bool, task_payload_threshold: int, workflow_payload_threshold: int
+) -> PayloadOptions:
+    return PayloadOptions(
+        whole_number("task_payload_threshold", task_payload_threshold, 1, LARGEST_THRESHOLD),
+        whole_number("workflow_payload_threshold", workflow_payload_threshold, 1, LARGEST_THRESHOLD),
+        SignedUrls() if payload_storage else None,
+    )
+
+
+def _routes(tokens: Tokens | None, *, page_actions: bool, payload_storage: bool) -> Iterator[Route]:
+    """The routes that depend on the arguments of the server."""
+    yield from page_routes(page_actions)
+    if tokens is not None:
+        exchange = tokens.exchange
+        yield Route(TOKEN, lambda _, request: exchange(request), (), "map", lambda answer: answer)
+    if payload_storage:
+        yield from storage_routes()
 
 
 def _are_hosts(names: object) -> bool:
@@ -222,9 +228,6 @@ def _are_hosts(names: object) -> bool:
     return all(name == ANY_NAME or is_host(name) for name in names)
 
 
-def _is_size(value: object) -> bool:
-    return _is_whole(value) and 0 < value <= LARGEST_THRESHOLD
-
-
-def _is_whole(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _require(name: str, value: object, works: bool, description: str) -> None:
+    if not works:
+        raise ConfigurationError(f"{name} must be {description}, not {value!r}")

@@ -28,14 +28,10 @@ from typing import Any, Self
 
 from conductor._arguments import Duration, seconds as in_seconds
 from conductor.testing.server.operations import FaultKind, Operation
+from conductor.testing.server.routes import TOKEN
+from conductor.testing.server.routes.tasks import BATCH_POLL, POLL, UPDATE, UPDATE_V2
 
-NAMES = {
-    "poll": ("GET /api/tasks/poll/{tasktype}", "GET /api/tasks/poll/batch/{tasktype}"),
-    "update": ("POST /api/tasks", "POST /api/tasks/update-v2"),
-    "update_v2": ("POST /api/tasks/update-v2",),
-    "token": ("POST /api/token",),
-}
-
+NAMES = {"poll": (POLL, BATCH_POLL), "update": (UPDATE, UPDATE_V2), "update_v2": (UPDATE_V2,), "token": (TOKEN,)}
 
 _Queue = tuple[str, str | None]  # task type and domain
 
@@ -133,8 +129,7 @@ class Faults:
         """Begin an outage at once.
 
         seconds: a number or a timedelta, on the server's clock, so ``clock.advance`` ends the outage too. None: until
-            the
-            returned Outage ends.
+            the returned Outage ends.
         """
         until = None if seconds is None else self._now() + in_seconds("seconds", seconds)
         outage = Outage(self._end_outage)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection
 from typing import Any
 
 from conductor.testing.engine import Engine
-from conductor.testing.engine.state.clock import Clock
 from conductor.testing.engine.tasks.strict_inputs import BEGIN, is_unresolved
 from conductor.testing.server.faults import NOTHING, Faults, Plan
 from conductor.testing.server.guard import Guard
@@ -18,7 +16,6 @@ from conductor.testing.server.http_wire import Request, Response
 from conductor.testing.server.open_tasks import text_about
 from conductor.testing.server.responses import error
 from conductor.testing.server.router import Found, Router
-from conductor.testing.server.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
@@ -55,20 +52,12 @@ class UnresolvedInput(Exception):  # noqa: N818 - as above
 class Running:
     """The parts of a server that exist between start and stop."""
 
-    def __init__(  # noqa: PLR0917 - made in one place
-        self,
-        engine: Engine,
-        clock: Clock,
-        faults: Faults,
-        router: Router,
-        address: tuple[str, int],
-        names: Collection[str],
-        tokens: Tokens | None,
-    ) -> None:
+    def __init__(self, engine: Engine, faults: Faults, router: Router, guard: Guard, address: tuple[str, int]) -> None:
         self._engine = engine
-        self._clock = clock
+        self._clock = engine.clock
         self._faults = faults
         self._router = router
+        self._guard = guard
         self._stopping = threading.Event()
         self._busy = threading.Event()  # set if something may have changed since the last sweep
         self._looked = threading.Condition()  # notified after each sweep; guards _reported
@@ -76,7 +65,6 @@ class Running:
         self._started = self._clock.now() * 1000
         self.http = HttpServer(*address, self._handle, "conductor-dev-server")
         engine.storage.listens_at(origin_of(*self.http.address))
-        self._guard = Guard(address[0], names, tokens)
         self._sweeper = threading.Thread(target=self._sweep_until_stopped, name="conductor-dev-sweeper", daemon=True)
         engine.listen(self._busy.set)
         self._clock.listen(self._busy.set)  # after a jump, the engine itself does all that is due
@@ -110,10 +98,10 @@ class Running:
 
     def _raise_unresolved(self) -> None:
         with self._looked:
-            failed = self._engine.searches.workflows("status=FAILED", BEGIN.strip(), 0, 10**6, "startTime:ASC")[
-                "results"
+            failed = self._engine.searches.workflows("status=FAILED", BEGIN.strip(), 0, 10**6, "startTime:ASC")
+            found = [
+                each for each in failed["results"] if each["workflowId"] not in self._reported and is_unresolved(each)
             ]
-            found = [each for each in failed if each["workflowId"] not in self._reported and is_unresolved(each)]
             self._reported.update(each["workflowId"] for each in found)
             if found:  # the cause before its consequences in parents
                 raise UnresolvedInput(min(found, key=lambda each: not each["reasonForIncompletion"].startswith(BEGIN)))

@@ -439,7 +439,10 @@ def test_the_module_says_in_one_line_what_cannot_work(arguments, message):
         *(("update_v2", form) for form in ("403", 1, False, [])),
         *(("db", db) for db in (5, None, b"a.db")),
         *(("clock", clock) for clock in (5, time, "now")),
-        *(("hold_until_count", hold) for hold in ("x", 1, None)),
+        *((name, "x") for name in ("hold_until_count", "page_actions", "payload_storage", "strict_inputs", "stubs")),
+        *(("hold_until_count", hold) for hold in (1, None)),
+        *(("names", names) for names in ("localhost", ["a:80"], None)),
+        *(("task_payload_threshold", size) for size in (0, True, 20_000_000)),
     ],
 )
 def test_what_a_server_cannot_work_with_is_refused_when_it_is_made(name, value):

@@ -7,7 +7,6 @@ from typing import Any
 
 from conductor.testing.engine import Engine, Refusal
 from conductor.testing.server.parameters import Parameter, flag, text
-from conductor.testing.server.responses import as_json
 from conductor.testing.server.routes.route import Route
 from conductor.testing.server.routes.workflows import remove
 
@@ -29,7 +28,7 @@ def bulk() -> Iterator[Route]:
     yield _route("POST", "retry", "retry", lambda e, each: e.again.retry(each, False))
     yield _route("POST", "terminate", "terminate", lambda e, each, why: e.control.terminate(each, why), _REASON)
     yield _route("DELETE", "remove", "deleteWorkflow", remove, _ARCHIVE)
-    yield Route(f"DELETE {_BASE}terminate-remove", _terminate_and_remove, (_ARCHIVE, _REASON), "[string]", as_json)
+    yield Route(f"DELETE {_BASE}terminate-remove", _terminate_and_remove, (_ARCHIVE, _REASON), "[string]")
 
 
 def _route(method: str, path: str, java_name: str, act: Act, *parameters: Parameter) -> Route:
@@ -38,7 +37,7 @@ def _route(method: str, path: str, java_name: str, act: Act, *parameters: Parame
         _check(java_name, workflow_ids)
         return _for_each(workflow_ids, lambda each: act(engine, each, *options))
 
-    return Route(f"{method} {_BASE}{path}", call, parameters, "[string]", as_json)
+    return Route(f"{method} {_BASE}{path}", call, parameters, "[string]")
 
 
 def _check(java_name: str, workflow_ids: list[str]) -> None:
