@@ -1,18 +1,15 @@
 """Worker processes that are killed: what waits for a lease then, and what an outbox brings back."""
 
-import os
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 from contextlib import closing, suppress
 from urllib.parse import urlsplit
 
 import pytest
 
-from support.programs import waits_for_signals
+from support.programs import Programs, waits_for_signals
 from support.waiting import eventually
 
 IDLE = """
@@ -37,22 +34,8 @@ with TaskRunner(outbox=sys.argv[2]) as runner:
 @pytest.fixture
 def start_program():
     """Starts code as a process, with a server's URL and arguments; it waits for signals. Killed at the test's end."""
-    started = []
-
-    def start(code, server_url, *arguments):
-        process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", code, *arguments],
-            env=os.environ | {"CONDUCTOR_SERVER_URL": server_url},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return waits_for_signals(process)
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    with Programs() as programs:
+        yield lambda *given: waits_for_signals(programs.start(*given))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from conductor import ApiClient, HttpSettings, MetricsCollector, TaskRunner
 from conductor.testing import FakeClock
 from support.programs import Programs
 from support.raw_server import RawServer
+from support.stub import Stub
 from support.waiting import Gate, eventually
 
 TASK_ID = re.compile(r"\btask_?id\b", re.IGNORECASE)
@@ -41,6 +42,13 @@ def _a_record_that_names_a_task_has_its_ids(caplog):
 def server():
     with RawServer(longest_wait=0.05) as server:  # a poll in flight is what the end of most tests waits for
         yield server
+
+
+@pytest.fixture
+def stub():
+    """A scripted server."""
+    with Stub() as stub:
+        yield stub
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from conductor.errors import AnswerTooLargeError
 from conductor.transport import LARGEST_BODY
 from support.raw_faults import Raw
 from support.raw_server import RawServer
-from support.stub import POLL, TOKEN, UPDATE, UPDATE_V2, Answer, Stub, error
+from support.stub import POLL, TOKEN, UPDATE, UPDATE_V2, Answer, error
 from support.waiting import eventually
 
 SECRET, GIVEN = "hush-the-secret", "hush.the.token"
@@ -44,12 +44,6 @@ HTML_404 = Answer(404, "<html>", "text/html")
 
 def token(value=GIVEN):
     return Answer(body={"token": value})
-
-
-@pytest.fixture
-def stub():
-    with Stub() as stub:
-        yield stub
 
 
 @pytest.fixture

@@ -34,12 +34,6 @@ TASK = Answer(body={"taskId": "t", "workflowInstanceId": "w"})
 
 
 @pytest.fixture
-def stub():
-    with Stub() as stub:
-        yield stub
-
-
-@pytest.fixture
 def other():
     """A server that nobody must call."""
     with Stub() as other:

@@ -1,17 +1,15 @@
 """The programs of docs/asyncio.md do what the page says."""
 
 import asyncio
-import re
 import signal
-from pathlib import Path
 
 import pytest
 
 from conductor import ApiClient, HttpSettings, WorkflowDef, WorkflowExecutor, WorkflowTask
+from support.pages import blocks
 from support.programs import Programs, waits_for_signals
 
-PAGE = (Path(__file__).parents[2] / "docs" / "asyncio.md").read_text()
-WAITING, LIFESPAN, EXECUTORS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+WAITING, LIFESPAN, EXECUTORS = blocks("asyncio.md")
 
 
 @pytest.fixture

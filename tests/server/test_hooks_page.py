@@ -6,21 +6,18 @@ import logging
 import os
 import re
 import threading
-from pathlib import Path
 
 import pytest
 import sentry_sdk
 
 from conductor import NonRetryableError, TaskRunner
 from conductor.testing import FakeTaskClient, run_worker
-
-DOCS = Path(__file__).parents[2] / "docs"
+from support.pages import blocks
 
 
 def example(page, containing):
     """The names that an example defines, and its code."""
-    blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
-    (code,) = [block for block in blocks if containing in block]
+    (code,) = [block for block in blocks(page) if containing in block]
     return code
 
 

@@ -1,19 +1,12 @@
 """The examples in docs/ run."""
 
-import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from conductor import ApiClient, HttpSettings, TaskExecutor, TaskRunner, WorkflowDef, WorkflowExecutor, WorkflowTask
+from conductor import ApiClient, HttpSettings, TaskExecutor, WorkflowDef, WorkflowExecutor, WorkflowTask
 from conductor.testing import DevServer, run_worker
-
-DOCS = Path(__file__).parents[2] / "docs"
-
-
-def blocks(page):
-    return re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
+from support.pages import blocks
 
 
 @pytest.fixture
@@ -43,27 +36,6 @@ def test_task_definitions(api_client, capsys):
         "error charge: the responseTimeoutSeconds of its task definition, 60 s, is shorter than the worker's timeout"
     )
     assert capsys.readouterr().out.startswith(shown)
-
-
-def test_external_payloads(monkeypatch):
-    function, client, reading, in_a_test = blocks("external-payloads.md")
-    program = {"__name__": "page"}
-    text = "a line\n" * 500
-    with DevServer(payload_storage=True, task_payload_threshold=1000) as server:
-        monkeypatch.setenv("CONDUCTOR_SERVER_URL", server.url)
-        exec(function + client, program)  # noqa: S102
-        workflows = WorkflowExecutor(program["api_client"])
-        step = WorkflowTask("count_lines", "count", input_parameters={"text": "${workflow.input.text}"})
-        workflows.register_workflow(WorkflowDef("count", [step], owner_email="team@example.com"))
-        with TaskRunner(program["api_client"]) as runner:
-            runner.start_worker("count_lines", program["count_lines"])
-            done = workflows.execute_workflow("count", {"text": text}, timeout=20)
-        assert done.tasks[0].external_input_payload_storage_path
-        program["workflow_id"] = done.workflow_id
-        exec(reading, program)  # noqa: S102
-    assert program["task"].input_data == {"text": text}
-    assert program["workflow"].tasks[0].output_data == {"lines": 500}
-    exec(in_a_test, program)  # noqa: S102
 
 
 @pytest.mark.parametrize(("celsius", "answer", "count"), [(30, "warmer", 6), (5, "colder", 10)])

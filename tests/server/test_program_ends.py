@@ -9,16 +9,10 @@ from conductor.task_result import failed
 from conductor.worker_program.ends import UntilIdle
 from conductor.worker_program.options import RunOptions
 from conductor.worker_program.program import Parts, started
-from support.stub import POLL, UPDATE, UPDATE_V2, Answer, Stub, error
+from support.stub import POLL, UPDATE, UPDATE_V2, Answer, error
 from support.waiting import eventually
 
 ENDS = ["once", "idle"]
-
-
-@pytest.fixture
-def stub():
-    with Stub() as stub:
-        yield stub
 
 
 @pytest.fixture

@@ -2,23 +2,20 @@
 
 import inspect
 import re
-from pathlib import Path
 
 import pytest
 
 from conductor import TaskRunner, Worker
-
-DOCS = Path(__file__).parents[2] / "docs"
+from support.pages import DOCS, blocks
 
 
 @pytest.mark.parametrize("page", ["task-context.md", "timeouts-and-retries.md", "reliability.md"])
 def test_the_code_of_a_page_runs(page):
     """One block after the other. What a block says about itself, it asserts."""
-    blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
     names = {}
-    for block in blocks:
+    for block in blocks(page):
         exec(compile(block, page, "exec"), names)  # noqa: S102 - it is this repository's
-    assert blocks
+    assert names
 
 
 @pytest.mark.parametrize("kind", [Worker, TaskRunner])

@@ -2,14 +2,14 @@
 
 import re
 from dataclasses import fields
-from pathlib import Path
 
 import conductor
 from conductor import ApiClient, HttpSettings, PayloadSettings, TaskRunner, WorkflowExecutor
 from conductor.testing import DevServer
+from support.pages import DOCS, blocks
 
-PAGE = (Path(__file__).parents[3] / "docs" / "external-payloads.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+PAGE = (DOCS / "external-payloads.md").read_text()
+EXAMPLES = blocks("external-payloads.md")
 TEXT = "a line\n" * 1000
 
 
