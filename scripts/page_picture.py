@@ -67,13 +67,13 @@ def draw_all(page: Page, address: str, workflow_id: str, folder: Path) -> None:
     ):
         page.resize(width, height, dark=dark)
         page.go(address)
-        page.shows("Queues")
+        page.assert_shows("Queues")
         draw(page, folder / f"{name}-list.png")
         page.go(f"{address}#workflow={workflow_id}")
-        page.shows("Diagram")
+        page.assert_shows("Diagram")
         draw(page, folder / f"{name}-workflow.png")
         page.click(".task.bad")
-        page.shows("Traceback")
+        page.assert_shows("Traceback")
         draw(page, folder / f"{name}-task.png")
         page.evaluate("scrollTo(0, 0)")
         page.click("#start")
@@ -88,7 +88,7 @@ def main() -> int:
         return 3
     with tempfile.TemporaryDirectory() as profile, Browser(profile) as browser, shop() as (address, workflow_id):
         page = browser.open(f"{address}#workflow={workflow_id}", width=SIZE[0], height=SIZE[1])
-        page.shows("Diagram")
+        page.assert_shows("Diagram")
         if len(sys.argv) > 1:
             draw_all(page, address, workflow_id, Path(sys.argv[1]))
             return 0

@@ -74,25 +74,25 @@ def fail(task):
 
 
 def test_it_shows_what_happens_without_a_reload_and_nothing_that_was_smuggled_in(server, client, workflows, page):
-    page.shows("None yet. Start one, and it is shown here.")
+    page.assert_shows("None yet. Start one, and it is shown here.")
     page.evaluate("window.isSame = true")
     tasks_without_retry(client, "check", "ship")
     register(workflows, EVIL, simple("check", "ship"))
     workflow_id = workflows.start_workflow(EVIL, {"evil": EVIL}, correlation_id=EVIL)
-    page.shows(workflow_id)
-    page.shows("1 running")
-    page.shows("1 queue has tasks and no worker")
+    page.assert_shows(workflow_id)
+    page.assert_shows("1 running")
+    page.assert_shows("1 queue has tasks and no worker")
     with TaskRunner(client, worker_id="the-worker") as runner:
         runner.start_worker("check", lambda task: {"evil": EVIL})
         runner.start_worker("ship", fail)
-        page.shows("1 failed")
-    page.shows("the-worker: polls")
+        page.assert_shows("1 failed")
+    page.assert_shows("the-worker: polls")
     server.clock.advance(11)
-    page.shows("the-worker: gone for ")
+    page.assert_shows("the-worker: gone for ")
     page.until("document.title.startsWith('1 failed')")
     page.click(row(workflow_id))
     page.click(".diagram a[href]")
-    page.shows('"evil": "<img src=x')
+    page.assert_shows('"evil": "<img src=x')
     assert page.evaluate("window.isSame && document.images.length") == 0
 
 
@@ -107,13 +107,13 @@ def test_running_and_failed_workflows_come_first_and_the_filter_finds_one(client
             workflows.execute_workflow("good", {"number": f"order-{number}"}, correlation_id=f"c{number}")
         workflows.execute_workflow("bad")
     workflows.start_workflow("good", {"number": "the-last"})
-    page.shows("5 completed")
-    page.shows("1 running")
+    page.assert_shows("5 completed")
+    page.assert_shows("1 running")
     assert page.texts("#groups h3", 3) == ["Running", "Failed", "Ended"]
     page.click("#filter [name=text]")
     page.type("ORDER-3")
     page.until("document.querySelectorAll('.row').length === 1")
-    page.shows("c3")
+    page.assert_shows("c3")
     page.evaluate("location.hash = '#status=FAILED'")
     page.until("document.querySelector('.row .name').innerText === 'bad'")
     assert page.evaluate("document.querySelector('#counts [aria-pressed=true]').innerText") == "✗ 1 failed"
@@ -149,18 +149,18 @@ def test_a_workflow_opens_with_its_diagram_its_tries_and_its_children(client, wo
         parent = workflows.execute_workflow("parent", {"to": "EU"}, correlation_id="order-7")
     assert parent.status == "COMPLETED"
     page.click(row(parent.workflow_id))
-    page.shows("order-7")
+    page.assert_shows("order-7")
     nodes = page.texts(".diagram .node", 9)
     assert "✓ flaky completed · try 3" in nodes
     assert "○ elsewhere not reached" in nodes
     assert "✓ again completed · iteration 2" in nodes
     click_on(page, ".node .ref", "flaky")
-    page.shows("Task flaky")
-    page.shows('"tries": 3')
-    page.shows("2 of 3")
+    page.assert_shows("Task flaky")
+    page.assert_shows('"tries": 3')
+    page.assert_shows("2 of 3")
     click_on(page, "#task dd a", "1: failed")
-    page.shows("ValueError: not yet")
-    page.shows("Traceback")
+    page.assert_shows("ValueError: not yet")
+    page.assert_shows("Traceback")
     click_on(page, "#workflow dd a", "sub: completed")
     click_on(page, "#workflow dd a", f"parent {parent.workflow_id}")
     page.until("document.querySelector('#workflow-title').innerText === 'parent'")
@@ -172,10 +172,10 @@ def test_a_person_starts_answers_terminates_and_retries_on_the_page(client, work
     page.until("document.querySelector('#start-dialog [name=input]').value.includes('\"amount\": null')")
     page.evaluate("document.querySelector('#start-dialog [name=input]').value = '{nonsense'")
     page.click("#start-dialog .buttons button:last-child")
-    page.shows("Input: ")
+    page.assert_shows("Input: ")
     page.evaluate("document.querySelector('#start-dialog [name=input]').value = '{\"amount\": 9}'")
     page.click("#start-dialog .buttons button:last-child")
-    page.shows("approve waits for an answer.")
+    page.assert_shows("approve waits for an answer.")
     page.until("!document.querySelector('dialog[open]')")
     workflow_id = page.evaluate("new URLSearchParams(location.hash.slice(1)).get('workflow')")
     assert workflows.get_workflow(workflow_id).input == {"amount": 9}
@@ -184,16 +184,16 @@ def test_a_person_starts_answers_terminates_and_retries_on_the_page(client, work
     page.click("#terminate-dialog [name=reason]")
     page.type("not needed")
     page.press("Enter")
-    page.shows("1 terminated")
+    page.assert_shows("1 terminated")
     found = workflows.get_workflow(workflow_id)
     assert (found.status, found.reason_for_incompletion) == ("TERMINATED", "not needed")
 
     page.click("#workflow .head button:not([hidden])")
-    page.shows("approve waits for an answer.")
+    page.assert_shows("approve waits for an answer.")
     page.click("#workflow .waiting button")
     page.evaluate("document.querySelector('#complete-dialog [name=output]').value = '{\"approved\": true}'")
     page.click("#complete-dialog .buttons button:last-child")
-    page.shows("1 completed")
+    page.assert_shows("1 completed")
     assert workflows.get_workflow(workflow_id).output == {"approved": True}
 
 
@@ -203,7 +203,7 @@ def test_without_actions_the_page_only_shows(browser):
         register(workflows, "approval", [step("approve", "HUMAN")])
         workflow_id = workflows.start_workflow("approval")
         page = browser.open(f"{page_of(server)}#workflow={workflow_id}")
-        page.shows("approve waits for an answer.")
+        page.assert_shows("approve waits for an answer.")
         visible = "[...document.querySelectorAll('button')].filter(e => e.offsetParent).map(e => e.innerText)"
         assert page.evaluate(visible) == ["▶ 1 running"]
 
@@ -211,7 +211,7 @@ def test_without_actions_the_page_only_shows(browser):
 def test_the_keyboard_is_enough_and_the_focus_follows(client, workflows, page):
     register(workflows, "approval", [step("approve", "HUMAN")])
     workflow_id = workflows.start_workflow("approval")
-    page.shows(workflow_id)
+    page.assert_shows(workflow_id)
     for _ in range(20):
         page.press("Tab")
         if page.evaluate("document.activeElement.id") == f"row-{workflow_id}":
@@ -232,15 +232,15 @@ def test_the_keyboard_is_enough_and_the_focus_follows(client, workflows, page):
 def test_a_screen_reader_finds_headings_names_and_failures(client, workflows, page):
     tasks_without_retry(client, "bad")
     register(workflows, "order", simple("bad"))
-    page.shows("None yet")
+    page.assert_shows("None yet")
     with TaskRunner(client) as runner:
         runner.start_worker("bad", fail)
         workflow_id = workflows.execute_workflow("order").workflow_id
         page.until("/^order failed: .*ValueError/.test(document.querySelector('#live').innerText)")
     page.click(row(workflow_id))
-    page.shows("Diagram")
+    page.assert_shows("Diagram")
     page.click(".timeline a")
-    page.shows("Task bad")
+    page.assert_shows("Task bad")
     outline = page.outline()
     headings = [name for role, name in outline if role == "heading"]
     for title in ("Workflows", "Failed", "order", "Diagram", "Task bad", "Tasks", "Queues", "Refused calls"):
@@ -260,7 +260,7 @@ def test_it_fits_into_every_width_and_can_be_read_in_both_colours(client, workfl
     workflow_id = workflows.start_workflow(LONG_NAME, {"long": "x" * 500})
     page.click(row(workflow_id))
     page.click(".timeline a")
-    page.shows("Task fork")
+    page.assert_shows("Task fork")
     for width in (320, 390, 760, 1000, 1600):
         for dark in (False, True):
             page.resize(width, 1000, dark=dark)
@@ -297,10 +297,10 @@ def test_updates_are_small(client, workflows, page):
         runner.start_worker("good", lambda task: None)
         for _ in range(60):
             workflows.execute_workflow("good", {"padding": "x" * 1000})
-    page.shows("60 completed")
+    page.assert_shows("60 completed")
     before = len(page.received("/page/data/overview"))
     workflow_id = workflows.start_workflow("good")
-    page.shows(workflow_id)
+    page.assert_shows(workflow_id)
     sizes = page.received("/page/data/overview")
     assert max(sizes[before:]) < 2_000, sizes
 
@@ -308,14 +308,14 @@ def test_updates_are_small(client, workflows, page):
 def test_it_says_that_the_server_has_ended_and_goes_on_with_the_next_one(browser):
     server = DevServer().start()
     page = browser.open(page_of(server))
-    page.shows("None yet")
+    page.assert_shows("None yet")
     server.stop()
-    page.shows("The server does not answer")
+    page.assert_shows("The server does not answer")
     with server:
-        page.hides("The server does not answer")
+        page.assert_hides("The server does not answer")
         with ApiClient(http_settings=HttpSettings(server.url)) as client:
             register(WorkflowExecutor(client), "order", simple("one"))
-            page.shows(WorkflowExecutor(client).start_workflow("order"))
+            page.assert_shows(WorkflowExecutor(client).start_workflow("order"))
 
 
 def test_another_page_in_the_browser_cannot_start_or_end_a_workflow(browser, server, workflows):

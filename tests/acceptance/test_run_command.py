@@ -147,7 +147,7 @@ class Program:
     def workers(self):
         return children_of(self.pid)
 
-    def ends(self, status, within=30):
+    def assert_ends(self, status, within=30):
         """It has ended with this status, and its processes too."""
         before = self.workers()
         assert self.process.wait(within) == status, self.log()
@@ -191,7 +191,8 @@ class Queue:
     def states(self, ids):
         return [self.workflows.get_workflow(each).status for each in ids]
 
-    def completed(self, ids):
+    def assert_completed(self, ids):
+        """The workflows are COMPLETED, at once or after a while."""
         eventually(lambda: all(state == "COMPLETED" for state in self.states(ids)), 40)
 
 
@@ -240,7 +241,7 @@ def test_a_sigterm_lets_running_tasks_finish(run, tasks, tmp_path, processes):
     program.process.send_signal(signal.SIGTERM)
     program.says("SIGTERM: draining", processes)
     open_gate(tmp_path)
-    program.ends(0)
+    program.assert_ends(0)
     assert tasks.states(ids) == ["COMPLETED"] * 3
 
 
@@ -254,7 +255,7 @@ def test_a_signal_to_every_process_is_one_drain(run, tasks, tmp_path, number):
         os.kill(pid, number)
     program.says("draining", 2)
     open_gate(tmp_path)
-    program.ends(0)
+    program.assert_ends(0)
     assert tasks.states(ids) == ["COMPLETED"]
     assert "second request" not in program.log()
 
@@ -264,7 +265,7 @@ def test_a_signal_before_the_processes_can_obey_leaves_no_work(run):
     eventually(lambda: len(program.workers()) == 2)
     for pid in (*program.workers(), program.pid):
         os.kill(pid, signal.SIGTERM)
-    program.ends(0)
+    program.assert_ends(0)
     assert " ERROR " not in program.log()
 
 
@@ -273,11 +274,11 @@ def test_signals_end_what_a_function_has_started(run, tasks, tmp_path, processes
     (tmp_path / "app.py").write_text(WITH_PROGRAMS)
     program = polling(run("--processes", str(processes)), processes)
     (workflow_id,) = tasks.start(1)
-    tasks.completed([workflow_id])
+    tasks.assert_completed([workflow_id])
     output = tasks.workflows.get_workflow(workflow_id).tasks[0].output_data
     assert output == {"copy": -signal.SIGTERM, "program": -signal.SIGINT}
     program.process.send_signal(signal.SIGTERM)
-    program.ends(0)
+    program.assert_ends(0)
 
 
 def test_the_first_of_two_signals_may_come_while_the_workers_start(run, tmp_path):
@@ -290,7 +291,7 @@ def test_the_first_of_two_signals_may_come_while_the_workers_start(run, tmp_path
     eventually(lambda: len([*tmp_path.glob("leaving-*")]) == 2)
     program.process.send_signal(signal.SIGTERM)
     program.says("the lifespan was not left in time", 2)
-    program.ends(1)
+    program.assert_ends(1)
     assert "is killed" not in program.log()
 
 
@@ -301,7 +302,7 @@ def test_a_second_signal_ends_all_processes_at_once(run, tasks, tmp_path):
     program.process.send_signal(signal.SIGTERM)
     program.says("SIGTERM: draining", 2)
     program.process.send_signal(signal.SIGTERM)
-    program.ends(1, within=15)
+    program.assert_ends(1, within=15)
     program.says("work: left behind")
 
 
@@ -310,7 +311,7 @@ def test_a_task_that_does_not_end_in_time_is_left_behind(run, tasks, tmp_path):
     tasks.start(1, gate="gate")
     begun(tmp_path, 1)
     program.process.send_signal(signal.SIGTERM)
-    program.ends(1, within=15)
+    program.assert_ends(1, within=15)
     program.says("work: left behind")
 
 
@@ -327,7 +328,7 @@ def test_a_killed_process_is_replaced_and_its_task_comes_back(run, tasks, tmp_pa
     tasks.define(lease=1)
     program = polling(run("--processes", "2", "--metrics-port", "0"))
     port = program.says(r"metrics: http://127.0.0.1:(\d+)/metrics")[0][1]
-    tasks.completed(tasks.start(*range(10, 20)))
+    tasks.assert_completed(tasks.start(*range(10, 20)))
     eventually(lambda: metric(port, "task_execution_started_total") == 10)
     (held,) = tasks.start(1, gate="gate")
     victim = begun(tmp_path, 1)
@@ -336,11 +337,11 @@ def test_a_killed_process_is_replaced_and_its_task_comes_back(run, tasks, tmp_pa
     polling(program, 3)
     assert victim not in program.workers()
     open_gate(tmp_path)
-    tasks.completed([held])
+    tasks.assert_completed([held])
     assert metric(port, "task_execution_started_total") >= 10
     eventually(lambda: metric(port, "task_execution_started_total") >= 11)
     program.process.send_signal(signal.SIGTERM)
-    program.ends(0)
+    program.assert_ends(0)
 
 
 def test_a_result_of_a_killed_process_is_sent_from_the_outbox(run, tasks, server, tmp_path):
@@ -352,11 +353,11 @@ def test_a_result_of_a_killed_process_is_sent_from_the_outbox(run, tasks, server
         program.says("work: results are not accepted")
         os.kill(victim, signal.SIGKILL)
         program.says(rf"\({victim}\) ended, and is replaced")
-    tasks.completed(ids)
+    tasks.assert_completed(ids)
     program.says("sending results that earlier processes left")
     assert begun(tmp_path, 1) == victim
     program.process.send_signal(signal.SIGTERM)
-    program.ends(0)
+    program.assert_ends(0)
 
 
 def probe(port, page):
@@ -390,7 +391,7 @@ def test_the_health_of_all_processes_is_one(run, tasks, tmp_path):
     eventually(lambda: probe(port, "/readyz")[0] == 503)
     assert probe(port, "/healthz") == (200, [])
     open_gate(tmp_path)
-    program.ends(0)
+    program.assert_ends(0)
 
 
 def test_processes_and_their_programs_end_with_a_killed_supervisor(run, tmp_path):
@@ -409,7 +410,7 @@ def test_programs_that_a_process_started_end_with_it(run, tmp_path):
     programs = [int(each.name.partition("-")[2]) for each in tmp_path.glob("started-*")]
     assert all(map(is_alive, programs))
     program.process.send_signal(signal.SIGTERM)
-    program.ends(0)
+    program.assert_ends(0)
     eventually(lambda: not any(map(is_alive, programs)))
 
 
@@ -421,7 +422,7 @@ def test_a_crash_loop_is_a_line_per_start_with_growing_pauses(run, tmp_path):
     assert pauses == sorted(pauses)
     assert pauses[2] >= 1.6
     program.process.send_signal(signal.SIGTERM)
-    program.ends(1, within=10)
+    program.assert_ends(1, within=10)
     assert "Traceback" not in program.log()
 
 
@@ -433,7 +434,7 @@ def test_a_crash_loop_is_a_line_per_start_with_growing_pauses(run, tmp_path):
 def test_workers_that_cannot_be_started_are_told_once(run, tmp_path, processes, text, problem):
     (tmp_path / "app.py").write_text(text)
     program = run("--processes", processes)
-    program.ends(2)
+    program.assert_ends(2)
     assert program.log().count(problem) == 1
     assert "Traceback" not in program.log()
 
@@ -442,7 +443,7 @@ def test_workers_that_cannot_be_started_are_told_once(run, tmp_path, processes, 
 def test_a_wrong_variable_is_told_once(run, monkeypatch, processes):
     monkeypatch.setenv("CONDUCTOR_AUTH_KEY", "key")
     program = run("--processes", processes)
-    program.ends(2)
+    program.assert_ends(2)
     assert program.log().count("CONDUCTOR_AUTH_SECRET is missing") == 1
     assert "Traceback" not in program.log()
 
@@ -454,7 +455,7 @@ def test_a_lifespan_that_fails_is_told_with_its_traceback(run, tmp_path, process
     if processes == "2":
         program.says("ended, and is replaced in .* exit status 1", 2)
         program.process.send_signal(signal.SIGTERM)
-    program.ends(1)
+    program.assert_ends(1)
     records = [json.loads(line) for line in program.log().splitlines() if line.startswith("{")]
     (failed, *_) = [record for record in records if record["message"] == "the workers cannot be started"]
     assert failed["exception"].endswith("ValueError: no database")
@@ -468,17 +469,17 @@ def test_workers_wait_for_a_server_that_is_down(run, tmp_path):
     with DevServer(port=int(url.rpartition(":")[2].removesuffix("/api"))):
         queue = Queue(url)
         queue.define()
-        queue.completed(queue.start(1))
+        queue.assert_completed(queue.start(1))
         queue.client.close()
         program.process.send_signal(signal.SIGTERM)
-        program.ends(0)
+        program.assert_ends(0)
 
 
 def test_a_required_server_that_is_down_ends_the_program(run):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/api"
     program = run("--processes", "2", "--require-server", "1", url=url)
-    program.ends(1)
+    program.assert_ends(1)
     assert f"Error: no server at {url}" in program.log()
     assert "within 1 s: " in program.log()
 
@@ -486,14 +487,14 @@ def test_a_required_server_that_is_down_ends_the_program(run):
 def test_a_required_server_that_refuses_the_request_is_not_waited_for(run):
     with DevServer(key=AuthenticationSettings("id", "secret")) as locked:
         program = run("--require-server", "1000", url=locked.url)
-        program.ends(1)
+        program.assert_ends(1)
     assert "401" in program.log()
 
 
 def test_once_each_worker_does_one_task(run, tasks):
     ids = tasks.start(1, 2, 3)
     program = run("--once")
-    program.ends(0)
+    program.assert_ends(0)
     assert sorted(tasks.states(ids)) == ["COMPLETED", "RUNNING", "RUNNING"]
     assert tasks.tasks.queue_size("work") == 2
 
@@ -502,7 +503,7 @@ def test_once_each_worker_does_one_task(run, tasks):
 def test_until_idle_all_steps_are_done(run, tasks, processes):
     tasks.define(TWO_STEPS)
     ids = tasks.start(*range(10))
-    run("--until-idle", "--processes", processes).ends(0)
+    run("--until-idle", "--processes", processes).assert_ends(0)
     assert tasks.states(ids) == ["COMPLETED"] * 10
 
 
@@ -510,7 +511,7 @@ def test_a_thread_that_goes_on_does_not_keep_a_process_from_ending(run, tasks, t
     (tmp_path / "app.py").write_text(LINGERING)
     ids = tasks.start(1)
     program = run("--until-idle", "--processes", "2")
-    program.ends(0)
+    program.assert_ends(0)
     assert tasks.states(ids) == ["COMPLETED"]
     assert "this process ends, although this still runs: thread lingers" in program.log()
 
@@ -529,19 +530,19 @@ def test_a_change_starts_new_processes_and_a_syntax_error_waits_for_the_next(run
             continue
         polling(program, before + 1)
         (done,) = tasks.start(1)
-        tasks.completed([done])
+        tasks.assert_completed([done])
         pid = tasks.workflows.get_workflow(done).tasks[0].output_data["pid"]
         assert pid == (1 if '"pid": 1' in text else 2)
     program.process.send_signal(signal.SIGINT)
-    program.ends(0)
+    program.assert_ends(0)
 
 
 def test_json_lines_of_processes_are_whole(run, tasks, tmp_path):
     (tmp_path / "app.py").write_text(LOUD)
     program = polling(run("--processes", "2", "--log", "json"))
-    tasks.completed(tasks.start(*range(8)))
+    tasks.assert_completed(tasks.start(*range(8)))
     program.process.send_signal(signal.SIGTERM)
-    program.ends(0)
+    program.assert_ends(0)
     records = [json.loads(line) for line in program.log().splitlines()]
     loud = [record for record in records if record["logger"] == "loud"]
     assert {(record["number"], record["turn"]) for record in loud} == {(n, t) for n in range(8) for t in range(20)}
@@ -554,4 +555,4 @@ def test_processes_have_numbered_worker_ids(run, tasks):
     program.says("as shipper-1$|as shipper-1\n")
     program.says("as shipper-2$|as shipper-2\n")
     program.process.send_signal(signal.SIGTERM)
-    program.ends(0)
+    program.assert_ends(0)

@@ -130,11 +130,11 @@ class Page:
         found = f"[...document.querySelectorAll({json.dumps(selector)})].map((e) => {lines})"
         return self.until(f"{found}.length === {count} && {found}")
 
-    def shows(self, text):
-        """Wait until the page shows a text."""
+    def assert_shows(self, text):
+        """The page shows the text, at once or after a while."""
         self.until(f"document.body.innerText.includes({json.dumps(text)})")
 
-    def hides(self, text):
+    def assert_hides(self, text):
         self.until(f"!document.body.innerText.includes({json.dumps(text)})")
 
     def click(self, selector):
