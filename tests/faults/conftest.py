@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from conductor import ApiClient, HttpSettings, MetricsCollector, TaskRunner
 from conductor.testing import FakeClock
+from support.handlers import noting_signals
 from support.programs import Programs
 from support.raw_server import RawServer
 from support.stub import Stub
@@ -49,6 +50,13 @@ def stub():
     """A scripted server."""
     with Stub() as stub:
         yield stub
+
+
+@pytest.fixture
+def own_handlers():
+    """The numbers of the signals that came to handlers of the program's own, which it had installed before it waits."""
+    with noting_signals() as came:
+        yield came
 
 
 @pytest.fixture

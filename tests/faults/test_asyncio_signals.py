@@ -8,10 +8,9 @@ import time
 import pytest
 
 from conductor import TaskRunner
+from support.handlers import BOTH, handlers
 from support.programs import waits_for_signals
 from support.waiting import eventually
-
-BOTH = (signal.SIGINT, signal.SIGTERM)
 
 WAITS = """
 import asyncio, sys
@@ -116,26 +115,8 @@ def test_ctrl_c_twice_in_a_block_that_does_not_wait_means_now(server, programs):
     assert "left behind at the end of the drain (task_id='t1'" in errors
 
 
-@pytest.fixture
-def came():
-    """The numbers of the signals that came to the handlers which the program had before it waits."""
-    came = []
-
-    def handler(number, frame):
-        came.append(number)
-
-    before = {number: signal.signal(number, handler) for number in BOTH}
-    yield came
-    for number, previous in before.items():
-        signal.signal(number, previous)
-
-
-def handlers():
-    return [signal.getsignal(number) for number in BOTH]
-
-
 @pytest.mark.parametrize("first_to_end", [0, 1])
-def test_the_handlers_are_put_back_after_the_last_of_several_waits(api_client, came, first_to_end):
+def test_the_handlers_are_put_back_after_the_last_of_several_waits(api_client, own_handlers, first_to_end):
     before = handlers()
 
     async def program():
@@ -154,10 +135,10 @@ def test_the_handlers_are_put_back_after_the_last_of_several_waits(api_client, c
         assert handlers() == before
 
     asyncio.run(program())
-    assert came == []
+    assert own_handlers == []
 
 
-def test_a_wait_that_does_not_handle_signals_leaves_them_to_the_program(api_client, came):
+def test_a_wait_that_does_not_handle_signals_leaves_them_to_the_program(api_client, own_handlers):
     before = handlers()
 
     async def program():
@@ -172,10 +153,10 @@ def test_a_wait_that_does_not_handle_signals_leaves_them_to_the_program(api_clie
         assert await waiting
 
     asyncio.run(program())
-    assert came == [signal.SIGTERM]
+    assert own_handlers == [signal.SIGTERM]
 
 
-def test_a_wait_off_the_main_thread_leaves_signals_to_the_program(api_client, came):
+def test_a_wait_off_the_main_thread_leaves_signals_to_the_program(api_client, own_handlers):
     before, seen = handlers(), []
 
     async def program():
@@ -195,7 +176,7 @@ def test_a_wait_off_the_main_thread_leaves_signals_to_the_program(api_client, ca
     assert seen == [before]
 
 
-def test_the_handlers_are_put_back_when_a_wait_is_cancelled(api_client, came):
+def test_the_handlers_are_put_back_when_a_wait_is_cancelled(api_client, own_handlers):
     before = handlers()
 
     async def program():
@@ -210,7 +191,7 @@ def test_the_handlers_are_put_back_when_a_wait_is_cancelled(api_client, came):
     asyncio.run(program())
 
 
-def test_a_handler_of_the_loop_is_called_too_and_stays(api_client, came):
+def test_a_handler_of_the_loop_is_called_too_and_stays(api_client, own_handlers):
     async def program():
         loop, called = asyncio.get_running_loop(), asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, called.set)
@@ -225,4 +206,4 @@ def test_a_handler_of_the_loop_is_called_too_and_stays(api_client, came):
             assert await waiting  # in the second round it has ended
 
     asyncio.run(program())
-    assert came == []
+    assert own_handlers == []

@@ -6,27 +6,8 @@ import time
 
 import pytest
 
+from support.handlers import BOTH, handlers
 from support.waiting import eventually
-
-BOTH = (signal.SIGINT, signal.SIGTERM)
-
-
-@pytest.fixture
-def own_handlers():
-    """The numbers of the signals that came to handlers of the program's own, which it had installed before it waits."""
-    came = []
-
-    def handler(number, frame):
-        came.append(number)
-
-    before = {number: signal.signal(number, handler) for number in BOTH}
-    yield came
-    for number, previous in before.items():
-        signal.signal(number, previous)
-
-
-def handlers():
-    return [signal.getsignal(number) for number in BOTH]
 
 
 def while_waiting(act):
