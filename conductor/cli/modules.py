@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from conductor._log import printable
+from conductor.cli.words import nearest
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.runner.given_workers import workers_in
 from conductor.worker import Worker
@@ -48,7 +49,8 @@ def object_named(name: str) -> Any:
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise ConfigurationError(f"module {module_name!r} has no {printable(path)!r}") from None
+            problem = f"module {module_name!r} has no {printable(path)!r}"
+            raise ConfigurationError(". ".join(filter(None, (problem, nearest(part, dir(found)))))) from None
         except Exception as error:  # the module may have a __getattr__
             raise ConfigurationError(f"cannot get {printable(name)!r}: {_with_place(error)}") from error
     return found

@@ -10,6 +10,7 @@ from conductor._log import printable
 from conductor.cli.output import Output, shown, table
 from conductor.cli.session import Session, with_session
 from conductor.cli.values import Function, json_option
+from conductor.cli.words import Commands
 from conductor.delivery.outbox_file import KeptResult, OutboxFile
 from conductor.operating.outbox import send_results
 from conductor.operating.times import duration
@@ -21,7 +22,7 @@ def _file_argument(function: Function) -> Function:
     return click.argument("file", type=click.Path(), envvar=OUTBOX)(function)
 
 
-@click.group("outbox")
+@click.group("outbox", cls=Commands)
 def command() -> None:
     """List, send or drop the results that workers keep in FILE.
 

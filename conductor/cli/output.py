@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import click
 import msgspec
-from rich.console import Console, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +18,10 @@ from conductor._log import printable
 
 LONGEST_LINE = 10_000
 """Characters of a table's row in a file or a pipe."""
+NARROW = 24
+"""Characters. A column of sentences is not made narrower."""
+GAP = 2
+"""Blanks between two columns."""
 
 
 def shown(value: object) -> Text:
@@ -24,21 +29,90 @@ def shown(value: object) -> Text:
     return Text("" if value is None else printable(str(value)))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table without frames. Cells are made by ``shown``, unless they are a ``Text`` already."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        made.add_column(column, overflow="fold")  # a name that is cut would be of no use
-    for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else shown(cell) for cell in row))
-    return made
+class Rows:
+    """Rows of cells, for ``console.print``.
+
+    They are a table if the terminal is wide enough for it. Else each cell is a line ``name: value``, because a table
+    would break ids into pieces that nobody can copy.
+    """
+
+    def __init__(
+        self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, has_header: bool = True, folds: bool = False
+    ) -> None:
+        """Cells are made by ``shown``, unless they are a ``Text`` already.
+
+        has_header: else no names are shown. folds: the rows are a table in any case, also if words must be broken.
+        """
+        self._columns = columns
+        self._rows = [[cell if isinstance(cell, Text) else shown(cell) for cell in row] for row in rows]
+        self._has_header = has_header
+        self._folds = folds
+
+    def __rich_console__(self, screen: Console, options: ConsoleOptions) -> RenderResult:
+        names = self._columns if self._has_header else [""] * len(self._columns)
+        widths = [_Width.of(name, [row[place] for row in self._rows]) for place, name in enumerate(names)]
+        spare = options.max_width - sum(each.least + GAP for each in widths) + GAP
+        if spare >= 0:
+            yield self._table(_spread(widths, spare))
+        elif self._folds:
+            yield self._table([None] * len(widths))
+        elif self._has_header:
+            yield Text("\n\n").join(map(self._lines, self._rows))
+        else:
+            yield Text("\n").join(Text(": ").join(row) for row in self._rows)
+
+    def _table(self, widths: Sequence[int | None]) -> Table:
+        made = Table(box=None, pad_edge=False, header_style="bold", show_header=self._has_header)
+        for name, width in zip(self._columns, widths, strict=True):
+            made.add_column(name, width=width, overflow="fold")
+        for row in self._rows:
+            made.add_row(*row)
+        return made
+
+    def _lines(self, row: list[Text]) -> Text:
+        named = zip(self._columns, row, strict=True)
+        lines = [Text(f"{name}: " if name else "", "bold").append_text(cell) for name, cell in named if cell.plain]
+        return Text("\n").join(lines)
 
 
-def details(pairs: Iterable[tuple[str, object]]) -> Table:
+class _Width(NamedTuple):
+    """Characters that a column needs. least: without a broken word. most: for each cell on one line."""
+
+    least: int
+    most: int
+
+    @classmethod
+    def of(cls, name: str, cells: Sequence[Text]) -> Self:
+        most = max((cell.cell_len for cell in cells), default=0)
+        words = [word for text in (name, *(cell.plain for cell in cells)) for word in text.split()]
+        longest_word = max(map(cell_len, words), default=0)
+        return cls(max(longest_word, min(most, NARROW)), max(most, cell_len(name)))
+
+
+def _spread(widths: Iterable[_Width], spare: int) -> list[int]:
+    """The widths of columns, of which the first ones get what is left over."""
+    found = []
+    for width in widths:
+        more = min(spare, width.most - width.least)
+        found.append(width.least + more)
+        spare -= more
+    return found
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Rows:
+    """A table without frames."""
+    return Rows(columns, rows)
+
+
+def folded_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Rows:
+    """The same, which stays a table on a narrow terminal. It is for views that change in their place."""
+    return Rows(columns, rows, folds=True)
+
+
+def details(pairs: Iterable[tuple[str, object]]) -> Rows:
     """A line for each name and its value. Names without a value are left out."""
-    made = table(("", ""), ((name, value) for name, value in pairs if value not in (None, "")))
-    made.show_header = False
-    return made
+    given = [(name, value) for name, value in pairs if value not in (None, "")]
+    return Rows(("name", "value"), given, has_header=False)
 
 
 def pretty_json(value: object) -> Text:

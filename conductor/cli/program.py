@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import importlib
-from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
 from conductor._log import printable
 from conductor._version import __version__
+from conductor.cli.words import Commands
 from conductor.errors import ConductorError, ConfigurationError
 
 COMMANDS: dict[str, str] = {
@@ -30,7 +30,7 @@ COMMANDS: dict[str, str] = {
 """The modules of the commands. In each the command has the name ``command``."""
 
 
-class Commands(click.Group):
+class Program(Commands):
     """The commands of ``COMMANDS``, in that order."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -41,13 +41,6 @@ class Commands(click.Group):
             return None
         found: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
         return found
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            _no_such_command(ctx, args[0])
-        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -66,12 +59,7 @@ def _one_sentence(error: ConductorError) -> click.ClickException:
     return click.UsageError(text) if isinstance(error, ConfigurationError) else click.ClickException(text)
 
 
-def _no_such_command(ctx: click.Context, name: str) -> NoReturn:
-    like = get_close_matches(name, COMMANDS)
-    ctx.fail(f"there is no command {printable(name)!r}" + (f": do you mean {like[0]!r}?" if like else ""))
-
-
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="conductor-worker %(version)s")
 def program() -> None:
     """Run, watch and repair Conductor workers.

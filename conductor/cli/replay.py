@@ -18,6 +18,7 @@ from conductor.cli.output import as_ascii, shown, table
 from conductor.cli.session import Session, with_session
 from conductor.cli.values import interceptor_option, lifespan_option
 from conductor.executor import TaskExecutor
+from conductor.operating.tasks import task_id_needed
 from conductor.replaying.recording import Outcome, recording_of
 from conductor.replaying.replay import Replay, Replayer
 from conductor.replaying.saved_case import save_case
@@ -80,7 +81,8 @@ def command(  # noqa: PLR0917 - an option each
                 stop_at_start=stop_at_start,
                 stop_at_error=stop_at_error,
             )
-        recording = recording_of(TaskExecutor(session.client), task_id)
+        with task_id_needed(session.client, task_id):
+            recording = recording_of(TaskExecutor(session.client), task_id)
         if recording.lacks_earlier_output:
             click.echo(LACKS_EARLIER_OUTPUT, err=True)
         replay = replayer.replay(recording)

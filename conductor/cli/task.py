@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
 from rich.console import Group
+from rich.text import Text
 
 from conductor.cli.output import details, pretty_json, shown, table
 from conductor.cli.session import Session, with_session
-from conductor.cli.values import JsonObject
+from conductor.cli.values import JsonObject, OneOf
+from conductor.cli.words import Commands
 from conductor.executor import TaskExecutor
-from conductor.models import TaskResultStatus
-from conductor.operating.tasks import logs_of, search_query, update_open_task
+from conductor.models import TaskExecLog, TaskResultStatus, TaskStatus
+from conductor.operating.tasks import logs_of, search_query, task_id_needed, update_open_task
 from conductor.operating.times import moment
 
 
-@click.group("task")
+@click.group("task", cls=Commands)
 def command() -> None:
     """Look at tasks, and change them."""
 
@@ -26,7 +29,8 @@ def command() -> None:
 @with_session
 def get(session: Session, task_id: str) -> None:
     """Show a task with its input and its output."""
-    task = TaskExecutor(session.client).get_task(task_id)
+    with task_id_needed(session.client, task_id):
+        task = TaskExecutor(session.client).get_task(task_id)
     members = details(
         [
             ("task", task.task_id),
@@ -53,7 +57,7 @@ def get(session: Session, task_id: str) -> None:
 
 @command.command("update")
 @click.argument("task_id")
-@click.option("--status", type=click.Choice([each.value for each in TaskResultStatus]), required=True)
+@click.option("--status", type=OneOf(TaskResultStatus), required=True)
 @click.option(
     "--output", type=JsonObject(), help="A JSON object, @FILE, or - for stdin. By default the output stays as it is."
 )
@@ -70,7 +74,8 @@ def update(  # noqa: PLR0917 - an option each
 ) -> None:
     """Send a task's result."""
     executor = TaskExecutor(session.client)
-    task = update_open_task(executor, task_id, status, output, reason=reason, callback_after=callback)
+    with task_id_needed(session.client, task_id):
+        task = update_open_task(executor, task_id, status, output, reason=reason, callback_after=callback)
     sent = {"taskId": task_id, "workflowInstanceId": task.workflow_instance_id, "status": status}
     session.output.show(sent, shown(f"{task.task_type} {task_id}: {status} is sent"))
 
@@ -80,14 +85,23 @@ def update(  # noqa: PLR0917 - an option each
 @with_session
 def logs(session: Session, task_id: str) -> None:
     """Show the log of a task, oldest entry first."""
-    found = logs_of(TaskExecutor(session.client), task_id)
-    session.output.show(found, table(["time", "entry"], ((moment(each.created_time), each.log) for each in found)))
+    with task_id_needed(session.client, task_id):
+        found = logs_of(TaskExecutor(session.client), task_id)
+    session.output.show(found, Text("\n").join(line for each in found for line in _lines(each)))
+
+
+def _lines(entry: TaskExecLog) -> Iterator[Text]:
+    """The lines of a log's entry, of which the first one has the time."""
+    time = f"{moment(entry.created_time)}  "
+    for line in (entry.log or "").splitlines() or [""]:
+        yield shown(time + line)
+        time = " " * len(time)
 
 
 @command.command("search")
 @click.argument("query", default="")
 @click.option("--task", "task_type", metavar="NAME", help="Only tasks of this type.")
-@click.option("--status", metavar="STATUS", help="Only tasks of this status, such as FAILED.")
+@click.option("--status", type=OneOf(TaskStatus), help="Only tasks of this status.")
 @click.option("--text", default="*", show_default=True, help="Words that the server's index looks for.")
 @click.option("--size", type=click.IntRange(1), default=20, show_default=True, help="The most tasks to show.")
 @click.option("--sort", default="startTime:DESC", show_default=True, metavar="MEMBER:ASC|DESC")

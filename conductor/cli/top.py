@@ -9,7 +9,7 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from conductor.cli.output import console, live, shown, table
+from conductor.cli.output import console, folded_table, live, shown
 from conductor.cli.session import Session, with_session
 from conductor.cli.values import INTERRUPTED, Interval
 from conductor.errors import ConductorError, ConfigurationError
@@ -83,7 +83,7 @@ def _default_url() -> str:
 
 def _shown(view: View) -> RenderableType:
     problems = (Text.assemble(shown(each), style="red") for each in view.problems)
-    return Group(table([*_COLUMNS, "queued"], map(_row, view.workers)), *problems)
+    return Group(folded_table([*_COLUMNS, "queued"], map(_row, view.workers)), *problems)
 
 
 def _row(workers: WorkersOfType) -> tuple[object, ...]:

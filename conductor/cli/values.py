@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -12,6 +12,7 @@ import click
 from conductor._arguments import LONGEST
 from conductor._log import printable
 from conductor._variables import seconds_of
+from conductor.cli.words import nearest
 from conductor.errors import ConfigurationError
 from conductor.operating.json_input import json_object
 from conductor.settings import METRICS_PORT, SERVER_URL, HttpSettings
@@ -32,6 +33,17 @@ class ServerUrl(click.ParamType[str]):
             return HttpSettings(value).base_url
         except ConfigurationError as error:
             self.fail(str(error).removeprefix("base_url "), param, ctx)
+
+
+class OneOf(click.Choice[str]):
+    """One of some words. The error also names the nearest one."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        super().__init__([str(word) for word in words])
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        message = super().get_invalid_choice_message(value, ctx)
+        return f"{message} {nearest(str(value).upper(), self.choices)}".strip()
 
 
 class JsonObject(click.ParamType[dict[str, Any]]):

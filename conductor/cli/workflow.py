@@ -7,17 +7,18 @@ from typing import Any
 import click
 from rich.console import Group, RenderableType
 
-from conductor.cli.output import console, details, live, pretty_json, shown, table
+from conductor.cli.output import console, details, folded_table, live, pretty_json, shown, table
 from conductor.cli.session import Session, with_session
 from conductor.cli.values import INTERRUPTED, Interval, JsonObject
+from conductor.cli.words import Commands
 from conductor.errors import ConfigurationError
-from conductor.models import Workflow, WorkflowStatus
+from conductor.models import Task, Workflow, WorkflowStatus
 from conductor.operating.times import moment
 from conductor.operating.workflow_watch import Change, WorkflowWatch
 from conductor.workflow_executor import WorkflowExecutor
 
 
-@click.group("workflow")
+@click.group("workflow", cls=Commands)
 def command() -> None:
     """Start workflows, look at them, and change them."""
 
@@ -88,9 +89,9 @@ def watch(session: Session, workflow_id: str, interval: float) -> None:
                 for change in changes:
                     session.output.show(change, shown(_line(change)))
         else:
-            with live(screen, _overview(watched.workflow)) as shown_now:
+            with live(screen, _view(watched)) as shown_now:
                 for _ in watched.follow(interval):
-                    shown_now.update(_overview(watched.workflow, watched.problem), refresh=True)
+                    shown_now.update(_view(watched), refresh=True)
     except KeyboardInterrupt:
         raise click.exceptions.Exit(INTERRUPTED) from None
     if watched.workflow.status != WorkflowStatus.COMPLETED:
@@ -119,8 +120,26 @@ def terminate(session: Session, workflow_id: str, reason: str | None) -> None:
     session.output.show({"workflowId": workflow_id}, shown(f"workflow {workflow_id} is terminated"))
 
 
-def _overview(workflow: Workflow, problem: str = "") -> RenderableType:
-    members = details(
+def _overview(workflow: Workflow) -> RenderableType:
+    columns = ["reference", "task", "status", "retries", "worker", "id", "reason"]
+    rows = [(*_of_task(each), each.worker_id, each.task_id, each.reason_for_incompletion) for each in workflow.tasks]
+    return Group(_members(workflow), table(columns, rows))
+
+
+def _view(watched: WorkflowWatch) -> RenderableType:
+    """An overview without ids. With them, many terminals would be too narrow, and have too few lines."""
+    workflow = watched.workflow
+    columns = ["reference", "task", "status", "retries", "worker", "reason"]
+    rows = [(*_of_task(each), each.worker_id, each.reason_for_incompletion) for each in workflow.tasks]
+    return Group(_members(workflow, watched.problem), folded_table(columns, rows))
+
+
+def _of_task(task: Task) -> tuple[object, ...]:
+    return task.reference_task_name, task.task_type, task.status, task.retry_count
+
+
+def _members(workflow: Workflow, problem: str = "") -> RenderableType:
+    return details(
         [
             ("workflow", workflow.workflow_id),
             ("name", f"{workflow.workflow_name}, version {workflow.workflow_version}"),
@@ -132,19 +151,6 @@ def _overview(workflow: Workflow, problem: str = "") -> RenderableType:
             ("problem", problem),
         ]
     )
-    rows = [
-        (
-            each.reference_task_name,
-            each.task_type,
-            each.status,
-            each.retry_count,
-            each.worker_id,
-            each.task_id,
-            each.reason_for_incompletion,
-        )
-        for each in workflow.tasks
-    ]
-    return Group(members, table(["reference", "task", "status", "retries", "worker", "id", "reason"], rows))
 
 
 def _line(change: Change) -> str:

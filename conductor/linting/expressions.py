@@ -6,13 +6,11 @@ expression that it cannot read, or that names nothing, gives null.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
 from typing import Any
 
-from conductor.linting.findings import Faults, Severity
+from conductor.linting.findings import Faults, Severity, nearest
 from conductor.linting.flow import Step, are_in_one_loop, order
 from conductor.linting.scope import Scope
 from conductor.testing.expressions.checks import checked_paths, is_path
@@ -30,7 +28,6 @@ _OF_TASK = (
     *("pollCount", "taskDefName", "scheduledTime", "startTime", "endTime", "workflowInstanceId", "taskId"),
     *("reasonForIncompletion", "callbackAfterSeconds", "workerId", "iteration"),
 )
-MOST_COMPARED = 500  # names, in the search for the nearest one
 _ORDER = {
     "after": "{} comes after this task, so it has no output yet",
     "inside": "{} is inside of this task, so it has no output yet",
@@ -99,9 +96,9 @@ def _unknown(scope: Scope, path: str, root: str, is_checked: bool) -> Iterator[t
     if _VARIABLE.fullmatch(path):
         yield "warning", f"no task has the reference name {path}: it must be an environment variable of the server"
     elif is_checked:
-        yield "error", f"no task has the reference name {root!r}{_nearest(root, scope.by_ref)}: the server refuses it"
+        yield "error", f"no task has the reference name {root!r}{nearest(root, scope.by_ref)}: the server refuses it"
     elif not scope.makes_steps:
-        yield "warning", f"no task has the reference name {root!r}{_nearest(root, scope.by_ref)}: its value is null"
+        yield "warning", f"no task has the reference name {root!r}{nearest(root, scope.by_ref)}: its value is null"
 
 
 def _of_workflow(scope: Scope, path: str) -> Iterator[tuple[Severity, str]]:
@@ -114,14 +111,14 @@ def _of_workflow(scope: Scope, path: str) -> Iterator[tuple[Severity, str]]:
     known = {*declared, *(scope.wire.get("inputTemplate") or {})}
     known |= {*properties} if isinstance(properties, dict) else set()
     if name[1] not in known:
-        yield "warning", f"inputParameters of the workflow do not name {name[1]!r}{_nearest(name[1], declared)}"
+        yield "warning", f"inputParameters of the workflow do not name {name[1]!r}{nearest(name[1], declared)}"
 
 
 def _unknown_member(path: str, root: str, known: tuple[str, ...]) -> Iterator[tuple[Severity, str]]:
     """Only members that are nearly those that exist: newer servers may have others."""
     member = re.match(r"\.(\w+)", path[len(root) :])
-    if member and member[1] not in known and (nearest := _nearest(member[1], known)):
-        yield "warning", f"{root} has no member {member[1]!r}{nearest}"
+    if member and member[1] not in known and (like := nearest(member[1], known)):
+        yield "warning", f"{root} has no member {member[1]!r}{like}"
 
 
 def _too_early(step: Step, target: Step) -> Iterator[tuple[Severity, str]]:
@@ -131,8 +128,3 @@ def _too_early(step: Step, target: Step) -> Iterator[tuple[Severity, str]]:
     common = next((each.kind for each in reversed(step.around) if each in target.around), "")
     text = _ORDER[when].format(target.ref, common)
     yield "warning", text if target is not step else f"{target.ref} is this task itself, which has no output yet"
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(name, islice(known, MOST_COMPARED), n=1, cutoff=0.75)
-    return f"; the nearest is {found[0]!r}" if found else ""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
+
+MOST_COMPARED = 500  # names, in the search for the nearest one
 
 Severity = Literal["error", "warning"]
 
@@ -26,3 +30,9 @@ class Finding:
 Fault = tuple[Severity, str, str]
 """The severity, the path within a definition, such as ``.tasks[2].type``, and the sentence."""
 Faults = Iterator[Fault]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence; "" if none of the known names is like this one."""
+    found = difflib.get_close_matches(name, islice(known, MOST_COMPARED), n=1, cutoff=0.75)
+    return f"; the nearest is {found[0]!r}" if found else ""

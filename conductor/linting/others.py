@@ -7,7 +7,7 @@ from typing import Any
 
 from conductor import server_defaults
 from conductor.binding.inputs import problem_with
-from conductor.linting.findings import Faults
+from conductor.linting.findings import Faults, nearest
 from conductor.linting.flow import Step
 from conductor.linting.scope import Scope
 from conductor.models import WorkflowTaskType
@@ -54,7 +54,8 @@ def worker_faults(scope: Scope, workers: Sequence[Worker]) -> Faults:
         task_name = step.name if step.kind == "SIMPLE" else step.kind
         functions = [worker.execute for worker in workers if worker.task_name == task_name]
         if not functions:
-            yield "warning", step.path, f"no worker of these modules takes the task {task_name!r}"
+            like = nearest(task_name, (worker.task_name for worker in workers))
+            yield "warning", step.path, f"no worker of these modules takes the task {task_name!r}{like}"
             continue
         problems = [problem_with(function, scope.known.inputs(step)) for function in functions]
         if all(problems):  # those of other domains may take others

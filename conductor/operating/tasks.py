@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from conductor.errors import ConductorError
+from conductor.errors import ConductorError, NotFoundError
 from conductor.executor import TaskExecutor
 from conductor.models import ResultStatus, Task, TaskExecLog, TaskStatus
 from conductor.task_result import TaskResult
+from conductor.transport import ApiClient
+from conductor.workflow_executor import WorkflowExecutor
 
 OPEN = frozenset({TaskStatus.SCHEDULED, TaskStatus.IN_PROGRESS})
 """A task of another status has ended, and the server ignores an update of it (3.32.3)."""
@@ -15,6 +19,25 @@ OPEN = frozenset({TaskStatus.SCHEDULED, TaskStatus.IN_PROGRESS})
 
 class TaskHasEndedError(ConductorError):
     """An update would be ignored."""
+
+
+class WorkflowIdError(ConductorError):
+    """The id of a workflow was given where the id of a task is needed."""
+
+
+@contextmanager
+def task_id_needed(api: ApiClient, task_id: str) -> Iterator[None]:
+    """Meanwhile, a NotFoundError is raised as a WorkflowIdError if a workflow has the id. This takes a request."""
+    try:
+        yield
+    except NotFoundError as error:
+        try:
+            WorkflowExecutor(api).get_workflow(task_id, include_tasks=False)
+        except ConductorError:
+            raise error from None
+        raise WorkflowIdError(
+            f"{task_id} is the id of a workflow, not of a task: conductor-worker workflow get {task_id} shows its tasks"
+        ) from None
 
 
 def update_open_task(

@@ -35,6 +35,16 @@ def test_ctrl_c_ends_a_watch_and_not_the_workflow(server, client, workflow_id):
     assert WorkflowExecutor(client).get_workflow_status(workflow_id).status == "RUNNING"
 
 
+def test_ids_are_whole_on_a_terminal_that_is_too_narrow_for_a_table(server, client, workflow_id):
+    (task,) = WorkflowExecutor(client).get_workflow(workflow_id).tasks
+    for arguments in (["task", "search", "--task", "charge"], ["workflow", "get", workflow_id]):
+        with Terminal(*arguments, "--server", server.url, columns=60) as terminal:
+            assert terminal.process.wait(30) == 0
+            text = terminal.rest()
+        assert task.task_id in text
+        assert workflow_id in text
+
+
 WORKER = """
 from conductor import MetricsSettings, TaskRunner, provide_metrics
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from conductor import ApiClient, HttpSettings, TaskExecutor
 from conductor.cli.program import program
 from conductor.testing import DevServer
 from support import replayed_tasks
@@ -93,6 +94,14 @@ def test_the_recorded_result_is_exit_status_0(replay, task_ids):
     assert done.exit_code == 0, done.stderr
     assert "The result is the recorded one.\n" in done.stdout
     assert '{"paid":10}' in done.stdout
+
+
+def test_the_id_of_a_workflow_is_known_as_such(replay, server, task_ids):
+    with ApiClient(http_settings=HttpSettings(server.url)) as api:
+        workflow_id = TaskExecutor(api).get_task(task_ids[5]).workflow_instance_id
+    done = replay("replayed:pay", workflow_id)
+    assert done.exit_code == 1
+    assert f"{workflow_id} is the id of a workflow, not of a task" in done.stderr
 
 
 def test_another_result_is_exit_status_1_and_moves_no_cursor(replay, task_ids):

@@ -99,6 +99,14 @@ def test_an_unknown_name_is_one_line_and_status_1(commands, arguments):
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("command", [["get"], ["logs"], ["update", "--status", "FAILED"]])
+def test_the_id_of_a_workflow_is_known_as_such(commands, workflow_id, command):
+    done = commands.run("task", *command, workflow_id)
+    assert done.exit_code == 1
+    assert f"{workflow_id} is the id of a workflow, not of a task" in done.stderr
+    assert f"workflow get {workflow_id}" in done.stderr
+
+
 def test_a_task_is_shown_with_its_input_and_in_the_names_of_the_wire(commands, workflow_id):
     task_id = task_of(commands, workflow_id).task_id
     shown = commands.json("task", "get", task_id)
@@ -151,6 +159,13 @@ def test_logs_are_shown_oldest_first(commands, workflow_id):
     assert [each["log"] for each in commands.json("task", "logs", task_id)] == ["one", "two"]
 
 
+def test_a_traceback_in_a_log_is_shown_in_its_lines(commands, workflow_id):
+    task_id = task_of(commands, workflow_id).task_id
+    commands.tasks.add_log(task_id, "Traceback:\n  File x\x1b[2J\nValueError: no")
+    shown = commands.succeed("task", "logs", task_id).splitlines()
+    assert [line[22:] for line in shown] == ["Traceback:", "  File x\\x1b[2J", "ValueError: no"]
+
+
 def test_tasks_are_searched_by_type_and_status(commands, workflow_id):
     commands.workflows.start_workflow("order")
     polled = commands.poll().task_id
@@ -159,6 +174,14 @@ def test_tasks_are_searched_by_type_and_status(commands, workflow_id):
     assert [each["taskId"] for each in found["results"]] == [polled]
     assert commands.json("task", "search", f"workflowId={workflow_id}")["totalHits"] == 1
     assert commands.succeed("task", "search", "--size", "1").splitlines()[-1] == "1 of 2"
+
+
+@pytest.mark.parametrize("command", [["task", "search"], ["task", "update", "t"]])
+def test_a_misspelt_status_is_refused_with_the_nearest_one(commands, command):
+    done = commands.run(*command, "--status", "faled")
+    assert done.exit_code == 2
+    assert "'faled' is not one of" in done.stderr
+    assert "Do you mean 'FAILED'?" in done.stderr
 
 
 def test_requeue_asks_before_it_changes_anything(commands, workflow_id):

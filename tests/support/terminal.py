@@ -12,14 +12,14 @@ import time
 class Terminal:
     """Starts ``conductor-worker`` with a pseudo-terminal as its standard streams. A context manager: ends it."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, columns=160):
         self._own, theirs = pty.openpty()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "conductor", *arguments],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env=os.environ | {"COLUMNS": "160", "TERM": "xterm"},
+            env=os.environ | {"COLUMNS": str(columns), "TERM": "xterm"},
             start_new_session=True,
         )
         os.close(theirs)

@@ -75,6 +75,12 @@ def test_tasks_are_compared_with_the_workers_of_modules(folder):
     assert "tasks[0].inputParameters: error: the worker of 'charge': it needs the input 'amount'" in done.stdout
 
 
+def test_a_task_that_no_worker_takes_is_named_with_the_nearest_one(folder):
+    write(folder, tasks=[{**STEP, "name": "chrage"}])
+    (folder / "lint_app.py").write_text(WORKERS)
+    assert "takes the task 'chrage'; the nearest is 'charge'" in run("lint_app.py").stdout
+
+
 def test_a_folder_or_a_module_that_is_not_there_is_a_wrong_argument(folder):
     assert run().exit_code == 2
     write(folder)

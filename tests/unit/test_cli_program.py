@@ -60,7 +60,16 @@ def test_a_misspelt_command_is_answered_with_the_one_that_is_meant(command):
     command(fails_with(ConfigurationError("not called")))
     done = run("for-a-tset")
     assert done.exit_code == 2
-    assert "there is no command 'for-a-tset': do you mean 'for-a-test'?" in done.stderr
+    assert "there is no command 'for-a-tset'. Do you mean 'for-a-test'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("list", "There are get, retry, start, terminate, watch."), ("strat", "Do you mean 'start'?")]
+)
+def test_an_unknown_command_of_a_group_is_answered_with_those_that_exist(name, hint):
+    done = run("workflow", name)
+    assert done.exit_code == 2
+    assert f"there is no command {name!r}. {hint}" in done.stderr
 
 
 def test_a_wrong_url_is_an_error_that_names_the_option(command):
@@ -128,7 +137,8 @@ def test_workers_are_named_by_module_file_or_name(folder, name, tasks):
     ("name", "text", "problem"),
     [
         ("cli_app", "", "module 'cli_app' has no worker"),
-        ("cli_app:nothing", "", "module 'cli_app' has no 'nothing'"),
+        ("cli_app:nothing", "", "module 'cli_app' has no 'nothing'$"),
+        ("cli_app:get_wether", "def get_weather(): ...", r"has no 'get_wether'\. Do you mean 'get_weather'\?"),
         ("nowhere", "", "cannot import 'nowhere': ModuleNotFoundError"),
         ("cli_app", "\nimport nowhere_2", r"cannot import 'cli_app': ModuleNotFoundError: .*cli_app.py, line 2\)"),
         ("cli_app", "x = (", "cannot import 'cli_app': SyntaxError"),
