@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from conductor._output import UnsendableOutput, output_data
-from conductor.definitions import INLINE_DEFINITION, MOST_PROBLEMS, misfits, text_of, value_of
+from conductor.definitions import INLINE_DEFINITION, MOST_PROBLEMS, definition_of, misfits, text_of
 from conductor.errors import ConfigurationError
 from conductor.models import TaskDef, WorkflowDef
 
@@ -168,7 +168,7 @@ def _raise_unreadable(error: OSError) -> None:
 
 def _definitions(file: str) -> Iterator[FileDefinition | FileProblem]:
     try:
-        value = value_of(text_of(file))
+        value = definition_of(text_of(file))
     except ConfigurationError as problem:
         yield FileProblem(file, "", str(problem))
         return

@@ -122,7 +122,7 @@ def _loaded(place: _Place, text_or_path: str | os.PathLike[str]) -> tuple[_Place
         except ConfigurationError as problem:
             raise ConfigurationError(f"{place.file!r}: {problem}") from None
     try:
-        return place, value_of(text)
+        return place, definition_of(text)
     except ConfigurationError as problem:
         raise ConfigurationError(place.problem("", str(problem))) from None
 
@@ -138,6 +138,16 @@ def value_of(text: str) -> Any:
     except ValueError as error:
         problem = str(error)
     raise ConfigurationError(problem)
+
+
+def definition_of(text: str) -> Any:
+    """The same for the content of a file of definitions. The error says that they are JSON if it is something else."""
+    try:
+        return value_of(text)
+    except ConfigurationError as error:
+        if not text.strip() or text.lstrip().startswith(("{", "[")):
+            raise
+        raise ConfigurationError(f"{error}. Definitions are JSON, and this is none") from None
 
 
 def text_of(path: str) -> str:

@@ -111,6 +111,25 @@ def _switch(step: Step, _: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield ".evaluatorType", f"the server has no evaluator {evaluator!r}: it must be one of {', '.join(_EVALUATORS)}"
 
 
+def _inline(_: Step, inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    evaluator = inputs.get("evaluatorType")
+    if evaluator is not None and not _is_expression(evaluator) and evaluator not in _EVALUATORS:
+        text = f"the server has no evaluator {evaluator!r}: it must be one of {', '.join(_EVALUATORS)}"
+        yield ".inputParameters.evaluatorType", text
+
+
+def _http(_: Step, inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Without http_request, the inputs themselves are the request."""
+    request = inputs.get("http_request")
+    path, given = (".inputParameters", inputs) if request is None else (".inputParameters.http_request", request)
+    if isinstance(given, dict) and {"http_request", "uri"} & inputs.keys():
+        yield from ((f"{path}.{name}", "HTTP tasks need it") for name in ("uri", "method") if given.get(name) is None)
+
+
+def _is_expression(value: object) -> bool:
+    return isinstance(value, str) and "${" in value
+
+
 def _decision(step: Step, _: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if step.wire.get("caseValueParam") is None and step.wire.get("caseExpression") is None:
         yield ".caseValueParam", "DECISION tasks need it, or caseExpression"
@@ -174,6 +193,8 @@ _CHECKS: dict[str, Callable[[Step, dict[str, Any]], Iterator[tuple[str, str]]]] 
     "DECISION": _decision,
     "FORK_JOIN": _fork,
     "FORK_JOIN_DYNAMIC": _dynamic_fork,
+    "HTTP": _http,
+    "INLINE": _inline,
     "SUB_WORKFLOW": _sub_workflow,
     "WAIT": _wait,
 }

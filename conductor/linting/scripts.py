@@ -8,6 +8,7 @@ from conductor.linting.findings import Faults
 from conductor.linting.flow import Step
 from conductor.linting.javascript import has_placeholder, names_read
 from conductor.linting.scope import Scope
+from conductor.testing.scripts import EngineMissingError, ScriptError, check_syntax
 
 _JAVASCRIPT = (None, "", "javascript", "graaljs")
 _PARAMETERS = ("caseValueParam", "dynamicTaskNameParam", "dynamicForkJoinTasksParam", "dynamicForkTasksParam")
@@ -18,6 +19,8 @@ def script_faults(scope: Scope) -> Faults:
     for step in scope.steps:
         inputs = scope.known.inputs(step)
         for path, script in _scripts(step):
+            if "${" not in script:
+                yield from _of_syntax(step.path + path, script)
             for name in names_read(script):
                 if name not in inputs:
                     yield "warning", step.path + path, f"the script reads $.{name}, and inputParameters do not name it"
@@ -26,6 +29,15 @@ def script_faults(scope: Scope) -> Faults:
                 yield "warning", step.path + path, f"inputParameters do not name {name!r}"
         if step.kind == "DO_WHILE":
             yield from _of_loop(scope, step)
+
+
+def _of_syntax(path: str, script: str) -> Faults:
+    try:
+        check_syntax(script)
+    except ScriptError as error:
+        yield "error", path, f"the script is no JavaScript: {error}"
+    except EngineMissingError:
+        return  # only the extra dev-server can tell
 
 
 def _scripts(step: Step) -> Iterator[tuple[str, str]]:
@@ -64,6 +76,7 @@ def _of_loop(scope: Scope, loop: Step) -> Faults:
     if has_placeholder(script):
         yield "error", path, "the server fills in no ${…} here: give the value in inputParameters, and read $.name"
         return
+    yield from _of_syntax(path, script)
     known = {step.ref for step in scope.steps if loop in step.around} | {loop.ref, *scope.known.inputs(loop)}
     for name in names_read(script):
         if name in known:

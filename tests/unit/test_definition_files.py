@@ -68,6 +68,7 @@ def test_tasks_come_first_and_sub_workflows_before_those_that_start_them(folder)
         ('[{"nam": "a"}]', "[0].nam: unknown key; the nearest known one is name"),
         ('{"name": "a",}', "line 1, column"),
         ("", "empty"),
+        ("name: a\ntasks:\n", "line 1, column 1: Expecting value. Definitions are JSON, and this is none"),
     ],
 )
 def test_an_error_names_the_file_and_the_place(folder, text, problem):

@@ -1,6 +1,7 @@
 """The faults that the linter finds in definitions, and the good definitions in which it finds none."""
 
 import json
+import sys
 
 import pytest
 
@@ -36,6 +37,10 @@ def loop(*tasks, condition="$.l['iteration'] < 3", **members):
 
 def inline(script, evaluator="graaljs", **inputs):
     return step("i", "INLINE", inputParameters={"evaluatorType": evaluator, "expression": script, **inputs})
+
+
+def http(request):
+    return step("h", "HTTP", inputParameters={"http_request": request})
 
 
 def end(status):
@@ -76,6 +81,10 @@ GOOD = [
     [loop(end("${workflow.input.x}"))],
     [sub(name="order", version=1), sub(name="${workflow.input.name}") | {"taskReferenceName": "v"}],
     [inline("$.x + $['y'] + $.toString()", x=1, y=2)],
+    [inline("$.x + ${workflow.input.y} + )", "${workflow.input.language}", x=1)],
+    [loop(step(), condition="if ($.l['iteration'] < 3) { true; } else { false; }")],
+    [http("${workflow.input.request}"), {**http({"uri": "${workflow.input.uri}", "method": "GET"}),
+                                         "taskReferenceName": "g"}],
     [step("q", "JSON_JQ_TRANSFORM", taskDefinition={"name": "q", "inputTemplate": {"queryExpression": "."}})],
 ]  # fmt: skip
 
@@ -139,6 +148,13 @@ FAULTS = [
     ([sub(name="refund")], "warning: no workflow 'refund' is among these definitions"),
     ([sub(name="order", version=2)], "warning: no version 2 of workflow 'order' is among these definitions"),
     ([inline("$.x > 1", y=2)], "expression: warning: the script reads $.x, and inputParameters do not name it"),
+    ([inline("$.x", "javscript", x=1)], "evaluatorType: error: the server has no evaluator 'javscript'"),
+    ([http({"method": "GET"})], "tasks[0].inputParameters.http_request.uri: error: HTTP tasks need it"),
+    ([http({"uri": "http://x"})], "tasks[0].inputParameters.http_request.method: error: HTTP tasks need it"),
+    ([step(kind="HTTP", inputParameters={"uri": "http://x"})], "inputParameters.method: error: HTTP tasks need it"),
+    ([inline("$.x +", x=1)], "inputParameters.expression: error: the script is no JavaScript: SyntaxError"),
+    ([switch(step(), evaluatorType="graaljs", expression="$.x ==")], "expression: error: the script is no JavaScript"),
+    ([loop(step(), condition="$.l['iteration'] <")], "loopCondition: error: the script is no JavaScript: SyntaxError"),
     ([step(startDelay=-1)], "tasks[0].startDelay: error: it must be 0 or more"),
     ([], "tasks: error: there is no task in it"),
 ]  # fmt: skip
@@ -186,6 +202,11 @@ def test_a_task_definition_that_a_server_refuses_is_an_error(faults_of, members,
     (line,) = faults_of({"name": "pay", **members})
     assert fault in line
     assert faults_of({"name": "pay", "timeoutSeconds": 9, "responseTimeoutSeconds": 9}) == []
+
+
+def test_scripts_are_not_checked_without_an_engine(faults_of, monkeypatch):
+    monkeypatch.setitem(sys.modules, "quickjs", None)
+    assert faults_of(workflow(inline("$.x +", x=1))) == []
 
 
 def charge(amount: int, note: str = "") -> None: ...
