@@ -25,6 +25,7 @@ REGISTER_WITHIN = 10.0
 _PASSING = (RateLimitedError, ServerError)
 """Errors of a server that may be able to answer later."""
 _NOT_YET = "%s: its task definition is not registered yet, and polling begins: %s"
+_WAITS = "%s: its task definition is not registered yet, and the first poll waits up to %g s for it: %s"
 _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}
 
 
@@ -69,7 +70,7 @@ class Definitions:
         The attempt is repeated while the server cannot be reached. closed: set when the worker stops.
         """
         until = self._clock.now() + REGISTER_WITHIN
-        pauses = Backoff()
+        pauses, is_first = Backoff(), True
         while not closed:
             error = self._settle(worker)
             if error is None:
@@ -80,6 +81,9 @@ class Definitions:
             if self._clock.now() + pause > until:
                 logger.error(_NOT_YET, worker.task_name, error)
                 return
+            if is_first:
+                logger.warning(_WAITS, worker.task_name, REGISTER_WITHIN, error)
+                is_first = False
             self._clock.wait(closed, pause)
 
     def look_at(self, worker: Worker) -> None:
