@@ -83,7 +83,7 @@ def watch(session: Session, workflow_id: str, interval: float) -> None:
     """
     screen = console()
     try:
-        watched = WorkflowWatch(WorkflowExecutor(session.client), workflow_id)
+        watched = WorkflowWatch(session.client, workflow_id)
         if session.output.as_json or not screen.is_terminal:
             for changes in watched.follow(interval):
                 for change in changes:

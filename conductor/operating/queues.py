@@ -53,6 +53,13 @@ def queues(api: ApiClient, task_names: Iterable[str], *, recently: float = RECEN
     ]
 
 
+def unattended(api: ApiClient, keys: Iterable[tuple[str, str | None]]) -> set[tuple[str, str | None]]:
+    """Those of the task types, each with its domain, whose tasks wait while nobody polls them. Blocks as ``queues``."""
+    asked = set(keys)
+    found = queues(api, {task_name for task_name, _ in asked}) if asked else []
+    return asked & {(queue.task_name, queue.domain) for queue in found if queue.is_unattended}
+
+
 def _queue(key: tuple[str, str | None], size: int, poll: PollData | None, now: float, recently: float) -> Queue:
     since = None if poll is None or not poll.last_poll_time else round(max(0.0, now - poll.last_poll_time / 1000), 1)
     is_polled = key[0] in _OF_THE_SERVER or (since is not None and since <= recently)

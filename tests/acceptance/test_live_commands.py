@@ -19,6 +19,7 @@ def workflow_id(client):
 
 def test_a_watch_shows_each_change_and_ends_with_the_workflow(server, client, workflow_id):
     with Terminal("workflow", "watch", workflow_id, "--server", server.url, "--interval", "0.1") as terminal:
+        terminal.read_until(r"nobody polls charge")
         terminal.read_until(r"first .* SCHEDULED")
         TaskExecutor(client).update_task_by_ref_name("first", workflow_id, "COMPLETED", {})
         terminal.read_until(r"first .* COMPLETED")

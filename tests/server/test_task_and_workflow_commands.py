@@ -223,6 +223,19 @@ def test_a_watch_goes_on_after_an_error_of_the_server(stub):
     assert "no database" in changes[1]["problem"]
 
 
+def test_a_watch_says_once_that_nobody_polls_the_task_that_waits(stub):
+    task = {"taskId": "t", "taskType": "charge", "status": "SCHEDULED", "referenceTaskName": "first"}
+    running = {"workflowId": "w", "status": "RUNNING", "tasks": [task]}
+    ended = {"workflowId": "w", "status": "COMPLETED", "tasks": [{**task, "status": "COMPLETED"}]}
+    stub.answers["GET /workflow/w"].extend(Answer(body=body) for body in (running, running, running, ended))
+    stub.answers["GET /tasks/queue/all"].append(Answer(body={"charge": 1}))
+    stub.answers["GET /tasks/queue/polldata/all"].append(Answer(body=[]))
+    done = Commands(stub.url).run("workflow", "watch", "w", "--json", "--interval", "0.1")
+    assert done.exit_code == 0
+    problems = [json.loads(line).get("problem") for line in done.stdout.splitlines()]
+    assert problems == [None, None, "nobody polls charge", None, None]
+
+
 def test_a_failed_workflow_is_retried(commands, workflow_id):
     commands.succeed("task", "update", commands.poll().task_id, "--status", "FAILED")
     assert commands.workflows.get_workflow_status(workflow_id).status == "FAILED"
