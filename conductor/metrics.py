@@ -6,6 +6,7 @@ docs/metrics.md) and the rows of the Go SDK's worker guide, which have neither `
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 import threading
@@ -144,7 +145,8 @@ class MetricsServer:
         try:
             self._server = make_server(settings.host, settings.port, app, _Server, _Handler)
         except (OSError, TypeError) as error:  # the latter for a host that is no name in IDNA
-            raise ConfigurationError(f"metrics cannot be served on {settings.host}:{settings.port}: {error}") from error
+            place = f"{settings.host}:{settings.port}"
+            raise ConfigurationError(f"metrics cannot be served on {place}: {_cause(error)}") from error
         self.port: int = self._server.server_port
         """The port in use, also if the settings have port 0."""
         self._thread = threading.Thread(target=self._server.serve_forever, name="conductor-metrics", daemon=True)
@@ -161,6 +163,12 @@ class MetricsServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _cause(error: OSError | TypeError) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    return "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
 
 
 def _with_health_pages(metrics: WSGIApplication, endpoint: str, look: Callable[[], Health]) -> WSGIApplication:

@@ -55,8 +55,8 @@ PROCESS = [sys.executable, "-P", "-m", "conductor.cli.worker_process"]
     show_envvar=True,
     help="A file that keeps results until the server accepts them.",
 )
-@click.option("--once", "end", flag_value="once", default="signal", help="End when each worker has done one task.")
-@click.option("--until-idle", "end", flag_value="idle", help="End when no task waits.")
+@click.option("--once", is_flag=True, help="End when each worker has done one task.")
+@click.option("--until-idle", is_flag=True, help="End when no task waits.")
 @click.option("--reload", "reloads", is_flag=True, help="Start again when a Python file in this folder changes.")
 @click.option("--log", "log_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--log-level", type=LEVELS, default="INFO", show_default=True, help="The least level that is logged.")
@@ -84,6 +84,8 @@ def command(
     *,
     metrics_port: int | None,
     metrics_host: str,
+    once: bool,
+    until_idle: bool,
     reloads: bool,
     server_within: float | None,
     **given: object,
@@ -93,7 +95,10 @@ def command(
     A name is a module (app), a path (src/app.py) or an object in one of them (app:charge). The exit status is 0 if all
     results were delivered, 1 if work is left behind, and 2 if the workers cannot be started.
     """
-    options = msgspec.convert(given, RunOptions)
+    if once and until_idle:
+        raise click.UsageError("--once and --until-idle exclude each other: give one of them")
+    end = "once" if once else "idle" if until_idle else "signal"
+    options = msgspec.convert({**given, "end": end}, RunOptions)
     metrics = None
     if metrics_port is not None:
         metrics = MetricsSettings(metrics_port, host=metrics_host, legacy_names=options.legacy_names)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conductor._log import printable
 from conductor.errors import ConfigurationError
 from conductor.hooks.interceptor import Interceptor
 from conductor.runner.task_runner import TaskRunner
@@ -14,6 +15,9 @@ from conductor.worker import Worker
 from conductor.worker_program.ends import OneTask, UntilIdle
 from conductor.worker_program.options import RunOptions
 from conductor.worker_settings import with_environment
+
+LONGEST_SHOWN = 60
+"""Characters of an object that an error shows."""
 
 
 @dataclass(frozen=True)
@@ -50,5 +54,7 @@ def interceptor_of(named: object) -> Interceptor:
     """The interceptor, or a new one of the class. ConfigurationError: it is neither."""
     made = named() if isinstance(named, type) else named
     if not isinstance(made, Interceptor):
-        raise ConfigurationError(f"an interceptor must be an Interceptor, or a class of them, not {named!r}")
+        raise ConfigurationError(
+            f"an interceptor must be an Interceptor, or a class of them, not {printable(repr(named), LONGEST_SHOWN)}"
+        )
     return made

@@ -47,7 +47,7 @@ def work(task):
 
 def test_x1_a_port_in_use_is_an_error_that_names_it():
     with provide_metrics(ANY_PORT) as server:
-        with pytest.raises(ConfigurationError, match=rf"127\.0\.0\.1:{server.port}: .*in use"):
+        with pytest.raises(ConfigurationError, match=rf"127\.0\.0\.1:{server.port}: the port is in use$"):
             provide_metrics(MetricsSettings(port=server.port))
         scrape(server)
 

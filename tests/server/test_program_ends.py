@@ -170,3 +170,6 @@ def test_an_interceptor_may_be_named_by_its_class(stub, run):
 def test_another_object_is_no_interceptor(run):
     with pytest.raises(ConfigurationError, match="must be an Interceptor, or a class of them, not 'charge'"):
         run("idle", Worker("charge", nothing), interceptors=["charge"])
+    with pytest.raises(ConfigurationError) as caught:
+        run("idle", Worker("charge", nothing), interceptors=[list(range(10_000))])
+    assert len(str(caught.value)) < 150

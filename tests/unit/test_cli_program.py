@@ -177,6 +177,12 @@ def test_a_module_that_fails_in_an_unusual_way_is_one_sentence(tmp_path, monkeyp
     assert reason in done.stderr
 
 
+def test_two_ends_of_a_program_exclude_each_other():
+    done = run("run", "app", "--until-idle", "--once")
+    assert done.exit_code == 2
+    assert "--once and --until-idle exclude each other" in done.stderr
+
+
 @pytest.mark.parametrize("seconds", ["nan", "inf", "1e300"])
 @pytest.mark.parametrize(
     "command",
