@@ -28,12 +28,16 @@ def pytest_addoption(parser):
     parser.addoption("--record-cassettes", action="store_true", help="record them anew; needs --real-server")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks at the marks of groups
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--real-server"):
-        skip = pytest.mark.skip(reason="needs a real Conductor server: --real-server")
-        for item in items:
-            if item.get_closest_marker("real_server"):
-                item.add_marker(skip)
+    skip = pytest.mark.skip(reason="needs a real Conductor server: --real-server")
+    for item in items:
+        if not item.get_closest_marker("real_server"):
+            continue
+        if not config.getoption("--real-server"):
+            item.add_marker(skip)
+        else:  # --dist loadgroup: one at a time, as the database of the server (3.32.3, SQLite) takes one writer
+            item.add_marker(pytest.mark.xdist_group("real server"))
 
 
 @pytest.fixture(scope="session")
