@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from conductor.linting.findings import Faults
 from conductor.linting.flow import Step
@@ -11,6 +11,7 @@ from conductor.linting.scope import Scope
 from conductor.testing.scripts import EngineMissingError, ScriptError, check_syntax
 
 _JAVASCRIPT = (None, "", "javascript", "graaljs")
+_NOT_FILLED_IN = "the server fills in no ${…} here: give the value in inputParameters, and read $.name"
 _PARAMETERS = ("caseValueParam", "dynamicTaskNameParam", "dynamicForkJoinTasksParam", "dynamicForkTasksParam")
 
 
@@ -19,16 +20,25 @@ def script_faults(scope: Scope) -> Faults:
     for step in scope.steps:
         inputs = scope.known.inputs(step)
         for path, script in _scripts(step):
-            if "${" not in script:
-                yield from _of_syntax(step.path + path, script)
-            for name in names_read(script):
-                if name not in inputs:
-                    yield "warning", step.path + path, f"the script reads $.{name}, and inputParameters do not name it"
+            yield from _of_script(step.path + path, script, inputs, is_filled_in=path.startswith(".inputParameters"))
         for path, name in _parameters(step):
             if name not in inputs:
                 yield "warning", step.path + path, f"inputParameters do not name {name!r}"
         if step.kind == "DO_WHILE":
             yield from _of_loop(scope, step)
+
+
+def _of_script(path: str, script: str, inputs: Container[str], *, is_filled_in: bool) -> Faults:
+    """is_filled_in: expressions in it get their values before the script runs."""
+    if has_placeholder(script):
+        if not is_filled_in:
+            yield "error", path, _NOT_FILLED_IN
+        return
+    if not is_filled_in or "${" not in script:
+        yield from _of_syntax(path, script)
+    for name in names_read(script):
+        if name not in inputs:
+            yield "warning", path, f"the script reads $.{name}, and inputParameters do not name it"
 
 
 def _of_syntax(path: str, script: str) -> Faults:
@@ -52,7 +62,7 @@ def _scripts(step: Step) -> Iterator[tuple[str, str]]:
     elif step.kind == "INLINE" and step.inputs.get("evaluatorType") in _JAVASCRIPT:
         found = {".inputParameters.expression": step.inputs.get("expression")}
     for path, script in found.items():
-        if isinstance(script, str) and not has_placeholder(script):  # it is filled in before the script runs
+        if isinstance(script, str):
             yield path, script
 
 
@@ -74,7 +84,7 @@ def _of_loop(scope: Scope, loop: Step) -> Faults:
     if loop.wire.get("evaluatorType") not in _JAVASCRIPT:
         return
     if has_placeholder(script):
-        yield "error", path, "the server fills in no ${…} here: give the value in inputParameters, and read $.name"
+        yield "error", path, _NOT_FILLED_IN
         return
     yield from _of_syntax(path, script)
     known = {step.ref for step in scope.steps if loop in step.around} | {loop.ref, *scope.known.inputs(loop)}

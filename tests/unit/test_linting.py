@@ -153,6 +153,7 @@ FAULTS = [
     ([http({"uri": "http://x"})], "tasks[0].inputParameters.http_request.method: error: HTTP tasks need it"),
     ([step(kind="HTTP", inputParameters={"uri": "http://x"})], "inputParameters.method: error: HTTP tasks need it"),
     ([inline("$.x +", x=1)], "inputParameters.expression: error: the script is no JavaScript: SyntaxError"),
+    ([switch(step(), evaluatorType="javascript", expression="${workflow.input.x}")], "error: the server fills in no"),
     ([switch(step(), evaluatorType="graaljs", expression="$.x ==")], "expression: error: the script is no JavaScript"),
     ([loop(step(), condition="$.l['iteration'] <")], "loopCondition: error: the script is no JavaScript: SyntaxError"),
     ([step(startDelay=-1)], "tasks[0].startDelay: error: it must be 0 or more"),
