@@ -69,7 +69,7 @@ class Story:
     def child(self, workflow_id, ref):
         return eventually(lambda: self.task(workflow_id, ref).sub_workflow_id)
 
-    def becomes(self, workflow_id, *expected):
+    def assert_becomes(self, workflow_id, *expected):
         """Wait until the workflow has a status, and tasks as ``ref STATUS``, or ``ref.1 STATUS`` after one retry.
 
         A decision that the server missed is asked for.

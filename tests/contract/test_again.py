@@ -43,8 +43,8 @@ def test_a_child_that_runs_again_brings_back_its_parent_and_canceled_siblings(st
     child = failed_child(story, workflow_id)
     eventually(lambda: workflows.get_workflow_status(workflow_id).status == "FAILED")
     getattr(workflows, deed)(child)
-    story.becomes(child, "RUNNING", *AGAIN[deed])
-    story.becomes(workflow_id, "RUNNING", "f COMPLETED", "su IN_PROGRESS", "c.1 SCHEDULED", "j IN_PROGRESS")
+    story.assert_becomes(child, "RUNNING", *AGAIN[deed])
+    story.assert_becomes(workflow_id, "RUNNING", "f COMPLETED", "su IN_PROGRESS", "c.1 SCHEDULED", "j IN_PROGRESS")
     parent = workflows.get_workflow(workflow_id)
     assert (parent.reason_for_incompletion, parent.failed_task_names) == (None, [])
     assert parent.last_retried_time > 0
@@ -55,12 +55,12 @@ def test_a_retried_child_retries_the_canceled_children_beside_it(story, workflow
     other = story.child(workflow_id, "other")
     story.task(other, "a")
     child = failed_child(story, workflow_id)
-    story.becomes(other, "TERMINATED", "a CANCELED")
+    story.assert_becomes(other, "TERMINATED", "a CANCELED")
     # The server writes FAILED after it has ended the other child. A retry before that would be overwritten.
     eventually(lambda: workflows.get_workflow_status(workflow_id).status == "FAILED")
     workflows.retry(child)
-    story.becomes(workflow_id, "RUNNING", "f COMPLETED", "su IN_PROGRESS", "other IN_PROGRESS", "j IN_PROGRESS")
-    story.becomes(other, "RUNNING", "a CANCELED", "a.1 SCHEDULED")
+    story.assert_becomes(workflow_id, "RUNNING", "f COMPLETED", "su IN_PROGRESS", "other IN_PROGRESS", "j IN_PROGRESS")
+    story.assert_becomes(other, "RUNNING", "a CANCELED", "a.1 SCHEDULED")
 
 
 def test_a_retried_child_brings_back_a_parent_that_has_timed_out(story, workflows, family):
@@ -73,7 +73,7 @@ def test_a_retried_child_brings_back_a_parent_that_has_timed_out(story, workflow
         return workflows.get_workflow_status(workflow_id).status == "TIMED_OUT"
 
     eventually(timed_out)
-    story.becomes(child, "TERMINATED", "a CANCELED")
+    story.assert_becomes(child, "TERMINATED", "a CANCELED")
     workflows.retry(child)  # the time of the parent begins again
     assert story.brief(workflow_id) == ["RUNNING", "su IN_PROGRESS"]
     assert story.brief(child) == ["RUNNING", "a CANCELED", "a.1 SCHEDULED"]
@@ -85,32 +85,32 @@ def test_a_retried_child_brings_back_a_parent_that_was_terminated(story, workflo
     story.end(child, "a")
     story.task(child, "b")
     workflows.terminate(workflow_id)
-    story.becomes(child, "TERMINATED", "a COMPLETED", "b CANCELED")
+    story.assert_becomes(child, "TERMINATED", "a COMPLETED", "b CANCELED")
     workflows.retry(child)
-    story.becomes(workflow_id, "RUNNING", "f COMPLETED", "su IN_PROGRESS", "c.1 SCHEDULED", "j IN_PROGRESS")
+    story.assert_becomes(workflow_id, "RUNNING", "f COMPLETED", "su IN_PROGRESS", "c.1 SCHEDULED", "j IN_PROGRESS")
 
 
 def test_a_child_of_an_older_try_does_not_bring_its_parent_back(story, workflows, family):
     workflow_id = family(story.sub("su"))
     old = failed_child(story, workflow_id)
-    story.becomes(workflow_id, "FAILED", "su FAILED")
+    story.assert_becomes(workflow_id, "FAILED", "su FAILED")
     workflows.retry(workflow_id)
     eventually(lambda: story.task(workflow_id, "su").retry_count == 1)
     failed_child(story, workflow_id)
-    story.becomes(workflow_id, "FAILED", "su FAILED", "su.1 FAILED")
+    story.assert_becomes(workflow_id, "FAILED", "su FAILED", "su.1 FAILED")
     workflows.retry(old)
     story.end(old, "b")
-    story.becomes(old, "COMPLETED", "a COMPLETED", "b FAILED", "b.1 COMPLETED")
-    story.becomes(workflow_id, "FAILED", "su COMPLETED", "su.1 FAILED")
+    story.assert_becomes(old, "COMPLETED", "a COMPLETED", "b FAILED", "b.1 COMPLETED")
+    story.assert_becomes(workflow_id, "FAILED", "su COMPLETED", "su.1 FAILED")
 
 
 def test_a_child_of_an_optional_task_does_not_bring_its_parent_back(story, workflows, family):
     workflow_id = family(story.sub("su", optional=True), story.step("z"))
     child = failed_child(story, workflow_id)
-    story.becomes(workflow_id, "RUNNING", "su COMPLETED_WITH_ERRORS", "z SCHEDULED")
+    story.assert_becomes(workflow_id, "RUNNING", "su COMPLETED_WITH_ERRORS", "z SCHEDULED")
     workflows.retry(child)
     story.end(child, "b")
-    story.becomes(workflow_id, "RUNNING", "su COMPLETED", "z SCHEDULED")
+    story.assert_becomes(workflow_id, "RUNNING", "su COMPLETED", "z SCHEDULED")
 
 
 def test_a_retry_that_resumes_sub_workflows_brings_back_canceled_siblings(story, workflows, family):
@@ -118,18 +118,18 @@ def test_a_retry_that_resumes_sub_workflows_brings_back_canceled_siblings(story,
     child = failed_child(story, workflow_id)
     eventually(lambda: workflows.get_workflow_status(workflow_id).status == "FAILED")
     workflows.retry(workflow_id, resume_subworkflow_tasks=True)
-    story.becomes(child, "RUNNING", "a COMPLETED", "b FAILED", "b.1 SCHEDULED")
-    story.becomes(workflow_id, "RUNNING", "f COMPLETED", "su IN_PROGRESS", "c.1 SCHEDULED", "j IN_PROGRESS")
+    story.assert_becomes(child, "RUNNING", "a COMPLETED", "b FAILED", "b.1 SCHEDULED")
+    story.assert_becomes(workflow_id, "RUNNING", "f COMPLETED", "su IN_PROGRESS", "c.1 SCHEDULED", "j IN_PROGRESS")
 
 
 def test_a_retry_that_resumes_changes_nothing_if_no_task_has_failed(story, workflows, family):
     workflow_id = family(story.step("a"))
     story.end(workflow_id, "a")
-    story.becomes(workflow_id, "COMPLETED", "a COMPLETED")
+    story.assert_becomes(workflow_id, "COMPLETED", "a COMPLETED")
     workflows.retry(workflow_id, resume_subworkflow_tasks=True)
     with pytest.raises(ApiError, match="There are no retryable tasks"):
         workflows.retry(workflow_id)
-    story.becomes(workflow_id, "COMPLETED", "a COMPLETED")
+    story.assert_becomes(workflow_id, "COMPLETED", "a COMPLETED")
 
 
 @pytest.mark.parametrize("resume", [True, False])
@@ -139,10 +139,10 @@ def test_a_retry_finds_a_failed_child_inside_a_loop(story, workflows, family, re
     eventually(lambda: workflows.get_workflow_status(workflow_id).status == "FAILED")
     workflows.retry(workflow_id, resume_subworkflow_tasks=resume)
     if resume:
-        story.becomes(child, "RUNNING", "a COMPLETED", "b FAILED", "b.1 SCHEDULED")
+        story.assert_becomes(child, "RUNNING", "a COMPLETED", "b FAILED", "b.1 SCHEDULED")
     else:
         eventually(lambda: story.child(workflow_id, "su__1") != child)
-        story.becomes(child, "FAILED", "a COMPLETED", "b FAILED")
+        story.assert_becomes(child, "FAILED", "a COMPLETED", "b FAILED")
     assert workflows.get_workflow_status(workflow_id).status == "RUNNING"
 
 
@@ -152,9 +152,9 @@ def test_a_restarted_child_that_had_succeeded_brings_its_parent_back(story, work
     story.end(child, "a")
     story.end(child, "b")
     story.end(workflow_id, "z")
-    story.becomes(workflow_id, "COMPLETED", "su COMPLETED", "z COMPLETED")
+    story.assert_becomes(workflow_id, "COMPLETED", "su COMPLETED", "z COMPLETED")
     workflows.restart(child)
-    story.becomes(workflow_id, "RUNNING", "su IN_PROGRESS", "z COMPLETED")
+    story.assert_becomes(workflow_id, "RUNNING", "su IN_PROGRESS", "z COMPLETED")
     story.end(child, "a")
     story.end(child, "b")
-    story.becomes(workflow_id, "COMPLETED", "su COMPLETED", "z COMPLETED")
+    story.assert_becomes(workflow_id, "COMPLETED", "su COMPLETED", "z COMPLETED")

@@ -261,9 +261,9 @@ def test_a_human_task_beside_a_retried_sub_workflow_is_in_progress(story, workfl
     workflow_id = story.start()
     child = story.child(workflow_id, "su")
     story.end(child, "a", "FAILED")
-    story.becomes(workflow_id, "FAILED", "f COMPLETED", "su FAILED", "h CANCELED", "j CANCELED")
+    story.assert_becomes(workflow_id, "FAILED", "f COMPLETED", "su FAILED", "h CANCELED", "j CANCELED")
     workflows.retry(child)
-    story.becomes(workflow_id, "RUNNING", "f COMPLETED", "su IN_PROGRESS", "h.1 IN_PROGRESS", "j IN_PROGRESS")
+    story.assert_becomes(workflow_id, "RUNNING", "f COMPLETED", "su IN_PROGRESS", "h.1 IN_PROGRESS", "j IN_PROGRESS")
 
 
 @pytest.mark.parametrize("given", ["$workflow", "$workflow.input"])

@@ -42,12 +42,12 @@ def test_a_failed_workflow_starts_its_failure_workflow(story, workflows, name, s
 def test_a_name_that_leads_nowhere_starts_nothing(story, workflows, start, given):
     workflow_id = start(given)
     story.end(workflow_id, "a", "FAILED")
-    story.becomes(workflow_id, "FAILED", "a FAILED")
+    story.assert_becomes(workflow_id, "FAILED", "a FAILED")
     assert "conductor.failure_workflow" not in workflows.get_workflow(workflow_id).output
 
 
 def test_a_terminated_workflow_starts_no_failure_workflow(story, workflows, start):
     workflow_id = start("NAME_failure")
     workflows.terminate(workflow_id, "enough")
-    story.becomes(workflow_id, "TERMINATED", "a CANCELED")
+    story.assert_becomes(workflow_id, "TERMINATED", "a CANCELED")
     assert "conductor.failure_workflow" not in workflows.get_workflow(workflow_id).output

@@ -50,18 +50,18 @@ def test_a_failed_sub_workflow_is_started_anew(story, failed, rerun):
     workflow_id = failed([story.sub("su"), story.step("z")], "a", "b")
     old = story.child(workflow_id, "su")
     rerun(workflow_id, "su", task_input={"ignored": 1})
-    story.becomes(workflow_id, "RUNNING", "su IN_PROGRESS")
+    story.assert_becomes(workflow_id, "RUNNING", "su IN_PROGRESS")
     new = story.child(workflow_id, "su")
     assert new != old
     assert story.task(workflow_id, "su").input_data["workflowInput"] == {}
-    story.becomes(new, "RUNNING", "a SCHEDULED")
+    story.assert_becomes(new, "RUNNING", "a SCHEDULED")
 
 
 def test_a_sub_workflow_that_has_succeeded_is_not_run_again(story, failed, rerun):
     workflow_id = failed([story.sub("su"), story.step("z")], "a", "b", "z")
     child = story.child(workflow_id, "su")
     rerun(workflow_id, "su")
-    story.becomes(workflow_id, "RUNNING", "su COMPLETED", "z SCHEDULED")
+    story.assert_becomes(workflow_id, "RUNNING", "su COMPLETED", "z SCHEDULED")
     assert story.child(workflow_id, "su") == child
 
 
@@ -69,7 +69,7 @@ def test_a_rerun_from_a_sub_workflow_in_a_fork_keeps_its_siblings(story, failed,
     fork = story.fork([story.sub("su")], [story.step("c")], [story.step("d")])
     workflow_id = failed([*fork, story.step("z")], "c", "a", "b")
     rerun(workflow_id, "su")
-    story.becomes(
+    story.assert_becomes(
         *(workflow_id, "RUNNING", "f COMPLETED"), *("su IN_PROGRESS", "c COMPLETED", "d SCHEDULED", "j IN_PROGRESS")
     )
 
@@ -78,8 +78,8 @@ def test_a_parent_is_rerun_from_a_task_of_its_child(story, workflows, failed):
     workflow_id = failed([*story.fork([story.sub("su")], [story.step("c")]), story.step("z")], "c", "a", "b")
     child = story.child(workflow_id, "su")
     workflows.rerun(workflow_id, task_id=story.task(child, "b").task_id, task_input={"n": 5})
-    story.becomes(child, "RUNNING", "a COMPLETED", "b SCHEDULED")
-    story.becomes(workflow_id, "RUNNING", "f COMPLETED", "su IN_PROGRESS", "c COMPLETED", "j IN_PROGRESS")
+    story.assert_becomes(child, "RUNNING", "a COMPLETED", "b SCHEDULED")
+    story.assert_becomes(workflow_id, "RUNNING", "f COMPLETED", "su IN_PROGRESS", "c COMPLETED", "j IN_PROGRESS")
     assert story.task(child, "b").input_data == {"n": 5}
 
 
@@ -87,8 +87,8 @@ def test_a_rerun_inside_a_child_does_not_mend_a_later_task_of_the_parent(story, 
     workflow_id = failed([story.sub("su"), story.step("z")], "a", "b", "z")
     child = story.child(workflow_id, "su")
     workflows.rerun(workflow_id, task_id=story.task(child, "b").task_id)
-    story.becomes(workflow_id, "FAILED", "su CANCELED", "z FAILED")
-    story.becomes(child, "TERMINATED", "a COMPLETED", "b CANCELED")
+    story.assert_becomes(workflow_id, "FAILED", "su CANCELED", "z FAILED")
+    story.assert_becomes(child, "TERMINATED", "a COMPLETED", "b CANCELED")
 
 
 def test_a_task_that_is_nowhere_is_refused(story, workflows, failed):
@@ -109,9 +109,9 @@ def test_tasks_that_failed_beside_the_first_one_begin_again(story, failed, rerun
     eventually(lambda: story.task(workflow_id, "x").retry_count == 1)
     story.end(workflow_id, "x")
     story.end(workflow_id, "z", "FAILED")
-    story.becomes(workflow_id, "FAILED", "x FAILED", "x.1 COMPLETED", "z FAILED")
+    story.assert_becomes(workflow_id, "FAILED", "x FAILED", "x.1 COMPLETED", "z FAILED")
     rerun(workflow_id, "z")
-    story.becomes(workflow_id, "RUNNING", "x SCHEDULED", "x.1 COMPLETED", "z SCHEDULED")
+    story.assert_becomes(workflow_id, "RUNNING", "x SCHEDULED", "x.1 COMPLETED", "z SCHEDULED")
 
 
 @pytest.mark.parametrize(("kind", "status"), [("WAIT", "SCHEDULED"), ("HUMAN", "IN_PROGRESS")])
@@ -121,11 +121,11 @@ def test_a_rerun_lets_a_finished_task_wait_again(story, rerun, kind, status):
     workflow_id = story.start()
     story.end(workflow_id, "q")
     story.end(workflow_id, "z", "FAILED")
-    story.becomes(workflow_id, "FAILED", "q COMPLETED", "z FAILED")
+    story.assert_becomes(workflow_id, "FAILED", "q COMPLETED", "z FAILED")
     rerun(workflow_id, "q")
-    story.becomes(workflow_id, "RUNNING", f"q {status}")
+    story.assert_becomes(workflow_id, "RUNNING", f"q {status}")
     story.end(workflow_id, "q")
-    story.becomes(workflow_id, "RUNNING", "q COMPLETED", "z SCHEDULED")
+    story.assert_becomes(workflow_id, "RUNNING", "q COMPLETED", "z SCHEDULED")
 
 
 def test_a_rerun_from_an_earlier_iteration_goes_on_from_there(story, workflows, rerun):
@@ -138,7 +138,7 @@ def test_a_rerun_from_an_earlier_iteration_goes_on_from_there(story, workflows, 
     story.end(workflow_id, "b__2", "FAILED")
     eventually(lambda: workflows.get_workflow_status(workflow_id).status == "FAILED")
     rerun(workflow_id, "b__1")
-    story.becomes(workflow_id, "RUNNING", "l IN_PROGRESS", "a__1 COMPLETED", "b__1 SCHEDULED")
+    story.assert_becomes(workflow_id, "RUNNING", "l IN_PROGRESS", "a__1 COMPLETED", "b__1 SCHEDULED")
     for ref in ("b__1", "a__2", "b__2", "z"):
         story.end(workflow_id, ref)
     eventually(lambda: workflows.get_workflow_status(workflow_id).status == "COMPLETED")
@@ -156,7 +156,7 @@ def test_a_rerun_from_a_choice_at_the_beginning_takes_its_branch_again(story, wo
     story.end(workflow_id, "b")
     eventually(lambda: workflows.get_workflow_status(workflow_id).status == "COMPLETED")
     rerun(workflow_id, "s")
-    story.becomes(workflow_id, "RUNNING", "s COMPLETED", "a SCHEDULED")
+    story.assert_becomes(workflow_id, "RUNNING", "s COMPLETED", "a SCHEDULED")
 
 
 def test_a_rerun_from_a_dynamic_fork_makes_its_branches_anew(story, workflows, name, rerun):
@@ -173,4 +173,4 @@ def test_a_rerun_from_a_dynamic_fork_makes_its_branches_anew(story, workflows, n
     story.end(workflow_id, "b", "FAILED")
     eventually(lambda: workflows.get_workflow_status(workflow_id).status == "FAILED")
     rerun(workflow_id, "f")
-    story.becomes(workflow_id, "RUNNING", "f COMPLETED", "a SCHEDULED", "b SCHEDULED", "j IN_PROGRESS")
+    story.assert_becomes(workflow_id, "RUNNING", "f COMPLETED", "a SCHEDULED", "b SCHEDULED", "j IN_PROGRESS")

@@ -28,7 +28,7 @@ def test_a_join_with_a_skipped_member_stands_still(story, workflows, start):
     for ref in "xbd":
         story.end(workflow_id, ref)
     workflows.decide(workflow_id)
-    story.becomes(
+    story.assert_becomes(
         *(workflow_id, "RUNNING", "c SKIPPED", "x COMPLETED", "f COMPLETED"),
         *("b COMPLETED", "d COMPLETED", "j IN_PROGRESS"),
     )
@@ -40,7 +40,7 @@ def test_a_skipped_task_keeps_its_step(story, workflows, start):
     skipped = story.task(workflow_id, "b")
     assert (skipped.status, skipped.seq, skipped.workflow_task.task_reference_name) == ("SKIPPED", 0, "b")
     story.end(workflow_id, "a")
-    story.becomes(workflow_id, "RUNNING", "b SKIPPED", "a COMPLETED", "z SCHEDULED")
+    story.assert_becomes(workflow_id, "RUNNING", "b SKIPPED", "a COMPLETED", "z SCHEDULED")
 
 
 def test_a_skipped_loop_is_passed_over(story, workflows, start):
@@ -48,7 +48,7 @@ def test_a_skipped_loop_is_passed_over(story, workflows, start):
     workflows.skip_task(workflow_id, "l")
     story.end(workflow_id, "x")
     story.end(workflow_id, "z")
-    story.becomes(workflow_id, "COMPLETED", "l SKIPPED", "x COMPLETED", "z COMPLETED")
+    story.assert_becomes(workflow_id, "COMPLETED", "l SKIPPED", "x COMPLETED", "z COMPLETED")
 
 
 def test_the_first_task_of_a_case_cannot_be_taken_out_of_it(story, workflows, start):
@@ -64,4 +64,4 @@ def test_the_first_task_of_a_case_cannot_be_taken_out_of_it(story, workflows, st
     workflow_id = start(story.step("x"), switch, story.step("z"))
     workflows.skip_task(workflow_id, "a")
     story.end(workflow_id, "x")
-    story.becomes(workflow_id, "RUNNING", "a SKIPPED", "x COMPLETED", "s COMPLETED")
+    story.assert_becomes(workflow_id, "RUNNING", "a SKIPPED", "x COMPLETED", "s COMPLETED")

@@ -22,7 +22,7 @@ def waiting(story):
             story.define("q", **definition)
         story.workflow("parent", story.step("q", kind))
         workflow_id = story.start()
-        story.becomes(workflow_id, "RUNNING", "q IN_PROGRESS")
+        story.assert_becomes(workflow_id, "RUNNING", "q IN_PROGRESS")
         return workflow_id
 
     return start
@@ -33,20 +33,20 @@ def test_a_terminated_workflow_waits_again_after_a_retry(story, workflows, waiti
     workflow_id = waiting(kind)
     workflows.terminate(workflow_id)
     workflows.retry(workflow_id)
-    story.becomes(workflow_id, "RUNNING", "q CANCELED", "q.1 IN_PROGRESS")
+    story.assert_becomes(workflow_id, "RUNNING", "q CANCELED", "q.1 IN_PROGRESS")
     story.end(workflow_id, "q", output={"by": "Ada"})
-    story.becomes(workflow_id, "COMPLETED", "q CANCELED", "q.1 COMPLETED")
+    story.assert_becomes(workflow_id, "COMPLETED", "q CANCELED", "q.1 COMPLETED")
 
 
 @pytest.mark.parametrize("kind", WAITING)
 def test_a_failed_task_waits_again_by_its_definition_and_is_not_completed_by_itself(story, workflows, waiting, kind):
     workflow_id = waiting(kind, retry_count=1, retry_delay_seconds=1)
     story.end(workflow_id, "q", "FAILED")
-    story.becomes(workflow_id, "RUNNING", "q FAILED", "q.1 IN_PROGRESS")
+    story.assert_becomes(workflow_id, "RUNNING", "q FAILED", "q.1 IN_PROGRESS")
     workflows.decide(workflow_id)
-    story.becomes(workflow_id, "RUNNING", "q FAILED", "q.1 IN_PROGRESS")
+    story.assert_becomes(workflow_id, "RUNNING", "q FAILED", "q.1 IN_PROGRESS")
     story.end(workflow_id, "q", "FAILED")
-    story.becomes(workflow_id, "FAILED", "q FAILED", "q.1 FAILED")
+    story.assert_becomes(workflow_id, "FAILED", "q FAILED", "q.1 FAILED")
 
 
 def test_a_wait_for_a_signal_does_not_miss_its_response_timeout(story, waiting, workflows):
@@ -54,7 +54,7 @@ def test_a_wait_for_a_signal_does_not_miss_its_response_timeout(story, waiting, 
     with pytest.raises(AssertionError):
         eventually(lambda: workflows.get_workflow_status(workflow_id).status != "RUNNING", 1.5)
     workflows.decide(workflow_id)
-    story.becomes(workflow_id, "RUNNING", "q IN_PROGRESS")
+    story.assert_becomes(workflow_id, "RUNNING", "q IN_PROGRESS")
 
 
 def test_a_join_with_a_definition_times_out_when_it_begins(story):
@@ -62,7 +62,7 @@ def test_a_join_with_a_definition_times_out_when_it_begins(story):
     story.define("a")
     story.define("j", response_timeout_seconds=60)
     story.workflow("parent", *story.fork([story.step("a")]))
-    story.becomes(story.start(), "TIMED_OUT", "f COMPLETED", "a CANCELED", "j TIMED_OUT")
+    story.assert_becomes(story.start(), "TIMED_OUT", "f COMPLETED", "a CANCELED", "j TIMED_OUT")
 
 
 def test_a_wait_ends_although_its_workflow_is_paused(story, workflows):
@@ -70,9 +70,9 @@ def test_a_wait_ends_although_its_workflow_is_paused(story, workflows):
     story.workflow(*("parent", story.step("q", "WAIT", input_parameters={"duration": "2 seconds"}), story.step("z")))
     workflow_id = story.start()
     workflows.pause(workflow_id)
-    story.becomes(workflow_id, "PAUSED", "q COMPLETED")
+    story.assert_becomes(workflow_id, "PAUSED", "q COMPLETED")
     workflows.resume(workflow_id)
-    story.becomes(workflow_id, "RUNNING", "q COMPLETED", "z SCHEDULED")
+    story.assert_becomes(workflow_id, "RUNNING", "q COMPLETED", "z SCHEDULED")
 
 
 def test_a_join_of_a_paused_workflow_fails_before_its_member_is_tried_again(story, workflows):
@@ -82,6 +82,6 @@ def test_a_join_of_a_paused_workflow_fails_before_its_member_is_tried_again(stor
     workflow_id = story.start()
     workflows.pause(workflow_id)
     story.end(workflow_id, "x", "FAILED")
-    story.becomes(workflow_id, "PAUSED", "f COMPLETED", "x FAILED", "p SCHEDULED", "j FAILED")
+    story.assert_becomes(workflow_id, "PAUSED", "f COMPLETED", "x FAILED", "p SCHEDULED", "j FAILED")
     workflows.resume(workflow_id)
-    story.becomes(workflow_id, "FAILED", "f COMPLETED", "x FAILED", "p CANCELED", "j FAILED")
+    story.assert_becomes(workflow_id, "FAILED", "f COMPLETED", "x FAILED", "p CANCELED", "j FAILED")
