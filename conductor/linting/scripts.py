@@ -19,8 +19,8 @@ def script_faults(scope: Scope) -> Faults:
     """The faults of all scripts, and of members that name an input."""
     for step in scope.steps:
         inputs = scope.known.inputs(step)
-        for path, script in _scripts(step):
-            yield from _of_script(step.path + path, script, inputs, is_filled_in=path.startswith(".inputParameters"))
+        for member, script in _scripts(step):
+            yield from _of_script(step, member, script, inputs)
         for path, name in _parameters(step):
             if name not in inputs:
                 yield "warning", step.path + path, f"inputParameters do not name {name!r}"
@@ -28,14 +28,16 @@ def script_faults(scope: Scope) -> Faults:
             yield from _of_loop(scope, step)
 
 
-def _of_script(path: str, script: str, inputs: Container[str], *, is_filled_in: bool) -> Faults:
-    """is_filled_in: expressions in it get their values before the script runs."""
+def _of_script(step: Step, member: str, script: str, inputs: Container[str]) -> Faults:
+    path = step.path + member
+    is_filled_in = member.startswith(".inputParameters")  # its expressions get their values before it runs
     if has_placeholder(script):
         if not is_filled_in:
             yield "error", path, _NOT_FILLED_IN
         return
     if not is_filled_in or "${" not in script:
-        yield from _of_syntax(path, script)
+        is_body = step.kind == "LAMBDA"  # the server puts it into a function
+        yield from _of_syntax(path, f"function scriptFun(){{{script}}}" if is_body else script)
     for name in names_read(script):
         if name not in inputs:
             yield "warning", path, f"the script reads $.{name}, and inputParameters do not name it"
