@@ -99,6 +99,14 @@ def test_the_first_served_domain_is_taken_and_else_the_last(world, build, listed
     assert task.get("domain") == expected
 
 
+def test_a_domain_without_a_poll_is_not_served_at_the_beginning_of_the_epoch(build):
+    engine = Engine(FakeClock(0))
+    engine.metadata.register_workflow_def({"name": "wf", "tasks": [build.simple()]})
+    engine.workflows.start({"name": "wf", "taskToDomain": {"a": "blue,green"}})
+    assert engine.queues.size("a", "green") == 1
+    engine.close()
+
+
 def test_a_worker_is_active_for_10_seconds(world, build):
     world.take(domain="blue")
     world.clock.advance(10)

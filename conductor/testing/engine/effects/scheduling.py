@@ -78,5 +78,6 @@ class Scheduling:
             task.wire["domain"] = domain
 
     def _is_served(self, task_type: str, domain: str) -> bool:
+        last_poll = self._state.queues.polls.last_time((task_type, domain))
         since = self._state.now_ms - 1000 * ACTIVE_WORKER_SECONDS
-        return domain.upper() != "NO_DOMAIN" and self._state.queues.polls.last_time((task_type, domain)) > since
+        return domain.upper() != "NO_DOMAIN" and last_poll is not None and last_poll > since

@@ -28,9 +28,9 @@ class Polls:
         """The last worker of each queue, and the time of its poll."""
         return {queue: next(reversed(times.items())) for queue, times in self._times.items()}
 
-    def last_time(self, queue: QueueKey) -> int:
-        """The time of the last poll of a queue. 0: there was none."""
-        return next(reversed(self._times.get(queue, {}).values()), 0)
+    def last_time(self, queue: QueueKey) -> int | None:
+        """The time of the last poll of a queue. None: there was none."""
+        return next(reversed(self._times.get(queue, {}).values()), None)
 
     def workers(self, queue: QueueKey, now_ms: int) -> dict[str, int]:
         """The workers of a queue, the latest first, with the times of their last polls."""
