@@ -49,11 +49,17 @@ def object_named(name: str) -> Any:
         try:
             found = getattr(found, part)
         except AttributeError:
+            question = nearest(part, _own_names(found))
             problem = f"module {module_name!r} has no {printable(path)!r}"
-            raise ConfigurationError(". ".join(filter(None, (problem, nearest(part, dir(found)))))) from None
+            raise ConfigurationError(f"{problem}. {question}" if question else problem) from None
         except Exception as error:  # the module may have a __getattr__
             raise ConfigurationError(f"cannot get {printable(name)!r}: {_with_place(error)}") from error
     return found
+
+
+def _own_names(module_or_object: object) -> list[str]:
+    """Without those that Python gives, which nobody means."""
+    return [name for name in getattr(module_or_object, "__dict__", ()) if not name.startswith("__")]
 
 
 def object_of_option(option: str, name: str) -> Any:

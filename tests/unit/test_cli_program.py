@@ -139,6 +139,7 @@ def test_workers_are_named_by_module_file_or_name(folder, name, tasks):
         ("cli_app", "", "module 'cli_app' has no worker"),
         ("cli_app:nothing", "", "module 'cli_app' has no 'nothing'$"),
         ("cli_app:get_wether", "def get_weather(): ...", r"has no 'get_wether'\. Do you mean 'get_weather'\?"),
+        ("cli_app:name", "", "module 'cli_app' has no 'name'$"),
         ("nowhere", "", "cannot import 'nowhere': ModuleNotFoundError"),
         ("cli_app", "\nimport nowhere_2", r"cannot import 'cli_app': ModuleNotFoundError: .*cli_app.py, line 2\)"),
         ("cli_app", "x = (", "cannot import 'cli_app': SyntaxError"),
@@ -163,6 +164,7 @@ def test_an_object_of_a_module_is_found_by_its_path(folder):
         ("class Mute(Exception):\n def __str__(self): raise KeyError\nraise Mute", "bad_app", "Mute: it has no text"),
         ("class Stop(BaseException): pass\nraise Stop('now')", "bad_app", "Stop: now"),
         ("def __getattr__(name): raise RuntimeError('no ' + name)", "bad_app:charge", "RuntimeError: no charge"),
+        ("def __dir__(): raise RuntimeError", "bad_app:charge", "Error: module 'bad_app' has no 'charge'\n"),
     ],
 )
 def test_a_module_that_fails_in_an_unusual_way_is_one_sentence(tmp_path, monkeypatch, code, name, reason):
