@@ -89,9 +89,9 @@ def watch(session: Session, workflow_id: str, interval: float) -> None:
                 for change in changes:
                     session.output.show(change, shown(_line(change)))
         else:
-            with live(screen, _view(watched)) as shown_now:
+            with live(screen, _live_overview(watched)) as shown_now:
                 for _ in watched.follow(interval):
-                    shown_now.update(_view(watched), refresh=True)
+                    shown_now.update(_live_overview(watched), refresh=True)
     except KeyboardInterrupt:
         raise click.exceptions.Exit(INTERRUPTED) from None
     if watched.workflow.status != WorkflowStatus.COMPLETED:
@@ -126,7 +126,7 @@ def _overview(workflow: Workflow) -> RenderableType:
     return Group(_members(workflow), table(columns, rows))
 
 
-def _view(watched: WorkflowWatch) -> RenderableType:
+def _live_overview(watched: WorkflowWatch) -> RenderableType:
     """An overview without ids. With them, many terminals would be too narrow, and have too few lines."""
     workflow = watched.workflow
     columns = ["reference", "task", "status", "retries", "worker", "reason"]

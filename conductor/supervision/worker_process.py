@@ -60,7 +60,7 @@ class WorkerProcess:
         self._tell(PROBLEM + problem.encode("utf-8", "replace"))
 
     def work(self, runner: TaskRunner) -> int:
-        """The workers of the runner run: obey and report until they have ended.
+        """Obey orders and send reports until the running workers of the runner have ended.
 
         Returns the exit status: 0, or 1 if work is left behind.
         """

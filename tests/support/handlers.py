@@ -19,6 +19,8 @@ def noting_signals():
         came.append(number)
 
     before = {number: signal.signal(number, handler) for number in BOTH}
-    yield came
-    for number, previous in before.items():
-        signal.signal(number, previous)
+    try:
+        yield came
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)

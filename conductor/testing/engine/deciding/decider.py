@@ -70,7 +70,7 @@ class _Look:
         """Fill the decision. Termination: the workflow ends without success."""
         timeouts.check_workflow(self._workflow, self._now_ms)
         decision, tasks = self.decision, self._workflow.tasks
-        if self._workflow.wire["status"] == "PAUSED":
+        if self._workflow.wire["status"] == "PAUSED":  # the server itself goes on to look at some of its tasks
             open_ones = (task for task in tasks if task.status == "IN_PROGRESS")
             decision.scheduled = {task.ref: task for task in open_ones if task.wire["taskType"] in timeouts.TOUCHED}
             return

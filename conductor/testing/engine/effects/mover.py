@@ -82,7 +82,8 @@ class Mover:
     def sweep(self) -> None:
         """Move on the workflows of which something has become due. Those that take too long are left to ``go_on``."""
         with self._state.transaction():
-            for workflow in list(self._state.timers.due(self._state.clock.now())):  # each once: nobody else is served
+            due = list(self._state.timers.due(self._state.clock.now()))  # not a timer again that stays due
+            for workflow in due:
                 if workflow.workflow_id not in self._state.unfinished:
                     self.decide(workflow)
         self.go_on()

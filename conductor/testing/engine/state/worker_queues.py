@@ -53,7 +53,7 @@ class WorkerQueues:
         self._changed[task.task_id] = task
 
     def put_back(self, task: TaskRecord) -> None:
-        """Put a task that has been read from the store into its queue, if it was in one."""
+        """Put a task into its queue again by the time that it has, if it has one: it has been read from the store."""
         if task.visible_at is not None:
             self._queue_of(task).push(task.task_id, task.visible_at, task.wire["workflowPriority"])
 

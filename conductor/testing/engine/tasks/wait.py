@@ -47,7 +47,7 @@ class Wait(EngineTask):
     def execute(self, run: Run, task: TaskRecord) -> bool:
         """A task of a retry begins when its time has come. Its timer is that of the first try, as on the server.
 
-        A date before 1970 has passed. At its first moment the server sees no date at all (3.32.3).
+        A date before 1970 has passed. The first moment of 1970 counts as no date (3.32.3).
         """
         now_ms = run.making.now_ms
         if task.status != "SCHEDULED":
