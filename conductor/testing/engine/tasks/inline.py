@@ -27,7 +27,9 @@ class Inline(EngineTask):
 
 def _outcome(given: Mapping[str, Any]) -> Outcome:
     """An error is final, because another try has it too."""
-    language, expression = given.get("evaluatorType", "javascript"), given.get("expression")
+    language, expression = given.get("evaluatorType"), given.get("expression")
+    if language is None:
+        language = "javascript"
     try:
         _check(language, expression)
         value = given.get(str(expression)) if language == VALUE_PARAM else evaluate(str(expression), given).value
@@ -40,7 +42,7 @@ def _outcome(given: Mapping[str, Any]) -> Outcome:
 
 def _check(language: Any, expression: Any) -> None:
     needed = "A non-empty String value must be provided."
-    if not str(language or "").strip():
+    if not str(language).strip():
         raise ScriptError(f"Empty 'evaluatorType' in INLINE task's input parameters. {needed}")
     if language not in (VALUE_PARAM, *LANGUAGES):
         raise ScriptError(f"Unknown evaluator '{language}' in INLINE task.")
