@@ -85,3 +85,19 @@ def test_a_join_of_a_paused_workflow_fails_before_its_member_is_tried_again(stor
     story.assert_becomes(workflow_id, "PAUSED", "f COMPLETED", "x FAILED", "p SCHEDULED", "j FAILED")
     workflows.resume(workflow_id)
     story.assert_becomes(workflow_id, "FAILED", "f COMPLETED", "x FAILED", "p CANCELED", "j FAILED")
+
+
+def test_a_sub_workflow_begins_after_its_delay_although_its_workflow_is_paused(story, workflows):
+    story.define("a")
+    story.workflow("child", story.step("a"))
+    story.workflow("parent", story.sub("su", start_delay=2))
+    workflow_id = story.start()
+    workflows.pause(workflow_id)
+    story.assert_becomes(workflow_id, "PAUSED", "su IN_PROGRESS")
+
+
+def test_a_wait_is_tried_again_although_its_workflow_is_paused(story, workflows, waiting):
+    workflow_id = waiting("WAIT", retry_count=1, retry_delay_seconds=2)
+    story.end(workflow_id, "q", "FAILED")
+    workflows.pause(workflow_id)
+    story.assert_becomes(workflow_id, "PAUSED", "q FAILED", "q.1 IN_PROGRESS")

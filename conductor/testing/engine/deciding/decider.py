@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from conductor.testing.engine.deciding import timeouts
 from conductor.testing.engine.deciding.retries import next_try
-from conductor.testing.engine.records.records import CHOICES, UNSUCCESSFUL, TaskRecord, Wire
+from conductor.testing.engine.records.records import CHOICES, IN_THEIR_OWN_TIME, UNSUCCESSFUL, TaskRecord, Wire
 from conductor.testing.engine.records.refusals import Termination
 from conductor.testing.engine.tasks.kind import Making
 
@@ -70,9 +70,9 @@ class _Look:
         """Fill the decision. Termination: the workflow ends without success."""
         timeouts.check_workflow(self._workflow, self._now_ms)
         decision, tasks = self.decision, self._workflow.tasks
-        if self._workflow.wire["status"] == "PAUSED":  # the server itself goes on to look at some of its tasks
-            open_ones = (task for task in tasks if task.status == "IN_PROGRESS")
-            decision.scheduled = {task.ref: task for task in open_ones if task.wire["taskType"] in timeouts.TOUCHED}
+        if self._workflow.wire["status"] == "PAUSED":  # the server goes on to look at the tasks in its own queues
+            open_ones = (task for task in tasks if not task.ended)
+            decision.scheduled = {task.ref: task for task in open_ones if task.wire["taskType"] in IN_THEIR_OWN_TIME}
             return
         if all(task.wire["executed"] or task.status == "SKIPPED" for task in tasks):
             decision.scheduled = {task.ref: task for task in self._first_tasks()}

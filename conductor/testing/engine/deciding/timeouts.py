@@ -99,7 +99,7 @@ def _timeouts(task: TaskRecord) -> Iterator[_Timeout]:
         yield _Timeout(since, seconds, since + 1000 * (seconds + wire["callbackAfterSeconds"]), _UNPOLLED)
 
 
-TOUCHED = frozenset({"WAIT", "JOIN"})
+_TOUCHED = frozenset({"WAIT", "JOIN"})
 """The server looks at tasks of these types itself from time to time, and each look counts as a response.
 
 Before the first one they have no updateTime, so that a decision in this moment times them out (3.32.3).
@@ -110,7 +110,7 @@ def _response_due(task: TaskRecord) -> int | None:
     seconds = task.definition["responseTimeoutSeconds"]
     if seconds == 0 or task.status != "IN_PROGRESS" or task.wire["taskType"] == "SUB_WORKFLOW":
         return None
-    if task.wire["taskType"] in TOUCHED and task.wire["updateTime"]:
+    if task.wire["taskType"] in _TOUCHED and task.wire["updateTime"]:
         return None
     return int(task.wire["updateTime"] + 1000 * (seconds + task.wire["callbackAfterSeconds"]))
 
@@ -119,8 +119,9 @@ def next_timeout(workflow: WorkflowRecord, now_ms: int) -> float | None:
     """The time in seconds since the epoch at which a timeout or a timer next changes a workflow."""
     if workflow.ended:
         return None
-    if workflow.wire["status"] == "PAUSED":  # only its timers go on
-        return min((task.wait_until / 1000 for task in workflow.tasks if _waits_for_its_timer(task)), default=None)
+    if workflow.wire["status"] == "PAUSED":  # no timeout counts
+        dues = [due for task in workflow.tasks for due in _own_dues(task, now_ms)]
+        return min(dues) / 1000 if dues else None
     dues = [due for task in workflow.tasks if _is_looked_at(task) for due in _task_dues(task, now_ms)]
     definition = workflow.blueprint.definition
     if definition["timeoutSeconds"] > 0 and definition["timeoutPolicy"] == "TIME_OUT_WF":
@@ -133,17 +134,16 @@ def _is_looked_at(task: TaskRecord) -> bool:
     return not (task.ended or task.wire["retried"] or task.wire["executed"])
 
 
-def _waits_for_its_timer(task: TaskRecord) -> bool:
-    return task.status == "IN_PROGRESS" and task.wait_until != 0
+def _own_dues(task: TaskRecord, now_ms: int) -> list[int]:
+    """The time at which one of the engine's own tasks begins or ends by itself."""
+    if task.status == "SCHEDULED" and task.visible_at is None and task.begins_at > now_ms:
+        return [task.begins_at]
+    return [task.wait_until] if task.status == "IN_PROGRESS" and task.wait_until else []
 
 
 def _task_dues(task: TaskRecord, now_ms: int) -> list[int]:
     definition: Wire = task.definition
-    dues = []
-    if task.status == "SCHEDULED" and task.visible_at is None and task.begins_at > now_ms:
-        dues.append(task.begins_at)  # it is one of the engine's own tasks
-    if _waits_for_its_timer(task):
-        dues.append(task.wait_until)
+    dues = _own_dues(task, now_ms)
     if definition:
         dues += [timeout.due for timeout in _timeouts(task)]
         response_due = _response_due(task)
