@@ -101,3 +101,14 @@ def test_a_wait_is_tried_again_although_its_workflow_is_paused(story, workflows,
     story.end(workflow_id, "q", "FAILED")
     workflows.pause(workflow_id)
     story.assert_becomes(workflow_id, "PAUSED", "q FAILED", "q.1 IN_PROGRESS")
+
+
+def test_a_request_is_sent_after_its_delay_although_its_workflow_is_paused(story, workflows):
+    story.define("h")
+    request = {"uri": "http://127.0.0.1:1/", "method": "GET"}
+    story.workflow("parent", story.step("h", "HTTP", start_delay=2, input_parameters={"http_request": request}))
+    workflow_id = story.start()
+    workflows.pause(workflow_id)
+    story.assert_becomes(workflow_id, "PAUSED", "h FAILED")
+    workflows.resume(workflow_id)
+    story.assert_becomes(workflow_id, "FAILED", "h FAILED")
