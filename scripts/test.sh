@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Environment, checks and all tests, three at a time (-n 0: one after the other). The tests on a
+# Environment, checks and all tests, four at a time (-n 0: one after the other). The tests on a
 # real server start one of their own (Java >= 21 and Maven); without these they are skipped in one line, unless
 # REQUIRE_REAL_SERVER=1. Without pytest arguments, the built wheel is tested too, on every Python that is there.
 set -euo pipefail
@@ -20,5 +20,5 @@ else
   echo "test: SKIPPED: the tests on a real Conductor server (the reason is above)"
 fi
 
-pytest -q -n 3 --dist loadgroup --cov "${real_server[@]}" "$@"
+pytest -q -n 4 --dist loadgroup --cov "${real_server[@]}" "$@"
 [ $# -gt 0 ] || scripts/test_wheel.sh

@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import os
 import re
 import subprocess
@@ -38,6 +39,10 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(skip)
         else:  # --dist loadgroup: one at a time, as the database of the server (3.32.3, SQLite) takes one writer
             item.add_marker(pytest.mark.xdist_group("real server"))
+
+
+def pytest_collection_finish():
+    gc.freeze()  # or each full collection would look at all tests again
 
 
 @pytest.fixture(scope="session")

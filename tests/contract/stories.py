@@ -46,7 +46,7 @@ class Story:
         return self._workflows.start_workflow(f"{self._name}_{which}", input_data, **options)
 
     def end(self, workflow_id, ref, status="COMPLETED", output=None):
-        """End an open task, as soon as it is there."""
+        """End an open task, as soon as it is there. A decision that the server missed is asked for."""
 
         def done():
             try:
@@ -55,7 +55,10 @@ class Story:
                 return False
             return True
 
-        eventually(done)
+        try:
+            self._eventually(workflow_id, done)
+        except AssertionError:
+            raise AssertionError(f"no open task {ref}: it is {self.brief(workflow_id)}") from None
 
     def task(self, workflow_id, ref):
         """The last task with a reference name, as soon as it is there."""
@@ -81,13 +84,16 @@ class Story:
             return seen == list(expected)
 
         try:
-            eventually(as_expected, 8)
-        except AssertionError:
-            self._workflows.decide(workflow_id)
-        try:
-            eventually(as_expected, 8)
+            self._eventually(workflow_id, as_expected)
         except AssertionError:
             raise AssertionError(f"it is {seen}, not {list(expected)}") from None
+
+    def _eventually(self, workflow_id, probe):
+        try:
+            eventually(probe, 8)
+        except AssertionError:
+            self._workflows.decide(workflow_id)
+            eventually(probe, 8)
 
     def brief(self, workflow_id):
         workflow = self._workflows.get_workflow(workflow_id)
