@@ -42,7 +42,11 @@ def test_the_quickstart_runs_twenty_workflows(program):
     assert "20 of 20 are COMPLETED" in output
     assert "{'heard': 'Hello World', 'deliveries': 2}" in output
     # Two for each workflow; one if the first delivery of its task did not begin, as the worker counts deliveries.
-    assert 20 <= float(re.search(r'started_total{taskType="long_running_task"} (\S+)', output)[1]) <= 40
+    executions, results = (
+        float(re.search(rf'{metric}{{taskType="long_running_task"}} (\S+)', output)[1])
+        for metric in ("task_execution_started_total", "task_result_size_count")
+    )
+    assert 20 <= executions == results <= 40
 
 
 def test_the_first_program_runs_workers_until_it_is_told_to_stop(program, tasks, workflows, name, ended):
