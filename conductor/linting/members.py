@@ -108,14 +108,17 @@ def _of_type(scope: Scope, step: Step) -> Iterator[tuple[str, str]]:
 def _switch(step: Step, _: dict[str, Any]) -> Iterator[tuple[str, str]]:
     evaluator = step.wire.get("evaluatorType")
     if evaluator and evaluator not in _EVALUATORS:
-        yield ".evaluatorType", f"the server has no evaluator {evaluator!r}: it must be one of {', '.join(_EVALUATORS)}"
+        yield ".evaluatorType", _no_evaluator(evaluator)
+
+
+def _no_evaluator(name: object) -> str:
+    return f"the server has no evaluator {name!r}: it must be one of {', '.join(_EVALUATORS)}"
 
 
 def _inline(_: Step, inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
     evaluator = inputs.get("evaluatorType")
     if evaluator is not None and not _is_expression(evaluator) and evaluator not in _EVALUATORS:
-        text = f"the server has no evaluator {evaluator!r}: it must be one of {', '.join(_EVALUATORS)}"
-        yield ".inputParameters.evaluatorType", text
+        yield ".inputParameters.evaluatorType", _no_evaluator(evaluator)
 
 
 def _http(_: Step, inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
