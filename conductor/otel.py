@@ -12,6 +12,7 @@ from typing import Any
 from conductor import models
 from conductor._output import output_data
 from conductor._version import __version__
+from conductor.binding.inputs import TRACE
 from conductor.hooks.interceptor import Interceptor
 from conductor.models import Task, TaskResultStatus
 
@@ -21,9 +22,6 @@ try:
     from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider, get_tracer, use_span
 except ImportError as missing:
     raise ImportError("conductor.otel needs an extra: pip install 'conductor-worker[otel]'") from missing
-
-TRACE = "_trace"
-"""The member of a task's input that holds a trace context: an object with ``traceparent`` and ``tracestate``."""
 
 SCHEMA = "https://opentelemetry.io/schemas/1.34.0"
 _FAILURES = (TaskResultStatus.FAILED, TaskResultStatus.FAILED_WITH_TERMINAL_ERROR)

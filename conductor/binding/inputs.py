@@ -13,10 +13,24 @@ from conductor.binding.parameters import NO_DEFAULT
 
 EXPRESSION = "${"
 """The beginning of an expression, which has a value when its workflow runs."""
+TRACE = "_trace"
+"""The member of a task's input that holds a trace context. ``conductor.otel`` takes it out before the function runs."""
 
 
 def problem_with(execute: Callable[..., Any], given: Mapping[str, Any]) -> str:
-    """The first problem of a function with its inputs, which may hold expressions. Empty if there is none."""
+    """The first problem of a function with its inputs, which may hold expressions. Empty if there is none.
+
+    The function may take the member ``TRACE``, and need not.
+    """
+    if TRACE not in given:
+        return _problem_with_all(execute, given)
+    problem = _problem_with_all(execute, {name: value for name, value in given.items() if name != TRACE})
+    is_taken = not problem or not _problem_with_all(execute, given)
+    return "" if is_taken else problem
+
+
+def _problem_with_all(execute: Callable[..., Any], given: Mapping[str, Any]) -> str:
+    """The first problem of a function that gets all of these inputs."""
     sources = sources_of(execute)
     of_input = [each for each in sources if isinstance(each, OfInput)]
     takes_others = any(isinstance(each, TheTask) or type(each) is Rest for each in sources)

@@ -215,6 +215,11 @@ def test_scripts_are_not_checked_without_an_engine(faults_of, monkeypatch):
 def charge(amount: int, note: str = "") -> None: ...
 
 
+def test_a_step_may_pass_the_trace_on_to_a_worker_that_has_no_such_parameter(faults_of):
+    inputs = {"amount": "${workflow.input.x}", "_trace": "${workflow.input._trace}"}
+    assert faults_of(workflow(step("charge", inputParameters=inputs)), workers=[Worker("charge", charge)]) == []
+
+
 def test_tasks_need_a_worker_that_takes_their_inputs_if_workers_are_given(faults_of):
     tasks = [
         step("charge", inputParameters={"amount": "${workflow.input.x}"}),

@@ -136,6 +136,10 @@ def with_two(first: Order, day: dt.date):
     pass
 
 
+def with_trace(_trace: dict[str, str]):
+    pass
+
+
 def bare(task):
     pass
 
@@ -212,6 +216,10 @@ def test_the_other_members_of_a_step_can_be_set():
         (with_mapping, {"a": 1, "b": "${x.output.b}"}),
         (with_mapping, {"order": {"a": 1}}),
         (with_two, {"first": {"number": 7}, "day": "2026-11-28"}),
+        (charge, {"order_id": "7", "_trace": "${workflow.input._trace}"}),
+        (with_order, {"number": 7, "_trace": "${workflow.input._trace}"}),
+        (with_others, {"order_id": "7", "_trace": {"traceparent": "00-1-2-01"}}),
+        (with_trace, {"_trace": {"traceparent": "00-1-2-01"}}),
     ],
 )
 def test_inputs_that_the_function_takes(function, inputs):
@@ -259,6 +267,8 @@ def test_inputs_that_the_function_takes(function, inputs):
         (with_renamed, {"width": 7}, "it needs the input 'number'"),
         (with_mapping, {"a": "x"}, r"\$.a: expected int, got str"),
         (with_two, {"first": {"number": 7}, "day": "soon"}, r"\$.day: expected a date in ISO 8601, got str"),
+        (charge, {"_trace": "${x}", "orderid": "7"}, "it takes no input 'orderid'; the nearest is 'order_id'"),
+        (with_order, {"_trace": "${x}", "number": "x"}, r"\$.number: expected int, got str"),
     ],
 )
 def test_inputs_that_the_function_does_not_take(function, inputs, problem):
