@@ -1,4 +1,8 @@
-"""Converts JSON values with pydantic. A type can only be pydantic's where that library is loaded."""
+"""Converts JSON values with pydantic.
+
+A type can only be pydantic's where that library is loaded, except for the constraints of annotated_types. These are
+pydantic's also where it is not loaded yet, because a worker must not depend on the imports of other modules.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,12 @@ from conductor.binding.misfit import REFUSED, DoesNotFitError, path_step, word_f
 from conductor.binding.other_spellings import NOTHING
 from conductor.errors import ConfigurationError
 
+_LIBRARIES = frozenset({"pydantic", "annotated_types"})
+
 
 def is_of_pydantic(kind: Any) -> bool:
     """Whether the type is made with pydantic, or of such types: ``list[Model]``, ``Annotated[int, Field(gt=0)]``."""
-    if "pydantic" not in sys.modules:
+    if _LIBRARIES.isdisjoint(sys.modules):
         return False
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return "__pydantic_validator__" in vars(kind)
@@ -46,12 +52,16 @@ def is_pydantic_structure(kind: Any) -> bool:
 
 def _is_constraint(metadata: Any) -> bool:
     library = type(metadata).__module__.partition(".")[0]
-    return library in ("pydantic", "annotated_types") or is_of_pydantic(metadata)
+    return library in _LIBRARIES or is_of_pydantic(metadata)
 
 
 def pydantic_converter(kind: Any) -> Callable[[Any], Any]:
     """A function that validates a JSON value as pydantic does. It raises DoesNotFitError."""
-    import pydantic  # noqa: PLC0415 - not needed where it is not installed
+    try:
+        import pydantic  # noqa: PLC0415 - not needed where it is not installed
+    except ImportError:
+        problem = "annotated_types needs pydantic, which is not installed. Without it use msgspec.Meta"
+        raise ConfigurationError(f"JSON cannot be read as {formatannotation(kind)}: {problem}") from None
 
     try:
         # The attribute does not exist while names in the annotations are not found.

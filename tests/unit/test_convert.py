@@ -196,6 +196,44 @@ def test_pydantic_and_attrs_are_not_imported_for_a_worker_without_them():
     assert answer.stdout.splitlines() == ["{'result': 5}", "[]"]
 
 
+CONSTRAINED = """
+import dataclasses
+from typing import Annotated
+import annotated_types
+from conductor import ConfigurationError
+from conductor.testing import run_worker
+
+Positive = Annotated[int, annotated_types.Gt(0)]
+
+@dataclasses.dataclass
+class Order:
+    count: Positive
+
+def member(count: Positive, note: str = ""): return count
+def whole(order: Order): return order.count
+def items(counts: list[Positive]): return counts
+
+for function, given in (member, {"count": 0}), (whole, {"count": 0}), (items, {"counts": [0]}):
+    try:
+        print(run_worker(function, given).reason_for_incompletion)
+    except ConfigurationError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("imports", ["", "import pydantic", "import sys; sys.modules['pydantic'] = None"])
+def test_a_constraint_of_annotated_types_does_not_depend_on_the_imports_of_other_modules(imports):
+    program = f"{imports}\n{CONSTRAINED}"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    lines = answer.stdout.splitlines()
+    if "None" in imports:
+        ends = "annotated_types needs pydantic, which is not installed. Without it use msgspec.Meta"
+        assert [line.endswith(ends) for line in lines] == [True] * 3
+    else:
+        expected = "expected a value greater than 0, got int"
+        assert lines == [f"InvalidInputError: $.{place}: {expected}" for place in ("count", "count", "counts[0]")]
+
+
 NEW_SYNTAX = """
 import dataclasses
 from conductor import Task
