@@ -92,7 +92,7 @@ def _misfit(kind: Any, value: Any, problem: Any) -> DoesNotFitError:
         return DoesNotFitError(path, f"a tag of {problem['ctx']['expected_tags']}", word_for(found))
     if message.startswith("Input should be "):
         return DoesNotFitError(path, _expected(message.removeprefix("Input should be ")), word_for(found))
-    return DoesNotFitError(path, message, "")
+    return DoesNotFitError(path, f"{message}, got {word_for(found)}", "")
 
 
 def _type_at(kind: Any, steps: Sequence[str | int]) -> Any:

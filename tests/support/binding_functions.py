@@ -228,6 +228,10 @@ class Aliased(pydantic.BaseModel):
     order_id: str = pydantic.Field(alias="orderId")
 
 
+class Tags(pydantic.BaseModel, extra="forbid"):
+    names: list[Annotated[str, pydantic.Field(min_length=3)]] = pydantic.Field(max_length=2)
+
+
 class Even(pydantic.BaseModel):
     number: int
 
@@ -856,6 +860,10 @@ def users_by_name(users: dict[str, User]):
 
 def aliased(aliased: Aliased):
     return shown(aliased)
+
+
+def tags(tags: Tags):
+    return shown(tags)
 
 
 def even(even: Even):
