@@ -20,6 +20,8 @@ from conductor.binding.other_spellings import NOTHING
 from conductor.errors import ConfigurationError
 
 _LIBRARIES = frozenset({"pydantic", "annotated_types"})
+_NOT_READ = frozenset({"computed_fields", "default", "metadata", "serialization"})
+"""Members of pydantic's schemas that say nothing about the JSON that is read."""
 
 
 def is_of_pydantic(kind: Any) -> bool:
@@ -64,10 +66,15 @@ def pydantic_converter(kind: Any) -> Callable[[Any], Any]:
         raise ConfigurationError(f"JSON cannot be read as {formatannotation(kind)}: {problem}") from None
 
     try:
+        adapter = pydantic.TypeAdapter(kind)
         # The attribute does not exist while names in the annotations are not found.
-        validate = pydantic.TypeAdapter(kind).validator.validate_json
+        validate = adapter.validator.validate_json
     except (pydantic.errors.PydanticUserError, NameError, ImportError) as error:
         raise ConfigurationError(f"JSON cannot be read as {formatannotation(kind)}: {error}") from error
+    if _has_unclear_bytes(adapter.core_schema, {}):
+        problem = "pydantic reads bytes as text, while outputs hold bytes in base64"
+        advice = "Set val_json_bytes in the model's config, to 'base64' or 'utf8'; without a model use msgspec.Meta"
+        raise ConfigurationError(f"JSON cannot be read as {formatannotation(kind)}: {problem}. {advice}")
 
     def convert(value: Any) -> Any:
         if value is NOTHING:
@@ -78,6 +85,27 @@ def pydantic_converter(kind: Any) -> Callable[[Any], Any]:
             raise _misfit(kind, value, error.errors(include_url=False, include_input=False)[0]) from None
 
     return convert
+
+
+def _has_unclear_bytes(schema: Any, config: Mapping[str, Any]) -> bool:
+    """Whether a schema of pydantic reads bytes in its usual way, which no config has chosen.
+
+    config: of the class around.
+    """
+    if isinstance(schema, list | tuple):
+        return any(_has_unclear_bytes(each, config) for each in schema)
+    if not isinstance(schema, dict):
+        return False
+    kind = schema.get("type")
+    if not isinstance(kind, str):  # a mapping of fields by name
+        return _has_unclear_bytes([*schema.values()], config)
+    config = schema.get("config", config)
+    is_of_validator = kind in ("function-before", "function-wrap") and schema["schema"]["type"] == "bytes"
+    if is_of_validator or kind == "lax-or-strict":  # as of SecretBytes, which no output shows
+        return False
+    if kind == "bytes":
+        return "val_json_bytes" not in config
+    return _has_unclear_bytes([each for name, each in schema.items() if name not in _NOT_READ], config)
 
 
 def _misfit(kind: Any, value: Any, problem: Any) -> DoesNotFitError:
