@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from conductor._arguments import Duration
@@ -31,7 +32,25 @@ class Flag(threading.Event):
 
     def wait(self, timeout: Duration | None = None) -> bool:
         """Block until it is true or the timeout (seconds or timedelta) has passed. Returns whether it is true."""
-        return super().wait(timeout.total_seconds() if isinstance(timeout, timedelta) else timeout)
+        return super().wait(_seconds(timeout))
+
+    async def wait_async(self, timeout: Duration | None = None) -> bool:  # noqa: ASYNC109 - as in wait
+        """Do as ``wait``, in a coroutine of asyncio: the event loop goes on meanwhile."""
+        import asyncio  # noqa: PLC0415 - not every worker needs asyncio
+
+        loop, is_set = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits
+                loop.call_soon_threadsafe(is_set.set)
+
+        self.listen(wake)
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(is_set.wait(), _seconds(timeout))
+        finally:
+            self.unlisten(wake)
+        return self.is_set()
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call the listener once, when the flag becomes true, or now if it is. It must neither block nor raise."""
@@ -46,3 +65,7 @@ class Flag(threading.Event):
         with self._listening:
             if listener in self._listeners:
                 self._listeners.remove(listener)
+
+
+def _seconds(timeout: Duration | None) -> float | None:
+    return timeout.total_seconds() if isinstance(timeout, timedelta) else timeout

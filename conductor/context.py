@@ -80,10 +80,11 @@ class TaskContext:
         self.task = task
         """The task as it was polled."""
         self.stopping = shared.stopping
-        """True when the worker begins to stop: finish soon. ``stopping.wait(seconds)`` blocks until then."""
+        """True when the worker begins to stop: finish soon. ``stopping.wait(seconds)`` blocks until then, and
+        ``await stopping.wait_async(seconds)`` waits in a coroutine. Both return whether it is true."""
         self.lost = lost
         """True when the result is not needed any more: a lease extension has found that the server does not know the
-        task, or the time limit has passed. It has ``wait(seconds)`` too."""
+        task, or the time limit has passed. It has ``wait`` and ``wait_async`` too."""
         self._polled = task  # the function gets a copy, and may change it
         self._shared = shared
         self._received = received

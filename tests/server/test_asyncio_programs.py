@@ -7,7 +7,15 @@ import threading
 
 import pytest
 
-from conductor import ConductorError, ConfigurationError, TaskRunner, WorkflowDef, WorkflowExecutor, WorkflowTask
+from conductor import (
+    ConductorError,
+    ConfigurationError,
+    TaskRunner,
+    WorkflowDef,
+    WorkflowExecutor,
+    WorkflowTask,
+    task_context,
+)
 from conductor.testing import FakeTaskClient
 from conductor.testing.dev_server import DevServer
 from support.waiting import eventually
@@ -79,6 +87,24 @@ def test_a_worker_on_the_callers_loop_resolves_its_futures():
     with DevServer() as server, pytest.MonkeyPatch.context() as environment:
         environment.setenv("CONDUCTOR_SERVER_URL", server.url)
         asyncio.run(program(server.url))
+
+
+def test_a_coroutine_waits_for_the_stop_of_its_worker(client):
+    async def program():
+        begun = asyncio.Event()
+
+        async def worker(task):
+            begun.set()
+            return {"stopping": await task_context().stopping.wait_async(60)}
+
+        client.add_task("t")
+        async with on_callers_loop(client) as runner:
+            runner.start_worker("t", worker)
+            await begun.wait()
+        (result,) = client.results(1)
+        assert result.output_data == {"stopping": True}
+
+    asyncio.run(program())
 
 
 def test_a_thousand_coroutines_on_the_callers_loop_need_forty_threads_at_most(client):

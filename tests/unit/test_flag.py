@@ -1,6 +1,10 @@
 """A flag is true or false, can be waited for, and calls those that listen."""
 
+import asyncio
+import threading
 from datetime import timedelta
+
+import pytest
 
 from conductor._flag import Flag
 
@@ -49,3 +53,53 @@ def test_one_that_listens_no_more_is_not_called_and_the_others_are():
     flag.set()
     flag.unlisten(first)
     assert heard == ["second"]
+
+
+def test_a_coroutine_waits_while_its_event_loop_goes_on():
+    async def program():
+        flag = Flag()
+        waiting = asyncio.create_task(flag.wait_async())
+        await asyncio.sleep(0)
+        setter = threading.Thread(target=flag.set)
+        setter.start()
+        assert await waiting is True
+        setter.join()
+
+    asyncio.run(program())
+
+
+def test_a_coroutine_waits_for_a_time_in_seconds_or_as_a_timedelta():
+    async def program():
+        flag = Flag()
+        assert await flag.wait_async(0.001) is False
+        assert await flag.wait_async(timedelta(milliseconds=1)) is False
+        flag.set()
+        assert await flag.wait_async() is True
+        assert await flag.wait_async(0) is True
+
+    asyncio.run(program())
+
+
+def test_a_coroutine_that_is_cancelled_waits_no_more():
+    flag = Flag()
+
+    async def program():
+        waiting = asyncio.create_task(flag.wait_async())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(program())
+    flag.set()
+
+
+def test_a_flag_becomes_true_although_the_event_loop_of_a_waiting_coroutine_is_closed():
+    flag = Flag()
+    loop = asyncio.new_event_loop()
+    waiting = loop.create_task(flag.wait_async())
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    flag.set()
+    assert flag
+    waiting.get_coro().close()
