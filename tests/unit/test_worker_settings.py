@@ -264,6 +264,8 @@ def test_without_variables_the_log_says_nothing_of_them(said):
 def test_a_misspelt_variable_is_a_warning_once(monkeypatch, said):
     monkeypatch.setenv("CONDUCTOR_WORKER_ALL_BATCHSIZE", "20")
     monkeypatch.setenv("conductor.worker.all.register_task_def", "true")
+    monkeypatch.setenv("CONDUCTOR_WORKER_DOMAIN", "eu")  # for all workers, in conductor-python
+    monkeypatch.setenv("conductor_worker_polling_interval", "100")
     for right in ("SHIP_BATCH_SIZE", "OTHER_PAUSED", "METRICS_PORT", "SHUTDOWN_TIMEOUT", "ID"):
         monkeypatch.setenv(f"CONDUCTOR_WORKER_{right}", "1")
     with TaskRunner(FakeTaskClient()) as runner:
@@ -273,7 +275,9 @@ def test_a_misspelt_variable_is_a_warning_once(monkeypatch, said):
     ends = "BATCH_SIZE, DOMAIN, POLL_INTERVAL, POLL_TIMEOUT, LEASE_EXTENSION, TIMEOUT, PAUSED"
     assert sorted(text for level, text in said() if level == "WARNING") == [
         f"CONDUCTOR_WORKER_ALL_BATCHSIZE {flaw} {ends}",
+        f"CONDUCTOR_WORKER_DOMAIN {flaw} {ends}",
         f"conductor.worker.all.register_task_def {flaw} {ends}",
+        f"conductor_worker_polling_interval {flaw} {ends}",
     ]
 
 
