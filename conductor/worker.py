@@ -16,10 +16,12 @@ from conductor._arguments import (
     whole_number,
 )
 from conductor._decorated import plain_function
+from conductor._output import output_data
 from conductor.binding.bind import bind
+from conductor.binding.inputs import problem_with
 from conductor.definitions import Readable
 from conductor.errors import ConfigurationError
-from conductor.models import TaskDef
+from conductor.models import TaskDef, WorkflowTask, WorkflowTaskType
 from conductor.registration import checked_registration
 
 if TYPE_CHECKING:
@@ -146,6 +148,23 @@ class Worker:
     @property
     def is_async(self) -> bool:
         return is_async(self.execute)
+
+    def step(self, task_ref_name: str, /, **inputs: Any) -> WorkflowTask:
+        """Make the step of a workflow that this worker runs, for the ``tasks`` of a WorkflowDef.
+
+        task_ref_name: the name of the step within the workflow.
+        inputs: the function's arguments by name: expressions such as ``"${validate.output.total}"``, or values.
+
+        ConfigurationError: the function does not take an input of that name, needs an input that is left out, or does
+            not take a value. An expression is not known before the workflow runs, and so is not checked.
+
+        The step is an ordinary WorkflowTask. Its other members can be set: ``step.optional = True``.
+        """
+        ref = checked_name("task_ref_name", task_ref_name)
+        plain = output_data(inputs, f"step({ref!r})")[0]
+        if problem := problem_with(self.execute, plain):
+            raise ConfigurationError(f"step({ref!r}) of {self.task_name!r}: {problem}")
+        return WorkflowTask(self.task_name, ref, input_parameters=plain, type=WorkflowTaskType.SIMPLE)
 
 
 def named(worker: Worker) -> str:

@@ -10,11 +10,9 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, Unpack, 
 
 from conductor._arguments import function_name
 from conductor._decorated import Decorated
-from conductor._output import output_data
-from conductor.binding.inputs import problem_with
 from conductor.errors import ConfigurationError
-from conductor.models import WorkflowTask, WorkflowTaskType
-from conductor.worker import Worker, WorkerOptions, checked_name
+from conductor.models import WorkflowTask
+from conductor.worker import Worker, WorkerOptions
 
 P = ParamSpec("P")
 Rest = ParamSpec("Rest")
@@ -81,21 +79,10 @@ class WorkerFunction(Decorated, Generic[P, R_co]):
         return self._worker
 
     def step(self, task_ref_name: str, /, **inputs: Any) -> WorkflowTask:
-        """Make the step of a workflow that this worker runs, for the ``tasks`` of a WorkflowDef.
-
-        task_ref_name: the name of the step within the workflow.
-        inputs: the function's arguments by name: expressions such as ``"${validate.output.total}"``, or values.
-
-        ConfigurationError: the function does not take an input of that name, needs an input that is left out, or does
-            not take a value. An expression is not known before the workflow runs, and so is not checked.
-
-        The step is an ordinary WorkflowTask. Its other members can be set: ``step.optional = True``.
-        """
-        ref = checked_name("task_ref_name", task_ref_name)
-        plain = output_data(inputs, f"step({ref!r})")[0]
-        if problem := problem_with(_as_called(self.__wrapped__), plain):
-            raise ConfigurationError(f"step({ref!r}) of {self._task_name!r}: {problem}")
-        return WorkflowTask(self._task_name, ref, input_parameters=plain, type=WorkflowTaskType.SIMPLE)
+        """Make the step of a workflow that this worker runs: see ``Worker.step``. A method needs no object for it."""
+        is_method = _is_method(self.__wrapped__)
+        worker = Worker(self._task_name, _as_called(self.__wrapped__), **self._options) if is_method else self.worker
+        return worker.step(task_ref_name, **inputs)
 
 
 def worker_task(task_name: str, **options: Unpack[WorkerOptions]) -> Callable[[Callable[P, R]], WorkerFunction[P, R]]:

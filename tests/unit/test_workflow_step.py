@@ -10,7 +10,16 @@ import msgspec
 import pydantic
 import pytest
 
-from conductor import ConfigurationError, Task, TaskContext, TaskResultStatus, WorkflowDef, WorkflowTask, worker_task
+from conductor import (
+    ConfigurationError,
+    Task,
+    TaskContext,
+    TaskResultStatus,
+    Worker,
+    WorkflowDef,
+    WorkflowTask,
+    worker_task,
+)
 from conductor._output import output_data
 from conductor.binding.inputs import problem_with
 from support import binding_functions
@@ -167,6 +176,13 @@ def test_a_decorated_function_and_a_method_make_it():
     assert Service.charge.step("step", order_id="7") == step(charge, order_id="7")
     with pytest.raises(ConfigurationError, match="it takes no input 'context'"):
         Service().charge.step("step", order_id="7", context=1)
+
+
+def test_a_worker_object_makes_it():
+    worker = Worker("charge", charge)
+    assert worker.step("step", order_id="7") == step(charge, order_id="7")
+    with pytest.raises(ConfigurationError, match=r"step\('step'\) of 'charge': it needs the input 'order_id'"):
+        worker.step("step")
 
 
 def test_values_are_written_as_an_output_is():
