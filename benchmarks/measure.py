@@ -22,7 +22,7 @@ Figures = dict[str, float]
 READY_WITHIN = 120.0
 """Seconds. A worker with 50 processes, or with 1,000 coroutines, may take most of a minute."""
 
-IMPORT = "import time; started = time.perf_counter(); import {module}; print(time.perf_counter() - started)"
+IMPORT = "import time; started = time.perf_counter(); {imports}; print(time.perf_counter() - started)"
 
 
 class MeasurementError(Exception):
@@ -156,6 +156,6 @@ FIGURES: dict[str, Callable[[Case, _Stretch], Figures]] = {
 def _import_seconds(worker: Worker) -> Figures:
     if worker.imports is None:
         return {}
-    command = [worker.command[0], "-c", IMPORT.format(module=worker.imports)]
+    command = [worker.command[0], "-c", IMPORT.format(imports=worker.imports)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(worker.command[0]).parent)
     return {"import": float(done.stdout)}

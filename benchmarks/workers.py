@@ -17,13 +17,16 @@ URLLIB3 = "bare loop: urllib3, batch 10"
 LEAN = "bare loop: lean connection, update-v2"
 RAW = "bare loop: raw socket, batch 10"
 
+FIRST_IMPORT = "from conductor import TaskRunner, worker_task"
+"""Of the README's first program. ``import conductor`` loads nothing, because each name is loaded when it is used."""
+
 KEYS = {"project": PROJECT, "conductor-python": INCUMBENT, "go": GO, "urllib3": URLLIB3, "lean": LEAN, "raw": RAW}
 """The words of the command line."""
 
 
 @dataclass(frozen=True)
 class Worker:
-    """imports: the module that a program of it imports; None: there is no such thing."""
+    """imports: the statement with which a program of it begins; None: there is no such thing."""
 
     name: str
     command: list[str]
@@ -42,7 +45,7 @@ def prepare(key: str, directory: Path) -> Worker:
         return Worker(name, [str(go_worker(directory))])
     if name == INCUMBENT:
         program = str(PROGRAMS / "conductor_python.py")
-        return Worker(name, [str(conductor_python()), program], "conductor.client.automator.task_handler")
+        return Worker(name, [str(conductor_python()), program], "import conductor.client.automator.task_handler")
     if name == PROJECT:
-        return Worker(name, [sys.executable, str(PROGRAMS / "this_project.py")], "conductor")
+        return Worker(name, [sys.executable, str(PROGRAMS / "this_project.py")], FIRST_IMPORT)
     return Worker(name, [sys.executable, str(PROGRAMS / f"bare_{key}.py")])
