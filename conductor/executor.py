@@ -31,11 +31,13 @@ from conductor.errors import ConfigurationError, DecodeError, NotFoundError
 from conductor.models import ExternalStorageLocation, ResultStatus, Task, TaskDef, TaskResultStatus, Workflow
 from conductor.payloads import PayloadStorage, PayloadType, with_payloads
 from conductor.task_result import (
+    LARGEST_OUTPUT,
     TaskResult,
     as_valid_unicode,
     at_most_ten,
     copy_to_send,
     sendable_reason,
+    sized_output,
     whole_seconds,
 )
 from conductor.transport import ApiClient, checked_id, metadata, tasks
@@ -98,7 +100,8 @@ class TaskExecutor(BaseExecutor):
         """Send a task's result; returns the task's id. The server accepts and ignores it if the task has ended.
 
         output: any value that a worker function may return. It replaces the task's output. The ids and the status of a
-            TaskResult are replaced, and its other members are sent unless an argument replaces them.
+            TaskResult are replaced, and its other members are sent unless an argument replaces them. An output of more
+            than 10 MiB of JSON is a ConfigurationError, because the server would fail the task for good.
         callback_after_seconds: with IN_PROGRESS, the time until the task is delivered again; seconds or timedelta,
             rounded up.
         """
@@ -252,11 +255,11 @@ def search_arguments(query: str, free_text: str, start: int, size: int, sort: st
 def _result_of(output: Any) -> models.TaskResult:
     """A result with this output; a copy if the output is a TaskResult."""
     if not isinstance(output, models.TaskResult):
-        return TaskResult("", "", output_data=output_data(output, "output")[0])
+        return TaskResult("", "", output_data=_sendable(output, "output"))
     if output.extend_lease:
         raise ConfigurationError("output.extend_lease must not be set: with it the server ignores the rest of a result")
     require_instances("output.logs", output.logs or [], models.TaskExecLog)
-    result = copy_to_send(output, output_data=output_data(output.output_data, "output.output_data")[0])
+    result = copy_to_send(output, output_data=_sendable(output.output_data, "output.output_data"))
     result.logs = at_most_ten(result.logs)
     output_data(result, "output")  # its other members can be sent, too
     return result
@@ -265,12 +268,17 @@ def _result_of(output: Any) -> models.TaskResult:
 def _output(output: Any) -> dict[str, Any]:
     """The output for a call that sends nothing else."""
     if not isinstance(output, models.TaskResult):
-        return output_data(output, "output")[0]
+        return _sendable(output, "output")
     members = [field.name for field in msgspec.structs.fields(output) if field.name not in _BY_REFERENCE]
     if lost := [name for name in members if getattr(output, name)]:
         problem = f"output must not hold {', '.join(lost)}: of a TaskResult this call sends the output_data alone"
         raise ConfigurationError(f"{problem}, and update_task all")
-    return output_data(output.output_data, "output.output_data")[0]
+    return _sendable(output.output_data, "output.output_data")
+
+
+def _sendable(value: Any, name: str) -> dict[str, Any]:
+    """The output in plain JSON values. For a larger one than it takes, a server would fail the task for good."""
+    return sized_output(value, LARGEST_OUTPUT, name)[0]
 
 
 def _worker_id(output: Any) -> str:

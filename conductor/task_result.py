@@ -92,11 +92,11 @@ class PreparedResult(NamedTuple):
 
 
 class OversizeOutput(ConfigurationError):  # noqa: N818 - says what it is
-    """size, largest: in bytes of JSON."""
+    """size, largest: in bytes of JSON. name: of the output, for the text."""
 
-    def __init__(self, size: int, largest: int) -> None:
+    def __init__(self, size: int, largest: int, name: str) -> None:
         limit = f"a server takes {largest}" if largest == LARGEST_OUTPUT else f"max_size is {largest}"
-        super().__init__(f"an output of {size} bytes of JSON, where {limit}")
+        super().__init__(f"{name or 'an output'} of {size} bytes of JSON, where {limit}")
         self.size = size
 
 
@@ -170,11 +170,11 @@ def copy_to_send(result: R, **members: Any) -> R:
     )
 
 
-def sized_output(value: Any, largest: int) -> tuple[dict[str, Any], int]:
-    """The output in plain JSON values, and its size. ConfigurationError if it cannot be sent."""
-    data, size = output_data(value)
+def sized_output(value: Any, largest: int, name: str = "") -> tuple[dict[str, Any], int]:
+    """The output in plain JSON values, and its size. ConfigurationError, with the name, if it cannot be sent."""
+    data, size = output_data(value, name)
     if size > largest:
-        raise OversizeOutput(size, largest)
+        raise OversizeOutput(size, largest, name)
     return data, size
 
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from conductor import ConfigurationError, DecodeError, TaskExecLog, TaskExecutor, TaskResult, TaskResultStatus, models
+from conductor.task_result import LARGEST_OUTPUT
 
 
 def full():
@@ -135,3 +136,17 @@ def test_by_reference_its_output_is_sent(stub, api_client, method, output_data, 
     assert request.json() == sent
     assert "COMPLETED" in request.operation
     assert request.query.get("workerid", "me") == "me"
+
+
+@pytest.mark.parametrize("as_result", [False, True])
+@pytest.mark.parametrize("method", ["update_task", "update_task_by_ref_name", "update_task_by_ref_name_sync", "signal"])
+def test_an_output_that_a_server_would_refuse_is_not_sent(stub, api_client, method, as_result):
+    output = {"text": "x" * LARGEST_OUTPUT}
+    size = LARGEST_OUTPUT + len('{"text":""}')
+    name = "output.output_data" if as_result else "output"
+    targets = ["w"] if method == "signal" else ["t", "w"]
+    with pytest.raises(ConfigurationError, match=f"^{name} of {size} bytes of JSON, where a server takes 10485760$"):
+        getattr(TaskExecutor(api_client), method)(
+            *targets, "COMPLETED", TaskResult("", "", output_data=output) if as_result else output
+        )
+    assert stub.requests == []
