@@ -22,7 +22,7 @@ from conductor.errors import AnswerTooLargeError, ApiError, ConductorError, Deco
 from conductor.hooks.interception import Interceptors
 from conductor.models import Task
 from conductor.runner.capacity import Capacity
-from conductor.runner.pulse import Pulse
+from conductor.runner.pulse import Pulse, Step
 from conductor.task_client import Delivery
 from conductor.task_result import TaskResult
 from conductor.worker import Worker
@@ -85,7 +85,8 @@ class Poller:
 
     def run(self) -> None:
         while asked := self._capacity.take(at_most=1 if self._idle else self._most_tasks):
-            began = self._pulse.began = self._clock.now()
+            began = self._clock.now()
+            self._pulse.step = Step(began)
             self._capacity.request_started()
             try:
                 wait = self._poll(asked, began)
@@ -96,7 +97,7 @@ class Poller:
                 logger.exception("%s: a poll ended in a bug; polling goes on", self._worker.task_name)
             finally:  # also if the thread ends here, so that a drain does not wait for it
                 self._capacity.request_done()
-            self._pulse.began = None
+            self._pulse.step = None
             self._wait(wait)
 
     def _wait(self, wait: float) -> None:
@@ -115,7 +116,7 @@ class Poller:
         used = 0
         self._waits_for_tasks = False
         try:
-            delivery = self._source.interceptors.poll(self._worker, partial(self._timed_poll, asked))
+            delivery = self._source.interceptors.poll(self._worker, partial(self._timed_poll, asked, began))
             for task in self._distinct(delivery.tasks):
                 used += self._receiver.receive(task, used < asked)
             for result in delivery.unreadable:
@@ -161,18 +162,21 @@ class Poller:
                 logger.warning("ignored a copy of a task in the same answer", extra=extra)
         return distinct.values()
 
-    def _timed_poll(self, asked: int) -> Delivery:
+    def _timed_poll(self, asked: int, began: float) -> Delivery:
         started = time.perf_counter()
         pulse = self._pulse
-        pulse.held = self._poll_timeout()
+        held = self._poll_timeout()
+        pulse.step = Step(self._clock.now(), held)
         try:
-            delivery = self._source.poll(self._worker, asked, pulse.held)
+            delivery = self._source.poll(self._worker, asked, held)
             if len(delivery.tasks) > max(2 * asked, MOST_TASKS):
                 raise DecodeError(f"a poll for {asked} brought {len(delivery.tasks)} tasks, and none is taken")
         except ConductorError as error:
             _recording.poll_finished(self._worker.task_name, time.perf_counter() - started, error)
             raise
-        pulse.good_at, pulse.fails_since = pulse.began, None
+        finally:
+            pulse.step = Step(self._clock.now())
+        pulse.good_at, pulse.fails_since = began, None
         _recording.poll_finished(self._worker.task_name, time.perf_counter() - started)
         return delivery
 

@@ -14,7 +14,7 @@ from conductor.health import LastError, Reason, ReasonCode, RunningTask, WorkerH
 from conductor.runner.capacity import Capacity
 from conductor.runner.health import Look
 from conductor.runner.intake import Intake
-from conductor.runner.pulse import Pulse
+from conductor.runner.pulse import Pulse, Step
 from conductor.runner.resources import Resources
 from conductor.runner.run import Run
 from conductor.runner.steps import TaskSteps
@@ -22,8 +22,10 @@ from conductor.worker import Worker, WorkerKey
 
 NO_ANSWER_AFTER = 3.0
 """Seconds beyond the wait at the server after which a poll without an answer makes a worker not ready."""
-STALLED_AFTER = 2.0
-"""Seconds beyond its deadline after which a poll that has not ended makes a worker not healthy."""
+STALLED_AFTER = 3.0
+"""Seconds that the code around a request, such as an interceptor, may take before the worker is not healthy."""
+UNENDING_AFTER = 2.0
+"""Seconds beyond its deadline after which a request that has not ended makes a worker not healthy."""
 MOST_TASKS = 100
 """Tasks in hand that are listed."""
 
@@ -94,13 +96,14 @@ class VitalSigns:
             yield self._reason(look, ReasonCode.PROCESS_MISSING, trouble, since)
         if self._parts.capacity.closed.is_set():  # its thread has ended, or is about to
             return
-        pulse, late, is_paused = self._pulse, self._late(look), self._is_paused
+        pulse, stalled, late, is_paused = self._pulse, self._stalled(look), self._late(look), self._is_paused
         if pulse.died_at is not None:
             said = "its poll thread has died, so it gets no tasks"
             yield self._reason(look, ReasonCode.POLL_THREAD_DEAD, said, look.time_of(pulse.died_at))
-        elif late > look.answers_within + STALLED_AFTER:
-            said = f"its poll thread stands still; the poll under way is {late:.0f} s late"
-            yield self._reason(look, ReasonCode.POLL_STALLED, said, look.time_of(look.now - late))
+        elif stalled is not None:
+            place = "an interceptor or other code around the request" if stalled.held is None else "its request"
+            said = f"its poll thread has stood still in {place} for {look.now - stalled.since:.0f} s"
+            yield self._reason(look, ReasonCode.POLL_STALLED, said, look.time_of(stalled.since))
         elif late > NO_ANSWER_AFTER and not is_paused:
             said = f"a poll has got no answer, and is {late:.0f} s late"
             yield self._reason(look, ReasonCode.NO_ANSWER, said, look.time_of(look.now - late))
@@ -122,22 +125,30 @@ class VitalSigns:
     def _is_paused(self) -> bool:
         return self._parts.capacity.is_paused or self._parts.capacity.limit == 0
 
+    def _stalled(self, look: Look) -> Step | None:
+        """The part of a poll in which the poll thread stands still."""
+        step = self._pulse.step
+        if step is None:
+            return None
+        allowed = STALLED_AFTER if step.held is None else step.held + look.answers_within + UNENDING_AFTER
+        return step if look.now - step.since > allowed else None
+
     def _late(self, look: Look) -> float:
-        """The seconds for which the poll under way has lasted beyond its wait at the server."""
-        began = self._pulse.began
-        return 0.0 if began is None else max(0.0, look.now - began - self._pulse.held)
+        """The seconds for which the request under way has lasted beyond its wait at the server."""
+        step = self._pulse.step
+        return 0.0 if step is None or step.held is None else max(0.0, look.now - step.since - step.held)
 
     def _state(self, look: Look, in_hand: int) -> WorkerState:
-        capacity, late = self._parts.capacity, self._late(look)
+        capacity = self._parts.capacity
         if self.has_ended:
             return "ended"
         if capacity.closed.is_set():
             return "draining"
-        if self._pulse.died_at is not None or late > look.answers_within + STALLED_AFTER:
+        if self._pulse.died_at is not None or self._stalled(look) is not None:
             return "dead"
         if self._is_paused:
             return "paused"
-        if self._pulse.fails_since is not None or late > NO_ANSWER_AFTER:
+        if self._pulse.fails_since is not None or self._late(look) > NO_ANSWER_AFTER:
             return "failing"
         if self._pulse.good_at is None:
             return "starting"

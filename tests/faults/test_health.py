@@ -113,24 +113,61 @@ def test_h1_a_poll_thread_that_has_died_is_seen_ends_with_its_worker_and_is_repl
 
 
 class Blocking(Interceptor):
-    def __init__(self):
+    """Blocks the poll thread on demand, before or after a request."""
+
+    def __init__(self, place):
+        self.place = place
         self.blocks = threading.Event()
         self.goes_on = threading.Event()
 
     def poll(self, worker, proceed):
+        found = proceed() if self.place == "after" else None
         if self.blocks.is_set():
             self.goes_on.wait(20)
-        return proceed()
+        return proceed() if found is None else found
 
 
-def test_h2_a_poll_that_an_interceptor_holds_up_past_its_deadline_is_seen(impatient, server, pages):
-    interceptor = Blocking()
-    with TaskRunner(impatient, interceptors=[interceptor]) as runner:
-        runner.start_worker("t", lambda task: None, poll_timeout=0.1)
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_h2_an_interceptor_that_holds_up_the_poll_thread_is_seen_with_the_default_deadlines_of_requests(
+    server, pages, place
+):
+    interceptor = Blocking(place)
+    with (
+        ApiClient(http_settings=HttpSettings(server.url)) as client,
+        TaskRunner(client, interceptors=[interceptor]) as runner,
+    ):
+        runner.start_worker("t", lambda task: None)
         pages.well("/readyz")
         interceptor.blocks.set()
-        assert pages.ill("/healthz", "poll_stalled").startswith("Worker t: its poll thread stands still")
+        text = pages.ill("/healthz", "poll_stalled")
+        assert "its poll thread has stood still in an interceptor or other code around the request for 3 s" in text
         interceptor.goes_on.set()
+        pages.well("/healthz")
+        pages.well("/readyz")
+
+
+class Hanging(HttpTaskClient):
+    """Has requests that do not end at their deadline, on demand."""
+
+    def __init__(self, api_client):
+        super().__init__(api_client)
+        self.hangs = threading.Event()
+        self.goes_on = threading.Event()
+
+    def batch_poll(self, *args):
+        if self.hangs.is_set():
+            self.goes_on.wait(20)
+        return super().batch_poll(*args)
+
+
+def test_h2_a_request_that_does_not_end_at_its_deadline_is_seen(impatient, server, pages):
+    client = Hanging(impatient)
+    with TaskRunner(client) as runner:
+        runner.start_worker("t", lambda task: None, poll_timeout=0.1)
+        pages.well("/readyz")
+        client.hangs.set()
+        assert "its poll thread has stood still in its request" in pages.ill("/healthz", "poll_stalled")
+        client.goes_on.set()
         pages.well("/healthz")
         pages.well("/readyz")
 
