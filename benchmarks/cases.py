@@ -9,7 +9,7 @@ from typing import Literal
 from benchmarks.server.settings import HOLDS, ServerSettings
 from benchmarks.workers import GO, INCUMBENT, LEAN, PROJECT, RAW, URLLIB3
 
-Kind = Literal["throughput", "time to start", "idle", "start", "real server"]
+Kind = Literal["throughput", "time to start", "idle", "start", "binding", "real server"]
 
 ALL = (PROJECT, INCUMBENT, GO, URLLIB3, LEAN, RAW)
 LIBRARIES = (PROJECT, INCUMBENT, GO)
@@ -84,6 +84,7 @@ def _beside_throughput() -> Iterator[Case]:
             )
     yield Case("idle, 20 types", "idle", ServerSettings(types=20, arrivals=0), LIBRARIES, concurrency=1, seconds=15.0)
     yield Case("import and first poll", "start", ServerSettings(arrivals=0), LIBRARIES)
+    yield Case("a dataclass of 5 fields", "binding", workers=(PROJECT,))
     for concurrency in (1, 10):
         workers = (*LIBRARIES, URLLIB3)
         yield Case(f"real server, c={concurrency}", "real server", workers=workers, concurrency=concurrency, batch=1)

@@ -17,7 +17,7 @@ from benchmarks.server_process import ServerProcess, Stats
 from benchmarks.workers import Worker
 
 Figures = dict[str, float]
-"""By the keys of ``report.COLUMNS``."""
+"""By the keys of ``report.KINDS``."""
 
 READY_WITHIN = 120.0
 """Seconds. A worker with 50 processes, or with 1,000 coroutines, may take most of a minute."""

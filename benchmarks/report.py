@@ -63,6 +63,11 @@ KINDS: dict[Kind, Kinds] = {
         "The first poll counts from the start of the program.",
         (Column("import", "import", ".3f", " s"), Column("first_poll", "first poll", ".3f", " s")),
     ),
+    "binding": Kinds(
+        "Typed arguments",
+        "The time that is added to a call of the function, in this process.",
+        (Column("binding", "added", ".1f", " µs"),),
+    ),
     "real server": Kinds(
         "A real Conductor server",
         "Of workflows of one task, by the server's clock. Drain: 300 are queued before the worker starts. "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
+from benchmarks.binding import measure_binding
 from benchmarks.cases import Case
 from benchmarks.measure import Figures, MeasurementError, Pace, measure
 from benchmarks.real_server import measure_on_real_server
@@ -42,6 +43,8 @@ class Run:
         print(f"round {number}, {case.name}, {worker.name}: {shown}", file=sys.stderr, flush=True)
 
     def _figures(self, worker: Worker, case: Case) -> Figures:
+        if case.kind == "binding":
+            return measure_binding()
         if case.kind != "real server":
             return measure(worker, case, self._pace)
         if self._real_url is None:

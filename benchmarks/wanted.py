@@ -81,6 +81,7 @@ def _beside_throughput() -> Iterator[Wanted]:
     yield _alone("idle, 20 types", "requests", "<=", 1.0, "requests/s and type")
     yield _alone("idle, 20 types", "share", "<=", 0.007, "of a core")
     yield _alone("import and first poll", "import", "<=", 0.15, "s to import")
+    yield _alone("a dataclass of 5 fields", "binding", "<=", 5, "µs added to a call")
     project, bare = Place("real server, c=1", PROJECT), Place("real server, c=1", URLLIB3)
     text = f"{project.case}: ms from start to COMPLETED, p50 - {bare.worker}"
     yield Wanted(text, "to_end", project, "<=", 5, less=bare)

@@ -1,4 +1,4 @@
-"""The time that binding adds to the call of a worker function, in microseconds: ``python scripts/bench_binding.py``."""
+"""The time that binding adds to the call of a worker function, in microseconds: ``python -m benchmarks.binding``."""
 
 import dataclasses
 import datetime as dt
@@ -59,19 +59,23 @@ ROWS: list[tuple[str, Callable[..., None], dict[str, Any]]] = [
 ]
 
 
-def microseconds(call: Callable[[], Any]) -> float:
+def measure_binding() -> dict[str, float]:
+    """By the keys of ``report.KINDS``."""
+    return {"binding": added(of_dataclass, ORDER)}
+
+
+def added(function: Callable[..., None], given: dict[str, Any]) -> float:
+    """The microseconds that a call with this input takes longer than one with arguments."""
+    context = TaskContext(Task("t", "w", input_data=given), Flag(), WorkerContext(Flag()))
+    bound = bind(function)
+    values = [None] * function.__code__.co_argcount
+    return _microseconds(lambda: bound(context)) - _microseconds(lambda: function(*values))
+
+
+def _microseconds(call: Callable[[], Any]) -> float:
     return min(timeit.repeat(call, number=CALLS, repeat=REPEATS)) / CALLS * 1e6
 
 
-def main() -> None:
-    for name, function, given in ROWS:
-        context = TaskContext(Task("t", "w", input_data=given), Flag(), WorkerContext(Flag()))
-        bound = bind(function)
-        values = [None] * function.__code__.co_argcount
-        bare = microseconds(lambda function=function, values=values: function(*values))
-        whole = microseconds(lambda bound=bound, context=context: bound(context))
-        print(f"{name:32} {whole - bare:6.2f}")
-
-
 if __name__ == "__main__":
-    main()
+    for name, function, given in ROWS:
+        print(f"{name:32} {added(function, given):6.2f}")
