@@ -17,6 +17,8 @@ from conductor.supervision.messages import Family, Report
 
 SILENT_AFTER = 4.0
 """Seconds. A process that has not reported for as long is stopped, or hangs as a whole."""
+STARTS_WITHIN = 60.0
+"""Seconds. A process that has no running workers after this time hangs in an import or in its lifespan."""
 
 _Sample = tuple[str, tuple[tuple[str, str], ...]]
 """The name of a sample, and its labels."""
@@ -55,39 +57,43 @@ class Reports(Collector):
         self._lock = threading.Lock()  # guards everything below
         self._latest: dict[int, _Latest] = {}
         self._of_ended: dict[str, _Sum] = {}
-        self._reasons: dict[int, Reason] = {}
+        self._missing: dict[int, Reason] = {}
+        self._starting: dict[int, float] = {}  # since when, on the monotonic clock
         for number in range(1, processes + 1):
             self.starts(number)
 
     def starts(self, number: int) -> None:
-        """A process has been started. It is not ready before its first report, but it is not missing."""
+        """A process has been started. It is not ready before its first report, and missing if that does not come."""
         with self._lock:
+            self._missing.pop(number, None)
             if number not in self._latest:
-                self._reasons[number] = Reason(code=ReasonCode.NO_GOOD_POLL, text=f"Process {number} starts.")
+                self._starting[number] = time.monotonic()
 
     def update(self, number: int, report: Report) -> None:
         """The newest report of a process."""
         with self._lock:
             self._latest[number] = _Latest(report, time.monotonic())
-            self._reasons.pop(number, None)
+            self._starting.pop(number, None)
+            self._missing.pop(number, None)
 
     def retire(self, number: int, *, is_missing: bool) -> None:
         """A process has ended. is_missing: another one has to take its place."""
         with self._lock:
             latest = self._latest.pop(number, None)
-            self._reasons.pop(number, None)
+            self._starting.pop(number, None)
             if latest is not None:
                 _add(self._of_ended, [each for each in latest.report.metrics if each.kind != "gauge"])
             if is_missing:
                 text = f"Process {number} has ended, and is not replaced yet."
-                self._reasons[number] = Reason(code=ReasonCode.PROCESS_MISSING, text=text, since=datetime.now(UTC))
+                self._missing[number] = Reason(code=ReasonCode.PROCESS_MISSING, text=text, since=datetime.now(UTC))
 
     def health(self) -> Health:
-        """The health of all processes as one. A missing or silent process makes it ill."""
+        """The health of all processes as one. A process that is missing, silent or hangs at its start makes it ill."""
         now, at = time.monotonic(), datetime.now(UTC)
         with self._lock:
             latest = dict(self._latest)
-            reasons = list(self._reasons.values())
+            reasons = [*self._missing.values()]
+            reasons += [_of_start(number, now - began, at) for number, began in self._starting.items()]
         for number, each in latest.items():
             silent = now - each.at
             if silent >= SILENT_AFTER:
@@ -112,6 +118,14 @@ class Reports(Collector):
                 metric.add_sample(sample, dict(labels), value)
             yield metric
         yield from _gauges.families(self.health())
+
+
+def _of_start(number: int, seconds: float, at: datetime) -> Reason:
+    since = at - timedelta(seconds=seconds)
+    if seconds < STARTS_WITHIN:
+        return Reason(code=ReasonCode.NO_GOOD_POLL, text=f"Process {number} starts.", since=since)
+    text = f"Process {number} has not started its workers for {seconds:.0f} s: does an import or its lifespan hang?"
+    return Reason(code=ReasonCode.PROCESS_MISSING, text=text, since=since)
 
 
 def _add(sums: dict[str, _Sum], families: list[Family]) -> None:

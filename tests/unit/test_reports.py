@@ -81,13 +81,41 @@ def test_a_missing_process_is_an_illness_until_another_one_starts(reports):
     health = reports.health()
     assert (health.healthy, health.ready, codes(health)) == (False, False, [ReasonCode.PROCESS_MISSING])
     assert "Process 2" in health.reasons[0].text
-    reports.starts(2)  # it may take long to import large modules
+    reports.starts(2)
     health = reports.health()
     assert (health.healthy, health.ready, codes(health)) == (True, False, [ReasonCode.NO_GOOD_POLL])
     reports.update(2, report())
     assert reports.health().ready
     reports.starts(2)  # noticed late
     assert reports.health().ready
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_process_that_hangs_while_it_starts_is_an_illness_until_it_reports(reports, monkeypatch, is_first):
+    if not is_first:
+        reports.update(2, report())
+        reports.retire(2, is_missing=True)
+        reports.starts(2)
+    began = time.monotonic()
+    monkeypatch.setattr(module.time, "monotonic", lambda: began + 59)  # it may take long to import large modules
+    reports.update(1, report())
+    assert codes(reports.health()) == [ReasonCode.NO_GOOD_POLL]
+    monkeypatch.setattr(module.time, "monotonic", lambda: began + 61)
+    health = reports.health()
+    assert (health.healthy, codes(health)) == (False, [ReasonCode.PROCESS_MISSING])
+    assert "Process 2 has not started its workers for 61 s" in health.reasons[0].text
+    reports.update(2, report())
+    assert reports.health().ready
+
+
+def test_the_time_to_start_counts_anew_for_each_process(reports, monkeypatch):
+    began = time.monotonic()
+    monkeypatch.setattr(module.time, "monotonic", lambda: began + 61)
+    reports.update(1, report())
+    reports.retire(2, is_missing=True)
+    assert "has ended, and is not replaced yet" in reports.health().reasons[0].text
+    reports.starts(2)
+    assert reports.health().healthy
 
 
 def test_a_silent_process_is_an_illness(reports, monkeypatch):
