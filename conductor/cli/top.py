@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -83,7 +84,8 @@ def _default_url() -> str:
 
 def _shown(view: View) -> RenderableType:
     problems = (Text.assemble(shown(each), style="red") for each in view.problems)
-    return Group(folded_table([*_COLUMNS, "queued"], map(_row, view.workers)), *problems)
+    rows = [row for workers in view.workers for row in (_row(workers), *_rows_of_domains(workers))]
+    return Group(folded_table([*_COLUMNS, "queued"], rows), *problems)
 
 
 def _row(workers: WorkersOfType) -> tuple[object, ...]:
@@ -100,6 +102,15 @@ def _row(workers: WorkersOfType) -> tuple[object, ...]:
         Text(str(workers.lost_results), "bold red" if workers.lost_results else ""),
         workers.queued,
     )
+
+
+def _rows_of_domains(workers: WorkersOfType) -> Iterator[tuple[object, ...]]:
+    """Rows below that of the task type. The metrics tell no rates by domain."""
+    if not any(each.domain for each in workers.domains):
+        return
+    for each in workers.domains:
+        name = f"  domain {each.domain}" if each.domain else "  no domain"
+        yield (name, each.busy, each.free, *[None] * (len(_COLUMNS) - 3), each.queued)
 
 
 def _rate(value: float | None, *, is_error: bool = False) -> Text:

@@ -32,10 +32,14 @@ _shown = redactor((), ())
 
 @dataclass(frozen=True)
 class Scrape:
-    """at: seconds on the monotonic clock. values: sums by the name of a metric and its label ``taskType``."""
+    """at: seconds on the monotonic clock. values: sums by the name of a metric and its label ``taskType``.
+
+    by_domain: the same of the metrics that have a label ``domain``, also by this one.
+    """
 
     at: float
     values: Mapping[tuple[str, str], float]
+    by_domain: Mapping[tuple[str, str, str], float]
 
 
 def metrics_url(text: str) -> str:
@@ -66,16 +70,19 @@ class MetricsReader:
         connections.close()
         if answer.status != 200 or answer.flaw:
             raise ConductorError(f"{url}: {answer.flaw or f'it answered {answer.status}'}")
-        return Scrape(time.monotonic(), _values(url, answer.content))
+        return _scrape(url, answer.content)
 
 
-def _values(url: str, page: bytes) -> dict[tuple[str, str], float]:
+def _scrape(url: str, page: bytes) -> Scrape:
     values: defaultdict[tuple[str, str], float] = defaultdict(float)
+    by_domain: defaultdict[tuple[str, str, str], float] = defaultdict(float)
     try:
         for family in text_string_to_metric_families(page.decode()):
-            for sample in family.samples:
-                if "taskType" in sample.labels and abs(sample.value) <= LARGEST_VALUE:  # NaN is not
-                    values[sample.name, sample.labels["taskType"]] += sample.value
+            for name, labels, value, *_ in family.samples:
+                if "taskType" in labels and abs(value) <= LARGEST_VALUE:  # NaN is not
+                    values[name, labels["taskType"]] += value
+                    if "domain" in labels:
+                        by_domain[name, labels["taskType"], labels["domain"]] += value
     except (ValueError, LookupError) as error:
         raise ConductorError(f"{url}: it answered with a page that holds no metrics") from error
-    return dict(values)
+    return Scrape(time.monotonic(), dict(values), dict(by_domain))

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 
@@ -26,7 +27,17 @@ _SLOTS, _FREE = "worker_slots", "worker_free_slots"
 _COUNTERS = (_STARTED, _FAILED, _SECONDS, _ENDED, _POLL_ERRORS, _UPDATE_ERRORS)
 _NAMES = {*_COUNTERS, _LOST, _ACTIVE, _SLOTS, _FREE}
 
+Key = TypeVar("Key")
 Values = Mapping[tuple[str, str], float]
+
+
+class WorkersOfDomain(msgspec.Struct, rename="camel", frozen=True):
+    """The workers of a task type in one domain. domain: "" for those without one. queued: as in WorkersOfType."""
+
+    domain: str
+    busy: int
+    free: int
+    queued: int | None
 
 
 class WorkersOfType(msgspec.Struct, rename="camel", frozen=True):
@@ -34,7 +45,8 @@ class WorkersOfType(msgspec.Struct, rename="camel", frozen=True):
 
     busy, free: slots; free is None if a process does not tell it. The rates are per second, between two readings; None
     at the first one. average_seconds: of the executions that ended between them. lost_results: since the processes have
-    started. queued: tasks that wait at the server, in all domains; None if it cannot be asked.
+    started. queued: tasks that wait at the server, in all domains; None if it cannot be asked. domains: those that have
+    workers or waiting tasks; none if no process tells its slots.
     """
 
     task_type: str
@@ -47,6 +59,7 @@ class WorkersOfType(msgspec.Struct, rename="camel", frozen=True):
     average_seconds: float | None
     lost_results: int
     queued: int | None
+    domains: list[WorkersOfDomain]
 
 
 class View(msgspec.Struct, rename="camel", frozen=True):
@@ -75,9 +88,14 @@ class Top:
         has_rates = bool(now.keys() & self._before.keys())
         self._before = now
         totals = _sum(scrape.values for scrape in now.values())
+        by_domain = _sum(scrape.by_domain for scrape in now.values())
         task_types = sorted({task_type for name, task_type in totals if name in _NAMES})
         queued = self._queued(problems) if task_types else None
-        workers = [_workers_of(each, totals, rates if has_rates else None, queued) for each in task_types]
+        workers = []
+        for each in task_types:
+            sizes = None if queued is None else queued[each]
+            slots = {(name, domain): value for (name, of, domain), value in by_domain.items() if of == each}
+            workers.append(_workers_of(each, totals, rates if has_rates else None, sizes, _domains(slots, sizes)))
         return View(len(now), workers, problems)
 
     def _read(self, problems: list[str]) -> dict[str, Scrape]:
@@ -98,16 +116,17 @@ class Top:
         except BaseException as error:  # noqa: BLE001 - it is raised by ``result``
             answer.set_exception(error)
 
-    def _queued(self, problems: list[str]) -> Counter[str] | None:
-        """By task type. A queue is called ``domain:task_type`` or ``task_type`` (server 3.32.3)."""
+    def _queued(self, problems: list[str]) -> defaultdict[str, Counter[str]] | None:
+        """By task type and domain. A queue is called ``domain:task_type`` or ``task_type`` (server 3.32.3)."""
         try:
             sizes = self._executor.queue_sizes()
         except ConductorError as error:
             problems.append(str(error))
             return None
-        queued: Counter[str] = Counter()
+        queued: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for name, size in sizes.items():
-            queued[name.rpartition(":")[2]] += size
+            domain, _, task_type = name.rpartition(":")
+            queued[task_type][domain] += size
         return queued
 
 
@@ -122,15 +141,30 @@ def _rates(before: Scrape, now: Scrape) -> Values:
     return found
 
 
-def _sum(each: Iterable[Values]) -> Values:
-    total: defaultdict[tuple[str, str], float] = defaultdict(float)
+def _sum(each: Iterable[Mapping[Key, float]]) -> Mapping[Key, float]:
+    total: defaultdict[Key, float] = defaultdict(float)
     for values in each:
         for key, value in values.items():
             total[key] += value
     return total
 
 
-def _workers_of(task_type: str, totals: Values, rates: Values | None, queued: Counter[str] | None) -> WorkersOfType:
+def _domains(slots: Values, queued: Counter[str] | None) -> list[WorkersOfDomain]:
+    """slots: of one task type, by the name of a metric and the domain."""
+    known = {domain for name, domain in slots if name == _SLOTS}
+    if known and queued is not None:
+        known.update(domain for domain, size in queued.items() if size)
+    found = []
+    for domain in sorted(known):
+        free = int(slots.get((_FREE, domain), 0.0))
+        busy = int(slots.get((_SLOTS, domain), 0.0)) - free
+        found.append(WorkersOfDomain(domain, busy, free, None if queued is None else queued[domain]))
+    return found
+
+
+def _workers_of(
+    task_type: str, totals: Values, rates: Values | None, queued: Counter[str] | None, domains: list[WorkersOfDomain]
+) -> WorkersOfType:
     def total(name: str) -> int:
         return int(totals.get((name, task_type), 0.0))
 
@@ -149,5 +183,6 @@ def _workers_of(task_type: str, totals: Values, rates: Values | None, queued: Co
         update_errors_per_second=rate(_UPDATE_ERRORS),
         average_seconds=round(seconds / ended, 6) if ended else None,
         lost_results=total(_LOST),
-        queued=None if queued is None else queued[task_type],
+        queued=None if queued is None else queued.total(),
+        domains=domains,
     )

@@ -89,6 +89,43 @@ def test_slots_of_all_processes_are_added(stub, process):
     assert (worker["busy"], worker["free"], worker["lostResults"]) == (3, 5, 2)
 
 
+def slots(busy, free):
+    """A page of metrics: the slots of charge in each domain."""
+    lines = [
+        f'{name}{{taskType="charge",domain="{domain}"}} {value}\n'
+        for domain in busy
+        for name, value in [("worker_slots", busy[domain] + free[domain]), ("worker_free_slots", free[domain])]
+    ]
+    return Answer(body="".join(lines), content_type="text/plain; version=0.0.4")
+
+
+def test_a_full_domain_does_not_hide_behind_an_idle_one(stub, process):
+    one = slots(busy={"": 0, "eu": 4}, free={"": 8, "eu": 0})
+    urls = process(one, one), process(*[slots(busy={"eu": 1}, free={"eu": 1})] * 2)
+    (worker,) = view(stub.url, *urls)["workers"]
+    assert (worker["busy"], worker["free"], worker["queued"]) == (5, 9, 7)
+    assert worker["domains"] == [
+        {"domain": "", "busy": 0, "free": 8, "queued": 3},
+        {"domain": "eu", "busy": 5, "free": 1, "queued": 4},
+    ]
+
+
+def test_a_domain_is_a_row_below_its_task_type_also_if_no_worker_polls_it(stub, process):
+    one = slots(busy={"": 1}, free={"": 2})
+    lines = top(stub.url, "--metrics", process(one, one)).stdout.splitlines()
+    assert [line.split() for line in lines[2:]] == [["no", "domain", "1", "2", "3"], ["domain", "eu", "0", "0", "4"]]
+
+
+def test_task_types_without_domains_have_one_row_each(stub, process):
+    stub.answers[SIZES].clear()
+    stub.answers[SIZES].extend([Answer(body={"charge": 3, "eu:charge": 0})] * 4)
+    one = slots(busy={"": 1}, free={"": 2})
+    url = process(one, one, one, one)
+    assert len(top(stub.url, "--metrics", url).stdout.splitlines()) == 2
+    (worker,) = view(stub.url, url)["workers"]
+    assert worker["domains"] == [{"domain": "", "busy": 1, "free": 2, "queued": 3}]
+
+
 def test_a_page_that_cannot_be_read_is_named_and_the_others_are_shown(stub, process):
     one = page(active_workers=1)
     shown = view(stub.url, process(one, one), process(Answer(404), Answer(404)), process(*[Answer(body="a\0{")] * 2))
