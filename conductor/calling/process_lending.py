@@ -55,10 +55,13 @@ class Lending:
                 process.close()
             return was_free
 
-    def lend(self, task_id: str, patience: float | None) -> Process | None:
-        """Wait for a free process. None: there was none within patience seconds, or the pool is closed."""
+    def lend(self, task_id: str, longest_wait: float | None) -> Process | None:
+        """Wait for a free process. Returns None after longest_wait seconds without one, and when it is closed.
+
+        longest_wait: None if there is no limit.
+        """
         with self._changed:
-            if not self._changed.wait_for(self._can_lend, patience) or self.closed.is_set():
+            if not self._changed.wait_for(self._can_lend, longest_wait) or self.closed.is_set():
                 return None
             process = self._free.pop()
             self._lent[process] = task_id

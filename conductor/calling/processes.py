@@ -70,7 +70,7 @@ class Processes:
         stopping.listen(self._lending.tell_stopping)
 
     def call(
-        self, call: Call, begin: Callable[[], bool], patience: float | None = None, around: Around | None = None
+        self, call: Call, begin: Callable[[], bool], longest_wait: float | None = None, around: Around | None = None
     ) -> PreparedResult:
         """Run the function with the task. Blocks until a process is free, and then until the function has ended.
 
@@ -79,12 +79,12 @@ class Processes:
         begin is called just before the function begins, and returns whether it may. around: called in the place of the
         function with ``call`` and the function.
 
-        Raises NotBegunError: no process was free for patience seconds, begin returned False, ``close`` was called
-            meanwhile, or the process ended before it had read the task (then after begin).
+        Raises NotBegunError: no process was free within longest_wait seconds, begin returned False, ``close`` was
+            called meanwhile, or the process ended before it had read the task (then after begin).
         Raises ProcessDiedError: the process ended by itself, or by ``kill``.
         Raises KilledError: ``close`` killed the process.
         """
-        process = self._lending.lend(call.task.task_id, patience)
+        process = self._lending.lend(call.task.task_id, longest_wait)
         if process is None:
             raise NotBegunError
         try:

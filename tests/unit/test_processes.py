@@ -35,17 +35,17 @@ def call_of(do, argument=None, task_id="t1"):
     return Call(task)
 
 
-def run(processes, do, argument=None, task_id="t1", patience=20):
-    return processes.call(call_of(do, argument, task_id), lambda: True, patience)
+def run(processes, do, argument=None, task_id="t1", longest_wait=20):
+    return processes.call(call_of(do, argument, task_id), lambda: True, longest_wait)
 
 
-def start(processes, do, argument=None, task_id="t1", patience=None):
+def start(processes, do, argument=None, task_id="t1", longest_wait=None):
     """On a thread. Returns a queue of what came out of it, be it an error."""
     ended = queue.Queue()
 
     def make():
         try:
-            ended.put(run(processes, do, argument, task_id, patience))
+            ended.put(run(processes, do, argument, task_id, longest_wait))
         except Exception as error:
             ended.put(error)
 
@@ -236,7 +236,7 @@ def test_a_callback_keeps_its_whole_seconds(whole):
     assert (result.status, repr(result.callback_after_seconds)) == (TaskResultStatus.IN_PROGRESS, "2")
 
 
-def test_a_task_waits_for_a_process_no_longer_than_its_patience(make, tmp_path):
+def test_a_task_waits_for_a_process_no_longer_than_its_longest_wait(make, tmp_path):
     processes = make()
     running = start(processes, "wait_for", str(tmp_path / "go on"))
     eventually(lambda: processes._lending._lent)
