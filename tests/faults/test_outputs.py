@@ -11,7 +11,9 @@ import pathlib
 import types
 import uuid
 
+import attrs
 import msgspec
+import pydantic
 import pytest
 from hypothesis import given, strategies as st
 
@@ -32,12 +34,10 @@ from support.outputs import (
 
 
 def attrs_order():
-    attrs = pytest.importorskip("attrs")
     return attrs.make_class("Order", ["keys", "when"])(["k"], dt.date(2026, 1, 2))
 
 
 def pydantic_order():
-    pydantic = pytest.importorskip("pydantic")
     return pydantic.create_model("Order", keys=list[str], when=dt.date)(keys=["k"], when=dt.date(2026, 1, 2))
 
 
@@ -83,14 +83,12 @@ def test_w7_models_of_other_libraries_arrive_as_their_fields(make):
 
 
 def test_w7_of_an_attrs_object_go_out_the_attributes_without_an_underscore():
-    attrs = pytest.importorskip("attrs")
     value = attrs.make_class("Partly", ["a", "_b"])(1, 2)
     value.more = 3
     assert output_of(value) == {"a": 1, "more": 3}
 
 
 def test_w7_values_of_pydantics_own_types_arrive_as_their_text():
-    pydantic = pytest.importorskip("pydantic")
 
     class Password(pydantic.SecretStr):
         pass
@@ -104,7 +102,6 @@ def test_w7_values_of_pydantics_own_types_arrive_as_their_text():
 
 
 def test_w7_what_else_comes_from_pydantic_is_refused():
-    pydantic = pytest.importorskip("pydantic")
     model = pydantic.create_model("Order", keys=list[str])
     with pytest.raises(pydantic.ValidationError) as caught:
         model(keys="k")
