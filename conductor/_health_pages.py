@@ -65,7 +65,7 @@ def answer(
         try:
             page = make(look())
         except Exception:
-            logger.exception("a bug kept the health from being told")
+            logger.exception("a bug: the page about the health cannot be made")
             page = Page("500 Internal Server Error", JSON, b'{"error":"a bug: see the log of the process"}')
     headers = [
         ("Content-Type", page.content_type),
