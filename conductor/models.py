@@ -1,7 +1,8 @@
-"""Conductor's own data types, as generated from its OpenAPI document, and the wire's units."""
+"""Conductor's own data types, as generated from its OpenAPI document, how their JSON is read, and the wire's units."""
 
 from __future__ import annotations
 
+from conductor_client.decoding import Decoder as Decoder
 from conductor_client.models import (
     CacheConfig as CacheConfig,
     ExternalStorageLocation as ExternalStorageLocation,

@@ -32,10 +32,10 @@ from conductor.errors import (
     PayloadError,
     UnusablePayloadError,
 )
-from conductor.models import Task, Workflow
+from conductor.models import Decoder, Task, Workflow
 from conductor.payload_settings import LONGEST_SHOWN, Place, place_of
 from conductor.task_result import LARGEST_OUTPUT
-from conductor.transport import ApiClient, Decoder, tasks
+from conductor.transport import ApiClient, tasks
 
 T = TypeVar("T", Task, Workflow)
 

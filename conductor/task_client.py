@@ -11,9 +11,9 @@ import msgspec
 
 from conductor._log import about, logger_of
 from conductor.errors import AnswerTooLargeError, ApiError, ConductorError, DecodeError, NotFoundError
-from conductor.models import Task, TaskResultStatus, milliseconds
+from conductor.models import Decoder, Task, TaskResultStatus, milliseconds
 from conductor.task_result import TaskResult, failed
-from conductor.transport import LARGEST_BODY, LONGEST_ID, ApiClient, Decoder, checked_id, parts, tasks
+from conductor.transport import LARGEST_BODY, LONGEST_ID, ApiClient, checked_id, parts, tasks
 
 logger = logger_of(__name__)
 

@@ -14,7 +14,7 @@ from conductor_client.api import (
     version_resource as versions,
     workflow_resource as workflows,
 )
-from conductor_client.decoding import Decoder, parts
+from conductor_client.decoding import parts
 from conductor_client.writing import whole
 
 from conductor import _forks, _recording, _tls
@@ -42,7 +42,6 @@ logger = logger_of(__name__)
 __all__ = [
     "LARGEST_BODY",
     "ApiClient",
-    "Decoder",
     "checked_id",
     "metadata",
     "parts",

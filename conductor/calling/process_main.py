@@ -38,9 +38,8 @@ from conductor.calling.execute import execute
 from conductor.calling.process_log import RecordSender, set_levels
 from conductor.calling.process_notes import NotesSender
 from conductor.context import BoundFunction, RunnerState, TaskContext, WorkerContext
-from conductor.models import Task
+from conductor.models import Decoder, Task
 from conductor.task_result import prepare_result
-from conductor.transport import Decoder
 from conductor.worker import Execute
 
 GOES_ON, STOPPING = b"-", b"s"
