@@ -42,6 +42,8 @@ T = TypeVar("T", Task, Workflow)
 PayloadType = Literal["TASK_INPUT", "TASK_OUTPUT", "WORKFLOW_INPUT", "WORKFLOW_OUTPUT"]
 Read = Callable[[str, PayloadType], dict[str, Any]]
 """Reads the payload of a path."""
+Payload = tuple[str, PayloadType]
+"""The member that holds it, and its type."""
 
 LONGEST_DETAIL = 100
 
@@ -83,31 +85,26 @@ def elsewhere(
 
 def with_payloads(task: Task, read: Read) -> Task:
     """The task with the payloads that lie elsewhere; the task itself if there are none."""
-    found = _fetched(task, "input_data", "TASK_INPUT", "output_data", "TASK_OUTPUT", read)
+    found = _fetched(task, read, ("input_data", "TASK_INPUT"), ("output_data", "TASK_OUTPUT"))
     return msgspec.structs.replace(task, **found) if found else task
 
 
 def workflow_with_payloads(workflow: Workflow, read: Read) -> Workflow:
     """The workflow with its payloads, and with those of its tasks."""
-    found = _fetched(workflow, "input", "WORKFLOW_INPUT", "output", "WORKFLOW_OUTPUT", read)
+    found = _fetched(workflow, read, ("input", "WORKFLOW_INPUT"), ("output", "WORKFLOW_OUTPUT"))
     with_them = [with_payloads(task, read) for task in workflow.tasks or ()]
     return msgspec.structs.replace(workflow, tasks=with_them, **found)
 
 
-def _fetched(  # noqa: PLR0917 - called twice, above
-    entity: Task | Workflow,
-    input_name: str,
-    input_type: PayloadType,
-    output_name: str,
-    output_type: PayloadType,
-    read: Read,
-) -> dict[str, Any]:
+def _fetched(entity: Task | Workflow, read: Read, of_input: Payload, of_output: Payload) -> dict[str, Any]:
     """The changed members."""
     members: dict[str, Any] = {}
     if path := entity.external_input_payload_storage_path:
-        members |= {input_name: read(path, input_type), "external_input_payload_storage_path": None}
+        name, payload_type = of_input
+        members |= {name: read(path, payload_type), "external_input_payload_storage_path": None}
     if path := entity.external_output_payload_storage_path:
-        members |= {output_name: read(path, output_type), "external_output_payload_storage_path": None}
+        name, payload_type = of_output
+        members |= {name: read(path, payload_type), "external_output_payload_storage_path": None}
     return members
 
 

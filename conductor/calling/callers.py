@@ -152,8 +152,8 @@ def make_caller(worker: Worker, shared: WorkerContext, interceptors: Interceptor
         raise ConfigurationError(f"{worker.execute!r} is `async def`: it runs on the event loop, and takes no executor")
     from conductor.calling.processes import Processes  # noqa: PLC0415 - not every worker needs multiprocessing
 
-    of_worker = worker.execute, worker.task_name, shared.worker_id, shared.stopping, shared.largest_output
+    of_worker = worker.execute, worker.task_name, shared.worker_id, shared.stopping
     methods = interceptors.executes()
-    processes = Processes(worker.executor, *of_worker)
+    processes = Processes(worker.executor, *of_worker, largest_output=shared.largest_output)
     around = partial(call_around_process, methods, shared) if methods else None
     return InProcess(worker, processes, shared, around)

@@ -37,13 +37,14 @@ class Processes:
     Raises ConfigurationError if the function cannot run in a process, or the initializer fails.
     """
 
-    def __init__(  # noqa: PLR0917 - made in one place
+    def __init__(
         self,
         pool: ProcessPool,
         execute: Execute,
         task_name: str,
         worker_id: str,
         stopping: Flag,
+        *,
         largest_output: int = LARGEST_OUTPUT,
     ) -> None:
         if is_async(execute):

@@ -53,14 +53,14 @@ class SavedCase(click.Path):
     "--save", type=SavedCase(dir_okay=False, writable=True), metavar="FILE", help="Write a test case as JSON."
 )
 @with_session
-def command(  # noqa: PLR0917 - an option each
+def command(
     session: Session,
+    *,
     worker: str,
     task_id: str,
     lifespan: str | None,
     interceptors: tuple[str, ...],
     save: Path | None,
-    *,
     stop_at_error: bool,
     stop_at_start: bool,
 ) -> None:

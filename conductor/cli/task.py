@@ -64,8 +64,9 @@ def get(session: Session, task_id: str) -> None:
 @click.option("--reason", metavar="TEXT", help="The reason of a failure.")
 @click.option("--callback", metavar="SECONDS", type=float, help="With IN_PROGRESS: deliver the task again after it.")
 @with_session
-def update(  # noqa: PLR0917 - an option each
+def update(
     session: Session,
+    *,
     task_id: str,
     status: Any,
     output: dict[str, Any] | None,
@@ -106,8 +107,8 @@ def _lines(entry: TaskExecLog) -> Iterator[Text]:
 @click.option("--size", type=click.IntRange(1), default=20, show_default=True, help="The most tasks to show.")
 @click.option("--sort", default="startTime:DESC", show_default=True, metavar="MEMBER:ASC|DESC")
 @with_session
-def search(  # noqa: PLR0917 - an option each
-    session: Session, query: str, task_type: str | None, status: str | None, text: str, size: int, sort: str
+def search(
+    session: Session, *, query: str, task_type: str | None, status: str | None, text: str, size: int, sort: str
 ) -> None:
     """Search the server's index of tasks.
 

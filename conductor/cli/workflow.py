@@ -33,8 +33,9 @@ def command() -> None:
 )
 @click.option("--priority", type=click.IntRange(0, 99), default=0, show_default=True)
 @with_session
-def start(  # noqa: PLR0917 - an option each
+def start(
     session: Session,
+    *,
     name: str,
     input_data: dict[str, Any],
     version: int | None,

@@ -34,11 +34,12 @@ from conductor.worker import Worker
 class CoroutineSlots:
     """The slots of one worker. Thread-safe."""
 
-    def __init__(  # noqa: PLR0917 - made in one place
+    def __init__(
         self,
         worker: Worker,
         resources: Resources,
         shared: WorkerContext,
+        *,
         capacity: Capacity,
         intake: Intake,
         steps: TaskSteps,

@@ -72,12 +72,26 @@ class RunningWorker:
         threading.Thread(target=self._poll, name=f"conductor-poll-{worker.task_name}", daemon=True).start()
 
     def _make_slots(self, caller: Caller | None, shared: WorkerContext) -> Slots:
-        parts = self.capacity, self._intake, self._steps, self._sender
         if caller is not None:
-            return ThreadSlots(self.worker.task_name, caller, *parts)
+            return ThreadSlots(
+                self.worker.task_name,
+                caller,
+                capacity=self.capacity,
+                intake=self._intake,
+                steps=self._steps,
+                sender=self._sender,
+            )
         from conductor.runner.coroutine_slots import CoroutineSlots  # noqa: PLC0415 - not every worker needs asyncio
 
-        return CoroutineSlots(self.worker, self._resources, shared, *parts)
+        return CoroutineSlots(
+            self.worker,
+            self._resources,
+            shared,
+            capacity=self.capacity,
+            intake=self._intake,
+            steps=self._steps,
+            sender=self._sender,
+        )
 
     @property
     def is_stopping(self) -> bool:

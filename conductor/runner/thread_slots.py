@@ -23,8 +23,15 @@ class ThreadSlots:
     When a time limit passes, another thread takes the slot over. The thread of the function ends with the function.
     """
 
-    def __init__(  # noqa: PLR0917 - made in one place
-        self, task_name: str, caller: Caller, capacity: Capacity, intake: Intake, steps: TaskSteps, sender: ResultSender
+    def __init__(
+        self,
+        task_name: str,
+        caller: Caller,
+        *,
+        capacity: Capacity,
+        intake: Intake,
+        steps: TaskSteps,
+        sender: ResultSender,
     ) -> None:
         self._caller = caller
         self._capacity = capacity

@@ -52,13 +52,14 @@ class Signals:
                 raise Refusal(404, f"Found no blocked task in workflow {workflow_id} to signal")
         return self._settled(workflow_id, return_strategy, timeout_ms / 1000)
 
-    def execute(  # noqa: PLR0917 - in the request's order
+    def execute(
         self,
         name: str,
         version: int | None,
         request: Wire,
         wait_seconds: float,
         until_refs: Collection[str] = (),
+        *,
         return_strategy: str = "TARGET_WORKFLOW",
     ) -> Wire:
         """Start a workflow, then wait in real time until it has ended or is blocked. Refusal as for starting.

@@ -63,7 +63,7 @@ def _execute(  # noqa: PLR0917 - in the request's order
     request: dict[str, Any],
 ) -> Any:
     refs = [ref.strip() for ref in (until or "").split(",")]
-    response = engine.signals.execute(name, version, request, seconds, refs, strategy)
+    response = engine.signals.execute(name, version, request, seconds, refs, return_strategy=strategy)
     return {**response, "requestId": request_id} if (request_id or "").strip() else response
 
 
