@@ -8,7 +8,8 @@
     on a sender thread     _report: the result is prepared and sent; the answer may bring the next task → start
     on a sender thread     _take_over, when the time limit has passed; then as above
 
-A function that blocks the loop therefore stops no request. A pending cancellation of one task reaches no other task.
+A function that blocks the loop therefore stops no request. Each task runs in a new coroutine, also the next task of a
+slot. So a cancellation that comes just after its function has ended reaches no other task.
 """
 
 from __future__ import annotations
