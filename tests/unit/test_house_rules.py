@@ -220,3 +220,9 @@ def test_nothing_sleeps_probes_or_prints(file):
 def test_only_settings_reads_the_environment(file):
     assert "os.environ" not in file.read_text()
     assert "getenv" not in file.read_text()
+
+
+@named([file for file in FILES if file.stem != "__init__" and file.relative_to(PACKAGE).parts[0] not in ("cli", "testing")])
+def test_the_tables_of_modules_name_every_module(file):
+    """``cli`` has one for each command, and ``testing`` has tables of its own."""
+    assert f"`{place(file).removesuffix('.py')}`" in (PACKAGE.parent / "CONTRIBUTING.md").read_text()
