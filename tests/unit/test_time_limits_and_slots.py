@@ -1,4 +1,4 @@
-"""A time limit that takes a task over in the very moment in which its call ends: its slot is given back once."""
+"""Time limits and slots: a limit costs no thread, and a slot that a time limit takes over is given back once."""
 
 import asyncio
 import queue
@@ -12,6 +12,22 @@ from conductor.delivery.sender_threads import SenderThreads
 from conductor.runner.intake import Intake
 from conductor.testing import FakeTaskClient
 from support.waiting import eventually
+
+
+def test_a_function_with_a_time_limit_runs_on_its_slots_thread_and_needs_no_further_one():
+    before, client, seen = set(threading.enumerate()), FakeTaskClient(), []
+    for _ in range(5):
+        client.add_task("t")
+
+    def work():
+        seen.append((threading.current_thread(), set(threading.enumerate()) - before))
+
+    with TaskRunner(client) as runner:
+        runner.start_worker("t", work, timeout=30, poll_timeout=0.01)
+        client.results(5)
+    (thread,) = {thread for thread, _ in seen}
+    assert thread.name == "conductor-work-t-1"
+    assert {len(threads) for _, threads in seen} == {3}  # the slot, the polls, the timers
 
 
 class EndsTooLate:
