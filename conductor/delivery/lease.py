@@ -34,8 +34,10 @@ REPEATED, ANSWERED_WITHIN = 1 / 10, 1 / 6
 """The time from a failed extension to the next one, and the longest time of one, as fractions of T."""
 SHORTEST_ANSWER = 0.5
 """Seconds that a busy server needs for an answer, even if T is short."""
-MOST_THREADS = 50
-"""Extensions under way at once. On a slow server, the extensions of a large batch must not wait for each other."""
+MOST_THREADS = 32
+"""Extensions under way at once. On a slow server, those of a large batch must not wait for each other. A thousand
+coroutines that wait must not need more than 40 threads in all.
+"""
 
 
 class Lease:
