@@ -46,8 +46,8 @@ class TokenCache:
     Three rules limit the fetches, because each meets a case that the others do not see:
 
     - ``_not_before``: the fetch fails. No token is renewed, so the two others count nothing.
-    - ``_unproven``: the fetch gives tokens, and every call refuses them. The pauses end when a call has worked, because a
-      token that has worked and is refused later has ended, and must be renewed at once.
+    - ``_unproven``: the fetch gives tokens, and every call refuses them. The pauses end when a call has worked, because
+      a token that has worked and is refused later has ended, and must be renewed at once.
     - ``_renewed_at``: some calls accept the tokens that others refuse. Each success would end the pauses.
 
     fetch: gets a new token from the server, or raises a ConductorError.

@@ -39,17 +39,7 @@ from conductor.settings import AuthenticationSettings, HttpSettings
 
 logger = logger_of(__name__)
 
-__all__ = [
-    "LARGEST_BODY",
-    "ApiClient",
-    "checked_id",
-    "metadata",
-    "parts",
-    "tasks",
-    "versions",
-    "whole",
-    "workflows",
-]
+__all__ = ["LARGEST_BODY", "ApiClient", "checked_id", "metadata", "parts", "tasks", "versions", "whole", "workflows"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
