@@ -149,6 +149,31 @@ def test_a_loop_without_an_end_stops_nobody(tasks, workflows):
     workflows.terminate(endless)
 
 
+def jq(ref, query):
+    return WorkflowTask(ref, ref, type="JSON_JQ_TRANSFORM", input_parameters={"queryExpression": query, "n": 2**53})
+
+
+def test_the_scripts_of_a_call_share_their_time(workflows, monkeypatch):
+    monkeypatch.setattr("conductor.testing.scripts.scripts.TIME_LIMIT", 0.5)
+    script = {"evaluatorType": "graaljs", "expression": "while (true) {}"}
+    branches = [[jq("a", "last(range(1e15))")], [WorkflowTask("b", "b", type="INLINE", input_parameters=script)]]
+    fork = WorkflowTask("f", "f", type="FORK_JOIN", fork_tasks=branches)
+    join = WorkflowTask("j", "j", type="JOIN", join_on=["a", "b"])
+    workflows.register_workflow(WorkflowDef("w", [fork, join], owner_email=OWNER))
+    ended = workflows.get_workflow(workflows.start_workflow("w"))
+    reasons = {task.reference_task_name: task.reason_for_incompletion for task in ended.tasks[1:3]}
+    assert reasons == {
+        "a": "Script not evaluated within 0.5 seconds, interrupted.",
+        "b": "Script not evaluated within 0.2 seconds, interrupted.",
+    }
+
+
+def test_jq_computes_with_fractions(workflows):
+    workflows.register_workflow(WorkflowDef("w", [jq("a", ".n + 1")], owner_email=OWNER))
+    (task,) = workflows.get_workflow(workflows.start_workflow("w")).tasks
+    assert task.output_data["result"] == 2**53
+
+
 def test_a_loop_in_the_second_iteration_of_another_fails(server, workflows):
     body = WorkflowTask("n", "n", type="NOOP")
     inner = WorkflowTask("inner", "inner", type="DO_WHILE", loop_condition="false", loop_over=[body])

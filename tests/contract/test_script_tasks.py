@@ -87,6 +87,7 @@ def test_a_lambda_task_has_the_value_that_its_script_returns(run, script, status
         (".l[] | .v", [1, None, None]),
         ("empty", []),
         (".q", [None]),
+        ("[9007199254740993, 1.5]", [[2**53 + 1, 1.5]]),
         ("{n: (.l | length), first: .l[0].v}", [{"n": 3, "first": 1}]),
         ('.l | map(select(.v != null)) | .[0].v * 2 | tostring + "x"', ["2x"]),
     ],

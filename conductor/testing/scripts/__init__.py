@@ -2,17 +2,16 @@
 
 from conductor.testing.scripts.engines import EngineMissingError, javascript_engine, jq_engine
 from conductor.testing.scripts.errors import ScriptError, TimeLimitError
-from conductor.testing.scripts.javascript import Answer, check_syntax, evaluate
-from conductor.testing.scripts.jq import transform
+from conductor.testing.scripts.javascript import Answer, check_syntax
+from conductor.testing.scripts.scripts import Scripts
 
 __all__ = [
     "Answer",
     "EngineMissingError",
     "ScriptError",
+    "Scripts",
     "TimeLimitError",
     "check_syntax",
-    "evaluate",
     "javascript_engine",
     "jq_engine",
-    "transform",
 ]

@@ -6,4 +6,7 @@ class ScriptError(Exception):
 
 
 class TimeLimitError(Exception):
-    """The script was still running at the end of its time."""
+    """The script was still running at the end of its time. seconds: the time that it had."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"Script not evaluated within {round(seconds, 1):g} seconds, interrupted.")

@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 from conductor.testing.scripts.engines import javascript_engine
 from conductor.testing.scripts.errors import ScriptError, TimeLimitError
 
-TIME_LIMIT = 4
-"""Seconds of CPU time of the process, as many as the server gives a script."""
 MEMORY_LIMIT = 256 * 1024 * 1024
 STACK_LIMIT = 512 * 1024
 _GREATEST_LONG = 2**63 - 1
@@ -27,21 +25,21 @@ class Answer(NamedTuple):
     is_true: bool
 
 
-def evaluate(script: str, bindings: Mapping[str, Any]) -> Answer:
-    """Evaluate a script, in which ``$`` has the bindings. Blocks for up to TIME_LIMIT.
+def evaluate(script: str, bindings: Mapping[str, Any], limit: float) -> Answer:
+    """Evaluate a script, in which ``$`` has the bindings. limit: seconds of CPU time of the process.
 
     ScriptError: the script has a wrong syntax or has raised an error. TimeLimitError: it did not end in time.
     """
     engine = javascript_engine()
     context = engine.Context()
-    context.set_time_limit(TIME_LIMIT)
+    context.set_time_limit(limit)
     context.set_memory_limit(MEMORY_LIMIT)
     context.set_max_stack_size(STACK_LIMIT)
     try:
         answer = json.loads(context.eval(_prelude())(json.dumps(bindings), script))
     except engine.JSException as error:
         if "interrupted" in str(error):
-            raise TimeLimitError(f"Script not evaluated within {TIME_LIMIT} seconds, interrupted.") from None
+            raise TimeLimitError(limit) from None
         raise ScriptError(f"Error evaluating the script `{str(error).splitlines()[0]}`") from None
     if "name" in answer:
         raise ScriptError(_reason(answer["name"], answer["message"], answer["line"]))

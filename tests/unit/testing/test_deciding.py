@@ -22,7 +22,7 @@ def deciding(world):
         workflow = state.workflow(workflow_id)
         blueprints = Blueprints(state.store, kinds, Definitions(state.store), strict_inputs=False)
         before = snapshot(workflow)
-        decision = decide(Making(workflow, state.now_ms + 1000 * seconds, kinds, blueprints))
+        decision = decide(Making(workflow, state.now_ms + 1000 * seconds, kinds, blueprints, state.scripts))
         return decision, before, snapshot(workflow)
 
     return deciding

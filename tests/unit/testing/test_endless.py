@@ -1,10 +1,12 @@
 """Workflows that would never be at rest: each goes on at its own pace, and stops nobody else."""
 
+import threading
 import time
 
 import pytest
 
 from conductor.testing.engine import Engine
+from conductor.testing.scripts import scripts as limits
 
 
 def loop(build, condition="true", body=None):
@@ -191,3 +193,70 @@ def test_a_workflow_without_an_open_task_is_looked_at_once_more(world, build):
     first = world.tasks(workflow_id)[0]
     world.engine.again.rerun(workflow_id, {"reRunFromTaskId": first["taskId"]})
     assert world.statuses(workflow_id) == [("s", "COMPLETED"), ("a", "SCHEDULED")]
+
+
+# Scripts
+
+
+def endless_script(build, kind, ref):
+    """A step whose script has no end."""
+    forever = "while (true) {}"
+    branch = {"decisionCases": {"1": [build.system("NOOP", f"{ref}_in_case")]}}
+    return {
+        "INLINE": build.system("INLINE", ref, inputParameters={"evaluatorType": "graaljs", "expression": forever}),
+        "LAMBDA": build.system("LAMBDA", ref, inputParameters={"scriptExpression": forever}),
+        "SWITCH": build.system("SWITCH", ref, evaluatorType="graaljs", expression=forever, **branch),
+        "JSON_JQ_TRANSFORM": build.system(
+            "JSON_JQ_TRANSFORM", ref, inputParameters={"queryExpression": "last(range(1e15))"}
+        ),
+    }[kind]
+
+
+SCRIPTS = ["INLINE", "LAMBDA", "SWITCH", "JSON_JQ_TRANSFORM"]
+
+
+@pytest.fixture
+def short_time(monkeypatch):
+    monkeypatch.setattr(limits, "TIME_LIMIT", 0.4)
+    monkeypatch.setattr(limits, "LEAST", 0.1)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.usefixtures("short_time")
+@pytest.mark.parametrize("kind", SCRIPTS)
+def test_the_endless_scripts_of_a_fork_have_the_time_of_one(world, build, kind):
+    branches = [[endless_script(build, kind, f"s{number}")] for number in range(4)]
+    join = build.system("JOIN", "join", joinOn=[step["taskReferenceName"] for (step,) in branches])
+    workflow_id = world.start(build.system("FORK_JOIN", "fork", forkTasks=branches), join)
+    reasons = [task.get("reasonForIncompletion", "") for task in world.tasks(workflow_id)]
+    assert sorted(filter(None, reasons)) == [
+        *[f"Script not evaluated within {limit} seconds, interrupted." for limit in (0.1, 0.1, 0.1, 0.4)]
+    ]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.usefixtures("short_time")
+@pytest.mark.parametrize("kind", SCRIPTS)
+def test_a_loop_of_endless_scripts_stops_no_other(world, build, kind):
+    body = [{**endless_script(build, kind, "s"), "optional": True}]
+    workflow_id = world.start(loop(build, body=body))
+    world.engine.metadata.register_workflow_def({"name": "other", "tasks": [build.simple("b")]})
+    for _ in range(2):
+        before = len(world.tasks(workflow_id))
+        world.engine.sweep()
+        assert len(world.tasks(workflow_id)) > before
+        world.engine.workflows.start({"name": "other"})
+        world.run("b")
+
+
+@pytest.mark.timeout(20)
+def test_an_endless_query_of_one_engine_lets_the_other_threads_go_on(make_world, build, monkeypatch):
+    monkeypatch.setattr(limits, "TIME_LIMIT", 2)
+    busy, other = make_world(), make_world()
+    thread = threading.Thread(target=busy.start, args=[endless_script(build, "JSON_JQ_TRANSFORM", "q")])
+    thread.start()
+    for _ in range(20):
+        other.start(build.simple())
+        other.run()
+    assert thread.is_alive()
+    thread.join()

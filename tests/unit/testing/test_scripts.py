@@ -1,6 +1,9 @@
 """Scripts of workflows: the answers of the server's own code, limits, and the extra that is not installed."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,7 +11,17 @@ import pytest
 
 from conductor.testing.engine import Refusal
 from conductor.testing.expressions import as_text
-from conductor.testing.scripts import ScriptError, TimeLimitError, check_syntax, evaluate, javascript, transform
+from conductor.testing.scripts import (
+    ScriptError,
+    Scripts,
+    TimeLimitError,
+    check_syntax,
+    javascript,
+    jq,
+    scripts as limits,
+)
+from support.programs import children_of, is_alive
+from support.waiting import eventually
 
 ANSWERS = json.loads(Path(__file__).with_name("script_answers.json").read_text())
 DIFFERENT = {
@@ -22,6 +35,14 @@ DIFFERENT = {
 """Scripts with another answer here, and why."""
 STEP = {"name": "b", "taskReferenceName": "b", "type": "SIMPLE"}
 SLOW = {"while (true) {}", "for (;;) {}"}
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@pytest.fixture
+def scripts():
+    made = Scripts()
+    yield made
+    made.close()
 
 
 def sorted_json(value):
@@ -39,10 +60,10 @@ def kind_of(error):
     [row for row in ANSWERS["rows"] if row[1] not in SLOW],
     ids=[row[1][:60] for row in ANSWERS["rows"] if row[1] not in SLOW],
 )
-def test_a_script_has_the_answer_of_the_servers_own_code(document, script, value, text, is_true, error):
+def test_a_script_has_the_answer_of_the_servers_own_code(scripts, document, script, value, text, is_true, error):
     """scripts/server_answers/ask.py has asked it."""
     try:
-        found = evaluate(script, ANSWERS["documents"][document])
+        found = scripts.evaluate(script, ANSWERS["documents"][document])
     except ScriptError as raised:
         is_same = error is not None and kind_of(str(raised)) == kind_of(error)
     else:
@@ -52,21 +73,96 @@ def test_a_script_has_the_answer_of_the_servers_own_code(document, script, value
     assert is_same is (script not in DIFFERENT)
 
 
-def test_a_script_without_an_end_is_ended(monkeypatch):
-    monkeypatch.setattr(javascript, "TIME_LIMIT", 0.2)
-    with pytest.raises(TimeLimitError, match=r"not evaluated within 0\.2 seconds"):
-        evaluate("while (true) {}", {})
+@pytest.fixture
+def short_time(monkeypatch):
+    monkeypatch.setattr(limits, "TIME_LIMIT", 0.4)
+    monkeypatch.setattr(limits, "LEAST", 0.1)
 
 
-def test_a_script_that_takes_all_memory_is_ended(monkeypatch):
+@pytest.mark.usefixtures("short_time")
+def test_a_script_without_an_end_is_ended():
+    scripts = Scripts()
+    with pytest.raises(TimeLimitError, match=r"not evaluated within 0\.4 seconds"):
+        scripts.evaluate("while (true) {}", {})
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.usefixtures("short_time")
+def test_a_query_without_an_end_is_ended_and_the_next_one_is_answered(scripts):
+    scripts.begin()
+    with pytest.raises(TimeLimitError, match=r"not evaluated within 0\.4 seconds"):
+        scripts.transform("last(range(1e15))", {})
+    assert scripts.transform(".a", {"a": 1}) == [1]
+
+
+@pytest.mark.usefixtures("short_time")
+def test_the_scripts_of_a_transaction_share_their_time(scripts):
+    scripts.begin()
+    for limit in (0.4, 0.1, 0.1):
+        with pytest.raises(TimeLimitError, match=f"within {limit} seconds"):
+            scripts.evaluate("while (true) {}", {})
+        assert not scripts.have_time
+    assert scripts.evaluate("1 + 1", {}).value == 2
+    scripts.begin()
+    assert scripts.have_time
+
+
+def test_a_script_that_takes_all_memory_is_ended(scripts, monkeypatch):
     monkeypatch.setattr(javascript, "MEMORY_LIMIT", 8 * 1024 * 1024)
     with pytest.raises(ScriptError, match="memory"):
-        evaluate("var a = []; while (true) { a.push(new Array(10000).fill(1)); }", {})
+        scripts.evaluate("var a = []; while (true) { a.push(new Array(10000).fill(1)); }", {})
 
 
-def test_scripts_see_nothing_of_each_other():
-    evaluate("shared = 1; $.x = 2", {})
-    assert evaluate("typeof shared + $.x", {"x": 1}).value == "undefined1"
+@LINUX
+@pytest.mark.timeout(20)
+def test_a_query_that_takes_all_memory_is_ended_and_the_next_one_is_answered(scripts, monkeypatch):
+    monkeypatch.setattr(jq, "MEMORY_LIMIT", 64 * 1024 * 1024)
+    with pytest.raises(ScriptError, match="may need more than 64 MB of memory"):
+        scripts.transform("[repeat(1)]", {})
+    assert scripts.transform(".a", {"a": 1}) == [1]
+
+
+@LINUX
+def test_one_process_answers_all_queries_and_ends_with_the_scripts(scripts):
+    before = set(children_of(os.getpid()))
+    assert [scripts.transform(".a", {"a": n}) for n in range(3)] == [[0], [1], [2]]
+    (process,) = set(children_of(os.getpid())) - before
+    scripts.close()
+    assert not is_alive(process)
+
+
+@LINUX
+def test_a_process_that_somebody_has_killed_is_started_again(scripts):
+    before = set(children_of(os.getpid()))
+    scripts.transform(".", {})
+    (process,) = set(children_of(os.getpid())) - before
+    os.kill(process, signal.SIGKILL)
+    eventually(lambda: not is_alive(process))
+    assert scripts.transform(".a", {"a": 1}) == [1]
+
+
+ENDLESS_PROGRAM = """
+from conductor.testing.scripts import Scripts
+scripts = Scripts()
+scripts.transform(".", {})
+print("ready", flush=True)
+scripts.transform("last(range(1e15))", {})
+"""
+
+
+@LINUX
+@pytest.mark.timeout(30)
+def test_an_endless_query_outlives_its_program_by_the_time_limit_at_most():
+    with subprocess.Popen([sys.executable, "-c", ENDLESS_PROGRAM], stdout=subprocess.PIPE) as program:
+        assert program.stdout.readline() == b"ready\n"
+        (process,) = children_of(program.pid)
+        program.kill()
+    eventually(lambda: not is_alive(process), timeout=20)
+
+
+def test_scripts_see_nothing_of_each_other(scripts):
+    scripts.evaluate("shared = 1; $.x = 2", {})
+    assert scripts.evaluate("typeof shared + $.x", {"x": 1}).value == "undefined1"
 
 
 def test_the_syntax_is_checked_without_a_run():
@@ -76,11 +172,32 @@ def test_the_syntax_is_checked_without_a_run():
         check_syntax("return 1;")
 
 
-def test_a_query_may_be_wrong_or_fail():
-    assert transform(".a[] | . + 1", {"a": [1, 2]}) == [2, 3]
+def test_a_query_may_be_wrong_or_fail(scripts):
+    assert scripts.transform(".a[] | . + 1", {"a": [1, 2]}) == [2, 3]
     for query in ("[", ".a | keys | .b.c"):
         with pytest.raises(ScriptError):
-            transform(query, {"a": 1})
+            scripts.transform(query, {"a": 1})
+
+
+@pytest.mark.parametrize("query", ["", ". ) | (.", ".a # a comment"])
+def test_a_query_is_read_as_it_is(scripts, query):
+    if "#" in query:
+        assert scripts.transform(query, {"a": 1}) == [1]
+    else:
+        with pytest.raises(ScriptError):
+            scripts.transform(query, {"a": 1})
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, 1.0, 1.5, -7, 1e20])
+def test_a_query_that_does_not_compute_with_a_number_leaves_it_as_it_is(scripts, number):
+    """Seen on the real server too."""
+    (found,) = scripts.transform(".a", {"a": number})
+    assert json.dumps(found) == json.dumps(number)
+
+
+def test_values_of_any_kind_get_to_a_query_and_back(scripts):
+    given = {"text": "line\nline \u2028 \u00e9 \U0001f600", "n": [1, -2.5, True, None], "o": {}}
+    assert scripts.transform(".", given) == [given]
 
 
 @pytest.fixture

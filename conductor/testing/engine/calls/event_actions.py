@@ -12,7 +12,7 @@ from conductor.testing.engine.records.records import TaskRecord, Wire
 from conductor.testing.engine.records.refusals import Refusal
 from conductor.testing.engine.state.state import State
 from conductor.testing.expressions import fill
-from conductor.testing.scripts import EngineMissingError, ScriptError, TimeLimitError, evaluate
+from conductor.testing.scripts import EngineMissingError, ScriptError, Scripts, TimeLimitError
 
 _STATUSES = {"complete_task": "COMPLETED", "fail_task": "FAILED"}
 
@@ -31,7 +31,7 @@ class EventActions:
         marks = {"conductor.event.messageId": message_id, "conductor.event.name": event}
         for handler in self._handlers.of_event(event):
             try:
-                actions = handler["actions"] if _holds(handler, payload) else []
+                actions = handler["actions"] if _holds(handler, payload, self._state.scripts) else []
             except (ScriptError, TimeLimitError, EngineMissingError) as error:
                 self._note(handler, str(error))
                 continue
@@ -93,7 +93,7 @@ class EventActions:
         self._state.note_error(500, f"event handler {handler['name']}: {message}")
 
 
-def _holds(handler: Wire, payload: Wire) -> bool:
+def _holds(handler: Wire, payload: Wire, scripts: Scripts) -> bool:
     """Whether the condition of a handler is true. Texts are not."""
     condition = handler.get("condition")
     if not condition:
@@ -101,7 +101,7 @@ def _holds(handler: Wire, payload: Wire) -> bool:
     if handler.get("evaluatorType") == "value-param":
         value = payload.get(condition)
     else:
-        value = evaluate(condition, _expanded(payload)).value
+        value = scripts.evaluate(condition, _expanded(payload)).value
     return value if isinstance(value, bool) else isinstance(value, int | float) and value > 0
 
 

@@ -60,7 +60,7 @@ class _Look:
         self.decision = Decision()
         self._workflow = making.workflow.draft()
         self._now_ms = making.now_ms
-        self._making = Making(self._workflow, making.now_ms, making.kinds, making.steps)
+        self._making = Making(self._workflow, making.now_ms, making.kinds, making.steps, making.scripts)
 
     def original_of(self, draft: TaskRecord | None) -> TaskRecord | None:
         """The task of a draft."""

@@ -84,7 +84,9 @@ class Mover:
         with self._state.transaction():
             due = list(self._state.timers.due(self._state.clock.now()))  # not a timer again that stays due
             for workflow in due:
-                if workflow.workflow_id not in self._state.unfinished:
+                if not self._state.scripts.have_time:
+                    self._state.unfinished.setdefault(workflow.workflow_id, workflow)
+                elif workflow.workflow_id not in self._state.unfinished:
                     self.decide(workflow)
         self.go_on()
 
@@ -104,6 +106,9 @@ class Mover:
                 workflow = state.unfinished.pop(workflow_id, None)
                 if workflow is not None:
                     self.decide(workflow, left)
+                have_time = state.scripts.have_time
+            if not have_time:
+                return
 
     def _end_task(self, task_id: str, outcome: Outcome) -> None:
         """The work of a task in the background is done."""
@@ -120,7 +125,9 @@ class Mover:
             logger.debug("the engine was closed before the work of task %s was done", task_id)
 
     def _has_time(self) -> bool:
-        return not self._state.closing and time.thread_time() < self._effort_until
+        if self._state.closing or not self._state.scripts.have_time:
+            return False
+        return time.thread_time() < self._effort_until
 
     def _decide_one(self, workflow: WorkflowRecord) -> None:
         if workflow.ended:

@@ -23,7 +23,7 @@ class Scheduling:
 
     def making(self, workflow: WorkflowRecord) -> Making:
         """Makes tasks for the workflow now."""
-        return Making(workflow, self._state.now_ms, self._kinds, self._steps)
+        return Making(workflow, self._state.now_ms, self._kinds, self._steps, self._state.scripts)
 
     def schedule(
         self, workflow: WorkflowRecord, tasks: Iterable[TaskRecord], *, looks_again: bool = False

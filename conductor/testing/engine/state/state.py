@@ -16,6 +16,7 @@ from conductor.testing.engine.state.payloads import PayloadOptions, Payloads
 from conductor.testing.engine.state.store import Store
 from conductor.testing.engine.state.timers import Timers
 from conductor.testing.engine.state.worker_queues import WorkerQueues
+from conductor.testing.scripts import Scripts
 
 _ERRORS_KEPT = 50
 
@@ -40,6 +41,7 @@ class State:
         self.timers = Timers(self.workflows)
         self.to_decide: deque[WorkflowRecord] = deque()  # the workflows that the current call looks at next
         self.unfinished: dict[str, WorkflowRecord] = {}  # by id: workflows that the next sweep moves on
+        self.scripts = Scripts()
         self.changed = threading.Condition(self.lock)  # notified when a workflow has changed
         self.changed_workflows = Changes()
         self.changed_tasks = Changes()
@@ -57,6 +59,8 @@ class State:
         with self.lock:
             if self._closed:
                 raise Refusal(503, "The server is closed")
+            if not self._depth:
+                self.scripts.begin()
             self._depth += 1
             try:
                 yield
@@ -114,6 +118,7 @@ class State:
             was_closed, self._closed = self._closed, True
             if not was_closed:
                 self.store.close()
+                self.scripts.close()
                 self.wake_all()
             return not was_closed
 

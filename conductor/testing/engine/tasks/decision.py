@@ -12,7 +12,7 @@ from conductor.testing.engine.tasks.kind import EngineTask, Making, Run
 from conductor.testing.engine.tasks.outcome import complete
 from conductor.testing.engine.tasks.script_steps import script_problems
 from conductor.testing.expressions import as_text
-from conductor.testing.scripts import ScriptError, TimeLimitError, evaluate
+from conductor.testing.scripts import ScriptError, Scripts, TimeLimitError
 
 
 class Decision(EngineTask):
@@ -33,7 +33,7 @@ class Decision(EngineTask):
         task = making.new(step, retry_count, "IN_PROGRESS")
         given = making.filled(step["inputParameters"], task.task_id)
         try:
-            case = _case(step, given)
+            case = _case(step, given, making.scripts)
         except (ScriptError, TimeLimitError):
             raise Termination(f"Error while evaluating script: {step['caseExpression']}") from None
         task.wire.update(taskDefName="DECISION", inputData={"case": case}, outputData={"caseOutput": [case]})
@@ -43,9 +43,9 @@ class Decision(EngineTask):
         return complete(task)
 
 
-def _case(step: Wire, given: Mapping[str, Any]) -> str:
+def _case(step: Wire, given: Mapping[str, Any], scripts: Scripts) -> str:
     """ScriptError or TimeLimitError: the script has no value."""
     script = step.get("caseExpression")
     if isinstance(script, str) and script.strip():
-        return as_text(evaluate(script, given).value)
+        return as_text(scripts.evaluate(script, given).value)
     return as_text(given.get(step.get("caseValueParam", "")))

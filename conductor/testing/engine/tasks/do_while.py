@@ -11,7 +11,7 @@ from conductor.testing.engine.tasks.conditions import parse
 from conductor.testing.engine.tasks.kind import RATE_LIMITS, EngineTask, Making, Run
 from conductor.testing.engine.tasks.loop_items import is_over_items, item_of, items_of
 from conductor.testing.engine.tasks.outcome import FAILED_FOR_GOOD, complete, fail
-from conductor.testing.scripts import EngineMissingError, ScriptError, TimeLimitError, evaluate, javascript_engine
+from conductor.testing.scripts import EngineMissingError, ScriptError, Scripts, TimeLimitError, javascript_engine
 
 _NEVER_ENDING = (
     "The loop is inside of another one that has come to its second iteration. The tasks of both have the same names, so"
@@ -157,19 +157,20 @@ def _forget_early_iterations(run: Run, loop: TaskRecord) -> None:
 def _goes_on(run: Run, loop: TaskRecord) -> bool:
     """Whether another iteration follows. ScriptError, TimeLimitError: the condition has no value."""
     bindings, condition = _bindings(run, loop), loop.workflow_task["loopCondition"]
+    scripts = run.making.scripts
     if not is_over_items(loop.workflow_task):
-        return _holds(condition, bindings)
+        return _holds(condition, bindings, scripts)
     items, iteration = items_of(run.making, loop), loop.wire["iteration"]
-    holds = not condition.strip() or _holds(condition, bindings | item_of(items, iteration))
+    holds = not condition.strip() or _holds(condition, bindings | item_of(items, iteration), scripts)
     return holds and iteration < len(items)
 
 
-def _holds(condition: str, bindings: dict[str, Any]) -> bool:
+def _holds(condition: str, bindings: dict[str, Any], scripts: Scripts) -> bool:
     """Whether a condition is true; an empty one is not. Without an engine for JavaScript, it is a simple one."""
     if not condition.strip():
         return False
     try:
-        return evaluate(condition, bindings).is_true
+        return scripts.evaluate(condition, bindings).is_true
     except EngineMissingError:
         return bool(parse(condition)(bindings.get))
 

@@ -9,7 +9,7 @@ from conductor.testing.engine.records.records import TaskRecord, Wire
 from conductor.testing.engine.tasks.kind import EngineTask, Run
 from conductor.testing.engine.tasks.outcome import FAILED, FAILED_FOR_GOOD, Outcome, end_with
 from conductor.testing.engine.tasks.script_steps import LANGUAGES, VALUE_PARAM
-from conductor.testing.scripts import ScriptError, TimeLimitError, evaluate, javascript_engine
+from conductor.testing.scripts import ScriptError, Scripts, TimeLimitError, javascript_engine
 
 
 class Inline(EngineTask):
@@ -21,19 +21,20 @@ class Inline(EngineTask):
             return [f"the embedded server does not run Python, for {where}"]
         return []
 
-    def execute(self, run: Run, task: TaskRecord) -> bool:  # noqa: ARG002 - of the protocol
-        return end_with(task, _outcome(task.input))
+    def execute(self, run: Run, task: TaskRecord) -> bool:
+        return end_with(task, _outcome(task.input, run.making.scripts))
 
 
-def _outcome(given: Mapping[str, Any]) -> Outcome:
+def _outcome(given: Mapping[str, Any], scripts: Scripts) -> Outcome:
     """An error is final, because another try has it too."""
     language, expression = given.get("evaluatorType"), given.get("expression")
     if language is None:
         language = "javascript"
     try:
         _check(language, expression)
-        value = given.get(str(expression)) if language == VALUE_PARAM else evaluate(str(expression), given).value
-        return Outcome("COMPLETED", {"result": value})
+        if language == VALUE_PARAM:
+            return Outcome("COMPLETED", {"result": given.get(str(expression))})
+        return Outcome("COMPLETED", {"result": scripts.evaluate(str(expression), given).value})
     except ScriptError as error:
         return Outcome(FAILED_FOR_GOOD, {"error": str(error)}, str(error))
     except TimeLimitError as error:

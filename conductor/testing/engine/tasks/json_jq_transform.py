@@ -8,7 +8,7 @@ from typing import Any
 from conductor.testing.engine.records.records import TaskRecord, Wire
 from conductor.testing.engine.tasks.kind import EngineTask, Run, has_input
 from conductor.testing.engine.tasks.outcome import FAILED, Outcome, end_with
-from conductor.testing.scripts import ScriptError, jq_engine, transform
+from conductor.testing.scripts import ScriptError, Scripts, TimeLimitError, jq_engine
 
 
 class JsonJqTransform(EngineTask):
@@ -20,16 +20,16 @@ class JsonJqTransform(EngineTask):
             return []
         return [f"inputParameters.queryExpression field is required for {where}"]
 
-    def execute(self, run: Run, task: TaskRecord) -> bool:  # noqa: ARG002 - of the protocol
-        return end_with(task, _outcome(task.input))
+    def execute(self, run: Run, task: TaskRecord) -> bool:
+        return end_with(task, _outcome(task.input, run.making.scripts))
 
 
-def _outcome(given: Mapping[str, Any]) -> Outcome:
+def _outcome(given: Mapping[str, Any], scripts: Scripts) -> Outcome:
     query = given.get("queryExpression")
     if not isinstance(query, str):
         return Outcome(FAILED, {}, "Missing 'queryExpression' in input parameters")
     try:
-        found = transform(query, given)
-    except ScriptError as error:
+        found = scripts.transform(query, given)
+    except (ScriptError, TimeLimitError) as error:
         return Outcome(FAILED, {"error": str(error)}, str(error))
     return Outcome("COMPLETED", {"result": found[0] if found else None, "resultList": found})

@@ -10,6 +10,7 @@ from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowR
 from conductor.testing.engine.tasks.outcome import Outcome
 from conductor.testing.engine.tasks.strict_inputs import check_inputs
 from conductor.testing.expressions import fill
+from conductor.testing.scripts import Scripts
 
 RATE_LIMITS = ("rateLimitPerFrequency", "rateLimitFrequencyInSeconds")
 
@@ -69,11 +70,14 @@ class KindsOfTasks(Protocol):
 class Making:
     """Makes tasks for one workflow at one moment. It changes nothing."""
 
-    def __init__(self, workflow: WorkflowRecord, now_ms: int, kinds: KindsOfTasks, steps: Steps) -> None:
+    def __init__(
+        self, workflow: WorkflowRecord, now_ms: int, kinds: KindsOfTasks, steps: Steps, scripts: Scripts
+    ) -> None:
         self.workflow = workflow
         self.now_ms = now_ms
         self.kinds = kinds
         self.steps = steps
+        self.scripts = scripts
 
     def begin(self, step: Wire, retry_count: int = 0) -> list[TaskRecord]:
         """The tasks with which a step begins, except those whose names have been used."""

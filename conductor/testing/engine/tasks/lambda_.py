@@ -8,7 +8,7 @@ from typing import Any
 from conductor.testing.engine.records.records import TaskRecord, Wire
 from conductor.testing.engine.tasks.kind import EngineTask, Run
 from conductor.testing.engine.tasks.outcome import FAILED, Outcome, end_with
-from conductor.testing.scripts import ScriptError, TimeLimitError, evaluate, javascript_engine
+from conductor.testing.scripts import ScriptError, Scripts, TimeLimitError, javascript_engine
 
 
 class Lambda(EngineTask):
@@ -18,16 +18,17 @@ class Lambda(EngineTask):
         javascript_engine()
         return []
 
-    def execute(self, run: Run, task: TaskRecord) -> bool:  # noqa: ARG002 - of the protocol
-        return end_with(task, _outcome(task.input))
+    def execute(self, run: Run, task: TaskRecord) -> bool:
+        return end_with(task, _outcome(task.input, run.making.scripts))
 
 
-def _outcome(given: Mapping[str, Any]) -> Outcome:
+def _outcome(given: Mapping[str, Any], scripts: Scripts) -> Outcome:
     body = given.get("scriptExpression")
     if not isinstance(body, str) or not body.strip():
         needed = "A non-empty String value must be provided."
         return Outcome(FAILED, {}, f"Empty 'scriptExpression' in Lambda task's input parameters. {needed}")
     try:
-        return Outcome("COMPLETED", {"result": evaluate(f"function scriptFun(){{{body}}} scriptFun();", given).value})
+        answer = scripts.evaluate(f"function scriptFun(){{{body}}} scriptFun();", given)
+        return Outcome("COMPLETED", {"result": answer.value})
     except (ScriptError, TimeLimitError) as error:
         return Outcome(FAILED, {"error": str(error)}, str(error))

@@ -11,7 +11,7 @@ from conductor.testing.engine.tasks.kind import EngineTask, Making, Run
 from conductor.testing.engine.tasks.outcome import complete, fail
 from conductor.testing.engine.tasks.script_steps import LANGUAGES, VALUE_PARAM, script_problems
 from conductor.testing.expressions import as_text
-from conductor.testing.scripts import ScriptError, TimeLimitError, evaluate
+from conductor.testing.scripts import ScriptError, Scripts, TimeLimitError
 
 
 class Switch(EngineTask):
@@ -41,7 +41,7 @@ class Switch(EngineTask):
         given = making.filled(step["inputParameters"], task.task_id)
         task.wire.update(taskDefName="SWITCH", inputData=given)
         try:
-            case = _case(step, given)
+            case = _case(step, given, making.scripts)
         except (ScriptError, TimeLimitError) as error:
             fail(task, str(error))
             return [task]
@@ -53,9 +53,9 @@ class Switch(EngineTask):
         return complete(task)
 
 
-def _case(step: Wire, given: Mapping[str, Any]) -> str:
+def _case(step: Wire, given: Mapping[str, Any], scripts: Scripts) -> str:
     """ScriptError or TimeLimitError: the script has no value."""
     expression = step["expression"]
     if step["evaluatorType"] in LANGUAGES:
-        return as_text(evaluate(expression, given).value)
+        return as_text(scripts.evaluate(expression, given).value)
     return as_text(given.get(expression))
