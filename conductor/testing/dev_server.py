@@ -69,8 +69,8 @@ class DevServer:
         task, the parameter, the expression and the values that there were. The call that starts the workflow, or
         ``join``, raises. A server gives the task a null.
     chaos: a seed, from 0. It decides about faults that meet workers: tasks that are delivered twice, lost answers,
-        leases that run out, restarts, delays. A worker whose functions may run twice gets over all of them. The text of
-        an error that leaves the ``with`` block names the seed and the faults.
+        leases that run out, delays, moments in which the server takes nothing. A worker whose functions may run twice
+        gets over all of them. The text of an error that leaves the ``with`` block names the seed and the faults.
     ConfigurationError: an argument cannot work.
     """
 

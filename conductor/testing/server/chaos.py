@@ -10,14 +10,15 @@ reordered      the task goes to the end of its queue before it is delivered
 delayed        the result waits for a moment before it has any effect
 unheard        the connection is closed before the result has any effect
 unanswered     the result has its effect, and the connection is closed instead of an answer
-restart        as unheard, and for a moment the server takes no poll and no result of any worker
+restart        as unheard, and for a moment the server takes no poll and no result of any worker. Soon after another
+               restart it is unheard only.
 twice          the result is accepted and forgotten. The task is delivered again, with the same task id.
 late           the lease of the task runs out before its result comes. The task is tried again, as a new task.
 =============  ==========================================================================================
 
 The fate depends on the seed, the task type and the number of the task among the delivered tasks of its type. As many
-seeds in a row as there are fates, from 0, give each fate to each task once. Time has no part in it. The order in which
-several tasks of one type are delivered, and so their numbers, may differ from run to run.
+seeds in a row as there are fates, from 0, give each fate to each task once. Time has a part in restarts alone. The
+order in which several tasks of one type are delivered, and so their numbers, may differ from run to run.
 
 The tasks of one answer are shuffled, too. Only polls and results of workers meet faults: a test that starts a workflow
 or reads it does not.
@@ -40,8 +41,7 @@ from conductor.testing.server.routes.tasks import BATCH_POLL, POLL, UPDATE, UPDA
 FATES = ("none", "twice", "lost", "late", "unanswered", "reordered", "unheard", "delayed", "restart")
 RESTART_SECONDS = 0.1
 BETWEEN_RESTARTS = 2.0
-"""Seconds. A worker waits longer after each failure, so many restarts in a row would stop it. In between, a result with
-the fate of a restart is unheard only."""
+"""Seconds. A worker waits longer after each failure, so many restarts in a row would stop it."""
 LONGEST_DELAY = 0.05  # seconds
 TRIES_LEFT = 2
 """A late task takes one of its retries. One more is left for a function that fails by itself."""
@@ -223,10 +223,10 @@ class Chaos:
         now = time.monotonic()
         with self._lock:
             self._forgotten.pop(task_id, None)
+            if delivery.fate == "restart" and now < self._out_until + BETWEEN_RESTARTS:
+                delivery.fate = "unheard"
             fate = self._take(delivery, set(FATES))
-            if fate == "restart" and now < self._out_until + BETWEEN_RESTARTS:
-                fate = "unheard"
-            elif fate == "restart":
+            if fate == "restart":
                 self._out_until = now + RESTART_SECONDS
             elif fate == "twice":
                 self._forgotten[task_id] = _Forgotten(now + PAUSES[0], list(PAUSES[1:]))

@@ -102,6 +102,20 @@ def test_the_same_seed_makes_the_same_faults(connect):
     assert first == faults()
 
 
+@pytest.mark.parametrize(("pause", "second"), [(1000.0, "unheard"), (0.0, "restart")])
+def test_a_restart_soon_after_another_one_is_no_restart_and_is_not_called_one(connect, monkeypatch, pause, second):
+    monkeypatch.setattr("conductor.testing.server.chaos.BETWEEN_RESTARTS", pause)
+    seed = next(
+        seed for seed in range(1000) if [Chaos(seed).fate_of(name, 1) for name in ("one", "two")] == ["restart"] * 2
+    )
+    with running(seed, connect) as (server, http, runner):
+        for name in ("one", "two"):
+            runner.start_worker(name, lambda task: None, poll_timeout=0.1)
+        http.start("one", "two", retryCount=3)
+        server.join(20)
+        assert list(server.chaos.events) == ["one number 1: restart", f"two number 1: {second}"]
+
+
 @pytest.mark.parametrize("retries", [0, 1])
 def test_no_lease_runs_out_if_a_retry_is_needed_for_the_function_itself(retries, connect):
     late = next(seed for seed in SEEDS if Chaos(seed).fate_of("one", 1) == "late")
