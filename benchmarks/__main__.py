@@ -71,7 +71,7 @@ def introduction(rounds: int, pace: Pace) -> list[str]:
 def main() -> int:
     options = arguments(sys.argv[1:])
     if options.embedded_server:
-        embedded_server.main()
+        embedded_server.main(embedded_server.QUICK if options.quick else embedded_server.FULL)
         return 0
     cases = chosen_cases(options)
     if options.list:

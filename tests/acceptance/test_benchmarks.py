@@ -29,3 +29,13 @@ def test_a_quick_run_measures_this_project_in_each_case(tmp_path):
         assert f"| {wanted.text} | " in report
     plot = ET.fromstring((tmp_path / "benchmarks.svg").read_text())  # noqa: S314 - it is our own
     assert PROJECT in [text.text for text in plot.iter("{http://www.w3.org/2000/svg}text")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks read /proc")
+@pytest.mark.timeout(120)
+def test_a_quick_run_measures_the_embedded_server():
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--embedded-server"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for figure in ("start, ", "stop, ", "threads and descriptors ", "peak memory ", "task updates, "):
+        assert f"\n{figure}" in f"\n{done.stdout}"
