@@ -92,6 +92,33 @@ def test_a_type_without_a_stub_is_refused_still(make_world, build):
         world.start(build.system("KAFKA_PUBLISH", "k"))
 
 
+def structure(build, kind, name="s", **members):
+    branch = [build.simple()]
+    return {
+        "SWITCH": build.system(
+            *("SWITCH", name), evaluatorType="value-param", expression="k", decisionCases={"a": branch}, **members
+        ),
+        "DO_WHILE": build.system("DO_WHILE", name, loopCondition="false", loopOver=branch, **members),
+        "JOIN": build.system("JOIN", name, joinOn=[], **members),
+        "TERMINATE": build.system("TERMINATE", name, inputParameters={"terminationStatus": "FAILED"}, **members),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["SWITCH", "DO_WHILE", "JOIN", "TERMINATE"])
+@pytest.mark.parametrize("stub", ["s", "task"])
+def test_a_stub_for_a_task_that_decides_about_others_is_refused_with_its_definition(make_world, build, kind, stub):
+    """named by the reference name, and by the name of the task"""
+    world = make_world(stubs=Stubs({stub: {}}))
+    step = {**structure(build, kind), "name": "task"}
+    with pytest.raises(Refusal, match="Validation failed") as caught:
+        world.start(step)
+    assert caught.value.status == 400
+    (problem,) = caught.value.validation_errors
+    assert problem["message"] == (
+        f"the stub {stub!r} cannot answer for taskType: {kind} taskName: task, which decides about other tasks"
+    )
+
+
 @pytest.mark.parametrize(
     ("stubs", "problem"),
     [

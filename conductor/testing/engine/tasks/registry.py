@@ -88,6 +88,6 @@ class Kinds:
         """The reasons to refuse a definition with this step."""
         kind, where = self.of_step(step), f"taskType: {step['type']} taskName: {step.get('name')}"
         try:
-            return kind.problems(step, where)
+            return self._stubs.problems(step, where) + kind.problems(step, where)
         except EngineMissingError as error:
             return [f"{error}, for {where}"]

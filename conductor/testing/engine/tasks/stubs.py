@@ -33,6 +33,13 @@ class Stubs:
                 raise ConfigurationError(f"stubs: {name!r} must be an output, or a function of the input, not {stub!r}")
             self._kinds[name] = Stubbed(stub)
 
+    def problems(self, step: Wire, where: str) -> list[str]:
+        """The problem of a step that a stub is named as, but that cannot have one."""
+        if step["type"] not in STRUCTURES:
+            return []
+        named = {step.get("taskReferenceName"), step.get("name")} & self._kinds.keys()
+        return [f"the stub {name!r} cannot answer for {where}, which decides about other tasks" for name in named]
+
     def of(self, step: Wire) -> Stubbed | None:
         """The kind of a step that has a stub."""
         if not self._kinds or step.get("type") in STRUCTURES:
