@@ -55,6 +55,15 @@ def test_a_timeout_comes_when_it_is_due_and_obeys_its_policy(world, build, name,
         assert workflow["tasks"][1]["retriedTaskId"] == first["taskId"]
 
 
+def test_a_wait_for_a_signal_times_out_when_it_is_due(world, build):
+    world.task_def("w", timeoutSeconds=30, responseTimeoutSeconds=30, timeoutPolicy="TIME_OUT_WF", retryCount=0)
+    workflow_id = world.start(build.system("WAIT", "w"))
+    world.clock.advance(29)
+    assert (world.status(workflow_id), world.statuses(workflow_id)) == ("RUNNING", [("w", "IN_PROGRESS")])
+    world.clock.advance(1)
+    assert (world.status(workflow_id), world.statuses(workflow_id)) == ("TIMED_OUT", [("w", "TIMED_OUT")])
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_missing_response_times_the_task_out_whatever_the_policy(world, build, policy):
     world.task_def(responseTimeoutSeconds=30, timeoutPolicy=policy, retryDelaySeconds=0)
