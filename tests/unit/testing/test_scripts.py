@@ -214,6 +214,8 @@ def without_engines(monkeypatch):
         ("LAMBDA", {"inputParameters": {"scriptExpression": "return 1;"}}),
         ("JSON_JQ_TRANSFORM", {"inputParameters": {"queryExpression": "."}}),
         ("DO_WHILE", {"loopCondition": "f()", "loopOver": [STEP]}),
+        ("DO_WHILE", {"loopCondition": "$.b.list.length < 3", "loopOver": [STEP]}),
+        ("DO_WHILE", {"loopCondition": "$.missing < 1", "loopOver": [STEP]}),
         ("SWITCH", {"evaluatorType": "javascript", "expression": "1", "decisionCases": {"1": [STEP]}}),
         ("DECISION", {"caseExpression": "1", "decisionCases": {"1": [STEP]}}),
     ],
@@ -232,3 +234,12 @@ def test_without_the_extra_a_simple_condition_works(world, build):
     body = [build.system("NOOP", "n")]
     workflow_id = world.start(build.system("DO_WHILE", "a", loopCondition="$.a.iteration < 3", loopOver=body))
     assert world.tasks(workflow_id)[0]["iteration"] == 3
+
+
+@pytest.mark.usefixtures("without_engines")
+def test_without_the_extra_a_loop_inside_of_another_is_not_found_by_its_name(world, build):
+    """As on the real server: tests/contract/matrix.json."""
+    inner = build.system("DO_WHILE", "x", loopCondition="$.x.iteration < 2", loopOver=[build.system("NOOP", "n")])
+    workflow_id = world.start(build.system("DO_WHILE", "o", loopCondition="$.o.iteration < 2", loopOver=[inner]))
+    failed = next(task for task in world.tasks(workflow_id) if task["referenceTaskName"] == "x__1")
+    assert "`TypeError: Cannot read property 'iteration' of undefined` at line 1" in failed["reasonForIncompletion"]

@@ -27,7 +27,7 @@ def free_text(engine, text):
 
 
 def condition(_, text):
-    return parse(text)(lambda _: 1)
+    return parse(text, "a")(1)
 
 
 def expression(_, text):
@@ -200,17 +200,16 @@ def test_queries_are_read_as_before(world, build, query, found):
 @pytest.mark.parametrize(
     ("text", "holds"),
     [
-        ("if ($.a == 1) { true; } else { false; }", True),
-        ("if($.a==2){return true;}else{return false;};", False),
-        ("if ($.a == 1 && ($.b == 2 || !($.c < 3))) {true} else {false}", False),
-        ("$.a == 1 || $.b == 2;", True),
-        ("!($.a == 1)", False),
-        (" || ".join(["$.a == 2"] * 5_000), False),
-        (" && ".join(["$.a == 1"] * 5_000), True),
+        ("if ($.a.iteration == 1) { true; } else { false; }", True),
+        ("if ($.a.iteration == 1 && ($.a.iteration == 2 || !($.a['iteration'] < 3))) {true} else {false}", False),
+        ("$.a.iteration == 1 || $.a.iteration == 2;", True),
+        ("!($.a.iteration == 1)", False),
+        (" || ".join(["$.a.iteration == 2"] * 5_000), False),
+        (" && ".join(["$.a.iteration == 1"] * 5_000), True),
     ],
 )
-def test_conditions_are_read_as_before(text, holds):
-    assert bool(parse(text)(lambda name: 1 if name == "a" else None)) is holds
+def test_long_conditions_are_read(text, holds):
+    assert parse(text, "a")(1) is holds
 
 
 @pytest.mark.parametrize(
@@ -226,7 +225,7 @@ def test_conditions_are_read_as_before(text, holds):
 )
 def test_conditions_that_are_more_than_it_understands_are_a_value_error(text):
     with pytest.raises(ValueError):  # noqa: PT011 - each has a text of its own
-        parse(text)
+        parse(text, "a")
 
 
 # Values of any depth

@@ -1,72 +1,66 @@
-"""The ``loopCondition`` of a DO_WHILE: comparisons of paths and constants, with ``&&``, ``||`` and ``!``.
+"""The ``loopCondition`` of a DO_WHILE where no engine for JavaScript is installed.
 
-The real server runs JavaScript. This module reads the conditions that loops usually have, and refuses all others when
-the workflow is registered.
+It reads the conditions whose answer is sure to be that of JavaScript: comparisons of the number of the iteration with
+other numbers. All others are refused when the workflow is registered.
 """
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 
-Roots = Callable[[str], Any]
-"""Gives the value that the first name of a path stands for, None if there is none."""
-Condition = Callable[[Roots], Any]
+from conductor.testing.scripts import ScriptError
 
+T = TypeVar("T")
+Condition = Callable[[int | None], bool]
+"""Whether the loop goes on after an iteration. None: the loop is not found by its name, so that it has no number.
+
+ScriptError: it reads that number.
+"""
+_Number = Callable[[int | None], float]
+
+MOST_LEVELS = 50  # levels of parentheses and negations
+_SPACE = " \t\r\n"
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<number>-?\d+(?:\.\d+)?)|(?P<text>'[^']*+'|"[^"]*+")|(?P<path>\$(?:\.\w++|\['[^']*+'\]|\["[^"]*+"\]|\[\d{1,9}+\])++)
-    |(?P<word>\w+)|(?P<sign>===|!==|==|!=|<=|>=|&&|\|\||[<>!(){};]))""",
+    rf"""[{_SPACE}]*+(?:(?P<number>-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?)
+    |\$(?:\.(?P<ref>[^\W\d]\w*+)|\[(?P<quote>['"])(?P<quoted>[^'"\\\r\n]++)(?P=quote)\])
+    (?P<iteration>\.iteration\b|\['iteration'\]|\["iteration"\])
+    |(?P<sign>===|!==|==|!=|<=|>=|&&|\|\||[<>!(){{}};]|\b(?:true|false|if|else)\b))""",
     re.VERBOSE,
 )
-_STEP = re.compile(r"""\.(\w+)|\['([^']*)'\]|\["([^"]*)"\]|\[(\d+)\]""")
-MOST_LEVELS = 50  # levels of parentheses and negations
-_CONSTANTS = {"true": True, "false": False, "null": None}
-
-
-def _comparable(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def checked(left: Any, right: Any) -> bool:
-        left, right = (0 if side is None else side for side in (left, right))  # as JavaScript converts null
-        try:
-            return compare(left, right)
-        except TypeError:
-            return False
-
-    return checked
-
-
-_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "===": operator.eq,
     "!=": operator.ne,
     "!==": operator.ne,
-    "<": _comparable(operator.lt),
-    ">": _comparable(operator.gt),
-    "<=": _comparable(operator.le),
-    ">=": _comparable(operator.ge),
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
 }
 
 
-def parse(text: str) -> Condition:
-    """The condition as a function, which takes a function from names to values. ValueError: it cannot be read."""
-    parser = _Parser(text.strip().removesuffix(";"))
+def parse(text: str, ref: str) -> Condition:
+    """The condition of the loop with this reference name. ValueError: it cannot be read."""
+    parser = _Parser(text.strip(_SPACE).removesuffix(";").rstrip(_SPACE), ref)
     condition = parser.if_else() or parser.either()
     if not parser.at_end:
-        raise ValueError(f"cannot read {text!r}")
+        raise ValueError("it is more than comparisons of the iteration with numbers")
     return condition
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
-        self._tokens: list[tuple[str, str]] = []
+    def __init__(self, text: str, ref: str) -> None:
+        self._tokens: list[re.Match[str]] = []
+        self._ref = ref
         position = 0
-        text = text.rstrip()
         while position < len(text):
             match = _TOKEN.match(text, position)
             if match is None:
                 raise ValueError(f"cannot read {text[position:]!r}")
-            self._tokens.append((match.lastgroup or "", match.group().strip()))
+            self._tokens.append(match)
             position = match.end()
         self._position = 0
         self._level = 0
@@ -75,14 +69,8 @@ class _Parser:
     def at_end(self) -> bool:
         return self._position == len(self._tokens)
 
-    def _accept(self, *signs: str) -> str | None:
-        if not self.at_end and self._tokens[self._position][1] in signs:
-            self._position += 1
-            return self._tokens[self._position - 1][1]
-        return None
-
     def if_else(self) -> Condition | None:
-        """``if (…) { true; } else { false; }``, also with ``return``. None: the text begins in another way."""
+        """``if (…) { true; } else { false; }``. None: the text begins in another way."""
         if not self._accept("if"):
             return None
         self._need("(")
@@ -93,100 +81,88 @@ class _Parser:
         self._block("false")
         return condition
 
+    def either(self) -> Condition:
+        parts = [self._both()]
+        while self._accept("||"):
+            parts.append(self._both())
+        return lambda iteration: any(part(iteration) for part in parts)
+
+    def _both(self) -> Condition:
+        parts = [self._part()]
+        while self._accept("&&"):
+            parts.append(self._part())
+        return lambda iteration: all(part(iteration) for part in parts)
+
+    def _part(self) -> Condition:
+        return self._truth() or self._comparison()
+
+    def _truth(self) -> Condition | None:
+        """A negation, a condition in parentheses, or a constant. None: the text goes on in another way."""
+        self._level += 1
+        if self._level > MOST_LEVELS:
+            raise ValueError(f"it is nested over {MOST_LEVELS} levels")
+        truth: Condition | None = None
+        if self._accept("!"):
+            inner = self._truth()
+            if inner is None:
+                raise ValueError("there is no condition in parentheses after '!'")
+            truth = _not(inner)
+        elif self._accept("("):
+            truth = self.either()
+            self._need(")")
+        elif constant := self._accept("true", "false"):
+            truth = _constant(constant == "true")
+        self._level -= 1
+        return truth
+
+    def _comparison(self) -> Condition:
+        left = self._number()
+        sign = self._accept(*_COMPARISONS)
+        if sign is None:
+            raise ValueError("a number is not compared with another one")
+        compare, right = _COMPARISONS[sign], self._number()
+        return lambda iteration: compare(left(iteration), right(iteration))
+
+    def _number(self) -> _Number:
+        """A number, or that of the iteration."""
+        if self.at_end:
+            raise ValueError("it ends too early")
+        token = self._tokens[self._position]
+        self._position += 1
+        if token["number"]:
+            return _constant(float(token["number"]))
+        if token["iteration"] and self._ref == (token["ref"] or token["quoted"]):
+            return _number_of
+        raise ValueError(f"{token[0].strip(_SPACE)!r} is neither a number nor the iteration of this loop")
+
     def _block(self, result: str) -> None:
         self._need("{")
-        self._accept("return")
         self._need(result)
         self._accept(";")
         self._need("}")
+
+    def _accept(self, *signs: str) -> str | None:
+        """The next sign, if it is one of these. Then it has been read."""
+        if not self.at_end and self._tokens[self._position]["sign"] in signs:
+            self._position += 1
+            return self._tokens[self._position - 1]["sign"]
+        return None
 
     def _need(self, sign: str) -> None:
         if not self._accept(sign):
             raise ValueError(f"there is no {sign!r} where one must be")
 
-    def either(self) -> Condition:
-        return self._chain("||", self._both, ends_at=True)
 
-    def _both(self) -> Condition:
-        return self._chain("&&", self._comparison, ends_at=False)
-
-    def _chain(self, sign: str, read: Callable[[], Condition], *, ends_at: bool) -> Condition:
-        parts = [read()]
-        while self._accept(sign):
-            parts.append(read())
-        return _first(parts, ends_at=ends_at) if len(parts) > 1 else parts[0]
-
-    def _comparison(self) -> Condition:
-        left = self._operand()
-        sign = self._accept(*_COMPARISONS)
-        return _compare(_COMPARISONS[sign], left, self._operand()) if sign else left
-
-    def _operand(self) -> Condition:
-        self._level += 1
-        if self._level > MOST_LEVELS:
-            raise ValueError(f"it is nested over {MOST_LEVELS} levels")
-        operand = self._operand_inside()
-        self._level -= 1
-        return operand
-
-    def _operand_inside(self) -> Condition:
-        if self._accept("!"):
-            inner = self._operand()
-            return lambda roots: not inner(roots)
-        if self._accept("("):
-            grouped = self.either()
-            if not self._accept(")"):
-                raise ValueError("a parenthesis is not closed")
-            return grouped
-        if self.at_end:
-            raise ValueError("it ends too early")
-        kind, token = self._tokens[self._position]
-        self._position += 1
-        return _leaf(kind, token)
+def _not(condition: Condition) -> Condition:
+    return lambda iteration: not condition(iteration)
 
 
-def _leaf(kind: str, token: str) -> Condition:
-    if kind == "path":
-        steps: list[str | int] = [int(m[4]) if m[4] else m[1] or m[2] or m[3] for m in _STEP.finditer(token)]
-        return lambda roots: _follow(roots(str(steps[0])), steps[1:])
-    if kind == "number":
-        return _constant(float(token) if "." in token else int(token))
-    if kind == "text":
-        return _constant(token[1:-1])
-    if token in _CONSTANTS:
-        return _constant(_CONSTANTS[token])
-    raise ValueError(f"cannot read {token!r}")
-
-
-def _follow(value: Any, steps: list[str | int]) -> Any:
-    """The value at the end of a path of names and indexes; None if it leads nowhere."""
-    for step in steps:
-        if isinstance(value, dict):
-            value = value.get(str(step))
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
-            return None
-    return value
-
-
-def _constant(value: Any) -> Condition:
+def _constant(value: T) -> Callable[[int | None], T]:
     return lambda _: value
 
 
-def _first(parts: Sequence[Condition], *, ends_at: bool) -> Condition:
-    """The first value that counts as ``ends_at``, or the last one, as in JavaScript."""
-
-    def condition(roots: Roots) -> Any:
-        value = None
-        for part in parts:
-            value = part(roots)
-            if bool(value) is ends_at:
-                break
-        return value
-
-    return condition
-
-
-def _compare(compare: Callable[[Any, Any], bool], left: Condition, right: Condition) -> Condition:
-    return lambda roots: compare(left(roots), right(roots))
+def _number_of(iteration: int | None) -> float:
+    if iteration is None:
+        reason = "TypeError: Cannot read property 'iteration' of undefined"
+        raise ScriptError(f"Error evaluating the script `{reason}` at line 1")
+    return iteration

@@ -11,7 +11,7 @@ from conductor.testing.engine.tasks.conditions import parse
 from conductor.testing.engine.tasks.kind import RATE_LIMITS, EngineTask, Making, Run
 from conductor.testing.engine.tasks.loop_items import is_over_items, item_of, items_of
 from conductor.testing.engine.tasks.outcome import FAILED_FOR_GOOD, complete, fail
-from conductor.testing.scripts import EngineMissingError, ScriptError, Scripts, TimeLimitError, javascript_engine
+from conductor.testing.scripts import EngineMissingError, ScriptError, TimeLimitError, javascript_engine
 
 _NEVER_ENDING = (
     "The loop is inside of another one that has come to its second iteration. The tasks of both have the same names, so"
@@ -36,7 +36,7 @@ class DoWhile(EngineTask):
             problems.append(f"inputParameters.{KEPT} must be a whole number for {where}")
         if "loopCondition" not in step:
             return [*problems, f"loopCondition field is required for {where}"]
-        return [*problems, *_condition_problems(step["loopCondition"], where)]
+        return [*problems, *_condition_problems(step, where)]
 
     def make(self, making: Making, step: Wire, retry_count: int) -> list[TaskRecord]:
         """The loop alone. It begins its body when it is executed."""
@@ -78,15 +78,16 @@ class DoWhile(EngineTask):
         return _begin_iteration(run, task, iteration + 1) if goes_on else complete(task)
 
 
-def _condition_problems(condition: str, where: str) -> list[str]:
+def _condition_problems(step: Wire, where: str) -> list[str]:
     """Without the engine, only simple conditions are read. The server does not check the syntax (3.32.3)."""
+    condition: str = step["loopCondition"]
     if not condition.strip():
         return []
     try:
         javascript_engine()
     except EngineMissingError as error:
         try:
-            parse(condition)
+            parse(condition, step["taskReferenceName"])
         except ValueError as unread:
             return [f"the embedded server cannot evaluate this loopCondition ({unread}): {error}, for {where}"]
     return []
@@ -157,22 +158,34 @@ def _forget_early_iterations(run: Run, loop: TaskRecord) -> None:
 def _goes_on(run: Run, loop: TaskRecord) -> bool:
     """Whether another iteration follows. ScriptError, TimeLimitError: the condition has no value."""
     bindings, condition = _bindings(run, loop), loop.workflow_task["loopCondition"]
-    scripts = run.making.scripts
     if not is_over_items(loop.workflow_task):
-        return _holds(condition, bindings, scripts)
+        return _holds(run, loop, bindings)
     items, iteration = items_of(run.making, loop), loop.wire["iteration"]
-    holds = not condition.strip() or _holds(condition, bindings | item_of(items, iteration), scripts)
+    holds = not condition.strip() or _holds(run, loop, bindings | item_of(items, iteration))
     return holds and iteration < len(items)
 
 
-def _holds(condition: str, bindings: dict[str, Any], scripts: Scripts) -> bool:
-    """Whether a condition is true; an empty one is not. Without an engine for JavaScript, it is a simple one."""
+def _holds(run: Run, loop: TaskRecord, bindings: dict[str, Any]) -> bool:
+    """Whether the condition is true; an empty one is not. Without an engine for JavaScript, it is a simple one."""
+    condition = loop.workflow_task["loopCondition"]
     if not condition.strip():
         return False
     try:
-        return scripts.evaluate(condition, bindings).is_true
-    except EngineMissingError:
-        return bool(parse(condition)(bindings.get))
+        return run.making.scripts.evaluate(condition, bindings).is_true
+    except EngineMissingError as error:
+        return _holds_without_engine(loop, condition, error)
+
+
+def _holds_without_engine(loop: TaskRecord, condition: str, missing: EngineMissingError) -> bool:
+    """In a loop inside of another one the name of the loop leads nowhere, because its reference name ends with the
+    number of the other's iteration (3.32.3).
+    """
+    ref = loop.workflow_task["taskReferenceName"]
+    try:
+        simple = parse(condition, ref)
+    except ValueError:  # a file has the definition from a time with the engine
+        raise ScriptError(str(missing)) from None
+    return simple(loop.wire["iteration"] if loop.ref == ref else None)
 
 
 def _bindings(run: Run, loop: TaskRecord) -> dict[str, Any]:
