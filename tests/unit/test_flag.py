@@ -80,18 +80,20 @@ def test_a_coroutine_waits_for_a_time_in_seconds_or_as_a_timedelta():
     asyncio.run(program())
 
 
-def test_a_coroutine_that_is_cancelled_waits_no_more():
-    flag = Flag()
-
+def test_the_event_loop_is_not_called_for_a_coroutine_that_waits_no_more(monkeypatch):
     async def program():
+        flag, calls = Flag(), []
+        assert await flag.wait_async(0.001) is False
         waiting = asyncio.create_task(flag.wait_async())
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
+        monkeypatch.setattr(asyncio.get_running_loop(), "call_soon_threadsafe", calls.append)
+        flag.set()
+        assert calls == []
 
     asyncio.run(program())
-    flag.set()
 
 
 def test_a_flag_becomes_true_although_the_event_loop_of_a_waiting_coroutine_is_closed():
