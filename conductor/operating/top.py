@@ -91,7 +91,7 @@ class Top:
         by_domain = _sum(scrape.by_domain for scrape in now.values())
         task_types = sorted({task_type for name, task_type in totals if name in _NAMES})
         queued = self._queued(problems) if task_types else None
-        workers = []
+        workers: list[WorkersOfType] = []
         for each in task_types:
             sizes = None if queued is None else queued[each]
             slots = {(name, domain): value for (name, of, domain), value in by_domain.items() if of == each}
@@ -154,7 +154,7 @@ def _domains(slots: Values, queued: Counter[str] | None) -> list[WorkersOfDomain
     known = {domain for name, domain in slots if name == _SLOTS}
     if known and queued is not None:
         known.update(domain for domain, size in queued.items() if size)
-    found = []
+    found: list[WorkersOfDomain] = []
     for domain in sorted(known):
         free = int(slots.get((_FREE, domain), 0.0))
         busy = int(slots.get((_SLOTS, domain), 0.0)) - free
