@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import re
 from typing import Any
 
 import click
@@ -42,15 +43,33 @@ class Program(Commands):
         found: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
         return found
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            raise _in_one_line(error) from error
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _in_one_line(error) from error
         except ConductorError as error:
             raise _one_sentence(error) from error
         except OSError as error:  # of a file that the user names, or of standard output: a full disk, for example
             if error.errno == errno.EPIPE:
                 raise  # click ends the program in silence, as the reader of a pipe expects
             raise click.ClickException(printable(str(error))) from error
+
+
+def _in_one_line(error: click.UsageError) -> click.UsageError:
+    """The error without the usage that click prints before it. The help, for no arguments at all, stays as it is."""
+    if error.ctx is None or isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error
+    text = printable(re.sub(r"\s*\n\s*", " ", error.format_message())).rstrip(".")
+    return click.UsageError(f"{text} (see '{error.ctx.command_path} --help')")
 
 
 def _one_sentence(error: ConductorError) -> click.ClickException:

@@ -56,6 +56,41 @@ def test_an_error_is_one_line_and_an_exit_status(command, error, status):
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "path", "problem"),
+    [
+        (["--fast"], "", "--fast"),
+        (["rum"], "", "Do you mean 'run'?"),
+        (["run"], " run", "Missing argument"),
+        (["run", "app", "--proceses", "2"], " run", "--processes"),
+        (["run", "app", "--processes", "many"], " run", "--processes"),
+        (["run", "app", "--log", "xml"], " run", "'xml'"),
+        (["run", "app", "--once", "--until-idle"], " run", "exclude each other"),
+        (["run", "app", "--fa\x1b[2J\nst"], " run", "fa\\x1b[2J"),
+        (["workflow", "strat"], " workflow", "Do you mean 'start'?"),
+        (["workflow", "start"], " workflow start", "Missing argument"),
+        (["task", "update", "id"], " task update", "Choose from: CANCELED, COMPLETED, "),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_that_names_the_help(arguments, path, problem):
+    done = run(*arguments)
+    assert done.exit_code == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert problem in line
+    assert line.endswith(f" (see 'program{path} --help')")
+    assert done.stdout == ""
+
+
+def test_an_option_without_its_value_is_one_line():
+    assert run("run", "app", "--processes").stderr == "Error: Option '--processes' requires an argument.\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["workflow"]])
+def test_the_program_and_a_group_alone_show_their_help(arguments):
+    assert run(*arguments).stderr.startswith("Usage: ")
+
+
 def test_a_misspelt_command_is_answered_with_the_one_that_is_meant(command):
     command(fails_with(ConfigurationError("not called")))
     done = run("for-a-tset")
@@ -64,7 +99,7 @@ def test_a_misspelt_command_is_answered_with_the_one_that_is_meant(command):
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("list", "There are get, retry, start, terminate, watch."), ("strat", "Do you mean 'start'?")]
+    ("name", "hint"), [("list", "There are get, retry, start, terminate, watch"), ("strat", "Do you mean 'start'?")]
 )
 def test_an_unknown_command_of_a_group_is_answered_with_those_that_exist(name, hint):
     done = run("workflow", name)
