@@ -18,7 +18,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError
 from urllib3.util import Url, parse_url
 from urllib3.util.ssltransport import SSLTransport
 
-from conductor._exchange import Connection
+from conductor._exchange import Connection, NoAnswerInTimeError
 from conductor._redaction import Secret, SecretBytes
 
 MOST_IDLE = 1_000
@@ -114,7 +114,7 @@ class Connections:
         """Open a connection. Blocks up to the connect timeout per address of the host. Raises NotConnectedError."""
         try:
             return self._connected()
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError, NoAnswerInTimeError):
             raise NotConnectedError from ConnectTimeoutError()
         except (OSError, HTTPError, ExchangeError) as error:
             raise NotConnectedError from error
@@ -161,7 +161,7 @@ class Connections:
         )
         if not 200 <= status < 300:
             raise ExchangeError(f"the proxy answered {status}")
-        proxy.limit(deadline - time.monotonic())
+        proxy.socket.settimeout(max(0.001, deadline - time.monotonic()))  # of the handshake; 0 would not block
         name = _name_of(self._server).rstrip(".")  # no certificate has the dot
         if is_tls:
             limited = _LimitedSocket(proxy.socket, deadline - time.monotonic())

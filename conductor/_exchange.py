@@ -19,6 +19,8 @@ from conductor_client.errors import ExchangeError
 from urllib3.util import wait_for_read
 from urllib3.util.ssltransport import SSLTransport
 
+from conductor._sockets import has_options, is_quiet, set_limit
+
 LONGEST_HEAD = 2**17
 """Bytes of an answer before its body, interim answers included."""
 LARGEST_BODY = 32 * 2**20
@@ -51,11 +53,16 @@ class Connection:
     def __init__(self, opened: socket.socket | SSLTransport, most: int | None = None) -> None:
         self.socket: Any = opened  # either has the same methods
         self._timeout: float | None = None  # the socket's
+        self._has_options = has_options(opened)
         self._is_used = False
+        self._read = 0  # bytes
         self._answer = _IncomingAnswer(most)
         self.can_be_kept = True
 
     def is_readable(self) -> bool:
+        """Whether the server has closed the connection, or has sent data without a request."""
+        if self._has_options and is_quiet(self.socket, self._read):
+            return False
         is_waiting = isinstance(self.socket, SSLTransport) and self.socket.incoming.pending > 0  # it reads ahead
         return is_waiting or wait_for_read(self.socket, timeout=0)
 
@@ -80,7 +87,7 @@ class Connection:
                 self._send(request, timeout)
                 is_sent = True
             self._receive(answer, time.monotonic() + timeout)
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             raise NoAnswerInTimeError from None
         except ConnectionError:
             if self._is_used and not answer.received:
@@ -107,6 +114,7 @@ class Connection:
             if answer.received:
                 self.limit(deadline - time.monotonic())
             data = self.socket.recv(_PIECE)
+            self._read += len(data)
             if data:
                 answer.take(data)
             elif self._is_used and not answer.received:
@@ -119,7 +127,10 @@ class Connection:
         if seconds <= 0:
             raise NoAnswerInTimeError
         if seconds != self._timeout or isinstance(self.socket, SSLTransport):  # whose timeout is a deadline
-            self.socket.settimeout(seconds)
+            if self._has_options:
+                set_limit(self.socket, seconds)
+            else:
+                self.socket.settimeout(seconds)
             self._timeout = seconds
 
 

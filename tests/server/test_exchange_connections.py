@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import socket
+import struct
 import threading
 import time
 import warnings
@@ -12,7 +13,7 @@ import pytest
 from conductor_client.api.task_resource import get_task
 
 from conductor import ApiClient, ApiError, HttpSettings, TaskExecutor, TransportError
-from support.byte_server import CLOSE, ByteServer, playing
+from support.byte_server import ByteServer, playing
 from support.pki import Pki
 from support.waiting import eventually
 
@@ -36,6 +37,13 @@ def pki(tmp_path):
 @pytest.fixture
 def tls(pki):
     return pki.server()
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["options of Linux", "polls"])
+def _looks(request, monkeypatch):
+    """Other systems than Linux have no such options."""
+    if not request.param:
+        monkeypatch.setattr("conductor._sockets._HAS_OPTIONS", False)
 
 
 SURPLUS = {
@@ -102,10 +110,24 @@ def test_a_server_that_ends_a_connection_after_100_requests_costs_no_call_and_do
     assert server.connections == 4
 
 
-def test_a_kept_connection_that_the_server_closed_while_idle_is_not_used():
-    second = OK + b"Content-Length: 2\r\n\r\nid"
-    with ByteServer(playing((task(b"first"), CLOSE), second)) as server, client_of(server) as client:
+@pytest.mark.parametrize("lingers", [True, False], ids=["closed", "reset"])
+def test_a_kept_connection_that_the_server_ended_while_idle_is_not_used(lingers):
+    is_read = threading.Event()
+
+    def answer(connection, done):
+        if server.connections > 1:
+            server.read_body(connection)
+            connection.sendall(OK + b"Content-Length: 2\r\n\r\nid")
+            return
+        connection.sendall(task(b"first"))
+        is_read.wait(10)
+        if not lingers:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise OSError
+
+    with ByteServer(answer) as server, client_of(server) as client:
         TaskExecutor(client).get_task("t")
+        is_read.set()
         time.sleep(0.1)
         assert TaskExecutor(client).update_task("t", "w", "COMPLETED") == "id"
     assert len(server.heads) == 2

@@ -63,14 +63,30 @@ def test_an_answer_that_comes_drop_by_drop_is_given_up_after_the_read_timeout(wh
         assert 0.29 < time.monotonic() - started < 5
 
 
-def test_so_is_one_over_tls(tmp_path):
+@pytest.fixture
+def tls(tmp_path):
+    """Of a server with the certificate authority in tmp_path / "ca.pem"."""
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    with ByteServer(dripping(*ENDLESS["body"]), context) as server:
+    return context
+
+
+def test_so_is_one_over_tls(tmp_path, tls):
+    with ByteServer(dripping(*ENDLESS["body"]), tls) as server:
         started = time.monotonic()
         with pytest.raises(TransportError, match="no answer within 0.3 s"):
             get_task_from(server.url, read_timeout=0.3, ca_file=tmp_path / "ca.pem")
+        assert 0.29 < time.monotonic() - started < 5
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
+def test_a_server_that_says_nothing_is_given_up_after_the_read_timeout(is_tls, tmp_path, tls):
+    with ByteServer(lambda _, done: done.wait(), tls if is_tls else None) as server:
+        started = time.monotonic()
+        with pytest.raises(TransportError, match="no answer within 0.3 s"):
+            get_task_from(server.url, read_timeout=0.3, ca_file=tmp_path / "ca.pem" if is_tls else None)
         assert 0.29 < time.monotonic() - started < 5
 
 
