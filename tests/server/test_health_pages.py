@@ -130,3 +130,19 @@ def test_results_that_wait_in_the_outbox_are_counted(api_client, stub, tmp_path,
         eventually(lambda: f'outbox_results{{path="{path}"}} 1.0\n' in ask("/metrics")[2])
         assert json.loads(ask("/health.json")[2])["outboxes"] == [{"path": path, "results": 1}]
         assert path in ask("/")[2]
+
+
+class Broken:
+    """A runner with a bug."""
+
+    def look(self):
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/health.json", "/"])
+def test_a_page_that_a_bug_prevents_is_answered_with_500_and_logged(ask, path, caplog):
+    broken = Broken()
+    _runners.add(broken)
+    assert ask(path)[::2] == (500, '{"error":"a bug: see the log of the process"}')
+    assert "a bug: the page about the health cannot be made" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
