@@ -1,10 +1,20 @@
 """The examples in docs/ run."""
 
+import json
+import urllib.request
 from types import SimpleNamespace
 
 import pytest
 
-from conductor import ApiClient, HttpSettings, TaskExecutor, WorkflowDef, WorkflowExecutor, WorkflowTask
+from conductor import (
+    ApiClient,
+    HttpSettings,
+    TaskExecutor,
+    WorkflowDef,
+    WorkflowExecutor,
+    WorkflowTask,
+    provide_metrics,
+)
 from conductor.testing import DevServer, run_worker
 from support.pages import blocks
 
@@ -14,6 +24,25 @@ def api_client(monkeypatch):
     with DevServer() as server, ApiClient(http_settings=HttpSettings(server.url)) as client:
         monkeypatch.setenv("CONDUCTOR_SERVER_URL", server.url)
         yield client
+
+
+def test_the_outbox_of_the_page_about_delivery_is_made_at_once(api_client, tmp_path):
+    (code,) = blocks("delivery.md")
+    names = {}
+    exec(code.replace("/var/lib/worker", str(tmp_path)), names)  # noqa: S102 - it is the page's
+    with names["runner"]:
+        assert (tmp_path / "outbox.db").exists()
+
+
+def test_the_program_of_the_page_about_health_serves_it(monkeypatch):
+    monkeypatch.setenv("CONDUCTOR_WORKER_METRICS_PORT", "0")  # the default one may be in use
+    served = []
+    monkeypatch.setattr("conductor.provide_metrics", lambda: served.append(provide_metrics()))
+    (code,) = blocks("health.md")
+    exec(code, {})  # noqa: S102 - it is the page's
+    (metrics,) = served
+    with metrics, urllib.request.urlopen(f"http://127.0.0.1:{metrics.port}/healthz", timeout=5) as answer:
+        assert json.load(answer) == {"healthy": True, "reasons": []}
 
 
 def test_task_definitions(api_client, capsys):

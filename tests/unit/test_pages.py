@@ -6,7 +6,7 @@ import re
 import pytest
 
 from conductor import TaskRunner, Worker
-from support.pages import DOCS, blocks
+from support.pages import DOCS, ROOT, blocks
 
 
 @pytest.mark.parametrize("page", ["task-context.md", "timeouts-and-retries.md", "reliability.md"])
@@ -16,6 +16,13 @@ def test_the_code_of_a_page_runs(page):
     for block in blocks(page):
         exec(compile(block, page, "exec"), names)  # noqa: S102 - it is this repository's
     assert names
+
+
+def test_each_page_with_code_of_its_own_is_named_in_a_test():
+    """Other code is that of a file in examples/."""
+    tests = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    code = re.compile(r"(?<! -->\n)^```python$", re.MULTILINE)
+    assert [page.name for page in DOCS.glob("*.md") if code.search(page.read_text()) and page.name not in tests] == []
 
 
 @pytest.mark.parametrize("kind", [Worker, TaskRunner])
