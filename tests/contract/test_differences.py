@@ -370,6 +370,19 @@ def test_removed_workflows_are_gone_also_from_searches(server, tasks, workflows)
     assert workflows.search("workflowType=w").total_hits == 0
 
 
+def test_a_query_that_is_not_read_whole_is_refused(server):
+    rest = Rest(server.url)
+    for query in (
+        "status=RUNNING%20OR%20status=FAILED",
+        "startTime%3E=5",
+        "version=1",
+        "status%20IN%20(RUNNING,%20FAILED)",
+    ):
+        for kind in ("workflow", "tasks"):
+            answer = rest("GET", f"/{kind}/search", query=query)
+            assert (answer.status, "the query cannot be read" in answer.json()["message"]) == (400, True)
+
+
 def test_two_operations_are_not_served(server):
     rest = Rest(server.url)
     for method, path, body in (("POST", "/workflow/bulk/search", ["w"]), ("GET", "/admin/config", None)):

@@ -2,6 +2,7 @@
 
 import json
 import time
+from urllib.parse import quote
 
 import pytest
 import urllib3
@@ -352,6 +353,34 @@ def test_search_finds_ended_tasks(rest, started):
     found = rest("GET", "/tasks/search-v2", query=query, size=5).json()["results"]
     assert [each["taskId"] for each in found] == [task["taskId"]]
     assert isinstance(found[0]["startTime"], int)
+
+
+@row("1.2-8")
+def test_the_query_of_a_search(rest, name, started):
+    rest("POST", "/tasks", result(*poll(rest, started[1])))
+    of_type = f"workflowType={name}"
+    eventually(lambda: found_by(rest, f"{of_type} AND status=COMPLETED") == 1)
+    for query, hits in {
+        of_type: 1,
+        f"workflowType='{name}'": 1,
+        f'({of_type} AND status="COMPLETED")': 1,
+        f"{of_type} AND status IN (FAILED,COMPLETED)": 1,
+        f"{of_type} AND status IN ('FAILED','RUNNING')": 0,
+        f"{of_type} AND status>Z": 0,
+        f"{of_type} AND status=": 0,
+        f"{of_type} AND startTime>5 AND endTime<9999999999999": 1,
+        f"{of_type} AND startTime<5": 0,
+        f"{of_type} AND parentWorkflowId=''": 1,
+    }.items():
+        assert (query, found_by(rest, query)) == (query, hits)
+    for query in (name, f"workflowType in ({name})", f"{of_type} AND status!=FAILED"):
+        answer = rest("GET", "/workflow/search", query=quote(query))
+        problem = f"Incorrectly formatted query string: {query.rpartition(' AND ')[2]}"
+        assert (answer.status, answer.json()["message"]) == (400, problem)
+
+
+def found_by(rest, query):
+    return rest("GET", "/workflow/search", query=quote(query), size=5).json()["totalHits"]
 
 
 @row("1-21")

@@ -1,6 +1,7 @@
 """Texts of any shape and values of any depth: an answer at once, and none that makes later calls fail."""
 
 import contextlib
+import re
 import time
 
 import pytest
@@ -183,18 +184,46 @@ def test_dates_are_read_as_before(text, epoch):
         ("status=RUNNING", 1),
         ("status = 'RUNNING' AND workflowType=\"wf\"", 1),
         ("status IN (COMPLETED,RUNNING)", 1),
-        ("status in (COMPLETED, 'FAILED')", 0),
-        ("status!=RUNNING", 0),
+        ("(status IN ('COMPLETED',\"FAILED\") AND workflowType=wf)", 0),
         ("workflowType=wf AND status=COMPLETED", 0),
-        ("startTime > 0 AND startTime < 9", 1),
+        ("startTime > 0 AND startTime < 9", 0),
+        ("endTime < 9", 1),
+        ("status>A", 1),
+        ("correlationId='this OR that'", 1),
+        ("parentWorkflowId=''", 1),
         ("status=(RUNNING", 1),
-        ("status=", 1),
+        ("status=", 0),
         ("", 1),
     ],
 )
-def test_queries_are_read_as_before(world, build, query, found):
-    world.start(build.simple())
+def test_queries_are_read_as_on_the_real_server(world, build, query, found):
+    world.start(build.simple(), request={"correlationId": "this OR that"})
     assert search(world.engine, query)["totalHits"] == found
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("RUNNING", "Incorrectly formatted query string: RUNNING"),
+        ("status!=RUNNING", "Incorrectly formatted query string: status!=RUNNING"),
+        ("status in (RUNNING)", "Incorrectly formatted query string: status in (RUNNING)"),
+        ("NOT status=RUNNING", "Incorrectly formatted query string: NOT status=RUNNING"),
+        ("status=RUNNING AND", "a value with other signs or words is in quotes"),
+        ("status=RUNNING OR status=FAILED", "a value with other signs or words is in quotes"),
+        ("status=RUNNING && workflowType=wf", "a value with other signs or words is in quotes"),
+        ("startTime>=5", "a value with other signs or words is in quotes"),
+        ("startTime>2026-01-31", "a time is one number of milliseconds"),
+        ("startTime IN (5,6)", "a time is one number of milliseconds"),
+        ("status=RUNNING,FAILED", "several values need IN"),
+        ("status IN (RUNNING, FAILED)", "takes the blanks around a value for a part of it"),
+        ("version=1", "version is none of workflowId, workflowType, "),
+        ("statis=RUNNING", "statis is none of workflowId, workflowType, "),
+    ],
+)
+def test_a_query_that_is_not_read_whole_is_refused(world, query, reason):
+    with pytest.raises(Refusal, match=re.escape(reason)) as caught:
+        search(world.engine, query)
+    assert caught.value.status == 400
 
 
 @pytest.mark.parametrize(
@@ -239,7 +268,7 @@ def nested(kind, levels=DEEP):
 
 
 def all_that_read(engine, workflow_id, task_id):
-    engine.searches.workflows("status!=x", "*", 0, 10, None)
+    engine.searches.workflows("status>A", "*", 0, 10, None)
     engine.searches.workflows("", "needle", 0, 10, "input:ASC")
     engine.searches.tasks("", "needle", 0, 10, "output:DESC")
     engine.searches.tasks_v2("", "*", 0, 10, None)

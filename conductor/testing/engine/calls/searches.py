@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from conductor.testing.engine.calls.queries import OF_TASKS, OF_WORKFLOWS, Clause, read_query
 from conductor.testing.engine.calls.tasks import Tasks
 from conductor.testing.engine.records.classifier import classifier_of
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord
@@ -15,9 +15,6 @@ from conductor.testing.engine.state.state import State
 from conductor.testing.expressions import as_text
 
 _TIMES = ("scheduledTime", "startTime", "updateTime", "endTime")
-_CLAUSE = re.compile(  # Possessive: a query is a text of a user, and a mismatch must be found at once.
-    r"""(?<!\w)(\w++)\s*+(!?=|IN\b|[<>])\s*+(\([^)]*+\)?|"[^"]*+"?|'[^']*+'?|\S++)""", re.IGNORECASE
-)
 
 
 class Searches:
@@ -28,27 +25,31 @@ class Searches:
         self._tasks = tasks
 
     def tasks(self, query: str, free_text: str, start: int, size: int, sort: str | None) -> Wire:
-        """A SearchResult of TaskSummary."""
-        return self._search(self._task_summaries(), query, free_text, (start, size, sort or "updateTime:DESC"))
+        """A SearchResult of TaskSummary. Refusal 400: the query cannot be read."""
+        page = (start, size, sort or "updateTime:DESC")
+        return self._search(self._task_summaries(), read_query(query, OF_TASKS), free_text, page)
 
     def tasks_v2(self, query: str, free_text: str, start: int, size: int, sort: str | None) -> Wire:
-        """A SearchResult of Task."""
+        """A SearchResult of Task. Refusal as above."""
         found = self.tasks(query, free_text, start, size, sort)
         return {**found, "results": [self._tasks.get(summary["taskId"]) for summary in found["results"]]}
 
     def workflows(self, query: str, free_text: str, start: int, size: int, sort: str | None) -> Wire:
-        """A SearchResult of WorkflowSummary."""
-        return self._search(self._workflow_summaries(), query, free_text, (start, size, sort or "startTime:DESC"))
+        """A SearchResult of WorkflowSummary. Refusal as above."""
+        page = (start, size, sort or "startTime:DESC")
+        return self._search(self._workflow_summaries(), read_query(query, OF_WORKFLOWS), free_text, page)
 
-    def _search(self, summaries: Iterator[Wire], query: str, free_text: str, page: tuple[int, int, str]) -> Wire:
+    def _search(
+        self, summaries: Iterator[Wire], clauses: Sequence[Clause], free_text: str, page: tuple[int, int, str]
+    ) -> Wire:
         start, size, sort = page
-        clauses = list(_clauses(query or ""))
         with self._state.transaction():
             text = free_text.strip("* \"'")
             found = [
                 summary
                 for summary in summaries
-                if _matches(summary, clauses) and (not text or any(text in str(v) for v in summary.values()))
+                if all(clause.holds(summary) for clause in clauses)
+                and (not text or any(text in str(v) for v in summary.values()))
             ]
         member, _, order = sort.partition(":")
         found.sort(key=lambda summary: str(summary.get(member, "")), reverse=order.upper() == "DESC")
@@ -75,28 +76,6 @@ class Searches:
 
     def _workflow_summaries(self) -> Iterator[Wire]:
         return (_workflow_summary(workflow) for workflow in self._state.all_workflows())
-
-
-_Clause = tuple[str, str, list[str]]
-
-
-def _clauses(query: str) -> Iterator[_Clause]:
-    """The member, the sign and the values of each clause. Clauses are joined by AND."""
-    for member, sign, literal in _CLAUSE.findall(query):
-        yield member, sign.upper(), [part.strip().strip("\"'") for part in literal.strip("()").split(",")]
-
-
-def _matches(summary: Wire, clauses: Iterable[_Clause]) -> bool:
-    """Whether all clauses are true: =, !=, IN (…), < and >."""
-    for member, sign, wanted in clauses:
-        value = str(summary.get(member, ""))
-        if sign in {"=", "IN"} and value not in wanted:
-            return False
-        if sign == "!=" and value in wanted:
-            return False
-        if sign in {"<", ">"} and not (value < wanted[0] if sign == "<" else value > wanted[0]):
-            return False
-    return True
 
 
 def _iso(epoch_ms: int) -> str:
