@@ -14,12 +14,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from conductor.cli.dev_words import say, say_starts
+from conductor.cli.dev_words import Words
 from conductor.cli.log_setup import log_to_stderr
 from conductor.cli.modules import place_of
 from conductor.cli.reload import on_change
 from conductor.cli.supervised import run_processes
-from conductor.cli.values import lifespan_option, metrics_port_option
+from conductor.cli.values import json_option, lifespan_option, metrics_port_option
 from conductor.definition_files import in_order, scan_definitions
 from conductor.definition_server import DefinitionServer
 from conductor.development.start_command import Shell
@@ -49,6 +49,7 @@ PROCESS = [sys.executable, "-u", "-P", "-m", "conductor.cli.dev_process"]
 @click.option("--db", default=":memory:", metavar="FILE", help="Keep all workflows and definitions in a file.")
 @lifespan_option
 @metrics_port_option
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -60,6 +61,7 @@ def command(
     db: str,
     lifespan: str | None,
     metrics_port: int | None,
+    as_json: bool,
 ) -> None:
     """Start a server for development, and the workers of MODULE.
 
@@ -67,25 +69,27 @@ def command(
     changes. Workflow definitions in MODULE are registered. Ctrl-C ends all.
     """
     log_to_stderr()
+    words = Words(as_json=as_json)
     folders = [place_of(name)[0] for name in (*names, *([] if lifespan is None else [lifespan]))]
     with ExitStack() as stack:
         server = stack.enter_context(_served(port, db))
         is_default = _is_default(server.url)
-        say("page", server.url.removesuffix("api"))
-        say("API", server.url)
+        words.say("page", server.url.removesuffix("api"))
+        words.say("API", server.url)
         if unused := use_server(server.url):
-            say("not used", ", ".join(unused))
+            words.say("not used", ", ".join(unused))
         shell = Shell(None if is_default else server.url, [name for name in (KEY_ID, KEY_SECRET) if name in unused])
         if definitions is not None:
-            stack.enter_context(_registered(definitions, server.url))
+            stack.enter_context(_registered(definitions, server.url, words))
         if not names:
-            say_starts(definitions, shell)
+            words.say_starts(definitions, shell)
             _wait()
             return
         metrics = None if metrics_port is None else MetricsSettings(metrics_port)
-        program = [*PROCESS, msgspec.json.encode(shell).decode(), "" if definitions is None else str(definitions)]
+        folder = "" if definitions is None else str(definitions)
+        program = [*PROCESS, "json" if as_json else "", msgspec.json.encode(shell).decode(), folder]
         options = RunOptions(names=list(names), server=server.url, shutdown_timeout=DRAIN_WITHIN, lifespan=lifespan)
-        is_delivered = run_processes(program, options, metrics, partial(say, "metrics"), watched=folders)
+        is_delivered = run_processes(program, options, metrics, partial(words.say, "metrics"), watched=folders)
         ctx.exit(0 if is_delivered else 1)
 
 
@@ -103,16 +107,16 @@ def _served(port: int, db: str) -> Iterator[DevServer]:
 
 
 @contextmanager
-def _registered(definitions: Path, url: str) -> Iterator[None]:
+def _registered(definitions: Path, url: str, words: Words) -> Iterator[None]:
     """Register the definitions now, and whenever a file changes."""
     with ApiClient(http_settings=HttpSettings(url)) as client:
         server = DefinitionServer(client)
-        _register(definitions, server)
-        with on_change(lambda: _register(definitions, server), definitions, ending=".json"):
+        _register(definitions, server, words)
+        with on_change(lambda: _register(definitions, server, words), definitions, ending=".json"):
             yield
 
 
-def _register(path: Path, server: DefinitionServer) -> None:
+def _register(path: Path, server: DefinitionServer, words: Words) -> None:
     """Register what has changed, and print it with the problems."""
     try:
         found, problems = scan_definitions(path)
@@ -121,9 +125,9 @@ def _register(path: Path, server: DefinitionServer) -> None:
     except ConductorError as error:
         texts, outcomes = [str(error)], []
     for text in (*texts, *(f"{each.definition}: {each.error}" for each in outcomes if each.error)):
-        say("problem", text, "bold red")
+        words.say("problem", text, "bold red")
     if registered := [str(each.definition) for each in outcomes if each.registered]:
-        say("registered", "; ".join(registered))
+        words.say("registered", "; ".join(registered))
 
 
 def _is_default(url: str) -> bool:

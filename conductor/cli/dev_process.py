@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from conductor._log import printable
-from conductor.cli.dev_words import say, say_starts
+from conductor.cli.dev_words import Words
 from conductor.cli.log_setup import log_to_stderr
 from conductor.cli.modules import object_named
 from conductor.cli.process_end import run_and_end
@@ -28,39 +28,40 @@ from conductor.worker_program.options import RunOptions
 
 
 def main() -> int:
-    """Arguments: a Shell as JSON, the folder of definitions or "", the options as JSON, "reports" or "", a number, and
-    the socket.
+    """Arguments: "json" or "", a Shell, the folder of definitions or "", the options, "reports" or "", a number,
+    and the socket. The Shell and the options are JSON.
 
     Returns the exit status: 0, 1 if work is left behind, 2 if the workers cannot be started.
     """
-    shell, definitions, options, reports, _number, socket = sys.argv[1:]
+    form, shell, definitions, options, reports, _number, socket = sys.argv[1:]
+    words = Words(as_json=form == "json")
     process = WorkerProcess(int(socket), MetricsCollector() if reports else None)
     log_to_stderr("conductor.runner.task_log")  # each execution is shown
     with ExitStack() as stack:
         try:
             client = stack.enter_context(ApiClient())
-            code, runner = _started(client, msgspec.json.decode(options, type=RunOptions))
+            code, runner = _started(client, msgspec.json.decode(options, type=RunOptions), words)
         except ConductorError as error:
             _show_place(error.__cause__)
             process.refused(str(error))
             return 2
         folder = Path(definitions) if definitions else None
-        say_starts(folder, msgspec.json.decode(shell, type=Shell), code.workflows, code.workers)
+        words.say_starts(folder, msgspec.json.decode(shell, type=Shell), code.workflows, code.workers)
         return process.work(runner)
 
 
-def _started(client: ApiClient, options: RunOptions) -> tuple[Code, TaskRunner]:
+def _started(client: ApiClient, options: RunOptions, words: Words) -> tuple[Code, TaskRunner]:
     code = code_of([object_named(name) for name in options.names])
     try:
         register_code(client, code)
         if trials := register_trials(client, code.workers):
             code = Code(code.workers, trials)
-            say("workflows", "there is none: each worker got a workflow of one step, to try it")
+            words.say("workflows", "there is none: each worker got a workflow of one step, to try it")
     except ApiError as error:
-        say("problem", f"the definitions of the code are not registered: {error}", "bold red")
+        words.say("problem", f"the definitions of the code are not registered: {error}", "bold red")
         code = Code(code.workers, [])
     runner = start(options, client, code.workers)
-    say("workers", ", ".join(f"{each.task_name}{_domain(each)}" for each in code.workers))
+    words.say("workers", ", ".join(f"{each.task_name}{_domain(each)}" for each in code.workers))
     return code, runner
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import msgspec
 from rich.text import Text
 
-from conductor.cli.output import console, shown
+from conductor.cli.output import as_ascii, console, shown
 from conductor.definition_files import scan_definitions
 from conductor.development.start_command import Shell, start_command
 from conductor.errors import ConfigurationError
@@ -16,22 +18,34 @@ from conductor.models import WorkflowDef
 from conductor.worker import Worker
 
 
-def say(name: str, text: str, style: str = "bold") -> None:
-    """Print a name in a column of its own, and beside it the lines of a text."""
-    for number, line in enumerate(text.splitlines()):
-        column = "" if number else name
-        console().print(Text.assemble((f"{column:<11}", style)).append_text(shown(line)), soft_wrap=True)
+@dataclass(frozen=True)
+class Words:
+    """Standard output: lines for people, or for each text a line of JSON for programs."""
 
+    as_json: bool
 
-def say_starts(
-    definitions: Path | None, shell: Shell, workflows: Sequence[WorkflowDef] = (), workers: Sequence[Worker] = ()
-) -> None:
-    """Print the commands that start the workflows, and those in the files."""
-    found = [msgspec.to_builtins(workflow) for workflow in workflows]
-    if definitions is not None:
-        found += _workflows_in(definitions)
-    for workflow in found:
-        say("start", start_command(workflow, workers, shell))
+    def say(self, name: str, text: str, style: str = "bold") -> None:
+        """Print a name in a column of its own, and beside it the lines of a text."""
+        if self.as_json:
+            click.echo(as_ascii(msgspec.json.encode({"name": name, "text": text}).decode()))
+            return
+        for number, line in enumerate(text.splitlines()):
+            column = "" if number else name
+            console().print(Text.assemble((f"{column:<11}", style)).append_text(shown(line)), soft_wrap=True)
+
+    def say_starts(
+        self,
+        definitions: Path | None,
+        shell: Shell,
+        workflows: Sequence[WorkflowDef] = (),
+        workers: Sequence[Worker] = (),
+    ) -> None:
+        """Print the commands that start the workflows, and those in the files."""
+        found = [msgspec.to_builtins(workflow) for workflow in workflows]
+        if definitions is not None:
+            found += _workflows_in(definitions)
+        for workflow in found:
+            self.say("start", start_command(workflow, workers, shell))
 
 
 def _workflows_in(definitions: Path) -> list[dict[str, object]]:

@@ -1,5 +1,6 @@
 """``conductor-worker dev``, as processes: its page is followed, and it ends in every way."""
 
+import json
 import re
 import shlex
 import shutil
@@ -77,6 +78,18 @@ def test_the_page_leads_from_an_empty_folder_to_a_workflow(start, tmp_path):
     child = session.workers()
     assert session.end() == 0
     assert not is_alive(child)
+
+
+def test_with_json_a_program_reads_the_addresses_and_the_command(start, tmp_path):
+    shutil.copy(ROOT / "examples" / "pay.py", tmp_path)
+    session = start("pay.py", "--json")
+    lines = eventually(lambda: '"start"' in (text := session.lines.read_text()) and text.endswith("\n") and text)
+    said = {each["name"]: each["text"] for each in map(json.loads, lines.splitlines())}
+    assert said.keys() == {"page", "API", "workers", "start"}
+    assert said["API"] == f"{said['page']}api"
+    assert said["workers"] == "charge"
+    assert shlex.split(said["start"])[:2] == ["conductor-worker", "workflow"]
+    assert session.end() == 0
 
 
 def test_an_error_in_the_code_is_told_and_the_next_save_goes_on(start, tmp_path):

@@ -220,6 +220,24 @@ def test_two_ends_of_a_program_exclude_each_other():
     assert "--once and --until-idle exclude each other" in done.stderr
 
 
+def leaves(command, name=""):
+    """Each command that does something, with its name."""
+    if not isinstance(command, click.Group):
+        return {name: command}
+    context = click.Context(command)
+    names = command.list_commands(context)
+    return {k: v for each in names for k, v in leaves(command.get_command(context, each), f"{name} {each}").items()}
+
+
+def test_every_command_that_prints_something_has_json():
+    found = {name.strip() for name, command in leaves(program.program).items() if "as_json" not in parameters(command)}
+    assert found == {"run"}  # it prints nothing but its log, which has --log json
+
+
+def parameters(command):
+    return {each.name for each in command.params}
+
+
 @pytest.mark.parametrize("seconds", ["nan", "inf", "1e300"])
 @pytest.mark.parametrize(
     "command",
