@@ -265,29 +265,7 @@ def test_it_fits_into_every_width_and_can_be_read_in_both_colours(client, workfl
         for dark in (False, True):
             page.resize(width, 1000, dark=dark)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
-            assert contrasts_that_are_too_low(page) == [], (width, dark)
-
-
-def contrasts_that_are_too_low(page):
-    """Texts whose contrast is below 4.5, which WCAG asks for."""
-    script = """(() => {
-      const parse = (text) => { const n = text.match(/[\\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n; };
-      const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
-        .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
-        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-      const below = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
-        if (c[3] > 0) return c; } return [255, 255, 255, 1]; };
-      const found = [];
-      for (const e of document.querySelectorAll('body *')) {
-        const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-        if (!own || !e.offsetParent) continue;
-        const style = getComputedStyle(e);
-        const [one, other] = [light(parse(style.color)), light(below(e))].sort((a, b) => b - a);
-        if ((one + 0.05) / (other + 0.05) < 4.5) found.push([e.className, e.innerText, style.color]);
-      }
-      return found;
-    })()"""
-    return page.evaluate(script)
+            assert page.low_contrasts() == [], (width, dark)
 
 
 def test_updates_are_small(client, workflows, page):

@@ -161,6 +161,28 @@ class Page:
         seen = [node for node in nodes if not node["ignored"]]
         return [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in seen]
 
+    def low_contrasts(self):
+        """Texts whose contrast is below 4.5, which WCAG asks for."""
+        script = """(() => {
+          const numbers = (text) => text.match(/[\\d.]+/g).map(Number);
+          const parse = (text) => { const n = numbers(text); return n.length < 4 ? [...n, 1] : n; };
+          const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+            .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+            .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+          const below = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
+            if (c[3] > 0) return c; } return [255, 255, 255, 1]; };
+          const found = [];
+          for (const e of document.querySelectorAll('body *')) {
+            const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+            if (!own || !e.offsetParent) continue;
+            const style = getComputedStyle(e);
+            const [one, other] = [light(parse(style.color)), light(below(e))].sort((a, b) => b - a);
+            if ((one + 0.05) / (other + 0.05) < 4.5) found.push([e.className, e.innerText, style.color]);
+          }
+          return found;
+        })()"""
+        return self.evaluate(script)
+
     def screenshot(self, file):
         content = self.call("Page.captureScreenshot", format="png")["data"]
         Path(file).write_bytes(base64.b64decode(content))
