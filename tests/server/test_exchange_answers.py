@@ -240,7 +240,7 @@ def test_an_error_page_of_a_gateway_that_answers_at_once_is_read_before_the_requ
         ApiClient(http_settings=HttpSettings(server.url, read_timeout=5)) as client,
         pytest.raises(ApiError, match="answered 413"),
     ):
-        TaskExecutor(client).update_task("t", "w", "COMPLETED", {"text": "x" * 30_000_000})
+        WorkflowExecutor(client).start_workflow("w", {"text": "x" * 30_000_000})
 
 
 def test_an_error_status_is_an_error_in_each_form():

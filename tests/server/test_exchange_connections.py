@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from conductor_client.api.task_resource import get_task
 
-from conductor import ApiClient, ApiError, HttpSettings, TaskExecutor, TransportError
+from conductor import ApiClient, ApiError, HttpSettings, TaskExecutor, TransportError, WorkflowExecutor
 from support.byte_server import ByteServer, playing
 from support.pki import Pki
 from support.waiting import eventually
@@ -190,7 +190,7 @@ def test_large_bodies_go_both_ways_whole_though_the_server_reads_slowly(is_tls, 
         client_of(server, ca_file=pki.ca_file if is_tls else None, read_timeout=60) as client,
     ):
         for _ in range(2):
-            assert TaskExecutor(client).update_task("t", "w", "COMPLETED", {"text": "z" * LARGE}) == "id"
+            assert WorkflowExecutor(client).start_workflow("w", {"text": "z" * LARGE}) == "id"
             assert TaskExecutor(client).get_task("t").output_data == {"text": "y" * LARGE}
     assert sent == [LARGE] * 2
     assert server.connections == 1
@@ -204,7 +204,7 @@ def test_after_a_request_that_was_long_to_send_the_answer_has_the_whole_timeout(
         connection.sendall(OK + b"Content-Length: 2\r\n\r\nid")
 
     with ByteServer(answer) as server, client_of(server, read_timeout=1.5) as client:
-        assert TaskExecutor(client).update_task("t", "w", "COMPLETED", {"text": "x" * LARGE}) == "id"
+        assert WorkflowExecutor(client).start_workflow("w", {"text": "x" * LARGE}) == "id"
 
 
 @pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
@@ -222,7 +222,7 @@ def test_an_answer_that_comes_before_the_request_is_read_counts(is_tls, tls, pki
         client_of(server, ca_file=pki.ca_file if is_tls else None) as client,
     ):
         with pytest.raises(ApiError, match="answered 413"):
-            TaskExecutor(client).update_task("t", "w", "COMPLETED", {"text": "x" * LARGE})
+            WorkflowExecutor(client).start_workflow("w", {"text": "x" * LARGE})
         assert TaskExecutor(client).get_task("t").task_id == "t"
     assert server.connections == 2
 

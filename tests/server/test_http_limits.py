@@ -13,7 +13,16 @@ from types import SimpleNamespace
 import pytest
 import trustme
 
-from conductor import ApiClient, DecodeError, HttpSettings, NotFoundError, ServerError, TaskExecutor, TransportError
+from conductor import (
+    ApiClient,
+    DecodeError,
+    HttpSettings,
+    NotFoundError,
+    ServerError,
+    TaskExecutor,
+    TransportError,
+    WorkflowExecutor,
+)
 from conductor.testing.engine.state.clock import FakeClock
 from support.byte_server import ByteServer
 from support.stub import TOKEN, Answer
@@ -139,10 +148,9 @@ def test_a_large_body_may_take_longer_to_send_than_connecting_may(kept):
         ByteServer(answer) as server,
         ApiClient(http_settings=HttpSettings(server.url, connect_timeout=0.2, read_timeout=20)) as client,
     ):
-        executor = TaskExecutor(client)
         if kept:
-            executor.get_task("t")
-        assert executor.update_task("t", "w", "COMPLETED", {"text": "x" * 12_000_000}) == "id"
+            TaskExecutor(client).get_task("t")
+        assert WorkflowExecutor(client).start_workflow("w", {"text": "x" * 12_000_000}) == "id"
     assert taken[-1] > 12_000_000
 
 
@@ -153,7 +161,7 @@ def test_a_body_that_nobody_reads_is_given_up_after_the_read_timeout():
             ApiClient(http_settings=HttpSettings(server.url, read_timeout=0.3)) as client,
             pytest.raises(TransportError, match="no answer within 0.3 s"),
         ):
-            TaskExecutor(client).update_task("t", "w", "COMPLETED", {"text": "x" * 12_000_000})
+            WorkflowExecutor(client).start_workflow("w", {"text": "x" * 12_000_000})
         assert time.monotonic() - started < 5
 
 

@@ -15,7 +15,7 @@ from conductor.testing.server.http_wire import Request
 from conductor.testing.server.parameters import flag, integer
 from conductor.testing.server.router import _is_json
 
-LENGTH = 50_000
+LENGTH = 20_000
 DEEP = 400
 
 
