@@ -1,8 +1,7 @@
 """Workflows of one system task each, in every circumstance, and what becomes of them.
 
-``matrix.json`` has the answers of a real server 3.32.3. ``PYTHONPATH=tests python -m contract.matrix URL`` asks a
-server again, which takes some minutes, and prints its answers. The file leaves out those that depend on the server's
-haste, that are texts of its JQ, and that are documented differences.
+``matrix.json`` has the answers of a real server 3.32.3. ``PYTHONPATH=tests python -m contract.matrix URL [WORD]`` asks
+a server again, which takes some minutes, and prints its answers: all, or those with the word in their names.
 """
 
 import json
@@ -61,6 +60,20 @@ def jq(query):
     return step("JSON_JQ_TRANSFORM", inputParameters={"queryExpression": query, "a": 1})
 
 
+def http(uri):
+    return step("HTTP", inputParameters={"uri": uri, "method": "GET"})
+
+
+def start_workflow(name):
+    return step("START_WORKFLOW", inputParameters={"startWorkflow": {"name": name}})
+
+
+def dynamic_fork(body):
+    parameters = {"steps": [body], "inputs": {"in_fork": body["inputParameters"]}}
+    members = {"dynamicForkTasksParam": "steps", "dynamicForkTasksInputParamName": "inputs"}
+    return [step("FORK_JOIN_DYNAMIC", inputParameters=parameters, **members), step("JOIN", "join")]
+
+
 def terminate(status):
     return step("TERMINATE", inputParameters={"terminationStatus": status, "workflowOutput": {"a": 1}})
 
@@ -82,8 +95,13 @@ SUCCEEDS = {
     "WAIT of a time": [step("WAIT", inputParameters={"duration": "1 seconds"})],
     "HUMAN": [step("HUMAN")],
     "DYNAMIC": [step("DYNAMIC", dynamicTaskNameParam="n", inputParameters={"n": "NAME_worker"})],
+    "HTTP": [http("URL/metadata/taskdefs/NAME_worker")],
+    "EVENT": [step("EVENT", sink="conductor")],
+    "START_WORKFLOW": [start_workflow("NAME_good")],
+    "FORK_JOIN": fork(inline("in_fork"), "x", "join"),
+    "FORK_JOIN_DYNAMIC": dynamic_fork(inline("in_fork")),
 }
-"""The last step of each is the task ``x``. WAIT, HUMAN and the worker's tasks are completed from outside."""
+"""One step of each is the task ``x``. WAIT, HUMAN and the worker's tasks are completed from outside."""
 
 FAILS = {
     "INLINE": [inline("x", "throw 'ill'")],
@@ -100,8 +118,13 @@ FAILS = {
     "WAIT of a time": [step("WAIT", inputParameters={"duration": "1 seconds"})],
     "HUMAN": [step("HUMAN")],
     "DYNAMIC": [step("DYNAMIC", dynamicTaskNameParam="n", inputParameters={"n": "NAME_worker"})],
+    "HTTP": [http("http://127.0.0.1:1/")],
+    "EVENT": [step("EVENT", sink="${workflow.input.sink}")],
+    "START_WORKFLOW": [start_workflow("NAME_nobody")],
+    "FORK_JOIN": fork(inline("in_fork", "throw 'ill'"), "x", "join"),
+    "FORK_JOIN_DYNAMIC": dynamic_fork(inline("in_fork", "throw 'ill'")),
 }
-"""The same, but ``x`` fails. WAIT, HUMAN and the worker's tasks are failed from outside."""
+"""The same, but ``x``, or a task in it, fails. WAIT, HUMAN and the worker's tasks are failed from outside."""
 
 ENDLESS = {
     "WAIT": [step("WAIT")],
@@ -117,20 +140,41 @@ PLACES = {
     "alone": lambda steps: steps,
     "in a fork": lambda steps: [
         step("FORK_JOIN", "outer", forkTasks=[steps, [inline("other")]]),
-        step("JOIN", "outer_join", joinOn=["x", "other"]),
+        step("JOIN", "outer_join", joinOn=[steps[-1]["taskReferenceName"], "other"]),
     ],
     "in a loop": lambda steps: [step("DO_WHILE", "outer", loopOver=steps, loopCondition=LOOP.format("outer"))],
     "in a sub-workflow": lambda steps: steps,
 }
 
+HASTE = "what the JOIN is depends on whether the server looks at it before the retry"
+STAYS = "an intended difference: test_a_terminate_task_without_a_valid_status_fails"
+FLAT_PLACES = ("alone", "in a fork", "in a loop")
+
 CIRCUMSTANCES = [
     *((kind, "succeeds", place, "") for kind in SUCCEEDS for place in PLACES),
     *((kind, "succeeds", place, "with a definition") for kind in SUCCEEDS for place in ("alone", "in a fork")),
     *((kind, "fails", place, "") for kind in FAILS for place in PLACES),
-    *((kind, "fails", "alone", limit) for kind in FAILS for limit in ("retried", "optional")),
+    *((kind, "fails", place, limit) for kind in FAILS for place in FLAT_PLACES for limit in ("retried", "optional")),
     *((kind, "times out", place, "") for kind in ENDLESS for place in ("alone", "in a fork", "in a sub-workflow")),
-    *((kind, "times out", "alone", limit) for kind in ENDLESS for limit in ("retried", "optional")),
+    *(
+        (kind, "times out", place, limit)
+        for kind in ENDLESS
+        for place in FLAT_PLACES
+        for limit in ("retried", "optional")
+    ),
 ]
+
+
+LEFT_OUT = {
+    "DO_WHILE by its condition fails in a loop optional": "the server goes on for ever",
+    "SUB_WORKFLOW fails in a fork retried": HASTE,
+    "SUB_WORKFLOW fails in a fork optional": HASTE,
+    "TERMINATE of no status fails in a loop": STAYS,
+    "TERMINATE of no status fails in a loop retried": STAYS,
+    "TERMINATE of no status fails in a loop optional": STAYS,
+    "WAIT of a time succeeds alone with a definition": "the server times it out if it looks at it late",
+}
+"""Circumstances that are not tried, and why."""
 
 
 def name_of(circumstance):
@@ -150,19 +194,25 @@ ROUNDS = 20
 class Course:
     """One workflow, from its definitions to its end. pass_time: lets seconds pass for the server."""
 
-    def __init__(self, client, circumstance, pass_time):
+    def __init__(self, client, url, circumstance, pass_time):
+        self.url = url
         self.kind, self.end, self.place, self.limit = circumstance
         self.tasks, self.workflows = TaskExecutor(client), WorkflowExecutor(client)
         self.name = f"m{uuid.uuid4().hex[:10]}"
         self.pass_time = pass_time
 
     def run(self):
-        """The status and reason of the workflow, and a line for each of its tasks."""
-        self._register()
+        """The status and reason of the workflow, and a line for each of its tasks; or why it is refused."""
+        try:
+            self._register()
+        except ApiError as refused:
+            return [self._plain(re.sub(r"\.forkTasks\S+:", ":", str(refused)))]  # a path names the outer step here
         workflow_id = self.workflows.start_workflow(f"{self.name}_wf")
         for number in range(ROUNDS):
             while self.end != "times out" and self._answer(workflow_id):
                 pass  # there may be another try
+            if self.kind == "HTTP":
+                eventually(lambda: not self._is_sending(workflow_id))
             if not self._is_running(workflow_id):
                 break
             self.pass_time(1.2)
@@ -187,9 +237,10 @@ class Course:
         for child, body in (("good", inline("i")), ("bad", inline("i", "throw 'ill'")), ("slow", step("HUMAN", "h"))):
             self._register_workflow(child, [body])
         steps = {"succeeds": SUCCEEDS, "fails": FAILS, "times out": ENDLESS}[self.end][self.kind]
-        steps = json.loads(json.dumps(steps).replace("NAME", self.name))
-        steps[-1]["name"] = f"{self.name}_x"
-        steps[-1]["optional"] = self.limit == "optional"
+        steps = json.loads(json.dumps(steps).replace("NAME", self.name).replace("URL", self.url))
+        x = next(each for each in steps if each["taskReferenceName"] == "x")
+        x["name"] = f"{self.name}_x"
+        x["optional"] = self.limit == "optional"
         steps = PLACES[self.place](steps)
         if self.place == "in a sub-workflow":
             self._register_workflow("around", steps)
@@ -222,6 +273,11 @@ class Course:
             if task.sub_workflow_id:
                 yield from self._family(task.sub_workflow_id)
 
+    def _is_sending(self, workflow_id):
+        """Whether a request is under way, which takes its time on each server."""
+        tasks = [task for workflow in self._family(workflow_id) for task in workflow.tasks]
+        return any(task.task_type == "HTTP" and task.status in {"SCHEDULED", "IN_PROGRESS"} for task in tasks)
+
     def _answer(self, workflow_id):
         """End the tasks that wait for somebody. Returns whether there were any."""
         status = "COMPLETED" if self.end == "succeeds" else "FAILED"
@@ -241,6 +297,7 @@ class Course:
 
     def _plain(self, text):
         text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", text.replace(f"{self.name}_", ""))
+        text = text.replace('string ("b")', 'string "b"')  # each JQ has texts of its own
         return re.sub(r"after \d+ seconds", "after SOME seconds", text).strip()
 
 
@@ -250,6 +307,10 @@ def _brief(task):
 
 
 if __name__ == "__main__":
-    with ApiClient(http_settings=HttpSettings(sys.argv[1])) as asked:
+    address, word = sys.argv[1], "".join(sys.argv[2:])
+    with ApiClient(http_settings=HttpSettings(address)) as asked:
         for each in CIRCUMSTANCES:
-            sys.stdout.write(f"{json.dumps(name_of(each))}: {json.dumps(Course(asked, each, time.sleep).run())},\n")
+            if word in name_of(each):
+                answer = Course(asked, address, each, time.sleep).run()
+                sys.stdout.write(f"{json.dumps(name_of(each))}: {json.dumps(answer)},\n")
+                sys.stdout.flush()

@@ -8,7 +8,7 @@ from conductor.testing.engine.effects.background import Background
 from conductor.testing.engine.effects.events import Events
 from conductor.testing.engine.effects.lives import Lives
 from conductor.testing.engine.effects.scheduling import Scheduling
-from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord
+from conductor.testing.engine.records.records import BEFORE_OTHERS, TaskRecord, Wire, WorkflowRecord
 from conductor.testing.engine.state.state import State
 from conductor.testing.engine.tasks.kind import Making, Work
 
@@ -33,7 +33,10 @@ class WorkflowRun:
     effects: Effects
 
     def schedule(self, tasks: list[TaskRecord]) -> None:
-        self.effects.scheduling.schedule(self.workflow, tasks, looks_again=True)
+        for task in self.effects.scheduling.schedule(self.workflow, tasks, looks_again=True):
+            if task.wire["taskType"] in BEFORE_OTHERS:
+                self.making.kinds.of_task(task).execute(self, task)
+                self.effects.state.save_task(task)
 
     def start(self, request: Wire, parent: TaskRecord | None = None) -> WorkflowRecord:
         return self.effects.lives.start(request, parent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conductor.testing.engine.deciding.decider import Decision, decide
 from conductor.testing.engine.effects.run import Effects, WorkflowRun
-from conductor.testing.engine.records.records import JOINS, TaskRecord, WorkflowRecord
+from conductor.testing.engine.records.records import BEFORE_OTHERS, JOINS, TaskRecord, WorkflowRecord
 from conductor.testing.engine.records.refusals import Termination
 
 
@@ -54,7 +54,7 @@ class Steps:
         making = self._effects.scheduling.making(workflow)
         run = WorkflowRun(workflow, making, self._effects)
         changed = any(task.ended or not making.kinds.is_for_workers(task) for task in new)
-        for task in sorted(tasks, key=lambda task: task.wire["taskType"] in JOINS):
+        for task in sorted(tasks, key=_turn):
             if changed and task.wire["taskType"] in JOINS:
                 break  # a task that has failed beside it may end the workflow first
             kind = making.kinds.of_task(task)
@@ -62,3 +62,8 @@ class Steps:
                 self._state.save_task(task)
                 changed = True
         return changed
+
+
+def _turn(task: TaskRecord) -> int:
+    """When the work of a task is done, beside that of others: a lower number goes first."""
+    return (task.wire["taskType"] in JOINS) - (task.wire["taskType"] in BEFORE_OTHERS)

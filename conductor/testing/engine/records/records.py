@@ -98,6 +98,8 @@ class TaskRecord:
 CHOICES = frozenset({"SWITCH", "DECISION"})
 """The types of tasks that choose one of several branches."""
 JOINS = frozenset({"JOIN", "EXCLUSIVE_JOIN"})
+BEFORE_OTHERS = frozenset({"EVENT", "JSON_JQ_TRANSFORM"})
+"""The types of tasks whose work the server does when it puts them into their workflow, thus before that of others."""
 IN_THEIR_OWN_TIME = frozenset({"SUB_WORKFLOW", "JOIN", "WAIT", "HTTP", "START_WORKFLOW"})
 """The types of tasks that the server does not begin at once, but when it finds them in its queues."""
 
