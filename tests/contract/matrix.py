@@ -206,7 +206,7 @@ class Course:
         try:
             self._register()
         except ApiError as refused:
-            return [self._plain(re.sub(r"\.forkTasks\S+:", ":", str(refused)))]  # a path names the outer step here
+            return [self._plain(str(refused))]
         workflow_id = self.workflows.start_workflow(f"{self.name}_wf")
         for number in range(ROUNDS):
             while self.end != "times out" and self._answer(workflow_id):

@@ -311,6 +311,19 @@ def test_the_number_of_iterations_to_keep_is_checked_at_registration(workflows, 
     assert caught.value.status == 400
 
 
+def test_all_steps_are_checked_at_registration(workflows):
+    bare = WorkflowTask("x", "x", type="JSON_JQ_TRANSFORM")
+    steps = [{"name": "x", "taskReferenceName": "x", "type": "JSON_JQ_TRANSFORM"}]
+    given = {"name": "inner", "workflowDefinition": {"name": "inner", "tasks": steps}}
+    loop = WorkflowTask("o", "o", type="DO_WHILE", loop_condition="false", loop_over=[bare])
+    for step in (loop, WorkflowTask("s", "s", type="SUB_WORKFLOW", sub_workflow_param=given)):
+        with pytest.raises(
+            ApiError, match="queryExpression field is required for taskType: JSON_JQ_TRANSFORM"
+        ) as caught:
+            workflows.register_workflow(WorkflowDef("w", [step], owner_email=OWNER))
+        assert caught.value.status == 400
+
+
 def test_sub_workflows_go_down_a_hundred_levels(server, workflows):
     first = WorkflowTask("t", "t")  # what a sub-workflow names must exist when it is started
     workflows.register_workflow(WorkflowDef("itself", [first], owner_email=OWNER))

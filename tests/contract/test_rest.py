@@ -553,6 +553,25 @@ def test_a_task_definition_is_validated(rest, name):
     assert answer.json()["validationErrors"]
 
 
+def step(kind, ref, **members):
+    return {"name": ref, "taskReferenceName": ref, "type": kind, **members}
+
+
+@row("e-400")
+def test_a_problem_of_a_step_names_its_place(rest, name):
+    fork = step("FORK_JOIN", "f", forkTasks=[[step("NOOP", "n")], [step("NOOP", "o"), step("JSON_JQ_TRANSFORM", "x")]])
+    cases = {"decisionCases": {"a b": [fork, step("JOIN", "j")]}, "defaultCase": [step("JSON_JQ_TRANSFORM", "y")]}
+    switch = step("SWITCH", "s", evaluatorType="value-param", expression="k", **cases)
+    definition = {"name": name, "ownerEmail": "a@example.com", "tasks": [step("NOOP", "m"), switch]}
+    answer = rest("PUT", "/metadata/workflow", [definition])
+    assert answer.status == 400
+    outer = "updateWorkflowDef.arg0[0].tasks[1]"
+    assert {each["path"] for each in answer.json()["validationErrors"]} == {
+        f"{outer}.decisionCases[a b].<map value>[0].forkTasks[1].<list element>[1]",
+        f"{outer}.defaultCase[0]",
+    }
+
+
 @row("s-12")
 def test_an_unknown_workflow_cannot_be_started(rest, name):
     answer = rest("POST", "/workflow", {"name": name})

@@ -159,7 +159,8 @@ def test_a_type_that_this_server_does_not_run_is_named(world, build, kind):
         world.engine.metadata.register_workflow_def,
         {"name": "bad", "tasks": [nested, build.system("JOIN", "j", joinOn=["x"])]},
     )
-    assert found == {(ONE, f"the embedded server does not support taskType: {kind} taskName: x")}
+    place = f"{ONE}.forkTasks[0].<list element>[0]"
+    assert found == {(place, f"the embedded server does not support taskType: {kind} taskName: x")}
 
 
 @pytest.mark.parametrize(

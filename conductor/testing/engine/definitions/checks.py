@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from conductor.testing.engine.records.blueprint import walk
+from conductor.testing.engine.records.blueprint import places, walk
 from conductor.testing.engine.records.records import Wire
 from conductor.testing.engine.records.refusals import problem
 from conductor.testing.engine.tasks.registry import Kinds
@@ -63,27 +63,34 @@ def check_steps(definition: Wire, path: str, kinds: Kinds, task_defs: Mapping[st
         problems.append(problem(f"{path}.name", "WorkflowDef name cannot be null or empty", name))
     if not definition["tasks"]:
         problems.append(problem(f"{path}.tasks", "WorkflowTask list cannot be empty"))
-    for position, task in enumerate(definition["tasks"]):
-        problems += _check_named(task, f"{path}.tasks[{position}]", kinds, task_defs)
+    for step, place in _placed(definition["tasks"], f"{path}.tasks"):
+        problems += _check_step(step, place, kinds, task_defs)
     return problems
 
 
-def _check_named(task: Wire, path: str, kinds: Kinds, task_defs: Mapping[str, Wire]) -> Iterator[Wire]:
-    unchecked = {id(inner) for loop in walk([task]) for inner in walk(loop["loopOver"]) if inner["type"] == "TERMINATE"}
-    for inner in walk([task]):
-        if not inner.get("name"):
-            yield problem(f"{path}.name", "WorkflowTask name cannot be empty or null", inner.get("name"))
-        if not inner.get("taskReferenceName"):
-            text = "WorkflowTask taskReferenceName name cannot be empty or null"
-            yield problem(f"{path}.taskReferenceName", text, inner.get("taskReferenceName"))
-        if id(inner) in unchecked:  # the server checks no task of a loop, so that its status may be an expression
-            continue
-        known = task_defs.get(inner.get("name") or "", {})
-        for text in kinds.problems({"taskDefinition": known, **inner}):
-            yield problem(path, text)
-        inline = inner.get("subWorkflowParam", {}).get("workflowDefinition")
-        if isinstance(inline, dict):
-            yield from check_steps(inline, f"{path}.subWorkflowParam.workflowDefinition", kinds, task_defs)
+def _placed(tasks: list[Wire], path: str) -> Iterator[tuple[Wire, str]]:
+    """All steps, also those inside of others, with their paths."""
+    for position, step in enumerate(tasks):
+        place = f"{path}[{position}]"
+        yield step, place
+        for name, inner in places(step).items():
+            yield from _placed(inner, f"{place}.{name}")
+
+
+def _check_step(step: Wire, path: str, kinds: Kinds, task_defs: Mapping[str, Wire]) -> Iterator[Wire]:
+    if not step.get("name"):
+        yield problem(f"{path}.name", "WorkflowTask name cannot be empty or null", step.get("name"))
+    if not step.get("taskReferenceName"):
+        text = "WorkflowTask taskReferenceName name cannot be empty or null"
+        yield problem(f"{path}.taskReferenceName", text, step.get("taskReferenceName"))
+    if step["type"] == "TERMINATE" and ".loopOver[" in path:
+        return  # the server checks no task of a loop, so that its status may be an expression
+    known = task_defs.get(step.get("name") or "", {})
+    for text in kinds.problems({"taskDefinition": known, **step}):
+        yield problem(path, text)
+    inline = step.get("subWorkflowParam", {}).get("workflowDefinition")
+    if isinstance(inline, dict):
+        yield from check_steps(inline, f"{path}.subWorkflowParam.workflowDefinition", kinds, task_defs)
 
 
 def _check_references(definition: Wire) -> Iterator[str]:

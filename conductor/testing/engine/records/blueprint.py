@@ -8,16 +8,20 @@ from typing import Any
 WorkflowTask = dict[str, Any]
 
 
-def children(task: WorkflowTask) -> list[list[WorkflowTask]]:
-    """The lists of tasks inside a task: branches, cases, the body of a loop."""
+def places(task: WorkflowTask) -> dict[str, list[WorkflowTask]]:
+    """The lists of tasks inside a task: branches, cases, the body of a loop. By their names in problems."""
     kind = task["type"]
     if kind in ("SWITCH", "DECISION"):
-        return [*task["decisionCases"].values(), task["defaultCase"]]
+        cases = {f"decisionCases[{case}].<map value>": tasks for case, tasks in task["decisionCases"].items()}
+        return {**cases, "defaultCase": task["defaultCase"]}
     if kind == "FORK_JOIN":
-        return list(task["forkTasks"])
-    if kind == "DO_WHILE":
-        return [task["loopOver"]]
-    return []
+        return {f"forkTasks[{number}].<list element>": tasks for number, tasks in enumerate(task["forkTasks"])}
+    return {"loopOver": task["loopOver"]} if kind == "DO_WHILE" else {}
+
+
+def children(task: WorkflowTask) -> list[list[WorkflowTask]]:
+    """The lists of tasks inside a task."""
+    return list(places(task).values())
 
 
 def walk(tasks: list[WorkflowTask]) -> Iterator[WorkflowTask]:
