@@ -188,6 +188,13 @@ def test_a_query_is_read_as_it_is(scripts, query):
             scripts.transform(query, {"a": 1})
 
 
+def test_a_query_that_has_failed_is_answered_with_another_input(scripts):
+    for _ in range(2):
+        with pytest.raises(ScriptError, match="has no keys"):
+            scripts.transform(".a[] | keys", {"a": [{}, 1]})
+        assert scripts.transform(".a[] | keys", {"a": [{"b": 1}]}) == [["b"]]
+
+
 @pytest.mark.parametrize("number", [2**53 + 1, 1.0, 1.5, -7, 1e20])
 def test_a_query_that_does_not_compute_with_a_number_leaves_it_as_it_is(scripts, number):
     """Seen on the real server too."""
