@@ -18,7 +18,7 @@ from conductor.testing import DevServer
 from support.browser import CHROMIUM, Browser
 from support.waiting import eventually
 
-LONG_NAME = "a-task-type-with-a-very-long-name-" * 3
+LONG_NAME = "a_task_type_with_a_very_long_name_" * 3
 EVIL = "<img src=x onerror=\"document.title='smuggled'\">"
 
 
