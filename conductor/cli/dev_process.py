@@ -29,13 +29,13 @@ from conductor.worker_program.options import RunOptions
 
 def main() -> int:
     """Arguments: "json" or "", a Shell, the folder of definitions or "", the options, "reports" or "", a number,
-    and the socket. The Shell and the options are JSON.
+    the socket and the pipe. The Shell and the options are JSON.
 
     Returns the exit status: 0, 1 if work is left behind, 2 if the workers cannot be started.
     """
-    form, shell, definitions, options, reports, _number, socket = sys.argv[1:]
+    form, shell, definitions, options, reports, _number, socket, lifeline = sys.argv[1:]
     words = Words(as_json=form == "json")
-    process = WorkerProcess(int(socket), MetricsCollector() if reports else None)
+    process = WorkerProcess(int(socket), int(lifeline), MetricsCollector() if reports else None)
     log_to_stderr("conductor.runner.task_log")  # each execution is shown
     with ExitStack() as stack:
         try:

@@ -47,14 +47,14 @@ def start(options: RunOptions, client: ApiClient, workers: Sequence[Worker] | No
 
 
 def main() -> int:
-    """Arguments: the descriptor of the lock, the options as JSON, "reports" or "", a number, and the socket.
+    """Arguments: the descriptor of the lock, the options as JSON, "reports" or "", a number, the socket, and the pipe.
 
     Returns the exit status: 0, 1 if work is left behind, 2 if the workers cannot be started.
     """
-    turn, options_text, reports, number, socket = sys.argv[1:]
+    turn, options_text, reports, number, socket, lifeline = sys.argv[1:]
     options = msgspec.json.decode(options_text, type=RunOptions).for_place(int(number))
     collector = MetricsCollector(legacy_names=options.legacy_names) if reports else None
-    process = WorkerProcess(int(socket), collector)
+    process = WorkerProcess(int(socket), int(lifeline), collector)
     set_up_log(options.log_format, options.log_level, int(turn))
     with ExitStack() as stack:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -19,8 +20,9 @@ from conductor.supervision.stop_signals import stop_signals_blocked
 class Child:
     """Making one starts it. OSError: the system cannot start a process. Thread-safe.
 
-    command: gets the number of the inherited socket as its last argument. It starts with SIGINT and SIGTERM blocked,
-    and WorkerProcess unblocks them. inherited: further descriptors.
+    command: gets the numbers of an inherited socket and of a pipe as its last arguments. Nothing is ever written to the
+    pipe: its end is the end of this process. The command starts with SIGINT and SIGTERM blocked, and WorkerProcess
+    unblocks them. inherited: further descriptors.
     on_change: called on a thread of this object after ``is_ready`` or ``exit_status`` has changed.
     """
 
@@ -42,17 +44,21 @@ class Child:
         self._on_change = on_change
         self._ordering = threading.Lock()  # guards the writing end, which never fills up
         ours, its = socket.socketpair()
+        lifeline, self._lifeline = os.pipe()
         with its, stop_signals_blocked():
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - the command of this program
-                    [*command, str(its.fileno())],
+                    [*command, str(its.fileno()), str(lifeline)],
                     stdin=subprocess.DEVNULL,
-                    pass_fds=(its.fileno(), *inherited),
+                    pass_fds=(its.fileno(), lifeline, *inherited),
                     process_group=0,  # a Ctrl-C in the terminal is for the supervisor, and the group can be killed
                 )
             except OSError:
                 ours.close()
+                os.close(self._lifeline)
                 raise
+            finally:
+                os.close(lifeline)
         self.pid: int = self._process.pid
         self._connection = Connection(ours.detach())
         threading.Thread(target=self._listen, name=f"conductor-child-{self.pid}", daemon=True).start()
@@ -82,6 +88,7 @@ class Child:
                 self._take(message[:1], message[1:])
         status = self._process.wait()
         kill_group(self.pid)  # what it started and left
+        os.close(self._lifeline)
         with self._ordering:
             self._connection.close()
         self.exit_status = status

@@ -24,8 +24,8 @@ HAS_PROCESS_GROUPS = sys.platform != "win32"
 class Plan:
     """The processes that a supervisor starts.
 
-    command: gets the number of a place and of a socket as its last arguments. inherited: descriptors that each process
-    gets. drain_within: seconds. is_finite: the processes end by themselves. waits_for_change: see Place.
+    command: gets the numbers of a place, of a socket and of a pipe as its last arguments. inherited: descriptors that
+    each process gets. drain_within: seconds. is_finite: the processes end by themselves. waits_for_change: see Place.
     """
 
     command: Sequence[str]

@@ -11,6 +11,9 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from types import FrameType
 
+if sys.platform != "win32":
+    import fcntl
+
 from conductor import _gauges, _runners
 from conductor.calling.process_main import kill_group
 from conductor.metrics import MetricsCollector
@@ -28,14 +31,16 @@ REPORT_INTERVAL = 1.0
 class WorkerProcess:
     """The connection to the supervisor. Thread-safe. Made on the main thread, before the code of a user runs.
 
-    descriptor: of the socket. collector: the metrics of the reports; None: the supervisor wants no reports.
+    descriptor, lifeline: of the socket, and of the pipe of Child. collector: the metrics of the reports; None: the
+    supervisor wants no reports.
 
     A terminal sends SIGINT to the supervisor alone, and a service manager may send SIGTERM to every process. So SIGINT
     does nothing here, and SIGTERM and DRAIN together begin one drain. Only NOW ends it. Orders wait until the workers
     run.
     """
 
-    def __init__(self, descriptor: int, collector: MetricsCollector | None) -> None:
+    def __init__(self, descriptor: int, lifeline: int, collector: MetricsCollector | None) -> None:
+        _end_with(lifeline)
         os.set_inheritable(descriptor, False)  # a program that a function starts must not hold the connection
         self._connection = Connection(descriptor)
         self._sending = threading.Lock()  # guards the writing end, which is no network
@@ -109,6 +114,19 @@ class WorkerProcess:
     def _tell(self, message: bytes) -> None:
         with self._sending, suppress(OSError):  # the supervisor has ended
             self._connection.send_bytes(message)
+
+
+def _end_with(lifeline: int) -> None:
+    """Let Linux kill this process, and what it starts, at the end of the pipe.
+
+    ``_listen`` does so too, but not while code in C lets no Python run, or the process is stopped.
+    """
+    os.set_inheritable(lifeline, False)
+    if sys.platform == "linux":
+        with suppress(OSError):  # of a sandbox without these calls
+            fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+            fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+            fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC)
 
 
 def _nothing(_number: int, _frame: FrameType | None) -> None:

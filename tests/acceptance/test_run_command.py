@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import suppress
 
 import pytest
 
@@ -32,6 +33,16 @@ def work(number: int, gate: str = "") -> dict[str, int]:
 @worker_task("next")
 def after_work() -> dict[str, int]:
     return {"pid": os.getpid()}
+"""
+HOLDS_THE_INTERPRETER = """
+import ctypes, os
+from pathlib import Path
+from conductor import worker_task
+
+@worker_task("work")
+def work(number: int) -> None:
+    Path(f"began-{number}").write_text(str(os.getpid()))
+    ctypes.PyDLL(None).sleep(600)  # keeps the lock of the interpreter
 """
 WITH_CHILD = """
 import subprocess, sys
@@ -402,6 +413,26 @@ def test_processes_and_their_programs_end_with_a_killed_supervisor(run, tmp_path
     assert len(everybody) == 4
     program.process.kill()
     eventually(lambda: not any(map(is_alive, everybody)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems end the process as soon as Python code runs again")
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_process_that_runs_no_python_code_ends_with_a_killed_supervisor(run, tasks, tmp_path, is_stopped):
+    (tmp_path / "app.py").write_text(HOLDS_THE_INTERPRETER + WITH_CHILD)
+    program = polling(run("--processes", "2"))
+    programs = [int(each.name.partition("-")[2]) for each in tmp_path.glob("started-*")]
+    tasks.start(1)
+    worker = begun(tmp_path, 1)
+    everybody = [*program.workers(), *programs]
+    assert worker in everybody
+    if is_stopped:
+        os.kill(worker, signal.SIGSTOP)
+    program.process.kill()
+    try:
+        eventually(lambda: not any(map(is_alive, everybody)))
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(worker, signal.SIGKILL)  # or the end of the test would wait for it
 
 
 def test_programs_that_a_process_started_end_with_it(run, tmp_path):
