@@ -71,12 +71,15 @@ try_wheel() {
   "$1" -m venv "$environment"
   install_into "$environment" "$3"
   (cd "$folder" && "$environment/bin/python" "$folder/checkout/scripts/try_wheel.py")
-  install_into "$environment" "$3[cli,dev-server]"
+  install_into "$environment" "$3$(extras_of_page)"
   (cd "$folder" && "$environment/bin/python" "$folder/checkout/scripts/follow_dev_page.py")
 }
 
 # install_into ENVIRONMENT WHEEL
 install_into() { "$1/bin/python" -m pip install --quiet --constraint "$folder/constraints.txt" "$2"; }
+
+# "[cli,dev-server]", as the line for pip of docs/command-dev.md has them.
+extras_of_page() { sed -n "s/^pip install 'conductor-worker\(\[.*\]\)'\$/\1/p" docs/command-dev.md; }
 
 # The locked versions. Without their hashes: pip would ask for the wheel's, too.
 write_constraints() { sed '/^ *--hash/d; s/ \\$//' requirements/dev.txt >"$folder/constraints.txt"; }
