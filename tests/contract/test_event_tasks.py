@@ -108,13 +108,14 @@ def test_a_started_workflow_has_what_the_request_says(run, child, ended):
     assert (started.priority, started.task_to_domain) == (5, {"*": "d"})
 
 
-def test_a_workflow_is_started_by_a_definition_of_its_own(run, name, ended):
+@pytest.mark.parametrize("beside", ["any", ""])
+def test_a_workflow_is_started_by_a_definition_of_its_own(run, name, ended, beside):
     definition = {
         "name": f"{name}_own",
         "version": 3,
         "tasks": [{"name": "n", "taskReferenceName": "n", "type": "NOOP"}],
     }
-    _, tasks = run(starting({"name": "any", "workflowDef": definition}))
+    _, tasks = run(starting({"name": beside, "workflowDef": definition}))
     started, inner = ended(tasks["s"].output_data["workflowId"])
     assert (started.workflow_definition.name, started.workflow_version, inner.keys()) == (f"{name}_own", 3, {"n"})
 
@@ -125,6 +126,7 @@ def test_a_workflow_is_started_by_a_definition_of_its_own(run, name, ended):
         (None, "Missing 'startWorkflow' in input data."),
         ({}, "startWorkflow validation failed. 'name' -> Workflow name cannot be null or empty. "),
         ({"name": ""}, "Workflow name must be specified when searching for a definition"),
+        ({"name": " "}, "Workflow name must be specified when searching for a definition"),
         ({"name": "no_such"}, "No such workflow defined. name=no_such, version=null"),
         ({"name": "no_such", "version": 7}, "No such workflow defined. name=no_such, version=7"),
         ({"name": "n", "priority": 100}, "startWorkflow validation failed. 'priority' -> priority: 100 should be"),

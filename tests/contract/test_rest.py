@@ -690,3 +690,22 @@ def test_nan_is_no_json(rest, started):
     answer = rest("POST", "/tasks", body)
     assert answer.status == 500
     assert answer.json()["message"].startswith("JSON parse error: ")
+
+
+def test_a_start_by_a_definition_of_its_own_needs_no_name_beside_it(rest, name):
+    definition = {
+        "name": name,
+        "ownerEmail": "team@example.com",
+        "tasks": [{"name": "n", "taskReferenceName": "n", "type": "NOOP"}],
+    }
+    started = rest("POST", "/workflow", {"name": "", "workflowDef": definition})
+    assert started.status == 200
+    workflow = rest("GET", f"/workflow/{started.data.decode()}").json()
+    assert workflow["workflowDefinition"]["name"] == name
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_start_by_a_blank_name_is_refused(rest, blank):
+    answer = rest("POST", "/workflow", {"name": blank})
+    message = "Workflow name must be specified when searching for a definition"
+    assert (answer.status, answer.json()["message"]) == (400, message)

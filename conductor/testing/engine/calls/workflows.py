@@ -5,7 +5,7 @@ from __future__ import annotations
 from conductor.testing.engine.effects.lives import Lives
 from conductor.testing.engine.effects.mover import Mover
 from conductor.testing.engine.records.records import Wire
-from conductor.testing.engine.records.refusals import Refusal, problem, refuse
+from conductor.testing.engine.records.refusals import problem, refuse
 from conductor.testing.engine.records.rendering import render_workflow
 from conductor.testing.engine.records.sizes import check_depth
 from conductor.testing.engine.state.state import State
@@ -61,6 +61,4 @@ def _check(request: Wire) -> None:
     if not 0 <= priority <= MOST_PRIORITY:
         limit = f"maximum {MOST_PRIORITY}" if priority > 0 else "minimum 0"
         refuse([problem("startWorkflow.arg0.priority", f"priority: {priority} should be {limit}", priority)])
-    if not name:
-        raise Refusal(400, "Workflow name must be specified when searching for a definition")
     check_depth(request)

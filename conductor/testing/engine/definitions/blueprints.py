@@ -37,6 +37,8 @@ class Blueprints:
             refuse(check_workflow_def(definition, path, self._kinds, self._definitions.task_defs))
             return self._populate({"createTime": 0, "updateTime": 0, **definition})
         name, version = str(request["name"]), request.get("version")
+        if not name.strip():
+            raise Refusal(400, "Workflow name must be specified when searching for a definition")
         found = self.registered(name, version)
         if found is None:
             text = "null" if version is None else version

@@ -36,8 +36,6 @@ class StartWorkflow(EngineTask):
         problems = list(_problems(request))
         if problems:
             return fail(task, f"{PARAMETER} validation failed. {''.join(problems)}")
-        if not request["name"]:
-            return fail(task, "Workflow name must be specified when searching for a definition")
         if not (request.get("correlationId") or "").strip():
             request["correlationId"] = run.workflow.wire.get("correlationId")
         request["taskToDomain"] = request.get("taskToDomain") or run.workflow.wire["taskToDomain"]
