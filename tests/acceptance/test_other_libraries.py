@@ -1,15 +1,18 @@
 """Workers of other libraries, as the registries have them, on the embedded server: the interface is Conductor's.
 
 Each library is installed at the first use into a folder of its own, which is kept. (conductor-python has a top-level
-package ``conductor``, too.)
+package ``conductor``, too.) The package of the Go SDK has workers of its own, in its tests. The packages of the other
+libraries hold no examples, so their workers are written here as their documentation shows it.
 """
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -63,12 +66,28 @@ def javascript_command(tmp_path):
 
 
 def go_command(tmp_path):
+    go_with_modules(WORKERS / "go")
+    return [go_worker(tmp_path, WORKERS / "go")]
+
+
+def go_with_modules(folder):
+    """The program ``go``. It has downloaded the modules that the module in the folder needs."""
     go = shutil.which("go")
     if not go:
         pytest.skip("go is not installed")
-    if subprocess.run([go, "mod", "download"], cwd=WORKERS / "go", check=False, timeout=100).returncode:
+    if subprocess.run([go, "mod", "download"], cwd=folder, check=False, timeout=100).returncode:
         pytest.skip("go cannot download the Go SDK")
-    return [go_worker(tmp_path, WORKERS / "go")]
+    return go
+
+
+def go_sdk_tests(tmp_path):
+    """The Go SDK's own tests against a server, as a program."""
+    find = [go_with_modules(WORKERS / "go"), "list", "-m", "-f", "{{.Dir}}", "github.com/conductor-sdk/conductor-go"]
+    sdk = subprocess.run(find, cwd=WORKERS / "go", check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    program = tmp_path / "go-tests"
+    command = [go_with_modules(sdk), "test", "-c", "-o", program, "./test/integration_tests"]
+    subprocess.run(command, cwd=sdk, check=True)
+    return program
 
 
 LIBRARIES = {
@@ -83,12 +102,16 @@ def library(request):
     return LIBRARIES[request.param]
 
 
+def environment(server, home):
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "CONDUCTOR_SERVER_URL": server.url}
+
+
 @pytest.fixture
 def worker(library, server, tmp_path):
     """The worker of a library as a process. The server's URL is the only thing that it must be told."""
     process = subprocess.Popen(
         library.command(tmp_path),
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CONDUCTOR_SERVER_URL": server.url},
+        env=environment(server, tmp_path),
         cwd=tmp_path,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -119,3 +142,33 @@ def test_a_worker_of_another_library_runs_unchanged_on_the_embedded_server(libra
     output, _ = worker.communicate(timeout=20)  # closes its input
     assert worker.returncode == 0
     assert "Error in run_once" not in output
+
+
+WORKFLOWS_OF_THE_GO_SDK = {
+    "TestWorkerBatchSize": {("TEST_GO_WORKFLOW_SIMPLE", "COMPLETED"): 20},
+    "TestFaultyWorker": {("TEST_GO_FAULTY_WORKFLOW", "FAILED"): 1},
+    "TestWorkerWithNonRetryableError": {("TEST_GO_NON_RETRYABLE_ERROR_WF", "FAILED"): 1},
+    "TestInlineTask": {("TEST_GO_WORKFLOW_INLINE_TASK", "COMPLETED"): 11},
+}
+"""Of each test. Most others have no worker. Some need a server of Orkes, the internet, Kafka or SQS."""
+
+
+@pytest.mark.timeout(180)  # the library may be installed first
+def test_the_workers_that_the_go_sdk_holds_run_unchanged_on_the_embedded_server(client, server, tmp_path):
+    pattern = f"^({'|'.join(WORKFLOWS_OF_THE_GO_SDK)})$"
+    command = [go_sdk_tests(tmp_path), "-test.v", "-test.run", pattern]
+    done = subprocess.run(
+        command,
+        env=environment(server, tmp_path),
+        check=False,
+        timeout=60,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    passed = set(re.findall(r"^--- PASS: (\w+)", done.stdout, re.MULTILINE))
+    assert (passed, done.returncode) == (WORKFLOWS_OF_THE_GO_SDK.keys(), 0), done.stdout
+
+    found = WorkflowExecutor(client).search(size=100).results  # these tests do not look at the end of each workflow
+    ended = Counter((summary.workflow_type, summary.status) for summary in found)
+    assert ended == Counter({key: n for each in WORKFLOWS_OF_THE_GO_SDK.values() for key, n in each.items()})
