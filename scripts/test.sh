@@ -20,5 +20,5 @@ else
   echo "test: SKIPPED: the tests on a real Conductor server (the reason is above)"
 fi
 
-pytest -q -n 4 --dist loadgroup --cov "${real_server[@]}" "$@"
+pytest -q -n 4 --dist loadgroup "${real_server[@]}" "$@"
 [ $# -gt 0 ] || scripts/test_wheel.sh

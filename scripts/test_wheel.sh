@@ -13,7 +13,7 @@ source "$(dirname "$0")/environment.sh"
 version_of='import sys; print("%d.%d" % sys.version_info[:2] if sys.version_info.releaselevel == "final" else "")'
 
 main() {
-  local wheel main_version
+  local wheel main_version minor index
   [ "${1:-}" = --built ] || "$python" scripts/build.py
   twine check --strict dist/*.whl dist/*.tar.gz
   wheel=$(echo "$PWD"/dist/*.whl)
@@ -24,17 +24,26 @@ main() {
   main_version=$("$python" -c "$version_of")
   try_wheel "$python" "$main_version" "$wheel"
   for minor in {11..30}; do
-    [ "3.$minor" = "$main_version" ] || start "3.$minor" "$wheel"
+    [ "3.$minor" = "$main_version" ] || find_python "3.$minor"
+  done
+  for index in "${!versions[@]}"; do
+    test_on "${versions[index]}" "${pythons[index]}" "$wheel" >"$folder/${versions[index]}.log" 2>&1 &
+    processes+=($!)
   done
   await_all
 }
 
-versions=() processes=()
+versions=() pythons=() processes=() newest=""
 
-# start VERSION WHEEL: test_on in the background.
-start() {
-  test_on "$@" >"$folder/$1.log" 2>&1 &
-  versions+=("$1") processes+=($!)
+# find_python VERSION: newer than the one before.
+find_python() {
+  local candidate
+  for candidate in "python$1" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$1".*/bin/python; do
+    # a shim may be there without its Python
+    [ "$("$candidate" -c "$version_of" 2>/dev/null)" = "$1" ] || continue
+    versions+=("$1") pythons+=("$candidate") newest=$1
+    return
+  done
 }
 
 # Wait for all, and print what each of them has printed. Fails if one has failed.
@@ -50,18 +59,13 @@ await_all() {
   }
 }
 
-# test_on VERSION WHEEL: if there is such a Python.
+# test_on VERSION PYTHON WHEEL
 test_on() {
-  local version=$1 wheel=$2 candidate
-  for candidate in "python$version" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version".*/bin/python; do
-    # a shim may be there without its Python
-    [ "$("$candidate" -c "$version_of" 2>/dev/null)" = "$version" ] || continue
-    try_wheel "$candidate" "$version" "$wheel"
-    make_environment ".venv-$version" "$candidate"
-    ".venv-$version/bin/python" -m pip install --quiet --no-deps --force-reinstall "$wheel"
-    run_tests "$PWD/.venv-$version/bin/python" "$version"
-    return
-  done
+  local version=$1 command=$2 wheel=$3
+  try_wheel "$command" "$version" "$wheel"
+  make_environment ".venv-$version" "$command"
+  ".venv-$version/bin/python" -m pip install --quiet --no-deps --force-reinstall "$wheel"
+  run_tests "$PWD/.venv-$version/bin/python" "$version"
 }
 
 # try_wheel PYTHON VERSION WHEEL: a new environment with the wheel and its dependencies; then with the extra for the command,
@@ -95,7 +99,10 @@ run_tests() (
   copy_without_sources "$folder/checkout-$2"
   cd "$folder/checkout-$2"
   "$1" -c 'import conductor, sys; print(f"{sys.version}: {conductor.__file__}"); assert "site-packages" in conductor.__file__'
-  "$1" -m pytest -q -n 2 -p no:cacheprovider -m "not sources" tests/unit tests/server
+  local coverage=()
+  # Python 3.12 and later can count lines without a cost. Before, counting doubles the time of the tests.
+  [ "$2" != "$newest" ] || coverage=(--cov=conductor)
+  COVERAGE_CORE=sysmon "$1" -m pytest -q -n 2 -p no:cacheprovider -m "not sources" "${coverage[@]}" tests/unit tests/server
 )
 
 main "$@"
