@@ -132,6 +132,19 @@ def test_a_retry_that_resumes_changes_nothing_if_no_task_has_failed(story, workf
     story.assert_becomes(workflow_id, "COMPLETED", "a COMPLETED")
 
 
+def test_a_retry_gives_the_old_task_the_input_of_the_new_one(story, workflows, family):
+    workflow_id = family(story.sub("su", input_parameters={"x": "${workflow.input.none}"}))
+    failed_child(story, workflow_id)
+    story.assert_becomes(workflow_id, "FAILED", "su FAILED")
+    (old,) = workflows.get_workflow(workflow_id).tasks
+    assert "x" not in old.input_data
+    workflows.retry(workflow_id)
+    story.assert_becomes(workflow_id, "RUNNING", "su FAILED", "su.1 IN_PROGRESS")
+    old, new = workflows.get_workflow(workflow_id).tasks
+    assert old.input_data == new.input_data
+    assert old.input_data["x"] is None
+
+
 @pytest.mark.parametrize("resume", [True, False])
 def test_a_retry_finds_a_failed_child_inside_a_loop(story, workflows, family, resume):
     workflow_id = family(story.loop(story.sub("su")))

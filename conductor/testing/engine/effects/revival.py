@@ -68,9 +68,11 @@ class Revival:
             task.wire["retryCount"] += 1
             self._go_on(task)
             return None
-        task.wire["executed"] = True
+        following = copy_for_retry(self._scheduling.making(workflow), task)
+        # The server (3.32.3) computes the input in place, so that the old task shows it too.
+        task.wire.update(executed=True, inputData=dict(following.input))
         self._state.save_task(task)
-        return copy_for_retry(self._scheduling.making(workflow), task)
+        return following
 
     def _go_on(self, task: TaskRecord) -> None:
         task.wire["status"] = "IN_PROGRESS"
