@@ -101,7 +101,7 @@ run_tests() (
   "$1" -c 'import conductor, sys; print(f"{sys.version}: {conductor.__file__}"); assert "site-packages" in conductor.__file__'
   local coverage=()
   # Python 3.12 and later can count lines without a cost. Before, counting doubles the time of the tests.
-  [ "$2" != "$newest" ] || coverage=(--cov=conductor)
+  [ "$2" != "$newest" ] || coverage=(--cov=conductor --cov-report=)
   COVERAGE_CORE=sysmon "$1" -m pytest -q -n 2 -p no:cacheprovider -m "not sources" "${coverage[@]}" tests/unit tests/server
 )
 
