@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from conductor.calling.call import Call, KilledError, NotBegunError, ProcessDiedError
 from conductor.calling.execute import execute
 from conductor.context import TaskContext, WorkerContext
-from conductor.hooks.interception import Method, execute_around
+from conductor.hooks.interception import Method, put_around
 from conductor.models import Task
 from conductor.task_result import PreparedResult, TaskResult, prepare_result
 
@@ -35,7 +34,7 @@ def call_around_process(methods: Sequence[Method], shared: WorkerContext, call: 
         ends.append(ran)
         return ran.result
 
-    outcome = execute(partial(execute_around, methods, in_process), call.context)._replace(logs=())
+    outcome = execute(put_around(methods, in_process), call.context)._replace(logs=())
     prepared = prepare_result(call.task, outcome, shared.worker_id, shared.largest_output)
     for end in ends:
         if not isinstance(end, PreparedResult):

@@ -101,8 +101,7 @@ class Interceptors:
 
     def around(self, function: BoundFunction) -> BoundFunction:
         """The function of a ``def`` worker with the interceptors around it. ConfigurationError: see ``executes``."""
-        methods = self.executes()
-        return partial(execute_around, methods, function) if methods else function
+        return put_around(self.executes(), function)
 
     def around_async(self, function: BoundFunction) -> BoundFunction:
         """The function of an ``async def`` worker with the interceptors around it."""
@@ -124,13 +123,14 @@ def _overrides(interceptor: Interceptor, name: str) -> bool:
 class _Proceed(Generic[T]):
     """``proceed`` of one ``def`` method in one call. It remembers the outcome of the inner call."""
 
-    __slots__ = ("_inner", "_thread", "error", "is_called", "value")
+    __slots__ = ("_arguments", "_inner", "_thread", "error", "is_called", "value")
 
-    def __init__(self, inner: Callable[[], T]) -> None:
+    def __init__(self, inner: Callable[..., T], *arguments: Any) -> None:
         self.is_called = False
         self.value: T  # set when the inner call has returned
         self.error: BaseException | None = None
-        self._inner: Callable[[], T] | None = inner
+        self._inner: Callable[..., T] | None = inner
+        self._arguments = arguments
         self._thread = threading.get_ident()
 
     def __call__(self) -> T:
@@ -141,7 +141,7 @@ class _Proceed(Generic[T]):
             raise ConductorError(_TOO_OFTEN)
         self.is_called = True
         try:
-            self.value = value = inner()
+            self.value = value = inner(*self._arguments)
         except BaseException as error:
             self.error = error
             raise
@@ -152,16 +152,15 @@ class _Proceed(Generic[T]):
         self._inner = None
 
 
-def execute_around(methods: Sequence[Method], function: BoundFunction, context: TaskContext) -> Any:
-    """Call the function inside of the methods, the innermost first."""
-    call = partial(function, context)
+def put_around(methods: Sequence[Method], function: BoundFunction) -> BoundFunction:
+    """The function inside of the methods, the innermost first."""
     for method in methods:
-        call = partial(_around_execute, method, context, call)
-    return call()
+        function = partial(_around_execute, method, function)
+    return function
 
 
-def _around_execute(method: Method, context: TaskContext, inner: Callable[[], Any]) -> Any:
-    proceed = _Proceed(inner)
+def _around_execute(method: Method, inner: BoundFunction, context: TaskContext) -> Any:
+    proceed = _Proceed(inner, context)
     try:
         return method(context.task, proceed)
     except BaseException as error:
@@ -171,7 +170,7 @@ def _around_execute(method: Method, context: TaskContext, inner: Callable[[], An
         _log_failure(method, error, _about(context))
     finally:
         proceed.close()
-    return proceed.value if proceed.is_called else inner()
+    return proceed.value if proceed.is_called else inner(context)
 
 
 def _around_poll(method: Method, worker: Worker, inner: Callable[[], list[Task]]) -> list[Task]:
