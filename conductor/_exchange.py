@@ -98,15 +98,11 @@ class Connection:
         return answer.read()
 
     def _send(self, request: bytes, timeout: float) -> None:
+        deadline = time.monotonic() + timeout  # before the first send, which may block as long
         self.limit(timeout)
-        sent = self.socket.send(request)
-        if sent == len(request):
-            return
-        deadline = time.monotonic() + timeout
         left = memoryview(request)
-        while left := left[sent:]:
+        while left := left[self.socket.send(left) :]:
             self.limit(deadline - time.monotonic())
-            sent = self.socket.send(left)
         self.limit(timeout)
 
     def _receive(self, answer: _IncomingAnswer, deadline: float) -> None:

@@ -21,7 +21,10 @@ def has_options(opened: Any) -> bool:
 
 
 def set_limit(opened: Any, seconds: float) -> None:
-    """Let each later send and receive take so long at most. It raises BlockingIOError then."""
+    """Let each later send and receive take so long at most. It raises BlockingIOError then.
+
+    A signal with a handler in Python lets the time begin anew, because Python repeats the call (PEP 475).
+    """
     if opened.gettimeout() is not None:
         opened.settimeout(None)
     microseconds = max(1, round(seconds * 1e6))  # 0 would mean no limit
@@ -37,5 +40,8 @@ def is_quiet(opened: Any, read: int) -> bool:
     """
     if sys.platform != "linux":
         return False
-    info = opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _END)
+    try:
+        info = opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _END)
+    except OSError:
+        return False
     return bool(info[_STATE] == _ESTABLISHED and info[_BYTES_RECEIVED:_END] == read.to_bytes(8, sys.byteorder))

@@ -110,6 +110,14 @@ def test_a_server_that_ends_a_connection_after_100_requests_costs_no_call_and_do
     assert server.connections == 4
 
 
+def test_a_system_that_does_not_tell_the_state_of_a_connection_keeps_it_all_the_same(monkeypatch):
+    monkeypatch.setattr(socket, "TCP_INFO", 9999)  # an OSError, as of WSL 1
+    with ByteServer(playing(task(b"first"), task(b"second"))) as server, client_of(server) as client:
+        assert TaskExecutor(client).get_task("t").task_id == "first"
+        assert TaskExecutor(client).get_task("t").task_id == "second"
+    assert server.connections == 1
+
+
 @pytest.mark.parametrize("lingers", [True, False], ids=["closed", "reset"])
 def test_a_kept_connection_that_the_server_ended_while_idle_is_not_used(lingers):
     is_read = threading.Event()

@@ -158,11 +158,11 @@ def test_a_body_that_nobody_reads_is_given_up_after_the_read_timeout():
     with ByteServer(lambda connection, done: done.wait()) as server:
         started = time.monotonic()
         with (
-            ApiClient(http_settings=HttpSettings(server.url, read_timeout=0.3)) as client,
-            pytest.raises(TransportError, match="no answer within 0.3 s"),
+            ApiClient(http_settings=HttpSettings(server.url, read_timeout=2)) as client,
+            pytest.raises(TransportError, match="no answer within 2 s"),
         ):
             WorkflowExecutor(client).start_workflow("w", {"text": "x" * 12_000_000})
-        assert time.monotonic() - started < 5
+        assert 1.9 < time.monotonic() - started < 3.9  # and not the time twice
 
 
 def endless(head, block):
