@@ -36,7 +36,12 @@ class JqProcess:
         """
         request = json.dumps({"query": query, "given": given, "limit": limit}).encode()
         began = time.monotonic()
-        line = _ask(self._started(), request)
+        process = self._started()
+        try:
+            line = _ask(process, request)
+        except BaseException:  # such as Ctrl-C: the next query would get this answer
+            self.close()
+            raise
         if not line:
             self.close()
             if time.monotonic() - began >= limit:
@@ -45,14 +50,17 @@ class JqProcess:
         answer = json.loads(line)
         if "error" in answer:
             raise ScriptError(answer["error"])
-        return [json.loads(text) for text in answer["found"]]
+        try:
+            return [json.loads(text) for text in answer["found"]]
+        except (ValueError, RecursionError):  # JQ ends a deep text with "<skipped: too deep>"
+            raise ScriptError("a value that the query makes is nested too deep") from None
 
     def close(self) -> None:
         """End the process, if there is one."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
-            with suppress(BrokenPipeError), process:  # closes the pipes, and waits for the end
+            with suppress(OSError), process:  # closes the pipes, and waits for the end
                 pass
 
     def _started(self) -> subprocess.Popen[bytes]:
@@ -76,6 +84,6 @@ def _ask(process: subprocess.Popen[bytes], request: bytes) -> bytes:
     try:
         requests.write(request + b"\n")
         requests.flush()
-    except BrokenPipeError:
+    except OSError:  # on Windows it is no BrokenPipeError
         return b""
     return answers.readline()

@@ -141,6 +141,11 @@ def test_a_process_that_somebody_has_killed_is_started_again(scripts):
     assert scripts.transform(".a", {"a": 1}) == [1]
 
 
+def cpu_ticks(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
 ENDLESS_PROGRAM = """
 from conductor.testing.scripts import Scripts
 scripts = Scripts()
@@ -156,6 +161,8 @@ def test_an_endless_query_outlives_its_program_by_the_time_limit_at_most():
     with subprocess.Popen([sys.executable, "-c", ENDLESS_PROGRAM], stdout=subprocess.PIPE) as program:
         assert program.stdout.readline() == b"ready\n"
         (process,) = children_of(program.pid)
+        began = cpu_ticks(process)
+        eventually(lambda: cpu_ticks(process) > began + 10)  # it runs the endless query
         program.kill()
     eventually(lambda: not is_alive(process), timeout=20)
 

@@ -246,6 +246,16 @@ def test_an_update_by_reference_name_adds_to_the_output(world, build):
     )
 
 
+def test_a_query_that_begins_an_iteration_with_too_large_an_input_is_not_run(world, build):
+    given = dict.fromkeys("abc", "${workflow.input.x}")
+    query = build.system("JSON_JQ_TRANSFORM", "q", inputParameters={"queryExpression": ".", **given})
+    loop = build.system("DO_WHILE", "o", loopCondition="false", loopOver=[query])
+    workflow_id = world.start(loop, request={"input": {"x": "x" * 4_000_000}})
+    task = world.tasks(workflow_id)[1]
+    assert task["status"] == "FAILED_WITH_TERMINAL_ERROR"
+    assert "greater than the permissible limit" in task["reasonForIncompletion"]
+
+
 def test_output_over_the_hard_limit_fails_the_task_and_over_the_soft_one_is_stored_elsewhere(world, build):
     workflow_id = world.start(build.simple(), build.simple("b"))
     task = world.run(output={"text": "x" * (4 << 20)})

@@ -92,22 +92,21 @@ def test_a_type_without_a_stub_is_refused_still(make_world, build):
         world.start(build.system("KAFKA_PUBLISH", "k"))
 
 
-def structure(build, kind, name="s", **members):
+def structure(build, kind):
     branch = [build.simple()]
-    return {
-        "SWITCH": build.system(
-            *("SWITCH", name), evaluatorType="value-param", expression="k", decisionCases={"a": branch}, **members
-        ),
-        "DO_WHILE": build.system("DO_WHILE", name, loopCondition="false", loopOver=branch, **members),
-        "JOIN": build.system("JOIN", name, joinOn=[], **members),
-        "TERMINATE": build.system("TERMINATE", name, inputParameters={"terminationStatus": "FAILED"}, **members),
+    members = {
+        "SWITCH": {"evaluatorType": "value-param", "expression": "k", "decisionCases": {"a": branch}},
+        "DO_WHILE": {"loopCondition": "false", "loopOver": branch},
+        "JOIN": {"joinOn": []},
+        "TERMINATE": {"inputParameters": {"terminationStatus": "FAILED"}},
     }[kind]
+    return build.system(kind, "s", **members)
 
 
 @pytest.mark.parametrize("kind", ["SWITCH", "DO_WHILE", "JOIN", "TERMINATE"])
 @pytest.mark.parametrize("stub", ["s", "task"])
 def test_a_stub_for_a_task_that_decides_about_others_is_refused_with_its_definition(make_world, build, kind, stub):
-    """named by the reference name, and by the name of the task"""
+    """The stub is named like the step's reference name, or like its task."""
     world = make_world(stubs=Stubs({stub: {}}))
     step = {**structure(build, kind), "name": "task"}
     with pytest.raises(Refusal, match="Validation failed") as caught:

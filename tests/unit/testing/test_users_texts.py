@@ -194,11 +194,20 @@ def test_dates_are_read_as_before(text, epoch):
         ("status=(RUNNING", 1),
         ("status=", 0),
         ("", 1),
+        ("workflowType=sign-in", 0),
     ],
 )
 def test_queries_are_read_as_on_the_real_server(world, build, query, found):
     world.start(build.simple(), request={"correlationId": "this OR that"})
     assert search(world.engine, query)["totalHits"] == found
+
+
+@pytest.mark.parametrize("levels", [2_000, 20_000])
+def test_a_query_that_makes_a_deep_value_fails_its_task(world, build, levels):
+    query = f"reduce range({levels}) as $i (0; [.])"
+    workflow_id = world.start(build.system("JSON_JQ_TRANSFORM", "q", inputParameters={"queryExpression": query}))
+    (task,) = world.tasks(workflow_id)
+    assert "nested too deep" in task["reasonForIncompletion"]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ OF_WORKFLOWS = (
 )
 _CLAUSE = re.compile(r"[\s(]*+([A-Za-z]++)(?:\s?([=<>])|\s(IN)\b)\s?(.*)", re.DOTALL)
 _QUOTED = re.compile(r"'[^']*+'|\"[^\"]*+\"")
-_MORE = re.compile(r"[=<>!&|]|\b(?:AND|OR|NOT|IN)\b", re.IGNORECASE)
+_MORE = re.compile(r"[=<>!&|]|(?<![^\s()])(?:AND|OR|NOT|IN)(?![^\s()])", re.IGNORECASE)
 V = TypeVar("V", int, str)
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 

@@ -34,7 +34,7 @@ class WorkflowRun:
 
     def schedule(self, tasks: list[TaskRecord]) -> None:
         for task in self.effects.scheduling.schedule(self.workflow, tasks, looks_again=True):
-            if task.wire["taskType"] in BEFORE_OTHERS:
+            if task.wire["taskType"] in BEFORE_OTHERS and not task.ended:
                 self.making.kinds.of_task(task).execute(self, task)
                 self.effects.state.save_task(task)
 

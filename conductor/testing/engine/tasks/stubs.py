@@ -34,11 +34,12 @@ class Stubs:
             self._kinds[name] = Stubbed(stub)
 
     def problems(self, step: Wire, where: str) -> list[str]:
-        """The problem of a step that a stub is named as, but that cannot have one."""
+        """The problems of a step that has the name of a stub, but cannot have one."""
         if step["type"] not in STRUCTURES:
             return []
-        named = {step.get("taskReferenceName"), step.get("name")} & self._kinds.keys()
-        return [f"the stub {name!r} cannot answer for {where}, which decides about other tasks" for name in named]
+        names = dict.fromkeys((step.get("taskReferenceName"), step.get("name")))
+        text = f"cannot answer for {where}, which decides about other tasks"
+        return [f"the stub {name!r} {text}" for name in names if name in self._kinds]
 
     def of(self, step: Wire) -> Stubbed | None:
         """The kind of a step that has a stub."""
