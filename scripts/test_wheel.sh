@@ -26,6 +26,7 @@ main() {
   for minor in {11..30}; do
     [ "3.$minor" = "$main_version" ] || find_python "3.$minor"
   done
+  [ -n "$newest" ] || echo "test_wheel: SKIPPED: the coverage, and the tests on other Pythons: there is no other one"
   for index in "${!versions[@]}"; do
     test_on "${versions[index]}" "${pythons[index]}" "$wheel" >"$folder/${versions[index]}.log" 2>&1 &
     processes+=($!)

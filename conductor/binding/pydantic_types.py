@@ -26,7 +26,7 @@ _NOT_READ = frozenset({"computed_fields", "default", "metadata", "serialization"
 
 def is_of_pydantic(kind: Any) -> bool:
     """Whether the type is made with pydantic, or of such types: ``list[Model]``, ``Annotated[int, Field(gt=0)]``."""
-    if _LIBRARIES.isdisjoint(sys.modules):
+    if sys.modules.keys().isdisjoint(_LIBRARIES):
         return False
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return "__pydantic_validator__" in vars(kind)
@@ -101,8 +101,10 @@ def _has_unclear_bytes(schema: Any, config: Mapping[str, Any]) -> bool:
         return _has_unclear_bytes([*schema.values()], config)
     config = schema.get("config", config)
     is_of_validator = kind in ("function-before", "function-wrap") and schema["schema"]["type"] == "bytes"
-    if is_of_validator or kind == "lax-or-strict":  # as of SecretBytes, which no output shows
+    if is_of_validator:
         return False
+    if kind == "lax-or-strict":  # a secret or a path holds no plain bytes; an OrderedDict is written as a dict
+        return _has_unclear_bytes(schema.get("serialization", {}).get("schema"), config)
     if kind == "bytes":
         return "val_json_bytes" not in config
     return _has_unclear_bytes([each for name, each in schema.items() if name not in _NOT_READ], config)

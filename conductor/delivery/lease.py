@@ -35,8 +35,8 @@ REPEATED, ANSWERED_WITHIN = 1 / 10, 1 / 6
 SHORTEST_ANSWER = 0.5
 """Seconds that a busy server needs for an answer, even if T is short."""
 MOST_THREADS = 32
-"""Extensions under way at once. On a slow server, those of a large batch must not wait for each other. A thousand
-coroutines that wait must not need more than 40 threads in all.
+"""Extensions under way at once. More would help a large batch on a slow server, but a thousand coroutines that wait
+must not need more than 40 threads in all.
 """
 
 

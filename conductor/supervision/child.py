@@ -20,9 +20,9 @@ from conductor.supervision.stop_signals import stop_signals_blocked
 class Child:
     """Making one starts it. OSError: the system cannot start a process. Thread-safe.
 
-    command: gets the numbers of an inherited socket and of a pipe as its last arguments. Nothing is ever written to the
-    pipe: its end is the end of this process. The command starts with SIGINT and SIGTERM blocked, and WorkerProcess
-    unblocks them. inherited: further descriptors.
+    command: gets the numbers of an inherited socket and of a pipe as its last arguments. Nothing is written to the
+    pipe. It ends when the process of the supervisor ends. The command starts with SIGINT and SIGTERM blocked, and
+    WorkerProcess unblocks them. inherited: further descriptors.
     on_change: called on a thread of this object after ``is_ready`` or ``exit_status`` has changed.
     """
 

@@ -117,7 +117,7 @@ class WorkerProcess:
 
 
 def _end_with(lifeline: int) -> None:
-    """Let Linux kill this process, and what it starts, at the end of the pipe.
+    """Let Linux kill this process, and its group, at the end of the pipe.
 
     ``_listen`` does so too, but not while code in C lets no Python run, or the process is stopped.
     """

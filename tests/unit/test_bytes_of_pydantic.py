@@ -1,5 +1,6 @@
 """Bytes in models of pydantic, which reads them as text, while an output holds bytes in base64."""
 
+import collections
 import dataclasses
 from typing import Annotated, Any
 
@@ -74,6 +75,10 @@ class OuterOfPlain(pydantic.BaseModel, val_json_bytes="base64"):
     inner: list[Plain]
 
 
+class Mapped(pydantic.BaseModel):
+    data: collections.OrderedDict[str, bytes]
+
+
 class Tree(pydantic.BaseModel):
     data: bytes
     branches: "list[Tree]" = []
@@ -113,7 +118,7 @@ def returned(value, kind):
 @pytest.mark.parametrize(
     "kind",
     [
-        *(Plain, Checked, Encoded, OfOddNames, OuterOfPlain, Tree, PydanticDataclass, OuterOfDataclass),
+        *(Plain, Checked, Encoded, OfOddNames, OuterOfPlain, Mapped, Tree, PydanticDataclass, OuterOfDataclass),
         *(list[Plain], Plain | None, dict[str, Plain], Annotated[bytes, pydantic.Field(max_length=3)]),
     ],
 )
