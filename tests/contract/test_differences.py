@@ -17,7 +17,9 @@ from conductor import (
     WorkflowTask,
 )
 from conductor.testing import DevServer, TaskFailed
+from support.remote import a_remote
 from support.rest import Rest
+from support.waiting import eventually
 
 OWNER = "team@example.com"
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "embedded-server.md"
@@ -107,6 +109,20 @@ def test_an_http_task_whose_input_cannot_be_read_fails_for_good(server, workflow
     task = run_one(server, workflows, step)
     assert task.status == "FAILED_WITH_TERMINAL_ERROR"
     assert task.reason_for_incompletion == f"The input of the HTTP task cannot be read: {reason}"
+
+
+def test_the_answer_to_an_http_task_that_was_canceled_is_dropped(workflows):
+    with a_remote() as remote:
+        request = {"uri": f"{remote.url}/slow", "method": "GET", "readTimeOut": 20_000}
+        step = WorkflowTask("h", "h", type="HTTP", input_parameters=request)
+        workflows.register_workflow(WorkflowDef("canceled", [step], owner_email=OWNER))
+        workflow_id = workflows.start_workflow("canceled")
+        eventually(lambda: remote.requests)
+        workflows.terminate(workflow_id)
+        remote.release.set()
+        later = workflows.start_workflow("canceled")
+        eventually(lambda: workflows.get_workflow_status(later).status == "COMPLETED")  # the other answer came before
+        assert workflows.get_workflow(workflow_id).tasks[0].status == "CANCELED"
 
 
 @pytest.mark.parametrize("kind", ["application/xml", "text/xml;charset=utf-8", "application/x-jackson-smile"])

@@ -319,16 +319,6 @@ def test_a_task_whose_answer_is_awaited_is_scheduled_and_stops_nobody(workflows,
     assert ended(workflow_id)[0].status == "COMPLETED"
 
 
-def test_the_answer_to_a_workflow_that_has_been_terminated_is_dropped(workflows, remote, name):
-    step = http({"uri": f"{remote.url}/slow", "method": "GET", "readTimeOut": 20_000})
-    workflows.register_workflow(WorkflowDef(name, [step], owner_email=OWNER))
-    workflow_id = workflows.start_workflow(name)
-    eventually(lambda: remote.requests)
-    workflows.terminate(workflow_id)
-    remote.release.set()
-    eventually(lambda: workflows.get_workflow(workflow_id).tasks[0].status == "CANCELED")
-
-
 def test_a_forked_step_may_get_its_request_as_its_input(run, remote):
     """The step alone would be refused at a registration."""
     fork = WorkflowTask(
