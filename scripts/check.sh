@@ -23,10 +23,15 @@ shellcheck -x scripts/*.sh .ci/run
 scripts/docs.sh
 "$python" scripts/generate_async_executors.py --check
 
+state_of_generated() {
+  git status --porcelain -- openapi generated
+  find openapi generated -name __pycache__ -prune -o -type f -print0 | sort -z | xargs -0 cat | cksum
+}
+
 # The generated client is what the document, the patches and the templates make, whatever the hash seed.
-before=$(git status --porcelain -- openapi generated; find openapi generated -type f -print0 | sort -z | xargs -0 cat | cksum)
+before=$(state_of_generated)
 PYTHONHASHSEED=1 scripts/generate.sh >/dev/null
-after=$(git status --porcelain -- openapi generated; find openapi generated -type f -print0 | sort -z | xargs -0 cat | cksum)
+after=$(state_of_generated)
 if [ "$before" != "$after" ]; then
   git status --short -- openapi generated
   echo "check: scripts/generate.sh changed the generated client; commit what it made" >&2
