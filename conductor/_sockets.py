@@ -1,6 +1,6 @@
 """A plain socket's time limit and state, by options of Linux instead of polls.
 
-A poll gives the interpreter's lock away. With ten busy threads, its return takes longer than the rest of a request.
+A poll gives the interpreter's lock away, and the thread waits for its return while other threads are busy.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def is_quiet(opened: Any, read: int) -> bool:
 
     False if it is not known: before Linux 4.1 and in some sandboxes.
     """
-    if sys.platform != "linux":
+    if sys.platform != "linux":  # for the type checker; ``has_options`` says so too
         return False
     try:
         info = opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _END)

@@ -90,24 +90,15 @@ def _bound(execute: Callable[..., Any], sources: Sequence[Source]) -> BoundFunct
             raise InvalidInputError("; ".join(_problems(sources, context))) from None
         return execute(*values, **members)
 
-    return _at_once(execute, sources, call)
-
-
-def _at_once(execute: Callable[..., Any], sources: Sequence[Source], call: BoundFunction) -> BoundFunction:
-    """``call`` with fewer steps, if the sources allow it. ``call`` itself reads the inputs that do not fit at once."""
-    read: Callable[[Mapping[str, Any]], tuple[Any, ...]] | None = None
-    if any(each.parameter.is_keyword for each in sources):
+    if not all(type(each) is Member and not each.parameter.is_keyword for each in sources):
         return call
-    if len(sources) == 1 and isinstance(sources[0], Whole):
-        read = sources[0].read_alone
-    elif all(type(each) is Member for each in sources):
-        read = converter_of_members([each.parameter for each in sources])
-    if read is None:
+    convert = converter_of_members([each.parameter for each in sources])
+    if convert is None:
         return call
 
     def call_at_once(context: TaskContext) -> Any:
         try:
-            values = read(context.task.input_data)
+            values = convert(context.task.input_data)
         except (ValueError, TypeError):
             values = None
         return call(context) if values is None else execute(*values)
@@ -262,10 +253,6 @@ class Whole(Member):
                 with suppress(DoesNotFitError):
                     return convert_object(self.convert, data)
             raise problem from None
-
-    def read_alone(self, data: Mapping[str, Any]) -> tuple[Any, ...]:
-        """All arguments of a function that takes no other one."""
-        return (self.read(data),)
 
 
 class Rest(OfInput):

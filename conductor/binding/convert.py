@@ -61,13 +61,9 @@ def _converter(kind: Any, begun: dict[type, Converter]) -> Converter:
     def convert_once(value: Any) -> Any:
         return msgspec.convert((value,), holder, str_keys=True, dec_hook=hook).value
 
-    # A class without such parts needs no holder: msgspec remembers it by itself.
-    is_plain = isinstance(kind, type) and not customs
-    convert_at_first = partial(msgspec.convert, type=kind, str_keys=True) if is_plain else convert_once
-
     def convert(value: Any) -> Any:
         try:
-            return convert_at_first(value)
+            return convert_once(value)
         except msgspec.ValidationError:
             given = respelt(field.type, value)
         except TypeError:  # unhashable

@@ -100,8 +100,7 @@ def _has_unclear_bytes(schema: Any, config: Mapping[str, Any]) -> bool:
     if not isinstance(kind, str):  # a mapping of fields by name
         return _has_unclear_bytes([*schema.values()], config)
     config = schema.get("config", config)
-    is_of_validator = kind in ("function-before", "function-wrap") and schema["schema"]["type"] == "bytes"
-    if is_of_validator:
+    if kind in ("function-before", "function-wrap") and schema["schema"]["type"] == "bytes":
         return False
     if kind == "lax-or-strict":  # a secret or a path holds no plain bytes; an OrderedDict is written as a dict
         return _has_unclear_bytes(schema.get("serialization", {}).get("schema"), config)

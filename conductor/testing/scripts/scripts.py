@@ -17,7 +17,7 @@ LEAST = 0.2
 
 
 class Scripts:
-    """Runs scripts. Not thread-safe: whoever uses it holds the lock of the engine, so nobody else goes on meanwhile."""
+    """Runs scripts. Not thread-safe: the lock of the engine guards it, so the rest of the engine waits meanwhile."""
 
     def __init__(self) -> None:
         self._jq = JqProcess()
