@@ -61,6 +61,12 @@ def die(task, how):
     os._exit(how)
 
 
+def begin_and_wait(task, directory):
+    """Leaves a file named after the task in the directory, and ends as soon as a file ``now`` is there."""
+    (Path(directory) / task.task_id).touch()
+    return wait_for(task, f"{directory}/now")
+
+
 def die_when(task, directory):
     """Leaves a file ``begun`` in the directory, and dies as soon as a file ``now`` is there."""
     (Path(directory) / "begun").touch()
@@ -230,6 +236,7 @@ DEEDS = {
         wait_for,
         fork,
         die,
+        begin_and_wait,
         die_when,
         fail,
         tell_and_die,

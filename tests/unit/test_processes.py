@@ -53,6 +53,13 @@ def start(processes, do, argument=None, task_id="t1", longest_wait=None):
     return ended
 
 
+def hold(processes, directory, task_id):
+    """A function that has begun, and ends as soon as a file ``now`` is in the directory. Returns a queue as above."""
+    ended = start(processes, "begin_and_wait", str(directory), task_id)
+    eventually((directory / task_id).exists)
+    return ended
+
+
 def process_of(processes):
     return run(processes, "echo").result.output_data["process"]
 
@@ -238,14 +245,13 @@ def test_a_callback_keeps_its_whole_seconds(whole):
 
 def test_a_task_waits_for_a_process_no_longer_than_its_longest_wait(make, tmp_path):
     processes = make()
-    running = start(processes, "wait_for", str(tmp_path / "go on"))
-    eventually(lambda: processes._lending._lent)
+    running = hold(processes, tmp_path, "t1")
     begun = []
     with pytest.raises(NotBegunError):
         processes.call(call_of("echo", task_id="t2"), lambda: begun.append(1) or True, 0.05)
     assert not begun
     waiting = start(processes, "echo", task_id="t3")
-    (tmp_path / "go on").touch()
+    (tmp_path / "now").touch()
     assert running.get(timeout=20).result.status == COMPLETED
     assert waiting.get(timeout=20).result.status == COMPLETED
 
@@ -255,12 +261,11 @@ def test_a_task_waits_for_a_process_no_longer_than_its_longest_wait(make, tmp_pa
 )
 def test_a_process_that_dies_costs_only_its_own_task(make, tmp_path, how, said):
     processes = make(2)
-    beside = start(processes, "wait_for", str(tmp_path / "go on"), "beside")
-    eventually(lambda: processes._lending._lent)
+    beside = hold(processes, tmp_path, "beside")
     with pytest.raises(ProcessDiedError) as caught:
         run(processes, "die", how)
     assert str(caught.value) == f"its process ended, with exit {said}"
-    (tmp_path / "go on").touch()
+    (tmp_path / "now").touch()
     assert beside.get(timeout=20).result.status == COMPLETED
     assert run(processes, "echo").result.status == COMPLETED
 
@@ -318,15 +323,14 @@ def test_an_order_is_for_its_task_alone_be_it_early_or_late():
 
 def test_a_task_that_is_killed_costs_only_its_own_process_which_is_replaced(make, tmp_path):
     processes = make(2)
-    hangs = start(processes, "wait_for", str(tmp_path / "never"), "hangs")
-    beside = start(processes, "wait_for", str(tmp_path / "go on"), "beside")
-    eventually(lambda: len(processes._lending._lent) == 2)
+    hangs = hold(processes, tmp_path, "hangs")
+    beside = hold(processes, tmp_path, "beside")
     waiting = start(processes, "echo", task_id="waits")
     processes.kill("hangs")
     processes.kill("nobody")
     assert isinstance(hangs.get(timeout=20), ProcessDiedError)
     assert waiting.get(timeout=20).result.status == COMPLETED
-    (tmp_path / "go on").touch()
+    (tmp_path / "now").touch()
     assert beside.get(timeout=20).result.status == COMPLETED
 
 
@@ -339,8 +343,7 @@ def test_a_process_is_replaced_after_its_last_task(make):
 
 def test_at_the_end_running_tasks_are_killed_and_waiting_tasks_have_not_begun(make, tmp_path):
     processes = make()
-    running = start(processes, "wait_for", str(tmp_path / "never"))
-    eventually(lambda: processes._lending._lent)
+    running = hold(processes, tmp_path, "t1")
     waiting = start(processes, "echo", task_id="t2")
     processes.close()
     processes.close()
