@@ -22,7 +22,7 @@ LONGEST_SHOWN = 150
 
 _NETLOC = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d*)?", re.IGNORECASE | re.ASCII)
 _NOT_IN_A_URI = re.compile(r"[^!-~]|[\"<>\\^`{|}]")
-_HOST = re.compile(r"[\w.*-]+|\[?[0-9a-f:.]+\]?", re.ASCII)
+_HOST = re.compile(r"[\w.*-]+", re.ASCII)
 _NUMERIC = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)\.?")  # resolvers take such names for addresses
 _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal"})
 _METADATA_ADDRESSES = frozenset(map(ip_address, ("fd00:ec2::254", "100.100.100.200")))
@@ -133,10 +133,19 @@ def _is_no_storage(address: IPv4Address | IPv6Address) -> bool:
     return is_special or address in _METADATA_ADDRESSES
 
 
+def _is_host(host: str) -> bool:
+    if ":" not in host:
+        return _HOST.fullmatch(host) is not None
+    try:
+        return IPv6Address(host.strip("[]")).scope_id is None
+    except ValueError:
+        return False
+
+
 def _checked_hosts(hosts: Collection[str]) -> tuple[str, ...]:
     if isinstance(hosts, str) or not isinstance(hosts, Collection):
         raise ConfigurationError(f"hosts must be a list of host names, not {hosts!r}")
     for host in hosts:
-        if not is_name(host) or not _HOST.fullmatch(host.lower()):
+        if not is_name(host) or not _is_host(host):
             raise ConfigurationError(f"hosts: {host!r} is not a host name without a port, such as *.example.com")
     return tuple(exact_str(host).lower().strip("[]") for host in hosts)

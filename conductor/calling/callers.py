@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from conductor import _recording
+from conductor._arguments import function_name
 from conductor._notes import NOTHING, FinalNotes
 from conductor.calling.around_process import call_around_process
 from conductor.calling.call import Call, NotBegunError, ProcessDiedError
@@ -149,7 +150,9 @@ def make_caller(worker: Worker, shared: WorkerContext, interceptors: Interceptor
             f"executor must be made by process_pool(…), not {worker.executor!r}: batch_size sets the number of threads"
         )
     if worker.is_async:
-        raise ConfigurationError(f"{worker.execute!r} is `async def`: it runs on the event loop, and takes no executor")
+        raise ConfigurationError(
+            f"{function_name(worker.execute)} is `async def`: it runs on the event loop, and takes no executor"
+        )
     from conductor.calling.processes import Processes  # noqa: PLC0415 - not every worker needs multiprocessing
 
     of_worker = worker.execute, worker.task_name, shared.worker_id, shared.stopping

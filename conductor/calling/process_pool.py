@@ -51,7 +51,7 @@ def process_pool(
     if initializer is not None and not callable(initializer):
         raise ConfigurationError(f"initializer must be callable, not {initializer!r}")
     if isinstance(initargs, str | bytes) or not isinstance(initargs, Iterable):
-        raise ConfigurationError(f"initargs must be a tuple, not {initargs!r}")
+        raise ConfigurationError(f"initargs must be a tuple, not {type(initargs).__name__}")
     arguments = tuple(initargs)
     if arguments and initializer is None:
         raise ConfigurationError("initargs needs an initializer")

@@ -8,7 +8,7 @@ from functools import partial
 
 import msgspec
 
-from conductor._arguments import is_async
+from conductor._arguments import function_name, is_async
 from conductor._flag import Flag
 from conductor.calling.call import Call, KilledError, NotBegunError, ProcessDiedError
 from conductor.calling.process import Process
@@ -48,7 +48,9 @@ class Processes:
         largest_output: int = LARGEST_OUTPUT,
     ) -> None:
         if is_async(execute):
-            raise ConfigurationError(f"{execute!r} is `async def`: it runs on the event loop, not in a process")
+            raise ConfigurationError(
+                f"{function_name(execute)} is `async def`: it runs on the event loop, not in a process"
+            )
         module, function = _place_of(execute)
         duties = Duties(module, function, task_name, worker_id, pool.initializer, pool.initargs, largest_output)
         self._stopping = stopping
@@ -140,6 +142,6 @@ def _place_of(execute: Execute) -> tuple[str, str]:
         found = None
     if found is not execute:
         raise ConfigurationError(
-            f"to run in a process, execute must stand at the top of a module; {execute!r} does not"
+            f"to run in a process, execute must stand at the top of a module; {function_name(execute)} does not"
         )
     return module, name

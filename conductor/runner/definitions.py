@@ -56,13 +56,10 @@ class Definitions:
         with self._lock:
             settled = set() if before_start else set(self._seen)
         served = {name: served_definition(self._api, name, timeout) for name in names}
-        found: list[Problem] = []
         for worker in workers:
-            definition = served[worker.task_name]
-            if worker.key not in settled:
-                definition = definition_after_start(worker, definition)
-            found += problems_of(worker, definition)
-        return found
+            if worker.key not in settled:  # what it registers counts for the workers of other domains, too
+                served[worker.task_name] = definition_after_start(worker, served[worker.task_name])
+        return [problem for worker in workers for problem in problems_of(worker, served[worker.task_name])]
 
     def register(self, worker: Worker, closed: Flag) -> None:
         """Register the worker's definition. Blocks until the server has answered, for about REGISTER_WITHIN at most.

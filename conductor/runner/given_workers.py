@@ -26,7 +26,7 @@ def workers_in(given: Iterable[object]) -> list[Worker]:
         else:
             raise ConfigurationError(_problem_with(each))
     if not found:
-        raise ConfigurationError("start_workers was given no worker")
+        raise ConfigurationError("no worker was given")
     return found
 
 

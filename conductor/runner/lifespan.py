@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, supp
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from conductor._arguments import function_name
 from conductor._clock import Clock
 from conductor._flag import Flag
 from conductor._log import logger_of
@@ -49,13 +50,15 @@ class Lifespans:
         if isinstance(given, _KINDS):
             return
         if not callable(given):
-            raise ConfigurationError(f"lifespan must be {_FORMS}, not {given!r}")
+            raise ConfigurationError(f"lifespan must be {_FORMS}, not {function_name(given)}")
         try:
             inspect.signature(given).bind()
         except ValueError:  # its signature is not known
             return
         except TypeError as error:
-            raise ConfigurationError(f"lifespan must be {_FORMS}, but {given!r} has parameters: {error}") from None
+            raise ConfigurationError(
+                f"lifespan must be {_FORMS}, but {function_name(given)} has parameters: {error}"
+            ) from None
 
     @property
     def entered(self) -> Lifespan | None:
@@ -89,7 +92,9 @@ class Lifespans:
             return made
         hint = ": decorate it with contextlib.asynccontextmanager" if inspect.isasyncgen(made) else ""
         hint = ": decorate it with contextlib.contextmanager" if inspect.isgenerator(made) else hint
-        raise ConfigurationError(f"lifespan must be {_FORMS}, but {given!r} made {type(made).__name__}{hint}")
+        raise ConfigurationError(
+            f"lifespan must be {_FORMS}, but {function_name(given)} made {type(made).__name__}{hint}"
+        )
 
 
 class Lifespan:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from conductor._arguments import Duration, is_async, seconds
+from conductor._arguments import Duration, function_name, is_async, seconds
 from conductor._clock import MonotonicClock
 from conductor.calling.event_loop import checked_event_loop, is_running_here
 from conductor.calling.process_pool import ProcessPool
@@ -89,7 +89,7 @@ class TaskRunner(WorkerControls):
         if not isinstance(api_client, TaskClient | ApiClient | None):
             raise ConfigurationError(f"api_client must be an ApiClient, not {type(api_client).__name__}")
         if on_result_lost is not None and (not callable(on_result_lost) or is_async(on_result_lost)):
-            raise ConfigurationError(f"on_result_lost must be callable, and no `async def`, not {on_result_lost!r}")
+            raise ConfigurationError(f"on_result_lost must be callable, and not async: {function_name(on_result_lost)}")
         event_loop = None if event_loop is None else checked_event_loop(event_loop)
         own_client = None
         if api_client is None:

@@ -148,6 +148,11 @@ def test_a_definition_that_will_be_registered_counts_before_the_start(stub, runn
     assert (severity, text.split(",")[0]) == ("info", "t: a task whose worker dies comes back after 3600 s")
 
 
+def test_a_definition_that_a_worker_will_register_counts_for_the_other_domains(stub, runner):
+    stub.answers[READ].append(NONE)
+    assert runner.check(worker(domain="a"), worker(task_def=OWN, register=True)) == []
+
+
 def test_without_arguments_the_running_workers_are_checked_with_a_request_for_each_task_type(stub, runner):
     for task_name, domain in (("t", None), ("t", "blue"), ("u", None)):
         runner.start_worker(task_name, lambda task: None, poll_timeout=0.02, domain=domain, timeout=90)

@@ -132,6 +132,10 @@ def test_any_text_is_an_address_to_which_a_connection_can_be_tried_or_refused(ur
         ({"hosts": "*.example.com"}, "hosts"),
         ({"hosts": ["https://example.com"]}, "hosts: 'https://example.com' is not a host name"),
         ({"hosts": ["example.com:443"]}, "hosts: 'example.com:443' is not a host name"),
+        ({"hosts": ["10.0.0.5:9000"]}, "hosts: '10.0.0.5:9000' is not a host name"),
+        ({"hosts": ["cafe:9000"]}, "hosts: 'cafe:9000' is not a host name"),
+        ({"hosts": ["[::1]:9000"]}, r"hosts: '\[::1\]:9000' is not a host name"),
+        ({"hosts": ["fe80::1%eth0"]}, "hosts: 'fe80::1%eth0' is not a host name"),
         ({"hosts": [1]}, "hosts: 1 is not a host name"),
     ],
 )

@@ -111,8 +111,8 @@ def hidden():
     [
         ([hidden()], "cannot start do_nothing: a decorator above @worker_task hides its worker"),
         ([module_of(__name__, a=hidden(), pack=Worker("pack", do_nothing))], "put @worker_task above the others"),
-        ([], "start_workers was given no worker"),
-        ([[]], "start_workers was given no worker"),
+        ([], "no worker was given"),
+        ([[]], "no worker was given"),
         ([module_of("empty")], "module 'empty' has no worker"),
         (
             [module_of("imports", pay=defined_in("billing", "charge"))],
@@ -154,6 +154,25 @@ def test_a_bad_executor_of_one_worker_starts_none_of_its_call(client, runner):
     assert not running(runner)
     with pytest.raises(TimeoutError):
         client.results(1, timeout=0.1)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda client, dial: TaskRunner(client, lifespan=dial),
+        lambda client, dial: TaskRunner(client, on_result_lost=functools.partial(coroutine, "the-secret")),
+        lambda client, dial: TaskRunner(client).start_worker("a", dial, executor=process_pool(1)),
+        lambda client, dial: process_pool(1, initializer=dial, initargs=functools.partial(dial, 1)),
+    ],
+)
+def test_an_error_does_not_show_the_arguments_of_a_partial(client, start):
+    with pytest.raises(ConfigurationError) as caught:
+        start(client, functools.partial(call_with, "the-secret"))
+    assert "the-secret" not in str(caught.value)
+
+
+def call_with(secret: str, task: Task) -> None:
+    pass
 
 
 async def coroutine(task: Task) -> None:
