@@ -32,8 +32,10 @@ def _names_of_pydantic(kind: Any) -> frozenset[str] | None:
         return _names_of_pydantic(inner[0])
     if fields is None or config.get("extra") == "allow":
         return None
-    names = {*fields, *(each.validation_alias for each in fields.values())} - {None}
-    return frozenset(names) if all(isinstance(each, str) for each in names) else None
+    aliases = [each.validation_alias for each in fields.values() if each.validation_alias is not None]
+    if not all(isinstance(each, str) for each in aliases):
+        return None  # one of several names, or a place within a member
+    return frozenset({*fields, *aliases})
 
 
 def fields_of(kind: Any) -> Fields | None:

@@ -228,6 +228,11 @@ class Aliased(pydantic.BaseModel):
     order_id: str = pydantic.Field(alias="orderId")
 
 
+class Chosen(pydantic.BaseModel):
+    number: int = pydantic.Field(validation_alias=pydantic.AliasChoices("number", "orderNo"))
+    first: str = pydantic.Field(default="", validation_alias=pydantic.AliasPath("names", 0))
+
+
 class Tags(pydantic.BaseModel, extra="forbid"):
     names: list[Annotated[str, pydantic.Field(min_length=3)]] = pydantic.Field(max_length=2)
 
@@ -860,6 +865,10 @@ def users_by_name(users: dict[str, User]):
 
 def aliased(aliased: Aliased):
     return shown(aliased)
+
+
+def chosen(chosen: Chosen):
+    return shown(chosen)
 
 
 def tags(tags: Tags):

@@ -535,6 +535,9 @@ ROWS = [
     ("users_by_name", {"a": {"name": 5}}, refused("$.a.name: expected a valid string, got int")),
     ("aliased", {"orderId": "a"}, got("Aliased(order_id='a')")),
     ("aliased", {"order_id": "a"}, refused("$.orderId: expected str, got nothing")),
+    ("chosen", {"orderNo": 1, "names": ["a"]}, got("Chosen(number=1, first='a')")),
+    ("chosen", {"chosen": 5, "orderNo": 1}, got("Chosen(number=1, first='')")),
+    ("chosen", {"orderNo": "x"}, refused("$.orderNo: expected a valid integer, got str")),
     ("tags", {"names": ["abc"]}, got("Tags(names=['abc'])")),
     ("tags", {"names": ["ab"]}, refused("$.names[0]: String should have at least 3 characters, got str")),
     (
