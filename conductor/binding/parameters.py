@@ -135,8 +135,6 @@ def _resolved(parameter: inspect.Parameter, function: Any) -> Any:
         # Task is often imported for type checkers alone.
         if isinstance(annotation, str) and (task := _TASK_AS_TEXT.fullmatch(annotation)):
             return TaskContext if task[1] == "TaskContext" else Task
-        if parameter.name == "task":
-            return Any
         raise ConfigurationError(
             f"has a parameter {parameter.name!r} with the annotation {annotation}, which cannot be read: {error}. Its"
             f" names must be in the module {getattr(core, '__module__', None)} when the worker is made: not inside of a"

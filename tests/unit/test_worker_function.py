@@ -177,7 +177,7 @@ def two(greeting, task):
 @pytest.mark.parametrize(
     "function",
     [
-        *(work, type_checkers_task, with_defaults, only_default, any_name, positional_only, all_in_one, coroutine),
+        *(work, with_defaults, only_default, any_name, positional_only, all_in_one, coroutine),
         *(lambda task: 1, lambda *args: 1, print, Greeter(), AsyncGreeter()),
         *(Greeter().greet, Greeter.of_class, Greeter.static, {}.get, [].append),
         *(functools.partial(two, "Hello"), functools.partial(work), functools.partial(Greeter.greet, Greeter())),
@@ -194,7 +194,7 @@ def two(greeting, task):
         *(unpacks_input(Greeter().greet_by_name), unpacks_input(lambda name, age: 1), passes_all_on(two)),
         *map(annotated, (Task, Alias, OwnTask, object, Any, msgspec.Struct, HasId, HasInput, None, "None")),
         *map(annotated, (Optional[Task], Union[Task, None], Task | dict, Annotated[Task, "the"], Union[str, Any])),  # noqa: UP007, UP045 - as users write it
-        *map(annotated, (AnyTask, Anything, "Task", "Task | None", "Optional[Task]", "Elsewhere", "not Python")),
+        *map(annotated, (AnyTask, Anything, "Task", "Task | None", "Optional[Task]", "models.Task")),
         annotated(Optional["Task"]),
     ],
 )
@@ -266,6 +266,8 @@ def with_local_class():
         (Greeter.greet, "Greeter.greet cannot be a worker function: it is a method without its object"),
         (connect, "^connect cannot .*: it has a parameter 'to' that no input can fill: .*socket has no JSON form"),
         (greet, "it has a parameter 'name' with the annotation Elsewhere, .*'Elsewhere' is not defined.*TYPE_CHECKING"),
+        (type_checkers_task, "has a parameter 'task' with the annotation TaskOfTheTypeChecker, .*TYPE_CHECKING"),
+        (annotated("not Python"), "has a parameter 'task' with the annotation not Python, which cannot be read"),
         (functools.partial(connect), "has a parameter 'to' that no input can fill"),
         (with_local_class(), "a parameter 'local' with the annotation Local, .* not inside of a function"),
         (annotated(HasUnknown), "a parameter 'task' that no input can fill: .*'Elsewhere' is not defined"),
