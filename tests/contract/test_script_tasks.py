@@ -105,6 +105,16 @@ def test_a_jq_task_whose_query_fails_is_failed_with_a_reason(run, query):
     assert tasks["a"].output_data == {"error": tasks["a"].reason_for_incompletion}
 
 
+def test_a_retry_runs_a_query_in_a_loop_before_it_looks_at_the_loop(run, workflows, ended):
+    query = step("JSON_JQ_TRANSFORM", "q", input_parameters={"queryExpression": ".queryExpression.x"})
+    failed, _ = run(step("DO_WHILE", "d", loop_condition="$.d['iteration'] < 2", loop_over=[query]))
+    for _ in range(2):
+        workflows.retry(failed.workflow_id)
+        workflow, tasks = ended(failed.workflow_id)
+        assert (workflow.status, tasks["d"].status) == ("FAILED", "CANCELED")
+    assert [(task.status, task.retry_count) for task in workflow.tasks[1:]] == [(FAILED, 0), (FAILED, 1), (FAILED, 2)]
+
+
 @pytest.mark.parametrize(
     ("language", "script", "case", "taken"),
     [

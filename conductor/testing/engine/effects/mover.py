@@ -33,7 +33,8 @@ class Mover:
     def __init__(self, state: State, scheduling: Scheduling, lives: Lives, events: Events) -> None:
         self.background = Background(self._end_task)
         self._events = events
-        self._steps = Steps(Effects(state, scheduling, lives, self.background, events))
+        self.effects = Effects(state, scheduling, lives, self.background, events)
+        self._steps = Steps(self.effects)
         self._state = state
         self._deciding = False
         self._effort_until = 0.0

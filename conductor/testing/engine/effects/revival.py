@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conductor.testing.engine.deciding.retries import copy_for_retry
 from conductor.testing.engine.effects.mover import Mover
+from conductor.testing.engine.effects.run import WorkflowRun
 from conductor.testing.engine.effects.scheduling import Scheduling
 from conductor.testing.engine.records.records import (
     IN_THEIR_OWN_TIME,
@@ -59,7 +60,7 @@ class Revival:
         workflow.wire["lastRetriedTime"] = self._state.now_ms
         self.reopen(workflow)
         attempts = [new for task in retriable if (new := self._attempt(workflow, task)) is not None]
-        self._scheduling.schedule(workflow, attempts)
+        self._schedule(workflow, attempts)
 
     def _attempt(self, workflow: WorkflowRecord, task: TaskRecord) -> TaskRecord | None:
         """The next attempt as a new task. None: the task itself goes on."""
@@ -73,6 +74,10 @@ class Revival:
         task.wire.update(executed=True, inputData=dict(following.input))
         self._state.save_task(task)
         return following
+
+    def _schedule(self, workflow: WorkflowRecord, tasks: list[TaskRecord]) -> None:
+        new = self._scheduling.schedule(workflow, tasks)
+        WorkflowRun(workflow, self._scheduling.making(workflow), self._mover.effects).do_first(new)
 
     def _go_on(self, task: TaskRecord) -> None:
         task.wire["status"] = "IN_PROGRESS"
@@ -147,7 +152,7 @@ class Revival:
 
     def begin(self, workflow: WorkflowRecord, step: Wire) -> None:
         """Make the tasks of a step anew."""
-        self._scheduling.schedule(workflow, self._scheduling.making(workflow).begin(step))
+        self._schedule(workflow, self._scheduling.making(workflow).begin(step))
 
     def schedule_again(self, task: TaskRecord) -> None:
         """Put an ended task back to its state before its begin."""

@@ -33,7 +33,11 @@ class WorkflowRun:
     effects: Effects
 
     def schedule(self, tasks: list[TaskRecord]) -> None:
-        for task in self.effects.scheduling.schedule(self.workflow, tasks, looks_again=True):
+        self.do_first(self.effects.scheduling.schedule(self.workflow, tasks, looks_again=True))
+
+    def do_first(self, new: list[TaskRecord]) -> None:
+        """Do the work of new tasks that is done before that of others, and before the workflow is looked at."""
+        for task in new:
             if task.wire["taskType"] in BEFORE_OTHERS and not task.ended:
                 self.making.kinds.of_task(task).execute(self, task)
                 self.effects.state.save_task(task)
