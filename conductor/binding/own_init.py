@@ -1,21 +1,22 @@
 """Stand-ins for classes that msgspec would misread: dataclasses and attrs classes with an ``__init__`` of their own.
 
-``__init__`` of such a class does not take each field as it is: there is an ``init=False``, an ``InitVar``, a converter
-or an alias of attrs. msgspec makes objects without ``__init__``. A class with a field of such a type counts too, and so
-does a type of pydantic.
+Such an ``__init__`` does not take each field as it is: there is an ``init=False``, an ``InitVar``, or of attrs a
+converter, an alias, a field without a type or a default that needs the object. msgspec makes objects without
+``__init__``. A class with a field of such a type counts too, and so does a type of pydantic.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import sys
 import typing
 from contextlib import suppress
 from functools import reduce
 from operator import or_
-from types import UnionType
-from typing import Annotated, Any, NotRequired, TypedDict, Union, get_args, get_origin
+from types import SimpleNamespace, UnionType
+from typing import Annotated, Any, NotRequired, TypedDict, TypeVar, Union, get_args, get_origin
 
 from conductor.binding.pydantic_types import is_of_pydantic, name_of
 
@@ -34,10 +35,9 @@ def with_stand_ins(kind: Any, seen: frozenset[Any] = frozenset()) -> Any:
 
     seen: the classes that the type is a part of.
     """
-    is_class = isinstance(kind, type) and get_origin(kind) is None
-    if is_of_pydantic(kind) or (is_class and _needs_init(kind, seen)):
+    if is_of_pydantic(kind) or _needs_init(kind, seen):
         return StandIn(name_of(kind), (), {"original": kind})
-    arguments = () if is_class else get_args(kind)
+    arguments = get_args(kind)
     replaced = tuple(with_stand_ins(each, seen) for each in arguments)
     if all(new is old for new, old in zip(replaced, arguments, strict=True)):
         return kind
@@ -48,34 +48,80 @@ def with_stand_ins(kind: Any, seen: frozenset[Any] = frozenset()) -> Any:
 
 
 def _needs_init(kind: Any, seen: frozenset[Any]) -> bool:
-    attributes = getattr(kind, "__attrs_attrs__", None)
-    if kind in seen or (attributes is None and not dataclasses.is_dataclass(kind)):
+    origin = get_origin(kind) or kind
+    if not isinstance(origin, type) or origin in seen:
+        return False
+    attributes = getattr(origin, "__attrs_attrs__", None)
+    if attributes is None and not dataclasses.is_dataclass(origin):
         return False
     if attributes is None:
-        parameters = inspect.signature(kind).parameters
+        parameters = inspect.signature(origin).parameters
         if any(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in parameters.values()):
             return False  # it does not say what it takes
-        if parameters.keys() != {each.name for each in dataclasses.fields(kind)}:
+        if parameters.keys() != {each.name for each in dataclasses.fields(origin)}:
             return True
-    elif any(each.converter or not each.init or each.alias != each.name for each in attributes):
+    elif any(map(_is_for_init, attributes)):
         return True
     with suppress(Exception):  # msgspec says what is wrong with the annotations
-        return any(with_stand_ins(each, seen | {kind}) is not each for each in _hints(kind).values())
+        return any(with_stand_ins(each, seen | {origin}) is not each for each in _hints(kind).values())
     return False
 
 
+def _is_for_init(attribute: Any) -> bool:
+    """Whether msgspec would read this attribute of attrs in another way than ``__init__``, or not at all."""
+    needs_object: bool = getattr(attribute.default, "takes_self", False)
+    is_read = attribute.init and attribute.type is not None and attribute.alias == attribute.name
+    return not is_read or needs_object or bool(attribute.converter)
+
+
 def _hints(kind: Any) -> dict[str, Any]:
-    """The types of the arguments that make an object of the class."""
-    annotated = kind if issubclass(kind, tuple) else kind.__init__  # tuple: a NamedTuple
-    hints = typing.get_type_hints(annotated, vars(sys.modules[kind.__module__]), include_extras=True)
-    return {name: each.type if isinstance(each, dataclasses.InitVar) else each for name, each in hints.items()}
+    """The types of the arguments that make an object of the class. A field's type is read where its class is."""
+    origin = get_origin(kind) or kind
+    if issubclass(origin, tuple):  # a NamedTuple
+        return typing.get_type_hints(origin, include_extras=True)
+    owners = {name: each for each in reversed(origin.__mro__) for name in inspect.get_annotations(each)}
+    owners |= {each.alias: owners.get(each.name, origin) for each in getattr(origin, "__attrs_attrs__", ())}
+    given = _type_arguments(kind)
+    hints = {}
+    for name, annotation in inspect.get_annotations(origin.__init__).items():
+        owner = owners.get(name, origin)
+        it = SimpleNamespace(__annotations__={name: annotation})
+        variables = {each.__name__: each for each in getattr(owner, "__parameters__", ())}
+        hint = typing.get_type_hints(it, vars(sys.modules[owner.__module__]), variables, include_extras=True)[name]
+        hints[name] = _filled(hint.type if isinstance(hint, dataclasses.InitVar) else hint, given.get(owner, {}))
+    return hints
+
+
+def _type_arguments(kind: Any) -> dict[type, dict[Any, Any]]:
+    """The types for the type variables of a class, and of each class that it inherits from."""
+    origin = get_origin(kind) or kind
+    given = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
+    found = {origin: given}
+    for base in vars(origin).get("__orig_bases__", origin.__bases__):
+        for owner, inherited in _type_arguments(base).items():
+            found[owner] = {variable: _filled(each, given) for variable, each in inherited.items()}
+    return found
+
+
+def _filled(hint: Any, given: dict[Any, Any]) -> Any:
+    """The type with its type variables replaced."""
+    if isinstance(hint, TypeVar):
+        return given.get(hint, hint)
+    variables = getattr(hint, "__parameters__", ()) if get_origin(hint) else ()
+    return hint[tuple(given.get(each, each) for each in variables)] if variables else hint
 
 
 def shape_of_arguments(kind: Any) -> Any:
     """A TypedDict of the arguments that make an object of the class."""
     hints = _hints(kind)
     members: dict[str, Any] = {}
-    for name, parameter in inspect.signature(kind).parameters.items():
+    for name, parameter in inspect.signature(get_origin(kind) or kind).parameters.items():
         member = with_stand_ins(hints.get(name, Any))
         members[name] = member if parameter.default is parameter.empty else NotRequired[member]
-    return TypedDict(kind.__name__, members)  # type: ignore[operator]  # its members are known at run time alone
+    return TypedDict(name_in_schema(kind), members)  # type: ignore[operator]  # its members are known at run time alone
+
+
+def name_in_schema(kind: Any) -> str:
+    """The name of a class, and of its type arguments, as msgspec makes such names: ``Box_int_``."""
+    arguments = ", ".join(map(name_in_schema, get_args(kind)))
+    return re.sub(r"[^\w.-]", "_", f"{name_of(kind)}[{arguments}]" if arguments else name_of(kind))

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from conductor._output import UnsendableOutput, output_data
-from conductor.binding.own_init import StandIn, shape_of_arguments, with_stand_ins
+from conductor.binding.own_init import StandIn, name_in_schema, shape_of_arguments, with_stand_ins
 from conductor.binding.parameters import NO_DEFAULT
 from conductor.binding.pydantic_types import is_of_pydantic
 from conductor.errors import ConfigurationError
@@ -45,7 +45,7 @@ class TypeSchemas:
     def __init__(self, mode: Mode) -> None:
         self._mode = mode
         self._named: dict[str, Schema] = {}
-        self._begun: set[type] = set()  # classes with an __init__ of their own
+        self._begun: set[Any] = set()  # classes with an __init__ of their own
 
     def document(self, schema: Schema) -> Schema:
         """The schema of a whole input or output, with the named schemas that are referred to."""
@@ -126,7 +126,7 @@ class TypeSchemas:
         if kind not in self._begun:
             self._begun.add(kind)
             self._described([shape_of_arguments(kind)])
-        return {"$ref": _REFERENCE + kind.__name__}
+        return {"$ref": _REFERENCE + name_in_schema(kind)}
 
     def _of_pydantic(self, kind: Any) -> Schema:
         import pydantic  # noqa: PLC0415 - not needed where it is not installed

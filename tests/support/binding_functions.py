@@ -33,6 +33,7 @@ import msgspec
 import pydantic
 
 from conductor import Task, TaskContext
+from support import other_module
 
 T = TypeVar("T")
 AnyTask = TypeVar("AnyTask", bound=Task)
@@ -212,6 +213,41 @@ class Label:
 class Shelf:
     labels: dict[str, Label]
     squares: list[Tile] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class HolderBelow(other_module.Holder):
+    note: str = ""
+
+
+@dataclasses.dataclass
+class TileOf(Generic[T]):
+    side: T
+    sides: list[T] = dataclasses.field(default_factory=list)
+    color: str = dataclasses.field(init=False, default="grey")
+
+
+@dataclasses.dataclass
+class TileOfLists(TileOf[list[T]], Generic[T]):
+    name: T | None = None
+
+
+@attrs.define
+class LabelOf(Generic[T]):
+    content: list[T] = attrs.field(converter=sorted)
+    _inner: "T | None" = None
+
+
+@attrs.define
+class Span:
+    first: int = attrs.field()
+    last: int = attrs.field()
+    length: int = attrs.field(default=attrs.Factory(lambda self: self.last - self.first, takes_self=True))
+    note = attrs.field(default="")
+
+    @last.default
+    def _last(self):
+        return self.first + 1
 
 
 class User(pydantic.BaseModel):
@@ -806,6 +842,38 @@ def label(label: Label):
 
 def shelf(shelf: Shelf):
     return shown(shelf)
+
+
+def holder_below(holder: HolderBelow):
+    return shown(holder.line, holder.note, str(holder.day))
+
+
+def tile_of_int(tile: TileOf[int]):
+    return shown(tile)
+
+
+def tile_of_lists(tile: TileOfLists[int]):
+    return shown(tile)
+
+
+def two_tiles(first: TileOf[int], second: TileOf[str]):
+    return shown(first, second)
+
+
+def tiles(tiles: list[TileOf[Line] | None]):
+    return shown(tiles)
+
+
+def bare_tile(tile: TileOf):
+    return shown(tile)
+
+
+def label_of_str(label: LabelOf[str]):
+    return shown(label)
+
+
+def span(span: Span):
+    return shown(span)
 
 
 def labels(labels: list[Label | None]):
