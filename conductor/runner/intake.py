@@ -48,8 +48,8 @@ class Intake:
 
     @property
     def in_hand(self) -> int:
-        """The number of tasks that wait, run or report, and of killed tasks."""
-        return len(self._runs) + len(self._killed)
+        """The number of tasks that wait, run or report, also those that go back into the queue, and of killed tasks."""
+        return len(self._runs) + len(self._redeliverable) + len(self._killed)
 
     @property
     def runs(self) -> list[Run]:
@@ -86,8 +86,8 @@ class Intake:
         if run.lease is not None:
             self._resources.leases.keep(run.lease)
         if self._abandoned:  # set since the caller's check: hand it back, unless ``abandon`` has done so
-            self.hand_back(run)
-            self.forget(run)
+            if not self.hand_back(run) and run.lease is not None:
+                self._resources.leases.end(run.lease)  # ``abandon`` may have ended it just before it was kept
             return None
         return run
 
@@ -100,7 +100,7 @@ class Intake:
         return self.take_in(delivery.tasks[0], refuse=not self._capacity.may_continue())
 
     def forget(self, run: Run) -> None:
-        """Remove a task whose result is out of hand. No extension of its lease follows."""
+        """Remove a task whose result is out of hand. No extension of its lease follows. Called once for each run."""
         self._redeliverable.discard(run)
         if self._runs.get(run.task.task_id) is run:  # and not a later delivery of the same task
             del self._runs[run.task.task_id]

@@ -99,7 +99,7 @@ class RunningWorker:
 
     @property
     def in_hand(self) -> int:
-        """The number of tasks that wait, run or report, and of killed tasks."""
+        """See Intake."""
         return self._intake.in_hand
 
     def set_poll_interval(self, poll_interval: float | None) -> None:

@@ -1,6 +1,7 @@
 """A task that is delivered in the moment in which the drain is given up."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -38,4 +39,38 @@ def test_it_is_handed_back_once_and_so_is_its_slot(extends):
     eventually(lambda: running.capacity.has_ended)
     assert [result.status for result in client.results(1)] == ["IN_PROGRESS"]
     assert not running._resources.schedule._jobs  # which would extend its lease
+    assert runner.wait_workers()
+
+
+class HeldUpTwice(HeldUp):
+    """It also holds a thread up that is about to remove a task, unless it is the one that has registered it."""
+
+    def __init__(self):
+        super().__init__()
+        self.removing, self.go_on_removing = threading.Event(), threading.Event()
+
+    def get(self, key, default=None):
+        there = super().get(key, default)
+        if "poll" not in threading.current_thread().name:
+            self.removing.set()
+            self.go_on_removing.wait(5)
+        return there
+
+
+def test_one_thread_removes_it():
+    client, jobs = FakeTaskClient(), HeldUpTwice()
+    runner = TaskRunner(client, shutdown_timeout=60)
+    runner.start_worker("t", lambda task: None, poll_timeout=0.01)
+    running = runner._workers._workers["t", None]
+    running._intake._runs = jobs
+    client.add_task("t")
+    assert jobs.registered.wait(5)
+    with ThreadPoolExecutor() as threads:
+        abandoned = threads.submit(running.abandon)
+        assert jobs.removing.wait(5)
+        jobs.go_on.set()
+        assert running._polling_has_ended.wait(5)
+        jobs.go_on_removing.set()
+        assert abandoned.result(5)
+    assert [result.status for result in client.results(1)] == ["IN_PROGRESS"]
     assert runner.wait_workers()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conductor import ApiClient, HttpSettings, Interceptor, Worker
+from conductor import ApiClient, HttpSettings, Interceptor, TaskResult, Worker
 from conductor.errors import ConfigurationError
 from conductor.health import merged
 from conductor.task_result import failed
@@ -120,6 +120,24 @@ def test_until_idle_a_running_task_is_waited_for(stub, run):
     assert run("idle", Worker("charge", add_another_task_after_some_polls, batch_size=2))
     assert sorted(completed(stub)) == sorted([first, *others])
     assert others
+
+
+def test_until_idle_a_task_on_its_way_back_into_the_queue_is_waited_for(stub, run):
+    again = []
+
+    class IsSlow(Interceptor):
+        def update(self, result, proceed):
+            if result.status == "IN_PROGRESS":
+                eventually(lambda: len(stub.of(POLL)) >= 4)
+                again.append(stub.add_task("charge"))
+            proceed()
+
+    def put_back_once(task):
+        return None if again else TaskResult(task.task_id, task.workflow_instance_id, "IN_PROGRESS")
+
+    stub.add_task("charge")
+    assert run("idle", Worker("charge", put_back_once, batch_size=2), interceptors=[IsSlow()])
+    assert completed(stub) == again
 
 
 @pytest.mark.parametrize("end", ENDS)
