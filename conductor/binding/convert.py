@@ -12,7 +12,7 @@ import msgspec
 from msgspec import inspect
 
 from conductor.binding.class_defaults import ClassDefaults
-from conductor.binding.misfit import DoesNotFitError, find_misfit, of_check, path_step, word_for
+from conductor.binding.misfit import DoesNotFitError, find_misfit, find_unhashable, of_check, path_step, word_for
 from conductor.binding.other_spellings import respelt
 from conductor.binding.own_init import StandIn, shape_of_arguments, with_stand_ins
 from conductor.binding.parameters import NO_DEFAULT, Parameter
@@ -63,15 +63,15 @@ def _converter(kind: Any, begun: dict[type, Converter]) -> Converter:
 
     def convert(value: Any) -> Any:
         try:
-            return convert_once(value)
-        except msgspec.ValidationError:
-            given = respelt(field.type, value)
-        except TypeError:  # unhashable
-            raise DoesNotFitError("$", "values that a set can hold", word_for(value)) from None
-        try:
+            try:
+                return convert_once(value)
+            except msgspec.ValidationError:
+                given = respelt(field.type, value)
             return convert_once(given)
         except msgspec.ValidationError as error:
             raise find_misfit(field.type, value, given, error, convert_once) from None
+        except TypeError:
+            raise find_unhashable(field.type, value) from None
 
     return _with_defaults(convert, field.type)
 

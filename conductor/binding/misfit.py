@@ -6,7 +6,7 @@ import os
 import re
 import traceback
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import Any
 
@@ -99,6 +99,28 @@ def find_misfit(
     return _of_msgspec(place, found["problem"], in_key=bool(found["in_key"]))
 
 
+def find_unhashable(kind: inspect.Type, value: Any) -> DoesNotFitError:
+    """The error of a value for which Python has no hash, and which would be in a set. With its exact place."""
+    path, found = next(_unhashable(kind, value, "$", in_set=False), ("$", value))
+    return DoesNotFitError(path, "a value that a set can hold", word_for(found))
+
+
+def _unhashable(kind: inspect.Type, value: Any, path: str, *, in_set: bool) -> Iterator[tuple[str, Any]]:
+    kinds = members(kind)
+    if in_set and isinstance(value, dict | list) and not any(map(_has_hash, kinds)):
+        yield path, value
+    in_set = in_set or any(isinstance(each, inspect.SetType | inspect.FrozenSetType) for each in kinds)
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, each in steps:
+        yield from _unhashable(inner(kind, step, value), each, path + path_step(step), in_set=in_set)
+
+
+def _has_hash(kind: inspect.Type) -> bool:
+    """Whether what is made of an object or an array may be in a set."""
+    is_immutable = isinstance(kind, inspect.TupleType | inspect.VarTupleType | inspect.FrozenSetType)
+    return is_immutable or getattr(kind, "cls", list).__hash__ is not None  # any other becomes a list or a dict
+
+
 def of_check(path: str, cause: BaseException) -> DoesNotFitError:
     """The error of a class's own check, which chooses its text. The texts of attrs' validators show the value."""
     if isinstance(cause, DoesNotFitError):
@@ -165,6 +187,8 @@ class _Place:
                 convert(_replaced(self._whole, self._steps, dict(members[:number])))
             except ValidationError as error:
                 return str(error) == problem
+            except TypeError:  # of a set that comes later
+                return False
             return False
 
         number = bisect_left(range(len(members) + 1), True, key=is_in_first) - 1

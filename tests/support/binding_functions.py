@@ -99,6 +99,14 @@ class AllDefaults:
     limit: int = 10
 
 
+@dataclasses.dataclass
+class Bag:
+    day: dt.date = dt.date(2026, 1, 1)
+    sizes: dict[str, int] = dataclasses.field(default_factory=dict)
+    things: set = dataclasses.field(default_factory=set)
+    pairs: frozenset[tuple[int, Any]] = frozenset()
+
+
 class Address(TypedDict):
     street: str
     number: NotRequired[int]
@@ -639,6 +647,10 @@ def sequence_value(x: Sequence[int]):
 
 def bare_set(x: set):
     return shown(x)
+
+
+def bag(bag: Bag):
+    return shown(bag)
 
 
 def list_of_lines(x: list[Line]):
