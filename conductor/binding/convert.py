@@ -17,7 +17,7 @@ from conductor.binding.other_spellings import respelt
 from conductor.binding.own_init import StandIn, shape_of_arguments, with_stand_ins
 from conductor.binding.parameters import NO_DEFAULT, Parameter
 from conductor.binding.pydantic_types import is_of_pydantic, is_pydantic_structure, pydantic_converter
-from conductor.binding.type_parts import members, types_in
+from conductor.binding.type_parts import key_type, members, types_in
 from conductor.errors import ConfigurationError
 
 __all__ = ["Converter", "DoesNotFitError", "convert_object", "converter", "converter_of_members"]
@@ -52,6 +52,7 @@ def _converter(kind: Any, begun: dict[type, Converter]) -> Converter:
             return _as_it_is
         found = [each.cls for each in types_in(field.type) if isinstance(each, inspect.CustomType)]
         customs = {each: _custom(each, begun) for each in found}
+        _require_keys_of_texts(field.type)
     except Exception as error:  # an annotation may be any object
         raise ConfigurationError(f"JSON cannot be read as {formatannotation(kind)}: {error}") from error
 
@@ -155,6 +156,14 @@ def _custom(kind: Any, begun: dict[type, Converter]) -> Converter:
     if isinstance(kind, type) and issubclass(kind, PurePath):
         return lambda value: _path(kind, value)
     raise TypeError(f"{formatannotation(kind)} has no JSON form")
+
+
+def _require_keys_of_texts(kind: inspect.Type) -> None:
+    """TypeError for a key of a class that msgspec does not know: it would leave such keys as they are."""
+    for each in types_in(kind):
+        for key in members(key_type(each)):
+            if isinstance(key, inspect.CustomType) and key.cls is not object:
+                raise TypeError(f"a key cannot have the type {formatannotation(key.cls)}")
 
 
 def _own_init(kind: type, begun: dict[type, Converter]) -> Converter:

@@ -9,6 +9,7 @@ import enum
 import functools
 import socket
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import (
     TYPE_CHECKING,
     Annotated,
