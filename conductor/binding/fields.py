@@ -9,7 +9,7 @@ from typing import Any, get_args
 from msgspec import inspect
 
 from conductor.binding.own_init import StandIn, shape_of_arguments, with_stand_ins
-from conductor.binding.pydantic_types import is_of_pydantic
+from conductor.binding.pydantic_types import content_of, is_of_pydantic
 from conductor.binding.type_parts import members
 
 Fields = Mapping[str, bool]
@@ -19,7 +19,8 @@ Fields = Mapping[str, bool]
 def names_of(kind: Any) -> frozenset[str] | None:
     """The names of all members that a structure can take. None if it takes any, or if they are not known."""
     if is_of_pydantic(kind):
-        return _names_of_pydantic(kind)
+        content = content_of(kind)
+        return _names_of_pydantic(kind) if content is kind else names_of(content)
     fields = fields_of(kind)
     return None if fields is None else frozenset(fields)
 
@@ -29,7 +30,7 @@ def _names_of_pydantic(kind: Any) -> frozenset[str] | None:
     config = getattr(kind, "model_config", {})
     fields = getattr(kind, "model_fields", None)
     if fields is None and len(inner) == 1:  # Model | None
-        return _names_of_pydantic(inner[0])
+        return names_of(inner[0])
     if fields is None or config.get("extra") == "allow":
         return None
     aliases = [each.validation_alias for each in fields.values() if each.validation_alias is not None]
@@ -41,7 +42,8 @@ def _names_of_pydantic(kind: Any) -> frozenset[str] | None:
 def fields_of(kind: Any) -> Fields | None:
     """The members of a structure. None if it takes members of any name, or if they are not known."""
     if is_of_pydantic(kind):
-        return _fields_of_pydantic(kind)
+        content = content_of(kind)
+        return _fields_of_pydantic(kind) if content is kind else fields_of(content)
     shapes = [
         each for each in members(inspect.type_info(with_stand_ins(kind))) if not isinstance(each, inspect.NoneType)
     ]

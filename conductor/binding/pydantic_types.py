@@ -7,11 +7,12 @@ pydantic's also where it is not loaded yet, because a worker must not depend on 
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from inspect import formatannotation
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
@@ -22,6 +23,13 @@ from conductor.errors import ConfigurationError
 _LIBRARIES = frozenset({"pydantic", "annotated_types"})
 _NOT_READ = frozenset({"computed_fields", "default", "metadata", "serialization"})
 """Members of pydantic's schemas that say nothing about the JSON that is read."""
+_SHOW_VALUES = frozenset(
+    {
+        *("base64_decode", "bytes_invalid_encoding", "byte_size_unit", "import_error", "json_invalid"),
+        *("time_parsing", "timezone_offset", "url_syntax_violation", "zoneinfo_str"),
+    }
+)
+"""pydantic's names for problems whose messages may end with a part of the value."""
 
 
 def is_of_pydantic(kind: Any) -> bool:
@@ -46,10 +54,20 @@ def is_pydantic_structure(kind: Any) -> bool:
         return any(map(is_pydantic_structure, get_args(kind)))
     if origin is Annotated:
         return is_pydantic_structure(get_args(kind)[0])
+    if (content := content_of(kind)) is not kind:
+        return is_pydantic_structure(content)
     base = origin or kind
-    if not isinstance(base, type) or issubclass(base, pydantic.RootModel):
+    if not isinstance(base, type):
         return False
     return issubclass(base, pydantic.BaseModel | Mapping) or dataclasses.is_dataclass(base)
+
+
+def content_of(kind: Any) -> Any:
+    """The type of the value that a RootModel stands for. Any other type itself."""
+    import pydantic  # noqa: PLC0415 - not needed where it is not installed
+
+    is_root = isinstance(kind, type) and issubclass(kind, pydantic.RootModel)
+    return kind.__pydantic_fields__["root"].annotation if is_root else kind
 
 
 def _is_constraint(metadata: Any) -> bool:
@@ -112,6 +130,8 @@ def _has_unclear_bytes(schema: Any, config: Mapping[str, Any]) -> bool:
 def _misfit(kind: Any, value: Any, problem: Any) -> DoesNotFitError:
     path, found = _place(value, problem["loc"], is_missing=problem["type"] == "missing")
     message = problem["msg"]
+    if problem["type"] in _SHOW_VALUES:
+        message = re.split(r"[:,]", message)[0]
     if problem["type"] == "missing":
         return DoesNotFitError(path, name_of(_type_at(kind, problem["loc"])), "nothing")
     if problem["type"] in ("value_error", "assertion_error"):
@@ -125,13 +145,30 @@ def _misfit(kind: Any, value: Any, problem: Any) -> DoesNotFitError:
 
 
 def _type_at(kind: Any, steps: Sequence[str | int]) -> Any:
-    """The annotation of the field at the end of these steps of pydantic."""
+    """The annotation of the field at the end of these steps of pydantic. Any if it is not known."""
     for step in steps:
-        inner = [each for each in get_args(kind) if each is not NoneType]
-        fields = [getattr(each, "__pydantic_fields__", {}) for each in (kind, *inner)]
-        found = [field.annotation for each in fields for name, field in each.items() if step in (name, field.alias)]
-        kind = (found or inner[-1:] or [Any])[0]
+        kind = _type_below(kind, step)
     return kind
+
+
+def _type_below(kind: Any, step: str | int) -> Any:
+    """The annotation one step below a type. In a union a step names one of its types, or the tag of one."""
+    kind = content_of(get_args(kind)[0] if get_origin(kind) is Annotated else kind)
+    fields = getattr(kind, "__pydantic_fields__", {})
+    inner = [each for each in get_args(kind) if each is not NoneType]
+    if get_origin(kind) is tuple and isinstance(step, int):
+        inner = inner[: 1 if Ellipsis in inner else step + 1]
+    if get_origin(kind) not in (Union, UnionType):
+        found = [each.annotation for name, each in fields.items() if step in (name, each.alias, each.validation_alias)]
+        return [Any, *inner[-1:], *found][-1]
+    if len(inner) == 1:
+        return _type_below(inner[0], step)
+    return next((each for each in inner if step == name_of(each) or _has_tag(each, step)), Any)
+
+
+def _has_tag(kind: Any, tag: str | int) -> bool:
+    annotations = [each.annotation for each in getattr(kind, "__pydantic_fields__", {}).values()]
+    return any(get_origin(each) is Literal and tag in get_args(each) for each in annotations)
 
 
 def name_of(kind: Any) -> str:

@@ -8,6 +8,7 @@ import dataclasses
 import datetime as dt
 import enum
 import functools
+import zoneinfo
 from collections.abc import Mapping, MutableMapping, Sequence
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
@@ -332,6 +333,42 @@ class OwnArguments:
 
 class Numbers(pydantic.RootModel[list[int]]):
     pass
+
+
+class Counts(pydantic.RootModel[dict[str, int]]):
+    pass
+
+
+class OneUser(pydantic.RootModel[User]):
+    pass
+
+
+class Blob(pydantic.BaseModel, val_json_bytes="base64"):
+    data: bytes
+
+
+class Settings(pydantic.BaseModel):
+    size: pydantic.ByteSize = 0
+    object: pydantic.ImportString | None = None
+    encoded: pydantic.Json | None = None
+    zone: zoneinfo.ZoneInfo | None = None
+
+
+class Number(pydantic.BaseModel):
+    kind: Literal["number"]
+    value: int
+
+
+class Word(pydantic.BaseModel):
+    kind: Literal["word"]
+    value: str
+
+
+class Fact(pydantic.BaseModel):
+    fact: Number | Word
+    tagged: dict[str, Annotated[Number | Word, pydantic.Field(discriminator="kind")]] = {}
+    many: list[Number | list[Word]] = []
+    pair: tuple[Number, Word] | None = None
 
 
 class HasInput(Protocol):
@@ -977,6 +1014,30 @@ def sensor(sensor: Sensor):
 
 def numbers(numbers: Numbers):
     return shown(numbers)
+
+
+def counts(counts: Counts):
+    return shown(counts)
+
+
+def counts_or_none(counts: Counts | None):
+    return shown(counts)
+
+
+def one_user(user: OneUser):
+    return shown(user)
+
+
+def blob(blob: Blob):
+    return shown(blob)
+
+
+def settings(settings: Settings):
+    return shown(settings)
+
+
+def fact(it: Fact):
+    return shown(it)
 
 
 def own_arguments(given: OwnArguments):
