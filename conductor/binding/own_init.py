@@ -12,6 +12,7 @@ import inspect
 import re
 import sys
 import typing
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import reduce
 from operator import or_
@@ -75,15 +76,21 @@ def _is_for_init(attribute: Any) -> bool:
 
 
 def _hints(kind: Any) -> dict[str, Any]:
-    """The types of the arguments that make an object of the class. A field's type is read where its class is."""
+    """The types of the arguments that make an object of the class."""
     origin = get_origin(kind) or kind
     if issubclass(origin, tuple):  # a NamedTuple
         return typing.get_type_hints(origin, include_extras=True)
+    return _evaluated(inspect.get_annotations(origin.__init__), kind)
+
+
+def _evaluated(annotations: Mapping[str, Any], kind: Any) -> dict[str, Any]:
+    """The types for annotations of arguments or fields. That of a field is read where its class is."""
+    origin = get_origin(kind) or kind
     owners = {name: each for each in reversed(origin.__mro__) for name in inspect.get_annotations(each)}
     owners |= {each.alias: owners.get(each.name, origin) for each in getattr(origin, "__attrs_attrs__", ())}
     given = _type_arguments(kind)
     hints = {}
-    for name, annotation in inspect.get_annotations(origin.__init__).items():
+    for name, annotation in annotations.items():
         owner = owners.get(name, origin)
         it = SimpleNamespace(__annotations__={name: annotation})
         variables = {each.__name__: each for each in getattr(owner, "__parameters__", ())}
@@ -119,6 +126,22 @@ def shape_of_arguments(kind: Any) -> Any:
         member = with_stand_ins(hints.get(name, Any))
         members[name] = member if parameter.default is parameter.empty else NotRequired[member]
     return TypedDict(name_in_schema(kind), members)  # type: ignore[operator]  # its members are known at run time alone
+
+
+def shape_of_fields(kind: Any) -> Any:
+    """A TypedDict of the fields of an object of the class, as an output has them."""
+    origin = get_origin(kind) or kind
+    attributes: Sequence[Any] | None = getattr(origin, "__attrs_attrs__", None)
+    if attributes is None:
+        fields: Sequence[Any] = dataclasses.fields(origin)
+    else:
+        fields = [each for each in attributes if not each.name.startswith("_")]
+    hints = _evaluated({each.name: Any if each.type is None else each.type for each in fields}, kind)
+    members: dict[str, Any] = {}
+    for each in fields:  # the value of one that is not for __init__ may be in the class alone
+        member = with_stand_ins(hints[each.name])
+        members[each.name] = member if each.init else NotRequired[member]
+    return TypedDict(name_in_schema(kind), members)  # type: ignore[operator]  # as above
 
 
 def name_in_schema(kind: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from conductor._output import UnsendableOutput, output_data
-from conductor.binding.own_init import StandIn, name_in_schema, shape_of_arguments, with_stand_ins
+from conductor.binding.own_init import StandIn, name_in_schema, shape_of_arguments, shape_of_fields, with_stand_ins
 from conductor.binding.parameters import NO_DEFAULT
 from conductor.binding.pydantic_types import is_of_pydantic
 from conductor.errors import ConfigurationError
@@ -96,9 +96,10 @@ class TypeSchemas:
             raise ConfigurationError(f"{member.place} has no JSON Schema: {reason}") from error
 
     def _described(self, types: list[Any]) -> list[Schema]:
-        known = [with_stand_ins(each) if self._mode == "validation" or is_of_pydantic(each) else each for each in types]
         schemas, named = msgspec.json.schema_components(
-            known, schema_hook=self._of_other_library, ref_template=f"{_REFERENCE}{{name}}"
+            [with_stand_ins(each) for each in types],
+            schema_hook=self._of_other_library,
+            ref_template=f"{_REFERENCE}{{name}}",
         )
         self._add(named)
         return list(schemas)
@@ -122,10 +123,10 @@ class TypeSchemas:
         raise NotImplementedError
 
     def _of_own_init(self, kind: type) -> Schema:
-        """The schema of the arguments of its ``__init__``. The class may hold itself."""
+        """The schema of the arguments of its ``__init__``, or of its objects. The class may hold itself."""
         if kind not in self._begun:
             self._begun.add(kind)
-            self._described([shape_of_arguments(kind)])
+            self._described([shape_of_arguments(kind) if self._mode == "validation" else shape_of_fields(kind)])
         return {"$ref": _REFERENCE + name_in_schema(kind)}
 
     def _of_pydantic(self, kind: Any) -> Schema:

@@ -17,7 +17,8 @@ import pytest
 
 from conductor import ConfigurationError, Task, TaskContext, TaskResult, input_schema, output_schema
 from conductor._output import output_data
-from support import binding_functions
+from support import binding_functions, other_module
+from support.binding_functions import HolderBelow, TileOfLists
 from support.binding_rows import ROWS
 
 
@@ -88,6 +89,16 @@ class Fork:
     size: int = dataclasses.field(init=False, default=0)
 
 
+@attrs.define
+class Sealed:
+    number: int = attrs.field(converter=int)
+    _key: str = ""
+
+
+class Counts(pydantic.RootModel[dict[str, int]]):
+    pass
+
+
 def takes_order(order: Order) -> None: ...
 def takes_order_beside_the_context(context: TaskContext, *, order: "Order") -> None: ...
 def takes_values(a: int, b: str = "x", *, c: list[Line] | None = None) -> None: ...
@@ -98,6 +109,7 @@ def takes_named(named: Named) -> None: ...
 def takes_attrs(value: Attrs) -> None: ...
 def takes_model(model: Model) -> None: ...
 def takes_tree(tree: Tree) -> None: ...
+def takes_counts(counts: Counts) -> None: ...
 def takes_chain(chain: Chain) -> None: ...
 def takes_literal(kind: Literal["a", "b"], path: pathlib.Path, price: decimal.Decimal) -> None: ...
 def takes_anything(a, b: Any = None, **more: int) -> None: ...
@@ -141,6 +153,7 @@ LINE = {"sku": "s"}
         (takes_named, [{"a": 1}, {"a": 1, "b": "y"}], [{"b": "y"}, {"a": "1"}]),
         (takes_attrs, [{"a": 1}], [{}]),
         (takes_model, [{"byAlias": 1, "parts": [{"n": 1}]}], [{"by_alias": 1}, {"byAlias": 1, "parts": [{}]}]),
+        (takes_counts, [{}, {"a": 1}], [{"a": "x"}]),
         (takes_tree, [{}, {"branches": [{"branches": [{}]}]}], [{"branches": [{"branches": [1]}]}]),
         (takes_chain, [{}, {"rest": {"rest": None}}], [{"rest": {"rest": 1}}]),
         (takes_literal, [{"kind": "a", "path": "p", "price": "1.5"}], [{"kind": "c", "path": "p", "price": "1.5"}]),
@@ -186,6 +199,13 @@ def test_the_schema_of_an_input_tells_the_inputs_that_fit(function, valid, inval
         (Named, [Named(1)], [[1, "x"], {}]),
         (Attrs, [Attrs(1)], [{}]),
         (Model, [Model(byAlias=1, parts=[Part(n=1)])], [{"byAlias": 1}]),
+        (Counts, [Counts({"a": 1})], [{"a": "x"}, {"result": {"a": 1}, "b": "x"}]),
+        (Price, [Price(1.5), Price(1.5, "USD")], [{"amount": "x"}, {"text": ""}]),
+        (list[Price], [[Price(1.5)], []], [{"result": [{}]}]),
+        (Fork, [Fork([Fork()])], [{"tines": [1]}, {}]),
+        (Sealed, [Sealed("1")], [{"number": "1"}, {}]),
+        (TileOfLists[int], [TileOfLists([1], name=2)], [{"side": 1, "sides": [], "name": 2}]),
+        (HolderBelow, [HolderBelow(dt.date(2026, 1, 2), other_module.Line("a"))], [{"line": {}}]),
         (dict[str, int], [{"a": 1}], [{"a": "x"}]),
         (Mapping[str, Model], [{"a": Model(byAlias=1)}], [{"a": {}}]),
         (int, [1], [{}, {"result": "1"}]),
