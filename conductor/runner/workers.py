@@ -279,8 +279,9 @@ class Workers:
             leaks.warn()
 
     def _warn_at_exit(self) -> None:
-        alive = any(not each.capacity.has_ended for each in (*self._workers.values(), *self._replaced))
-        if alive and os.getpid() == self._process_id:
+        if os.getpid() != self._process_id:  # a thread of the parent may have held a lock of its workers
+            return
+        if any(not each.capacity.has_ended for each in (*self._workers.values(), *self._replaced)):
             logger.warning(
                 "the process ends although workers run: wait_workers() would keep it running;"
                 " the server hands out their tasks again when the leases end"

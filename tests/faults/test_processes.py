@@ -337,6 +337,71 @@ sys.exit(not runner.wait_workers())
 """
 
 
+FORK_WHILE_WAITING = """
+import os, signal, sys, time, warnings
+from conductor import TaskRunner
+
+warnings.simplefilter("ignore", DeprecationWarning)  # as above
+runner = TaskRunner()
+
+def end_by_signal(task):
+    while signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+def fork(task):
+    child = os.fork()
+    if child == 0:
+        own = TaskRunner()
+        own.start_worker("u", end_by_signal)
+        os._exit(not own.wait_workers(10))
+    status = os.waitpid(child, 0)[1]
+    runner.shutdown()
+    return {"status": os.waitstatus_to_exitcode(status)}
+
+runner.start_worker("t", fork)
+sys.exit(not runner.wait_workers())
+"""
+FORK_UNDER_A_LOCK = """
+import os, sys, threading, warnings
+from conductor import TaskRunner
+
+warnings.simplefilter("ignore", DeprecationWarning)  # as above
+runner = TaskRunner()
+runner.start_worker("t", print)
+held = threading.Event()
+
+def hold():
+    with runner._workers.known("t", None).capacity._changed:
+        held.set()
+        threading.Event().wait()
+
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+child = os.fork()
+if child == 0:
+    sys.exit()
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_signal_drains_a_runner_that_a_function_has_made_in_a_forked_process(server):
+    task_id = server.add_task("t")
+    server.add_task("u")
+    with Programs() as programs:
+        process = programs.start(FORK_WHILE_WAITING, server.url)
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
+    assert server.task(task_id)["outputData"] == {"status": 0}
+
+
+def test_a_forked_process_ends_although_a_thread_of_its_parent_held_a_lock(server):
+    with Programs() as programs:
+        process = programs.start(FORK_UNDER_A_LOCK, server.url)
+        _, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors) == (0, "")
+
+
 def test_l11_a_runner_refuses_to_work_in_a_forked_process_and_a_new_one_does_not(server):
     tasks = {"parent": server.add_task("t"), "child": server.add_task("u")}
     with Programs() as programs:

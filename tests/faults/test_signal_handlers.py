@@ -53,6 +53,27 @@ def test_handlers_are_put_back_after_a_wait_that_timed_out(server, runner, own_h
     eventually(lambda: task_id in server.accepted)
 
 
+def test_a_ctrl_c_while_handlers_are_replaced_leaves_nothing_behind(runner, own_handlers, monkeypatch):
+    before, replace = handlers(), signal.signal
+
+    def interrupted(number, handler):
+        if number == signal.SIGTERM:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+        return replace(number, handler)
+
+    runner.start_worker("t", lambda task: None)
+    monkeypatch.setattr(signal, "signal", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runner.wait_workers()
+    assert handlers() == before
+
+    join = while_waiting(lambda: (eventually(lambda: handlers() != before), to_main_thread(signal.SIGTERM)))
+    assert runner.wait_workers(timeout=20)
+    join()
+    assert (handlers(), own_handlers) == (before, [])
+
+
 def test_handlers_are_put_back_after_a_second_signal(server, runner, own_handlers, gate):
     before = handlers()
 

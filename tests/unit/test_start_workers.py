@@ -192,6 +192,7 @@ def test_without_a_thread_for_the_second_worker_the_first_one_is_shut_down(clien
         runner.start_workers(Worker("a", do_nothing), Worker("b", do_nothing))
     assert not running(runner)
     assert runner.wait_workers(5)
+    assert [worker.task_name for worker in runner.health().workers] == ["a"]
     monkeypatch.undo()
     runner.start_workers(Worker("a", do_nothing), Worker("b", do_nothing))
     assert running(runner) == {"a", "b"}
