@@ -368,6 +368,22 @@ def test_variables_of_the_environment_are_no_expressions(workflows, monkeypatch)
     assert caught.value.status == 400
 
 
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+$", "(a|a)*c", "(.*)*x", "a*" * 10 + "c", "a?" * 30 + "c", "(a|b)" * 30, "(?#[)(a+)+]"]
+)
+def test_a_regular_expression_that_may_take_for_ever_is_refused_at_registration(workflows, pattern):
+    path = f"workflow.input.a[?(@.b =~ /{pattern}/)].b"
+    step = WorkflowTask("t", "t", input_parameters={"c": [f"${{{path}}}"]})
+    for definition in (
+        WorkflowDef("w", [WorkflowTask("o", "o", type="DO_WHILE", loop_condition="false", loop_over=[step])]),
+        WorkflowDef("w", [WorkflowTask("t", "t")], output_parameters={"c": f"${{{path}}}"}),
+    ):
+        definition.owner_email = OWNER
+        with pytest.raises(ApiError, match=re.escape(f"{path}: the regular expression /{pattern}/")) as caught:
+            workflows.register_workflow(definition)
+        assert caught.value.status == 400
+
+
 @pytest.mark.parametrize("headers", [{"Host": "example.com"}, {"Origin": "http://example.com"}], ids=str)
 def test_requests_for_other_names_and_from_other_pages_are_refused(server, headers):
     with (

@@ -6,8 +6,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from conductor.testing.expressions.path import PathError, parse
-from conductor.testing.expressions.template import SYSTEM_NAMES
+from conductor.testing.expressions.errors import PathError, PatternError
+from conductor.testing.expressions.path import parse
+from conductor.testing.expressions.template import SYSTEM_NAMES, expressions_in
 
 _PARTS = re.compile(r"(?=(?<!\$)\$\{)|(?<=\})")
 
@@ -17,11 +18,29 @@ def problems_in(parameters: Mapping[str, Any], task_name: str, refs: Collection[
 
     refs: the reference names of the tasks of the workflow. Only expressions without braces inside are checked.
     """
-    waiting: list[tuple[str, Any]] = [*reversed([*parameters.items()])]  # no recursion, for any depth
+    for key, text in _texts_in(parameters):
+        yield from _problems_in_text(key, text, task_name, refs)
+
+
+def patterns_in(parameters: Mapping[str, Any]) -> Iterator[str]:
+    """Messages about the regular expressions that may take too long. The server takes them all (3.32.3)."""
+    for _, text in _texts_in(parameters):
+        for path in expressions_in(text):
+            try:
+                parse(path)
+            except PatternError as error:
+                yield f"{path}: {error}"
+            except PathError:
+                continue  # null at the server, or the subject of another check
+
+
+def _texts_in(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The texts inside of it, each with the name of the member that it is in."""
+    waiting: list[tuple[str, Any]] = [*reversed([*values.items()])]  # no recursion, for any depth
     while waiting:
         key, value = waiting.pop()
         if isinstance(value, str):
-            yield from _problems_in_text(key, value, task_name, refs)
+            yield key, value
         elif isinstance(value, dict):
             waiting += reversed(value.items())
         elif isinstance(value, list):

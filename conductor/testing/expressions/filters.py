@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from conductor.testing.expressions.errors import PathError
 from conductor.testing.expressions.literals import end_of_brackets, is_number, literal, split_outside
+from conductor.testing.expressions.regular import Regular
 
 Accepts = Callable[[Any, Any], bool]
 """Whether a value is accepted; the second argument is the whole document."""
@@ -27,8 +28,6 @@ ParsePath = Callable[[str], Readable]
 _OPERATORS = re.compile(
     r"(===|!==|==|!=|<=|>=|=~|<|>|\b(?:in|nin|contains|size|empty|subsetof|anyof|noneof)\b)", re.IGNORECASE
 )
-_REGULAR = re.compile(r"/((?:[^/\\]|\\.)*)/([a-zA-Z]*)")
-_FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE, "u": re.UNICODE}
 
 
 def parse_filter(text: str, parse_path: ParsePath) -> Accepts:
@@ -59,7 +58,7 @@ def _one(text: str, parse_path: ParsePath) -> Accepts:
         return _path_of(text, parse_path).exists
     compare, first = _COMPARISONS[sign], _operand(left, parse_path)
     if sign == "=~":
-        pattern = _pattern(right)
+        pattern = Regular(right)
         return lambda value, document: compare(first(value, document), pattern)
     second = _operand(right, parse_path)
     return lambda value, document: compare(first(value, document), second(value, document))
@@ -97,16 +96,6 @@ def _operand(text: str, parse_path: ParsePath) -> Operand:
             return None
 
     return operand
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    found = _REGULAR.fullmatch(text)
-    try:
-        if found:
-            return re.compile(found[1], sum({_FLAGS.get(flag.lower(), re.NOFLAG) for flag in found[2]}, re.NOFLAG))
-    except re.error:
-        pass
-    raise PathError("no regular expression")
 
 
 def _number(value: Any) -> float | None:
@@ -172,7 +161,7 @@ def _of_lists(compare: Callable[[Iterable[bool]], bool]) -> Callable[[Any, Any],
 
 
 def _matches(left: Any, pattern: Any) -> bool:
-    return isinstance(left, str | int | float) and bool(pattern.fullmatch(left if isinstance(left, str) else str(left)))
+    return isinstance(left, str | int | float) and bool(pattern.matches(left if isinstance(left, str) else str(left)))
 
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {

@@ -53,6 +53,20 @@ def test_an_expression_has_the_answer_of_the_servers_own_code(document, template
     assert list(problems_in({"x": template}, "t1", {"t1"})) == problems
 
 
+@pytest.mark.parametrize(("pattern", "fits", "too_long"), [(".*a.*b", 9000, 11_000), ("[a-z]+.*(1|2)?.*", 280, 300)])
+def test_a_text_that_is_too_long_for_a_regular_expression_makes_a_null(pattern, fits, too_long):
+    template = f"${{rows[?(@.x =~ /{pattern}/)].x}}"
+    assert fill(template, {"rows": [{"x": "a" + "b" * (fits - 1)}]}) == ["a" + "b" * (fits - 1)]
+    assert fill(template, {"rows": [{"x": "a" + "b" * (too_long - 1)}]}) is None
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+$/x", "(?x)(a+) +$/", "(a){2,}/", "((a|b)|c){9}/", "(?=a*)*b/", "[a/", "(a/"]
+)
+def test_a_regular_expression_that_may_take_for_ever_makes_a_null_if_it_comes_late(pattern):
+    assert fill(f"${{rows[?(@.x =~ /{pattern})].x}}", {"rows": [{"x": "a"}]}) is None
+
+
 def test_the_id_of_the_task_stands_in_place_of_its_name():
     assert fill("${CPEWF_TASK_ID}", {}, "t-1") == "t-1"
     assert fill("x-${CPEWF_TASK_ID}", {}, "t-1") == "x-t-1"

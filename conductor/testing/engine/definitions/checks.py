@@ -8,7 +8,7 @@ from conductor.testing.engine.records.blueprint import places, walk
 from conductor.testing.engine.records.records import Wire
 from conductor.testing.engine.records.refusals import problem
 from conductor.testing.engine.tasks.registry import Kinds
-from conductor.testing.expressions import problems_in
+from conductor.testing.expressions import patterns_in, problems_in
 
 
 def check_task_def(definition: Wire, path: str) -> list[Wire]:
@@ -63,6 +63,7 @@ def check_steps(definition: Wire, path: str, kinds: Kinds, task_defs: Mapping[st
         problems.append(problem(f"{path}.name", "WorkflowDef name cannot be null or empty", name))
     if not definition["tasks"]:
         problems.append(problem(f"{path}.tasks", "WorkflowTask list cannot be empty"))
+    problems += [problem(f"{path}.outputParameters", text) for text in patterns_in(definition["outputParameters"])]
     for step, place in _placed(definition["tasks"], f"{path}.tasks"):
         problems += _check_step(step, place, kinds, task_defs)
     return problems
@@ -83,6 +84,8 @@ def _check_step(step: Wire, path: str, kinds: Kinds, task_defs: Mapping[str, Wir
     if not step.get("taskReferenceName"):
         text = "WorkflowTask taskReferenceName name cannot be empty or null"
         yield problem(f"{path}.taskReferenceName", text, step.get("taskReferenceName"))
+    for text in patterns_in(step["inputParameters"]):
+        yield problem(f"{path}.inputParameters", text)
     if step["type"] == "TERMINATE" and ".loopOver[" in path:
         return  # the server checks no task of a loop, so that its status may be an expression
     known = task_defs.get(step.get("name") or "", {})
