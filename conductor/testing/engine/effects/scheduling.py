@@ -42,6 +42,8 @@ class Scheduling:
             task.wire["seq"] = task.wire["seq"] or seq
             task.wire["scheduledTime"] = now_ms
             task.first_scheduled = task.first_scheduled or now_ms
+            if task.workflow_task is not workflow.blueprint.by_ref.get(task.base_ref):
+                task.keep_step()  # it was made while the workflow runs
             state.payloads.limit_task(task, "inputData")
             state.add_task(workflow, task)
             for_workers = self._kinds.is_for_workers(task)

@@ -29,7 +29,4 @@ class Dynamic(EngineTask):
         definition = making.steps.task_def_of({"name": name, "type": "SIMPLE"})
         named = {**step, "name": name, "taskDefinition": definition}
         kind = making.kinds.of_step(named)  # another one if there is a stub for the name
-        made = (self._begun_as if kind is self else kind).make(making, named, retry_count)
-        for task in made:
-            task.keep_step()
-        return made
+        return (self._begun_as if kind is self else kind).make(making, named, retry_count)

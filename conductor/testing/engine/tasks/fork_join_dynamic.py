@@ -48,8 +48,6 @@ def _begun(making: Making, step: Wire, retry_count: int) -> list[TaskRecord]:
     made = making.begin(step, retry_count)
     if not made:
         raise Termination(f"No dynamic tasks could be created: the name {step['taskReferenceName']} is in use")
-    for task in made:
-        task.keep_step()
     return made
 
 
