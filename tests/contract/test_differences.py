@@ -307,6 +307,16 @@ def test_a_human_task_beside_a_retried_sub_workflow_is_in_progress(story, workfl
     story.assert_becomes(workflow_id, "RUNNING", "f COMPLETED", "su IN_PROGRESS", "h.1 IN_PROGRESS", "j IN_PROGRESS")
 
 
+def test_an_exclusive_join_beside_a_task_that_is_not_there_fails(story):
+    story.define("e")
+    exclusive = story.step("x", "EXCLUSIVE_JOIN", join_on=["b", "nobody"])
+    story.workflow("parent", *story.fork([story.step("b", permissive=True)], [story.step("e"), exclusive]))
+    workflow_id = story.start()
+    story.end(workflow_id, "b", "FAILED")
+    story.end(workflow_id, "e")
+    assert story.brief(workflow_id) == ["FAILED", "f COMPLETED", "b FAILED", "e COMPLETED", "j CANCELED", "x FAILED"]
+
+
 @pytest.mark.parametrize("given", ["$workflow", "$workflow.input"])
 def test_a_failure_workflow_that_is_no_path_of_an_input_is_not_started(story, workflows, given):
     story.workflow("parent", story.step("a"), failure_workflow=given)

@@ -19,15 +19,25 @@ class ExclusiveJoin(Join):
         return [task]
 
     def execute(self, run: Run, task: TaskRecord) -> bool:
-        member = _first(run.workflow, members_of(task))
+        refs = members_of(task)
+        member, is_default = _first(run.workflow, refs), False
         if member is None or not member.ended:
-            defaults = task.wire["inputData"].get("defaultExclusiveJoinTask") or []
-            member = _first(run.workflow, defaults) or member
+            default = _first(run.workflow, task.wire["inputData"].get("defaultExclusiveJoinTask") or [])
+            member, is_default = default or member, default is not None
         if member is None or not member.ended:
             return False
-        if member.status in UNSUCCESSFUL:
-            return fail(task, member.wire.get("reasonForIncompletion") or "")
-        return end_with(task, Outcome("COMPLETED", member.output))
+        if member.status not in UNSUCCESSFUL:
+            return end_with(task, Outcome("COMPLETED", member.output))
+        if is_default:
+            return fail(task, f"{_reason(member)} ")
+        members = [found for ref in refs if (found := run.workflow.latest(ref)) is not None]
+        if member.workflow_task["permissive"] and not all(each.ended for each in members):
+            return end_with(task, Outcome("COMPLETED", member.output))
+        return fail(task, " ".join(_reason(each) for each in members if each.status in UNSUCCESSFUL))
+
+
+def _reason(task: TaskRecord) -> str:
+    return str(task.wire.get("reasonForIncompletion", "null"))
 
 
 def _first(workflow: WorkflowRecord, refs: list[str]) -> TaskRecord | None:
