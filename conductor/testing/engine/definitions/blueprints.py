@@ -89,22 +89,31 @@ class Blueprints:
 
     def own_step(self, given: Wire) -> Wire:
         """A step that is given while its workflow runs, as a step of a definition. Termination: it is refused."""
-        step = normalise_step(given)
+        step = normalise_step(copy.deepcopy(given))  # it may be a part of the output of a task
         problems = [text for inner in walk([step]) for text in self._kinds.problems(inner)]
         if problems:
             raise Termination("; ".join(problems))
-        is_undefined = "taskDefinition" not in step and step["name"] not in self._definitions.task_defs
-        if is_undefined and not self._kinds.is_known(step):
+        if self._is_undefined(step) and not self._kinds.is_known(step):
             text = f"Invalid task specified. Cannot find task by name {step['name']} in the task definitions"
             raise Termination(text)
-        if is_undefined and step["type"] == "SIMPLE":
-            # The server makes no definition for it, so the task is never tried again (3.32.3).
-            step = {**step, "retryCount": 0}
+        for inner in walk([step]):
+            self._populate_own_step(inner)
+        return step
+
+    def _populate_own_step(self, step: Wire) -> None:
+        """The server makes no definition for such a step (3.32.3)."""
+        if self._is_undefined(step):
+            if step["type"] == "DYNAMIC":
+                return  # it gets the definition of the name in its input
+            if step["type"] == "SIMPLE":
+                step["retryCount"] = 0  # without a definition the task is never tried again
         try:
             self._populate_step(step)
         except Refusal as refusal:
             raise Termination(refusal.message) from None
-        return step
+
+    def _is_undefined(self, step: Wire) -> bool:
+        return "taskDefinition" not in step and step["name"] not in self._definitions.task_defs
 
 
 def _read(given: object) -> Wire:

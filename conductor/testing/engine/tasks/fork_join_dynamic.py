@@ -40,8 +40,9 @@ class ForkJoinDynamic(EngineTask):
         steps = _forked_steps(step, given, making.steps.own_step, is_nested=is_nested)
         refs = [inner["taskReferenceName"] for inner in steps]
         fork.wire.update(executed=True, inputData={"forkedTasks": refs, "forkedTaskDefs": steps, **given})
-        branches = [task for inner in steps for task in _begun(making, inner, retry_count)]
-        return [fork, *branches, _join(making, step, refs)]
+        branches = [_begun(making, inner, retry_count) for inner in steps]
+        joined = [branch[-1].ref for branch in branches]  # for a choice, the first task of the chosen branch
+        return [fork, *(task for branch in branches for task in branch), _join(making, step, joined)]
 
 
 def _begun(making: Making, step: Wire, retry_count: int) -> list[TaskRecord]:
