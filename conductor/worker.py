@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import CodeType
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from conductor._arguments import (
     Duration,
     exact_str,
+    function_name,
     is_async,
     is_name,
     optional_seconds,
@@ -171,6 +173,24 @@ def named(worker: Worker) -> str:
     """The task name and the domain of a worker, for an error."""
     source = f" ({worker.sources['domain']})" if "domain" in worker.sources else ""
     return f"task_name {worker.task_name!r} {of_domain(worker.domain)}{source}"
+
+
+def clash_of(first: Worker, second: Worker) -> str:
+    """An error: both have the same key. It names their functions, and the domain only if there is one."""
+    source = f" ({second.sources['domain']})" if "domain" in second.sources else ""
+    domain = "" if second.domain is None else f" and the domain {second.domain!r}{source}"
+    key = f"the task name {second.task_name!r}{domain}"
+    if first.execute == second.execute:
+        return f"{_with_place(first.execute)} is given twice for {key}"
+    functions = f"{_with_place(first.execute)} and {_with_place(second.execute)}"
+    return f"two functions have {key}: {functions}. Give each its own name, or a domain"
+
+
+def _with_place(execute: Execute) -> str:
+    """The name of a function, and its file and line if it is written in Python."""
+    code = getattr(execute, "__code__", None)
+    place = f" ({code.co_filename}, line {code.co_firstlineno})" if isinstance(code, CodeType) else ""
+    return f"{function_name(execute)}{place}"
 
 
 def of_domain(domain: str | None) -> str:

@@ -20,7 +20,7 @@ from conductor.runner.lifespan import Lifespan
 from conductor.runner.resources import Resources, Setup
 from conductor.runner.running_worker import RunningWorker
 from conductor.runner.signals import STOP_WAITING, WAKE_UP, Waiters, next_event, pass_to_all_runners, signal_listeners
-from conductor.worker import Worker, WorkerKey, named, of_domain
+from conductor.worker import Worker, WorkerKey, clash_of, named, of_domain
 
 logger = logger_of(__name__)
 
@@ -98,11 +98,11 @@ class Workers:
 
     def _check_keys(self, workers: Sequence[Worker]) -> None:
         """ConfigurationError: two of the workers have the same key, or a worker of one of the keys is running."""
-        keys = set()
+        keys: dict[WorkerKey, Worker] = {}
         for worker in workers:
             if worker.key in keys:
-                raise ConfigurationError(f"two workers for {named(worker)} are given")
-            keys.add(worker.key)
+                raise ConfigurationError(clash_of(keys[worker.key], worker))
+            keys[worker.key] = worker
             if self.find(*worker.key) is not None:
                 raise ConfigurationError(f"a worker for {named(worker)} is running already")
 

@@ -133,11 +133,27 @@ def test_an_argument_without_a_worker_is_refused_and_nothing_is_started(runner, 
 
 def test_two_workers_for_one_task_are_refused_before_any_is_started(runner):
     pair = [Worker("a", do_nothing), Worker("b", do_nothing, domain="blue"), Worker("b", do_nothing, domain="blue")]
-    with pytest.raises(ConfigurationError, match="two workers for task_name 'b' of domain 'blue' are given"):
+    with pytest.raises(ConfigurationError, match="do_nothing .* is given twice for the task name 'b' and the domain"):
         runner.start_workers(*pair)
     assert not running(runner)
     runner.start_workers(*pair[:2], Worker("b", do_nothing, domain="green"))
     assert len(runner.get_batch_size_for_all()) == 3
+
+
+def test_two_functions_of_one_task_are_named_with_their_places(runner):
+    def charge(task):
+        return None
+
+    places = [f"{each.__qualname__} ({__file__}, line {each.__code__.co_firstlineno})" for each in (do_nothing, charge)]
+    with pytest.raises(ConfigurationError) as caught:
+        runner.start_workers(Worker("pay", do_nothing), Worker("pay", charge))
+    assert str(caught.value) == (
+        f"two functions have the task name 'pay': {places[0]} and {places[1]}. Give each its own name, or a domain"
+    )
+    with pytest.raises(
+        ConfigurationError, match="^two functions have the task name 'pay': do_nothing .* and print. Give"
+    ):
+        runner.start_workers(Worker("pay", do_nothing), Worker("pay", print))
 
 
 def test_a_worker_for_a_task_that_is_served_already_is_refused_with_the_others_of_its_call(runner):

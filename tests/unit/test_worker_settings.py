@@ -192,7 +192,8 @@ def test_two_workers_that_a_variable_puts_into_one_domain_are_refused_with_its_n
     monkeypatch.setenv("CONDUCTOR_WORKER_ALL_DOMAIN", "blue")
     with TaskRunner(FakeTaskClient()) as runner:
         with pytest.raises(
-            ConfigurationError, match=r"two workers for .*'ship' of domain 'blue' \(CONDUCTOR_WORKER_ALL_DOMAIN\)"
+            ConfigurationError,
+            match=r"twice for the task name 'ship' and the domain 'blue' \(CONDUCTOR_WORKER_ALL_DOMAIN\)$",
         ):
             runner.start_workers(Worker("ship", do_nothing, domain="a"), Worker("ship", do_nothing, domain="b"))
         runner.start_worker("ship", do_nothing, domain="a")
