@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from ipaddress import IPv6Address, ip_address, ip_network
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from conductor._redaction import kind_of
 from conductor.errors import ConfigurationError
@@ -20,17 +20,36 @@ def check_url(name: str, url: str) -> None:
     shown = "" if "@" in url or "?" in url else f": {str(url)!r}"
     if _NOT_IN_A_URL.search(url):
         raise ConfigurationError(f"{name} holds a space or a character that no URL may hold{shown}")
-    if not _is_url(url) or "?" in url or "#" in url:
-        raise ConfigurationError(f"{name} must be a URL such as https://host:8080/api, without a query{shown}")
+    if problem := _problem_with(url):
+        raise ConfigurationError(
+            f"{name} {problem}{shown if url else ''}. It must be a URL such as https://host:8080/api"
+        )
 
 
-def _is_url(url: str) -> bool:
+def _problem_with(url: str) -> str:
+    """What is wrong with it, without any part of it, which may be secret; "" if it can work."""
+    if not url:
+        return "is empty"
+    if not url.lower().startswith(("http://", "https://")):
+        return "does not begin with http:// or https://"
+    if "?" in url or "#" in url:
+        return "has a query" if "?" in url else "has a fragment (#)"
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").removesuffix(".").encode("idna")
-        is_path = not {".", ".."} & set(parts.path.split("/"))  # urllib3 would send another path
-        return parts.scheme in ("http", "https") and bool(host) and parts.port != 0 and is_path
-    except ValueError:  # a port that is no number, brackets that do not match, no host's name
+    except ValueError:  # brackets that do not match, no host's name
+        host = b""
+    if not host:
+        return "has no host that can be"
+    if {".", ".."} & set(parts.path.split("/")):  # urllib3 would send another path
+        return "has . or .. in its path"
+    return "" if _has_usable_port(parts) else "has a port that is no number from 1 to 65535"
+
+
+def _has_usable_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
         return False
 
 

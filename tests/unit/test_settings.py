@@ -37,6 +37,29 @@ def test_read_timeout_comes_from_the_environment_when_it_is_not_given(monkeypatc
     assert HttpSettings(read_timeout=timedelta(minutes=1)).read_timeout == 60.0
 
 
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("", "is empty."),
+        ("localhost:8080/api", "does not begin with http:// or https://: 'localhost:8080/api'."),
+        ("ftp://host", "does not begin with http:// or https://: 'ftp://host'."),
+        ("http:/host", "does not begin with http:// or https://: 'http:/host'."),
+        ("http://host/api?a=hush", "has a query."),
+        ("http://host/api#top", "has a fragment (#): 'http://host/api#top'."),
+        ("http://:8080/api", "has no host that can be: 'http://:8080/api'."),
+        ("http://[::1/api", "has no host that can be: 'http://[::1/api'."),
+        ("http://host/../api", "has . or .. in its path: 'http://host/../api'."),
+        ("http://host:99999/api", "has a port that is no number from 1 to 65535: 'http://host:99999/api'."),
+        ("http://host:0/api", "has a port that is no number from 1 to 65535: 'http://host:0/api'."),
+        ("http://me:hush@host:port", "has a port that is no number from 1 to 65535."),
+    ],
+)
+def test_what_is_wrong_with_a_url_is_said(url, problem):
+    with pytest.raises(ConfigurationError) as caught:
+        HttpSettings(url)
+    assert str(caught.value) == f"base_url {problem} It must be a URL such as https://host:8080/api"
+
+
 @pytest.mark.parametrize("name", ["connect_timeout", "read_timeout"])
 @pytest.mark.parametrize("value", [0, -1, 1e12, math.nan, math.inf, "5", True, timedelta(0)])
 def test_a_timeout_that_cannot_work_is_refused_by_name(name, value):
