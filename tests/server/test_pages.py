@@ -47,7 +47,7 @@ def test_the_program_of_the_page_about_health_serves_it(monkeypatch):
 
 def test_task_definitions(api_client, capsys):
     start, check, schemas = blocks("task-definitions.md")
-    program = {"__name__": "page"}
+    program = {"__name__": "__main__"}
     exec(start, program)  # noqa: S102
     with program["runner"]:
         workflows = WorkflowExecutor(api_client)

@@ -1,5 +1,6 @@
 """The pages of the documentation: their code runs, and their tables are complete."""
 
+import ast
 import inspect
 import re
 
@@ -23,6 +24,18 @@ def test_each_page_with_code_of_its_own_is_named_in_a_test():
     tests = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
     code = re.compile(r"(?<! -->\n)^```python$", re.MULTILINE)
     assert [page.name for page in DOCS.glob("*.md") if code.search(page.read_text()) and page.name not in tests] == []
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_the_import_of_a_program_starts_no_worker(page):
+    """A reader gives it to ``conductor-worker check``, which imports it."""
+    at_import = [
+        ast.unparse(statement)
+        for block in blocks(page)
+        for statement in ast.parse(block).body
+        if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.If)
+    ]
+    assert not [code for code in at_import if re.search(r"\.(start_workers?|wait_workers)\(", code)]
 
 
 @pytest.mark.parametrize("kind", [Worker, TaskRunner])

@@ -362,7 +362,7 @@ def test_the_example_in_the_documentation_prints_its_output(monkeypatch, capsys)
     for line in variables.splitlines():
         monkeypatch.setenv(*line.split("=", 1))
     monkeypatch.setattr("conductor.TaskRunner", partial(TaskRunner, FakeTaskClient()))
-    exec(program, {})  # noqa: S102 - it is the page's own program
+    exec(program, {"__name__": "__main__"})  # noqa: S102 - it is the page's own program
     assert capsys.readouterr().out == output
 
 
