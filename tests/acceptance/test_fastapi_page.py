@@ -44,7 +44,7 @@ def test_the_application_books_a_seat_and_ends_at_sigterm(server, lines, tmp_pat
 
 
 def test_the_test_of_the_page_passes(lines, tmp_path):
-    arguments = ["-W", "error", "-p", "conductor.testing.pytest_plugin", "-p", "no:cacheprovider"]
+    arguments = ["-W", "error", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments],
         cwd=tmp_path,

@@ -84,6 +84,11 @@ def test_the_tutorial_leads_to_an_order_that_is_paid_at_the_second_try(start, tm
     assert re.search(r"status +FAILED +COMPLETED", done)
     assert session.end() == 0
 
+    tests = tmp_path / "test_app.py"
+    assert "1 failed, 1 passed" in run(tmp_path, "-m", "pytest", "-p", "no:cacheprovider", status=1)
+    tests.write_text(re.sub(r".*\"FAILED\"\n|, retry_count=1", "", tests.read_text()))
+    assert " 2 passed" in run(tmp_path, "-m", "pytest", "-p", "no:cacheprovider")
+
 
 def steps_of(session):
     """The tasks of the newest workflow: reference name, status, and reason of a failure."""
