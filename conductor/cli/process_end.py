@@ -24,8 +24,9 @@ def run_and_end(main: Callable[[], int]) -> NoReturn:
     """
     try:
         sys.exit(main())
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else bool(end.code)
+    except BaseException as end:  # Python shows the traceback of an error before it waits
+        code = end.code if isinstance(end, SystemExit) else 1
+        status = code if isinstance(code, int) else bool(code)
         with suppress(RuntimeError):  # the system has no thread left
             threading.Thread(target=_end, args=(int(status),), name="conductor-end", daemon=True).start()
         raise

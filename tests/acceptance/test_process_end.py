@@ -11,7 +11,7 @@ from conductor.__main__ import main
 from conductor.cli import process_end
 
 process_end.WITHIN = 0.2
-sys.argv = ["conductor-worker", "config", "app.py"]
+sys.argv[:1] = ["conductor-worker", "config"]
 main()
 """
 WORKER = """
@@ -33,10 +33,10 @@ atexit.register(threading.Event().wait)
 """
 
 
-def config(folder, code):
+def config(folder, code, name="app.py"):
     (folder / "app.py").write_text(WORKER + code)
     return subprocess.run(
-        [sys.executable, "-c", SHORTLY], cwd=folder, check=False, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", SHORTLY, name], cwd=folder, check=False, capture_output=True, text=True, timeout=30
     )
 
 
@@ -56,3 +56,11 @@ def test_a_wrong_argument_keeps_its_status(tmp_path):
 
 def test_without_such_code_nothing_is_said(tmp_path):
     assert config(tmp_path, "").stderr == ""
+
+
+def test_an_error_that_nothing_catches_is_shown_first_and_the_command_ends_as_soon(tmp_path):
+    """The lookup of a name in the module raises it."""
+    odd = 'def __getattr__(name):\n    raise BaseException("odd")\n'
+    done = config(tmp_path, THREAD + odd, "app:missing")
+    assert done.returncode == 1
+    assert done.stderr.endswith("BaseException: odd\nthis process ends, although this still runs: thread lingers\n")
