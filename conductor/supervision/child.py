@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -61,7 +62,7 @@ class Child:
                 os.close(lifeline)
         self.pid: int = self._process.pid
         self._connection = Connection(ours.detach())
-        threading.Thread(target=self._listen, name=f"conductor-child-{self.pid}", daemon=True).start()
+        self._start_listening()
 
     def order(self, order: bytes) -> None:
         """DRAIN or NOW."""
@@ -81,18 +82,31 @@ class Child:
             return signal.Signals(-status).name
         return f"signal {-status}"
 
+    def _start_listening(self) -> None:
+        try:
+            threading.Thread(target=self._listen, name=f"conductor-child-{self.pid}", daemon=True).start()
+        except RuntimeError as error:  # the system has no thread left, but may have one later
+            self.kill()
+            self._process.wait()
+            self._release()
+            raise OSError(errno.EAGAIN, str(error)) from error
+
     def _listen(self) -> None:
         with suppress(EOFError, OSError):  # the latter for a message that it did not live to send whole
             while True:
                 message = self._connection.recv_bytes()
                 self._take(message[:1], message[1:])
         status = self._process.wait()
+        self._release()
+        self.exit_status = status
+        self._on_change()
+
+    def _release(self) -> None:
+        """After its end."""
         kill_group(self.pid)  # what it started and left
         os.close(self._lifeline)
         with self._ordering:
             self._connection.close()
-        self.exit_status = status
-        self._on_change()
 
     def _take(self, kind: bytes, content: bytes) -> None:
         if kind == REPORT:
