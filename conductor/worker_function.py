@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable
 from functools import WRAPPER_ASSIGNMENTS, update_wrapper
@@ -97,6 +98,13 @@ def worker_task(task_name: str, **options: Unpack[WorkerOptions]) -> Callable[[C
     """
     if callable(task_name):
         raise ConfigurationError('worker_task needs the name of a task: @worker_task("charge")')
+
+    known = WorkerOptions.__annotations__
+    for name in options:  # before Worker, which the user has not called, says so
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1)
+            question = f": do you mean {nearest[0]!r}?" if nearest else ""
+            raise TypeError(f"worker_task() got an unexpected keyword argument {name!r}{question}")
 
     def decorate(execute: Callable[P, R]) -> WorkerFunction[P, R]:
         try:

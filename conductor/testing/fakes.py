@@ -15,6 +15,7 @@ from conductor._arguments import Duration, seconds
 from conductor._clock import MonotonicClock
 from conductor._flag import Flag
 from conductor._output import output_data
+from conductor._redaction import kind_of
 from conductor.calling.execute import execute as call, execute_async
 from conductor.context import RunnerState, TaskContext, WorkerContext
 from conductor.errors import ConductorError, ConfigurationError, NotFoundError
@@ -37,6 +38,11 @@ def make_task(input_data: Any = None, **members: Any) -> Task:
         "poll_count": 1,
         "response_timeout_seconds": 3600,
     }
+    for name in members:
+        if name not in Task.__struct_fields__:
+            raise ConfigurationError(f"a task has no member {name!r}. Give inputs as one mapping: {{{name!r}: …}}")
+    if isinstance(input_data, str | bytes | int | float | list | set | frozenset):
+        raise ConfigurationError(f"input_data must be a mapping, or an object with fields, not {kind_of(input_data)}")
     return Task(**(ids | members), input_data=output_data(input_data, "input_data")[0])
 
 

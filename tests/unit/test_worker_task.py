@@ -204,8 +204,11 @@ def test_a_mistake_is_an_error_at_the_definition_that_names_the_function(functio
 
 
 def test_an_unknown_option_is_an_error_that_names_it():
-    with pytest.raises(TypeError, match="batchsize"):
-        worker_task("charge", batchsize=1)(charge.__wrapped__)
+    unexpected = r"^worker_task\(\) got an unexpected keyword argument"
+    with pytest.raises(TypeError, match=rf"{unexpected} 'batchsize': do you mean 'batch_size'\?$"):
+        worker_task("charge", batchsize=1)
+    with pytest.raises(TypeError, match=rf"{unexpected} 'colour'$"):
+        worker_task("charge", colour="blue")
 
 
 def test_without_a_task_name_the_error_shows_how_it_is_written():

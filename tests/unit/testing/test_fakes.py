@@ -104,8 +104,11 @@ def test_a_function_sees_its_input_as_a_server_would_give_it(given, seen):
         ({"items": [1, object()]}, r"input_data\.items\[1\]: object has no JSON form"),
         ({"n": float("nan")}, r"input_data\.n: NaN and infinity have no JSON form"),
         ({"a": 1, 1: {True: 2}}, r"input_data\.1: a key of type bool"),
+        ("x", "input_data must be a mapping, or an object with fields, not str"),
+        (5, "input_data must be a mapping, or an object with fields, not int"),
+        ([{"a": 1}], "input_data must be a mapping, or an object with fields, not list"),
     ],
-    ids=["an object", "NaN", "a key"],
+    ids=["an object", "NaN", "a key", "a text", "a number", "a list"],
 )
 def test_an_input_that_no_server_could_send_is_refused_with_its_path(given, message):
     for run in (run_worker, lambda *arguments: asyncio.run(arun_worker(*arguments))):
@@ -113,6 +116,14 @@ def test_an_input_that_no_server_could_send_is_refused_with_its_path(given, mess
             run(lambda task: {}, given)
     with pytest.raises(ConfigurationError, match=message):
         FakeTaskClient().add_task("t", given)
+
+
+def test_an_input_that_is_given_by_name_is_refused():
+    for run in (run_worker, lambda *given, **members: asyncio.run(arun_worker(*given, **members))):
+        with pytest.raises(
+            ConfigurationError, match="a task has no member 'amount'. Give inputs as one mapping: {'amount'"
+        ):
+            run(lambda task: {}, amount=5)
 
 
 def test_an_output_is_what_a_server_would_store():
