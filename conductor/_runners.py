@@ -1,13 +1,17 @@
-"""The runners of this process, for the pages and metrics that tell their health."""
+"""The runners of this process: for the pages and metrics that tell their health, and for commands that allow none."""
 
 from __future__ import annotations
 
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
 
+from conductor.errors import ConfigurationError
 from conductor.health import merged
 
 if TYPE_CHECKING:
@@ -20,6 +24,25 @@ class Runner(Protocol):
 
 _lock = threading.Lock()  # guards the next
 _runners: WeakSet[Runner] = WeakSet()
+_for_a_command: ContextVar[bool] = ContextVar("_for_a_command", default=False)
+
+
+@contextmanager
+def import_for_a_command() -> Iterator[None]:
+    """Meanwhile, ``require_no_import`` raises. A command that only looks at a module must not run tasks."""
+    token = _for_a_command.set(True)
+    try:
+        yield
+    finally:
+        _for_a_command.reset(token)
+
+
+def require_no_import() -> None:
+    """ConfigurationError while a command imports the module that calls this."""
+    if _for_a_command.get():
+        raise ConfigurationError(
+            'a runner is started while its module is imported: move that below `if __name__ == "__main__":`'
+        )
 
 
 def add(runner: Runner) -> None:

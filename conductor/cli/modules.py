@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from conductor._log import printable
+from conductor._runners import import_for_a_command
 from conductor.cli.words import nearest
 from conductor.errors import ConductorError, ConfigurationError
 from conductor.runner.given_workers import workers_in
@@ -113,7 +114,8 @@ def _module(name: str) -> ModuleType:
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     try:
-        return importlib.import_module(module_name)
+        with import_for_a_command():
+            return importlib.import_module(module_name)
     except KeyboardInterrupt:
         raise
     except BaseException as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from conductor._arguments import Duration, function_name, is_async, seconds
 from conductor._clock import MonotonicClock
+from conductor._runners import require_no_import
 from conductor.calling.event_loop import checked_event_loop, is_running_here
 from conductor.calling.process_pool import ProcessPool
 from conductor.context import current_task
@@ -243,6 +244,7 @@ class TaskRunner(WorkerControls):
         return definitions.check([running.worker for running in self._workers.active()], before_start=False)
 
     def _start(self, workers: list[Worker]) -> None:
+        require_no_import()
         self._workers.start([with_environment(worker) for worker in workers])
 
     def wait_workers(self, timeout: Duration | None = None, handle_signals: bool = True) -> bool:

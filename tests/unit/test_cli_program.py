@@ -168,6 +168,14 @@ def test_workers_are_named_by_module_file_or_name(folder, name, tasks):
     assert [worker.task_name for worker in workers_named((name,))] == tasks
 
 
+STARTS = """
+from conductor import TaskRunner
+from conductor.testing import FakeTaskClient
+runner = TaskRunner(FakeTaskClient())
+runner.start_worker("charge", print)
+"""
+
+
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [
@@ -179,6 +187,11 @@ def test_workers_are_named_by_module_file_or_name(folder, name, tasks):
         ("cli_app", "\nimport nowhere_2", r"cannot import 'cli_app': ModuleNotFoundError: .*cli_app.py, line 2\)"),
         ("cli_app", "x = (", "cannot import 'cli_app': SyntaxError"),
         ("nowhere.py", "", "there is no file 'nowhere.py'"),
+        (
+            "cli_app",
+            STARTS,
+            r"started while its module is imported: move that below `if __name__ .*cli_app.py, line 5\)$",
+        ),
         ("no module", "", "'no module' is no module"),
     ],
 )
