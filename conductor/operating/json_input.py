@@ -12,6 +12,7 @@ from conductor.definitions import value_of
 from conductor.errors import ConfigurationError
 
 STDIN = "-"
+_TEXT = "the text"
 _NAMES = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
 
 
@@ -27,7 +28,8 @@ def json_object(given: str, stdin: BinaryIO) -> dict[str, Any]:
     except RecursionError:
         raise ConfigurationError(f"{place} is nested too deep") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{place} is no JSON: {error}") from None
+        example = """. An example: '{"amount": 5}'""" if place == _TEXT else ""
+        raise ConfigurationError(f"{place} is no JSON: {error}{example}") from None
     except ConfigurationError as error:
         raise ConfigurationError(f"{place}: {error}") from None
     if not isinstance(value, dict):
@@ -41,7 +43,7 @@ def _content(given: str, stdin: BinaryIO) -> tuple[bytes, str]:
     if given == STDIN:
         return stdin.read(), "standard input"
     if not given.startswith("@"):
-        return os.fsencode(given), "the text"
+        return os.fsencode(given), _TEXT
     try:
         return Path(given[1:]).read_bytes(), f"file {given[1:]!r}"
     except (OSError, ValueError) as error:  # ValueError: a null character

@@ -26,6 +26,7 @@ def test_an_object_is_read_from_standard_input():
     [
         ("", "the text is no JSON: "),
         ("{", "the text is no JSON: "),
+        ("quantity=3", """(byte 0). An example: '{"amount": 5}'"""),
         ('{"a": NaN}', "the text is no JSON: "),
         ('{"a": "\udcff"}', "the text is no JSON: "),  # an argument that is not UTF-8
         ("5", 'the text must be a JSON object, such as {"amount": 5}, not a number'),
