@@ -16,9 +16,10 @@ from conductor.cli.log_setup import log_to_stderr
 from conductor.cli.modules import object_named
 from conductor.cli.process_end import run_and_end
 from conductor.cli.worker_process import start
+from conductor.definition_files import scan_definitions
 from conductor.development.code_definitions import Code, code_of, register_code, register_trials
 from conductor.development.start_command import Shell
-from conductor.errors import ApiError, ConductorError
+from conductor.errors import ApiError, ConductorError, ConfigurationError
 from conductor.metrics import MetricsCollector
 from conductor.runner.task_runner import TaskRunner
 from conductor.supervision.worker_process import WorkerProcess
@@ -40,21 +41,22 @@ def main() -> int:
     with ExitStack() as stack:
         try:
             client = stack.enter_context(ApiClient())
-            code, runner = _started(client, msgspec.json.decode(options, type=RunOptions), words)
+            folder = Path(definitions) if definitions else None
+            code, runner = _started(client, msgspec.json.decode(options, type=RunOptions), folder, words)
         except ConductorError as error:
             _show_place(error.__cause__)
             process.refused(str(error))
             return 2
-        folder = Path(definitions) if definitions else None
         words.say_starts(folder, msgspec.json.decode(shell, type=Shell), code.workflows, code.workers)
         return process.work(runner)
 
 
-def _started(client: ApiClient, options: RunOptions, words: Words) -> tuple[Code, TaskRunner]:
+def _started(client: ApiClient, options: RunOptions, definitions: Path | None, words: Words) -> tuple[Code, TaskRunner]:
     code = code_of([object_named(name) for name in options.names])
     try:
         register_code(client, code)
-        if trials := register_trials(client, code.workers):
+        wants_trials = definitions is None or not _has_problems(definitions)
+        if wants_trials and (trials := register_trials(client, code.workers)):
             code = Code(code.workers, trials)
             words.say("workflows", "there is none: each worker got a workflow of one step, to try it")
     except ApiError as error:
@@ -63,6 +65,14 @@ def _started(client: ApiClient, options: RunOptions, words: Words) -> tuple[Code
     runner = start(options, client, code.workers)
     words.say("workers", ", ".join(f"{each.task_name}{_domain(each)}" for each in code.workers))
     return code, runner
+
+
+def _has_problems(definitions: Path) -> bool:
+    """Whether a file cannot be used. It was printed already, and the file may hold the workflow of the workers."""
+    try:
+        return bool(scan_definitions(definitions)[1])
+    except ConfigurationError:
+        return True
 
 
 def _domain(worker: Worker) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from conductor import ApiClient, HttpSettings, TaskExecutor
+from conductor import ApiClient, HttpSettings, TaskExecutor, WorkflowExecutor
 from support.dev_session import Session
 from support.programs import is_alive
 from support.waiting import eventually
@@ -140,6 +140,18 @@ def test_definitions_are_registered_at_the_start_and_after_a_change(start, tmp_p
     file.write_text(file.read_text().replace('"retryDelaySeconds": 3', '"retryDelaySeconds": 0'))
     assert session.said("registered", 2)[1] == "task charge_card"
     assert session.output_of(session.run(command)) == {"receipt": "paid 9.90 EUR"}
+    assert session.end() == 0
+
+
+def test_a_definition_file_with_a_problem_is_not_taken_for_no_workflow(start, tmp_path):
+    shutil.copy(ROOT / "examples" / "first_worker.py", tmp_path)
+    (tmp_path / "definitions").mkdir()
+    (tmp_path / "definitions" / "bad.json").write_text("{")
+    session = start("first_worker.py", "--definitions", "definitions")
+    assert session.said("workers") == ["charge"]
+    assert re.findall("^(?:problem|workflows|start) ", session.lines.read_text(), re.MULTILINE) == ["problem "]
+    with ApiClient(http_settings=HttpSettings(session.url)) as client:
+        assert WorkflowExecutor(client).get_workflow_defs() == []
     assert session.end() == 0
 
 
