@@ -47,6 +47,22 @@ def test_a_dynamic_task_without_a_name_ends_the_workflow(run):
     )
 
 
+@pytest.mark.parametrize(("defined", "tries"), [("step", 2), ("name", 1)])
+def test_a_dynamic_task_has_the_definition_of_its_step(workflows, tasks, name, ended, defined, tries):
+    names = {"step": f"{name}_step", "name": f"{name}_name"}
+    tasks.register_task_defs(TaskDef(names[defined], owner_email=OWNER, retry_count=1, retry_delay_seconds=0))
+    dynamic = WorkflowTask(
+        *(names["step"], "d"), type="DYNAMIC", dynamic_task_name_param="n", input_parameters={"n": names["name"]}
+    )
+    workflows.register_workflow(WorkflowDef(name, [dynamic], owner_email=OWNER))
+    workflow_id = workflows.start_workflow(name)
+    for count in range(1, tries + 1):
+        eventually(lambda count=count: len(workflows.get_workflow(workflow_id).tasks) == count)
+        tasks.update_task_by_ref_name("d", workflow_id, "FAILED")
+    workflow, _ = ended(workflow_id)
+    assert [task.task_def_name for task in workflow.tasks] == [names["name"]] * tries
+
+
 FORK = {
     "dynamic_fork_tasks_param": "steps",
     "dynamic_fork_tasks_input_param_name": "inputs",

@@ -7,7 +7,7 @@ from conductor.testing.engine.state.clock import FakeClock
 def test_a_dynamic_task_has_its_definition_after_a_restart(tmp_path, build):
     db, clock = str(tmp_path / "db"), FakeClock()
     engine = Engine(clock, db)
-    engine.metadata.register_task_defs([{"name": "charge", "retryCount": 1, "retryDelaySeconds": 0}])
+    engine.metadata.register_task_defs([{"name": "d", "retryCount": 1, "retryDelaySeconds": 0}])
     dynamic = build.system("DYNAMIC", "d", dynamicTaskNameParam="n", inputParameters={"n": "charge"})
     engine.metadata.register_workflow_def({"name": "w", "tasks": [dynamic]})
     workflow_id = engine.workflows.start({"name": "w"})

@@ -72,7 +72,7 @@ class Blueprints:
         return self._store.blueprint(filled)
 
     def _populate_step(self, step: Wire) -> None:
-        if "taskDefinition" not in step and step["type"] != "DYNAMIC":
+        if "taskDefinition" not in step:
             step["taskDefinition"] = self.task_def_of(step)
         if step["type"] == "SUB_WORKFLOW" and step["subWorkflowParam"].get("version") is None:
             name = step["subWorkflowParam"]["name"]

@@ -26,7 +26,8 @@ class Dynamic(EngineTask):
                 f"Parameter= {member}, input= {as_text(dict(given))}"
             )
         name = as_text(given[member])
-        definition = making.steps.task_def_of({"name": name, "type": "SIMPLE"})
+        # The definition is that of the step's own name. Only a step of a dynamic fork may have none (3.32.3).
+        definition = step.get("taskDefinition") or making.steps.task_def_of({"name": name, "type": "SIMPLE"})
         named = {**step, "name": name, "taskDefinition": definition}
         kind = making.kinds.of_step(named)  # another one if there is a stub for the name
         return (self._begun_as if kind is self else kind).make(making, named, retry_count)
