@@ -118,6 +118,14 @@ def test_a_stub_for_a_task_that_decides_about_others_is_refused_with_its_definit
     )
 
 
+def test_a_stub_for_a_terminate_task_in_a_loop_is_refused_too(make_world, build):
+    loop = build.system("DO_WHILE", "l", loopCondition="false", loopOver=[structure(build, "TERMINATE")])
+    with pytest.raises(Refusal, match="Validation failed") as caught:
+        make_world(stubs=Stubs({"s": {}})).start(loop)
+    (problem,) = caught.value.validation_errors
+    assert problem["message"].startswith("the stub 's' cannot answer for taskType: TERMINATE")
+
+
 @pytest.mark.parametrize(
     ("stubs", "problem"),
     [

@@ -86,10 +86,11 @@ def _check_step(step: Wire, path: str, kinds: Kinds, task_defs: Mapping[str, Wir
         yield problem(f"{path}.taskReferenceName", text, step.get("taskReferenceName"))
     for text in patterns_in(step["inputParameters"]):
         yield problem(f"{path}.inputParameters", text)
-    if step["type"] == "TERMINATE" and ".loopOver[" in path:
-        return  # the server checks no task of a loop, so that its status may be an expression
     known = task_defs.get(step.get("name") or "", {})
-    for text in kinds.problems({"taskDefinition": known, **step}):
+    # The server checks no task of a loop, so that the status of a TERMINATE may be an expression there.
+    is_free = step["type"] == "TERMINATE" and ".loopOver[" in path
+    problems_of = kinds.problems_of_stubs if is_free else kinds.problems
+    for text in problems_of({"taskDefinition": known, **step}):
         yield problem(path, text)
     inline = step.get("subWorkflowParam", {}).get("workflowDefinition")
     if isinstance(inline, dict):

@@ -86,8 +86,16 @@ class Kinds:
 
     def problems(self, step: Wire) -> list[str]:
         """The reasons to refuse a definition with this step."""
-        kind, where = self.of_step(step), f"taskType: {step['type']} taskName: {step.get('name')}"
+        where = _where(step)
         try:
-            return self._stubs.problems(step, where) + kind.problems(step, where)
+            return self.problems_of_stubs(step) + self.of_step(step).problems(step, where)
         except EngineMissingError as error:
             return [f"{error}, for {where}"]
+
+    def problems_of_stubs(self, step: Wire) -> list[str]:
+        """The reason to refuse a definition with this step that lies in a stub for it."""
+        return self._stubs.problems(step, _where(step))
+
+
+def _where(step: Wire) -> str:
+    return f"taskType: {step['type']} taskName: {step.get('name')}"
