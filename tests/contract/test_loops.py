@@ -1,6 +1,7 @@
 """DO_WHILE over lists, with few kept iterations, and inside of each other, on both servers."""
 
 import pytest
+from contract.stories import Story
 
 from conductor import WorkflowDef, WorkflowTask
 from support.waiting import eventually
@@ -96,6 +97,23 @@ def test_a_loop_keeps_as_many_iterations_as_it_says(run, kept, first):
 def test_a_loop_may_keep_no_output(run, kept):
     _, tasks = run(loop("l", [inline("i")], "$.l.iteration < 3", input_parameters={"keepLastN": kept}))
     assert (tasks.keys(), tasks["l"].output_data) == ({"l", "i__3"}, {"iteration": 3})
+
+
+def test_a_loop_shows_as_many_iterations_as_it_keeps_while_another_one_runs(workflows, tasks, name):
+    body = [inline("i", "$.x", x="${l.output.iteration}"), step("HUMAN", "h")]
+    steps = [loop("l", body, "$.l.iteration < 4", input_parameters={"keepLastN": 1})]
+    workflows.register_workflow(WorkflowDef(name, steps, owner_email=OWNER))
+    workflow_id = workflows.start_workflow(name)
+
+    def shown():
+        found = {task.reference_task_name: task for task in workflows.get_workflow(workflow_id).tasks}
+        return found["l"].output_data if "h__3" in found else None
+
+    for ref in ("h__1", "h__2"):
+        Story(tasks, workflows, name).end(workflow_id, ref, output={"n": 1})
+    eventually(lambda: shown() is not None)
+    assert shown() == {"2": {"i": {"result": 2}, "h": {"n": 1}}, "iteration": 3}
+    workflows.terminate(workflow_id)
 
 
 def test_a_loop_over_a_list_forgets_early_items(run):

@@ -65,7 +65,7 @@ class DoWhile(EngineTask):
         has_ended = task.ended or _iteration_ended(task, run.workflow, body)
         if has_ended:
             task.wire["outputData"] = {**task.wire["outputData"], str(iteration): output}
-        _forget_early_iterations(run, task)
+        _forget_early_iterations(run, task, has_ended=has_ended)
         if not has_ended:
             return False
         if task.ended:
@@ -143,14 +143,15 @@ def _begin_iteration(run: Run, loop: TaskRecord, iteration: int) -> bool:
     return True
 
 
-def _forget_early_iterations(run: Run, loop: TaskRecord) -> None:
-    """Remove the tasks and the outputs of the iterations that are not to be kept."""
+def _forget_early_iterations(run: Run, loop: TaskRecord, *, has_ended: bool) -> None:
+    """Remove the tasks of the iterations that are not to be kept, and their outputs when an iteration has ended."""
     kept, now = loop.workflow_task["inputParameters"].get(KEPT), loop.wire["iteration"]
     if kept is None or kept >= now:
         return
     gone = range(1, now - kept + 1)
-    output = loop.wire["outputData"]
-    loop.wire["outputData"] = {name: output[name] for name in output if not (name.isdigit() and int(name) in gone)}
+    if has_ended:
+        output = loop.wire["outputData"]
+        loop.wire["outputData"] = {name: output[name] for name in output if not (name.isdigit() and int(name) in gone)}
     early = (task for task in run.workflow.tasks if task.wire["iteration"] in gone and task.wire["iteration"] < now)
     run.forget(_inside(loop, early))
 

@@ -25,7 +25,7 @@ class Join(EngineTask):
         if any(member.status == "SKIPPED" for member in members.values()):
             return False  # the server cannot read the step of a task that an operator has skipped (3.32.3)
         all_ended = len(members) == len(refs) and all(member.ended for member in members.values())
-        output: dict[str, Any] = {}
+        output: dict[str, Any] = dict(task.output)  # what a member had before stays
         for ref, member in members.items():
             if member.output:
                 output[ref] = member.output
