@@ -209,6 +209,17 @@ def test_a_terminate_task_without_a_valid_status_fails(server, workflows):
         server.join()
 
 
+@pytest.mark.parametrize("name", ["JOIN", "EXCLUSIVE_JOIN", "SUB_WORKFLOW", "DO_WHILE"])
+def test_a_dynamic_task_with_the_name_of_a_type_that_needs_its_step_ends_the_workflow(workflows, name):
+    step = WorkflowTask("d", "d", type="DYNAMIC", dynamic_task_name_param="n", input_parameters={"n": name})
+    workflows.register_workflow(WorkflowDef("w", [step], owner_email=OWNER))
+    workflow = workflows.get_workflow(workflows.start_workflow("w"))
+    assert (workflow.status, workflow.tasks) == ("FAILED", [])
+    assert workflow.reason_for_incompletion == (
+        f"The name of a dynamic task cannot be {name}, which needs a step of its own type"
+    )
+
+
 def test_a_sub_workflow_whose_definition_is_none_fails(server, workflows):
     param = {"name": "any", "version": 1, "workflowDefinition": "${workflow.input.given}"}
     step = WorkflowTask("s", "s", type="SUB_WORKFLOW", sub_workflow_param=param)

@@ -63,6 +63,13 @@ def test_a_dynamic_task_has_the_definition_of_its_step(workflows, tasks, name, e
     assert [task.task_def_name for task in workflow.tasks] == [names["name"]] * tries
 
 
+def test_a_dynamic_task_with_the_name_of_an_event_task_has_no_sink(run):
+    _, tasks = run(step("DYNAMIC", "d", dynamic_task_name_param="n", input_parameters={"n": "EVENT"}))
+    assert (tasks["d"].task_type, tasks["d"].status) == ("EVENT", "FAILED")
+    text = 'Cannot invoke "String.startsWith(String)" because "sinkValue" is null'
+    assert tasks["d"].reason_for_incompletion == text
+
+
 FORK = {
     "dynamic_fork_tasks_param": "steps",
     "dynamic_fork_tasks_input_param_name": "inputs",

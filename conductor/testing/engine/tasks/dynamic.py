@@ -8,6 +8,9 @@ from conductor.testing.engine.tasks.kind import EngineTask, Making
 from conductor.testing.engine.tasks.simple import Simple
 from conductor.testing.expressions import as_text
 
+_IN_NEED_OF_THEIR_STEP = frozenset({"DO_WHILE", "EXCLUSIVE_JOIN", "JOIN", "SUB_WORKFLOW"})
+"""Types of tasks that cannot run without what only a step of their own type has."""
+
 
 class Dynamic(EngineTask):
     """It begins as a SIMPLE task with the name (3.32.3)."""
@@ -30,4 +33,6 @@ class Dynamic(EngineTask):
         definition = step.get("taskDefinition") or making.steps.task_def_of({"name": name, "type": "SIMPLE"})
         named = {**step, "name": name, "taskDefinition": definition}
         kind = making.kinds.of_step(named)  # another one if there is a stub for the name
+        if kind is self and name in _IN_NEED_OF_THEIR_STEP:
+            raise Termination(f"The name of a dynamic task cannot be {name}, which needs a step of its own type")
         return (self._begun_as if kind is self else kind).make(making, named, retry_count)

@@ -43,7 +43,7 @@ class Event(EngineTask):
             "taskToDomain": workflow["taskToDomain"],
         }
         task.wire.update(startTime=run.making.now_ms, outputData=event)
-        sink = task.input["sink"]
+        sink = task.input.get("sink")  # a DYNAMIC task has none
         if sink is None:
             return fail(task, _NO_SINK)
         queue = _queue_of(sink, run, task)
