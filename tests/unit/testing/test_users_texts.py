@@ -7,6 +7,7 @@ import time
 import pytest
 
 from conductor.testing.engine import Refusal
+from conductor.testing.engine.calls.queries import is_like
 from conductor.testing.engine.tasks.conditions import parse
 from conductor.testing.engine.tasks.durations import parse_duration, parse_until
 from conductor.testing.expressions import as_text, expressions_in, fill
@@ -59,6 +60,7 @@ READERS = {
     "template": lambda _, text: fill(text, {}),
     "query": search,
     "free text and sort": free_text,
+    "value with stars": lambda _, text: is_like("a" * LENGTH, f"{text}b"),
     "header": lambda _, text: request(b"GET / HTTP/1.1\r\nX: " + text.encode()),
     "header's name": lambda _, text: request(b"GET / HTTP/1.1\r\n" + text.encode()),
     "request line": lambda _, text: request(b"GET /" + text.encode() + b" HTTP/1.1"),
@@ -112,7 +114,24 @@ PARTS = [
         "a IN (",
         "a AND ",
     ),
-    *("a || ", "a && ", "1 == 1 || ", "$.a && ", "return ", "; ", "}{", ",", "&", "%20", "+", "+json", "/", ";"),
+    *(
+        "a || ",
+        "a && ",
+        "1 == 1 || ",
+        "$.a && ",
+        "return ",
+        "; ",
+        "}{",
+        ",",
+        "&",
+        "%20",
+        "+",
+        "+json",
+        "/",
+        ";",
+        "*",
+        "*a",
+    ),
 ]
 BEGINNINGS = ["", "1 d", "1d", "2026-01-31", "if (1) { true", "if (1", "status=", "$.a", "a"]
 

@@ -39,6 +39,8 @@ class Clause(NamedTuple):
         if self.member.endswith("Time"):
             return _compare(_milliseconds(summary.get(self.member)), self.sign, int(self.values[0]))
         value = str(summary.get(self.member, ""))
+        if self.sign in {"=", "IN"} and len(self.values) == 1 and "*" in self.values[0]:
+            return is_like(value, self.values[0])
         return value in self.values if self.sign == "IN" else _compare(value, self.sign, self.values[0])
 
 
@@ -73,6 +75,28 @@ def _refusal(text: str, reason: str) -> Refusal:
 
 def _milliseconds(time: str | None) -> int:
     return 0 if time is None else round(datetime.fromisoformat(time).timestamp() * 1000)
+
+
+def is_like(value: str, pattern: str) -> bool:
+    """By LIKE of SQL, as the server compares with a star (3.32.3)."""
+    first, *others = re.split(r"[*%]+", pattern)
+    if len(first) + sum(map(len, others)) > len(value):
+        return False
+    if not others:
+        return _part(first).fullmatch(value) is not None
+    *middle, last = others
+    found = _part(first).match(value)
+    for part in middle:
+        if found is None:
+            return False
+        # Of the places where a part stands, the first is as good as another: no other is tried.
+        found = _part(part).search(value, found.end())
+    rest = len(value) - len(last)
+    return found is not None and rest >= found.end() and _part(last).match(value, rest) is not None
+
+
+def _part(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace("_", "."), re.IGNORECASE | re.DOTALL)
 
 
 def _compare(value: V, sign: str, wanted: V) -> bool:

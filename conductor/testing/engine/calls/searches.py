@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from conductor.testing.engine.calls.queries import OF_TASKS, OF_WORKFLOWS, Clause, read_query
+from conductor.testing.engine.calls.queries import OF_TASKS, OF_WORKFLOWS, Clause, is_like, read_query
 from conductor.testing.engine.calls.tasks import Tasks
 from conductor.testing.engine.records.classifier import classifier_of
 from conductor.testing.engine.records.records import TaskRecord, Wire, WorkflowRecord
 from conductor.testing.engine.records.rendering import render_workflow
-from conductor.testing.engine.records.sizes import payload_size
 from conductor.testing.engine.state.state import State
 from conductor.testing.expressions import as_text
 
@@ -26,7 +25,7 @@ class Searches:
 
     def tasks(self, query: str, free_text: str, start: int, size: int, sort: str | None) -> Wire:
         """A SearchResult of TaskSummary. Refusal 400: the query cannot be read."""
-        page = (start, size, sort or "updateTime:DESC")
+        page = (start, size, sort or "")
         return self._search(self._task_summaries(), read_query(query, OF_TASKS), free_text, page)
 
     def tasks_v2(self, query: str, free_text: str, start: int, size: int, sort: str | None) -> Wire:
@@ -36,7 +35,7 @@ class Searches:
 
     def workflows(self, query: str, free_text: str, start: int, size: int, sort: str | None) -> Wire:
         """A SearchResult of WorkflowSummary. Refusal as above."""
-        page = (start, size, sort or "startTime:DESC")
+        page = (start, size, sort or "")
         return self._search(self._workflow_summaries(), read_query(query, OF_WORKFLOWS), free_text, page)
 
     def _search(
@@ -44,15 +43,16 @@ class Searches:
     ) -> Wire:
         start, size, sort = page
         with self._state.transaction():
-            text = free_text.strip("* \"'")
             found = [
                 summary
                 for summary in summaries
                 if all(clause.holds(summary) for clause in clauses)
-                and (not text or any(text in str(v) for v in summary.values()))
+                and (free_text in {"", "*"} or any(is_like(str(v), f"*{free_text}*") for v in summary.values()))
             ]
         member, _, order = sort.partition(":")
-        found.sort(key=lambda summary: str(summary.get(member, "")), reverse=order.upper() == "DESC")
+        found.sort(key=lambda summary: str(summary.get("startTime", "")))
+        if order.upper() in {"ASC", "DESC"}:  # without one the server ignores the member (3.32.3)
+            found.sort(key=lambda summary: str(summary.get(member, "")), reverse=order.upper() == "DESC")
         return {"totalHits": len(found), "results": found[start : start + size]}
 
     def correlated(
@@ -109,8 +109,8 @@ def _workflow_summary(workflow: WorkflowRecord) -> Wire:
     found.update(_times(wire), input=as_text(wire["input"]), output=as_text(wire["output"]))
     found["executionTime"] = max(0, wire["endTime"] - wire["createTime"]) if wire["endTime"] else 0
     found.update(
-        inputSize=payload_size(wire["input"]) or 0,
-        outputSize=payload_size(wire["output"]) or 0,
+        inputSize=len(found["input"]),
+        outputSize=len(found["output"]),
         classifier=classifier_of(workflow.blueprint.definition),
     )
     found.update(taskToDomain=wire["taskToDomain"], parentWorkflowId=wire.get("parentWorkflowId", ""))

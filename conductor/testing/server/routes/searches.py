@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from conductor.testing.engine import Engine
+from conductor.testing.engine.records.refusals import problem, refuse
 from conductor.testing.server.parameters import flag, integer, text
 from conductor.testing.server.routes.route import Route
 
 _SEARCH = (integer("start", 0), integer("size", 100), text("sort"), text("freeText", "*"), text("query"))
 _WORKFLOW_SEARCH = (*_SEARCH, text("classifier"), flag("topLevelOnly", False))
+_MOST_WORKFLOWS = 5000
 
 Found = dict[str, Any]
 """A SearchResult."""
@@ -20,8 +22,9 @@ def searches() -> Iterator[Route]:
     tasks, workflows = "GET /api/tasks/", "GET /api/workflow/"
     yield Route(f"{tasks}search", _tasks, _SEARCH)
     yield Route(f"{tasks}search-v2", lambda e, *by: e.searches.tasks_v2(*_arguments(*by)), _SEARCH)
-    yield Route(f"{workflows}search", _workflows, _WORKFLOW_SEARCH)
-    yield Route(f"{workflows}search-v2", lambda e, *by: _whole(e, _workflows(e, *by)), _WORKFLOW_SEARCH)
+    yield Route(f"{workflows}search", lambda e, *by: _workflows(e, "searchWorkflows", *by), _WORKFLOW_SEARCH)
+    v2 = "searchWorkflowsV2"
+    yield Route(f"{workflows}search-v2", lambda e, *by: _whole(e, _workflows(e, v2, *by)), _WORKFLOW_SEARCH)
     yield Route(f"{workflows}search-by-tasks", lambda e, *by: _summaries(e, _workflows_of_tasks(e, *by)), _SEARCH)
     yield Route(f"{workflows}search-by-tasks-v2", lambda e, *by: _whole(e, _workflows_of_tasks(e, *by)), _SEARCH)
 
@@ -35,8 +38,11 @@ def _tasks(engine: Engine, *search: Any) -> Found:
     return found
 
 
-def _workflows(engine: Engine, *search: Any) -> Found:
+def _workflows(engine: Engine, operation: str, *search: Any) -> Found:
     start, size, sort, free_text, query, classifier, top_level_only = search
+    if size > _MOST_WORKFLOWS:
+        text = f"Cannot return more than {_MOST_WORKFLOWS} workflows. Please use pagination."
+        refuse([problem(f"{operation}.arg1", text, size)])
     wanted = [each.strip() for each in (classifier or "").split(",") if each.strip()]
     clauses = [query] if (query or "").strip() else []
     clauses += [f"classifier IN ({','.join(wanted)})"] if wanted else []
