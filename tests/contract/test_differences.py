@@ -307,6 +307,33 @@ def test_a_canceled_loop_has_the_output_of_ended_iterations(story):
     assert (loop.status, loop.output_data) == ("CANCELED", {"iteration": 2, "1": {"a": {"n": 1}, "i": {"result": 1}}})
 
 
+@pytest.mark.parametrize("is_last", [True, False])
+def test_an_optional_sub_workflow_that_fails_in_a_fork_ends_with_its_join(story, is_last):
+    story.workflow("child", story.step("a"))
+    story.workflow("parent", *story.fork([story.sub("su", optional=True)], [story.step("b")]))
+    workflow_id = story.start()
+    if is_last:
+        story.end(workflow_id, "b")
+    story.end(story.child(workflow_id, "su"), "a", "FAILED")
+    if not is_last:
+        story.end(workflow_id, "b")
+    ends = ["f COMPLETED", "su COMPLETED_WITH_ERRORS", "b COMPLETED", "j COMPLETED_WITH_ERRORS"]
+    story.assert_becomes(workflow_id, "COMPLETED", *ends)
+
+
+def test_a_join_waits_for_the_retries_of_its_tasks(story):
+    story.define("r", retry_count=1)
+    story.workflow("parent", *story.fork([story.step("r")], [story.step("b")]))
+    workflow_id = story.start()
+    story.end(workflow_id, "r", "FAILED")
+    story.assert_becomes(
+        workflow_id, "RUNNING", "f COMPLETED", "r FAILED", "b SCHEDULED", "j IN_PROGRESS", "r.1 SCHEDULED"
+    )
+    for ref in ("r", "b"):
+        story.end(workflow_id, ref)
+    assert story.brief(workflow_id)[0] == "COMPLETED"
+
+
 def test_a_human_task_beside_a_retried_sub_workflow_is_in_progress(story, workflows):
     story.workflow("child", story.step("a"))
     story.workflow("parent", *story.fork([story.sub("su")], [story.step("h", "HUMAN")]))
@@ -426,6 +453,11 @@ def test_event_handlers_that_would_never_run_are_refused(server):
     assert (answer.status, problem["path"]) == (400, "addEventHandler.arg0.actions[1]")
     assert "terminate_workflow" in problem["message"]
     assert rest("GET", "/event").json() == []
+
+
+def test_tasks_that_nobody_has_got_are_found_by_searches(tasks, workflows):
+    start(tasks, workflows)
+    assert [found.status for found in tasks.search("taskType=t").results] == ["SCHEDULED"]
 
 
 def test_removed_workflows_are_gone_also_from_searches(server, tasks, workflows):
