@@ -30,7 +30,9 @@ class NotBegunError(Exception):
 
 
 class ProcessDiedError(Exception):
-    """The process in which the function ran has ended."""
+    """The process in which the function ran has ended. seconds: the duration of the call."""
+
+    seconds = 0.0
 
 
 class KilledError(Exception):

@@ -111,7 +111,9 @@ class InProcess:
         except ProcessDiedError as error:
             final = _end(call)
             # Without its frames: they tell nothing of the function, and a log record would keep the process's pipes.
-            return CallOutcome(None, error.with_traceback(None), final.lines, output=final.output)
+            return CallOutcome(
+                None, error.with_traceback(None), final.lines, output=final.output, seconds=error.seconds
+            )
         if lines := _end(call).lines:
             finished.result.logs = at_most_ten([*lines, *finished.result.logs])
         return finished

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
 import msgspec
 
-from conductor._arguments import function_name, is_async
+from conductor._arguments import function_name
 from conductor._flag import Flag
 from conductor.calling.call import Call, KilledError, NotBegunError, ProcessDiedError
 from conductor.calling.process import Process
@@ -47,10 +48,6 @@ class Processes:
         *,
         largest_output: int = LARGEST_OUTPUT,
     ) -> None:
-        if is_async(execute):
-            raise ConfigurationError(
-                f"{function_name(execute)} is `async def`: it runs on the event loop, not in a process"
-            )
         module, function = _place_of(execute)
         duties = Duties(module, function, task_name, worker_id, pool.initializer, pool.initargs, largest_output)
         self._stopping = stopping
@@ -117,15 +114,17 @@ class Processes:
         seconds_left = None if context is None else context.seconds_left()
         process.send(msgspec.json.encode(task), seconds_left, self._levels.look(), is_stopping=bool(self._stopping))
         tell_lost = partial(process.tell_lost, process.number_of_tasks)
+        started = time.perf_counter()
         call.lost.listen(tell_lost)
         try:
             for kind, content in process.answers():
                 if context is not None and kind != RESULT:
                     add_to_notes(context, kind, content)
             finished = _results.decode(content)  # the last one is the result
-        except ProcessDiedError:
+        except ProcessDiedError as error:
             if self._lending.closed.is_set():
                 raise KilledError from None
+            error.seconds = time.perf_counter() - started
             raise
         finally:
             call.lost.unlisten(tell_lost)

@@ -28,6 +28,17 @@ def test_w17_a_process_that_dies_fails_its_own_task_alone_with_a_reason_that_say
     eventually(lambda: server.accepted.get(beside) == "COMPLETED")
 
 
+def test_w17_the_time_of_a_function_whose_process_dies_is_counted(server, runner, tmp_path, counted):
+    task = server.add_task("t", inputData={"do": "die_when", "with": str(tmp_path)})
+    runner.start_worker("t", process_functions.work, executor=process_pool(1))
+    eventually((tmp_path / "begun").exists)
+    begun = time.monotonic()
+    time_in_function = time.monotonic() - begun
+    (tmp_path / "now").touch()
+    eventually(lambda: task in server.accepted)
+    assert counted("task_execute_time_seconds_sum", status="FAILURE") > time_in_function
+
+
 def test_w17_tasks_that_wait_for_the_process_of_one_that_dies_run_in_the_next(server, runner, tmp_path):
     first = server.add_task("t", inputData={"do": "die_when", "with": str(tmp_path)})
     waiting = [server.add_task("t", inputData={"do": "echo"}) for _ in range(3)]

@@ -104,10 +104,6 @@ def nested():
     return function
 
 
-async def coroutine(task):
-    pass
-
-
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -134,11 +130,6 @@ def test_a_function_that_no_process_could_find_is_refused_by_name(make, function
     with pytest.raises(ConfigurationError) as caught:
         make(function=function)
     assert str(caught.value).endswith(f"top of a module; {name} does not")
-
-
-def test_an_async_function_is_refused(make):
-    with pytest.raises(ConfigurationError, match="async def"):
-        make(function=coroutine)
 
 
 def test_an_initializer_that_fails_or_cannot_be_pickled_is_an_error_at_the_start(make):
