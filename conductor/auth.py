@@ -95,46 +95,50 @@ class TokenCache:
         return max(self._renewed_at[-1] + pause, self._renewed_at[0] + RENEWALS_WITHIN)
 
     def _fetched(self, refused: Secret | None) -> Secret:
-        with self._lock:
-            if self._token is not None and self._token != refused:
-                return self._token
-            mine = self._fetching is None
-            if mine:
-                if self._failure is not None and (wait := self._not_before - self._clock()) > 0:
-                    failure = copy(self._failure)
-                    if isinstance(failure, ApiError) and failure.retry_after is not None:
-                        failure.retry_after = wait  # the rest of it
-                    raise failure
-                self._fetching = Future()
-            fetching = self._fetching
-        assert fetching is not None  # noqa: S101 - for the type checker
-        if mine:
-            self._fetch_into(fetching)
-        return fetching.result()
-
-    def _fetch_into(self, fetching: Future[Secret]) -> None:
+        own: Future[Secret] = Future()
         try:
-            token = _checked(self._fetch())
-        except BaseException as error:
-            if isinstance(error, ConductorError):
-                self._keep(error)
             with self._lock:
+                if self._token is not None and self._token != refused:
+                    return self._token
+                fetching = self._fetching or own
+                if fetching is own:
+                    if self._failure is not None and (wait := self._not_before - self._clock()) > 0:
+                        failure = copy(self._failure)
+                        if isinstance(failure, ApiError) and failure.retry_after is not None:
+                            failure.retry_after = wait  # the rest of it
+                        raise failure
+                    self._fetching = own
+            if fetching is own:
+                self._fetch_into(own)
+            return fetching.result()
+        except BaseException as error:  # Ctrl-C may come at any place of the above
+            self._give_up(own, error)
+            raise
+
+    def _fetch_into(self, own: Future[Secret]) -> None:
+        token = _checked(self._fetch())
+        with self._lock:
+            self._fetching = None
+            self._failure = None
+            self._key_was_refused = False
+            if self._token is not None:
+                self._unproven += 1
+                self._renewed_at.append(self._clock())
+            self._token = token
+            self._backoff.reset()
+        own.set_result(token)
+
+    def _give_up(self, own: Future[Secret], error: BaseException) -> None:
+        """End the fetch of this thread, if it has begun one, for the threads that wait for it."""
+        if isinstance(error, ConductorError) and self._fetching is own:
+            self._keep(error)
+        with self._lock:
+            if self._fetching is own:
                 self._fetching = None
+        if not own.done():
             if not isinstance(error, Exception):  # Ctrl-C in this thread ends no other
-                fetching.set_exception(TransportError("the thread that fetched the token was interrupted"))
-                raise
-            fetching.set_exception(error)
-        else:
-            with self._lock:
-                self._fetching = None
-                self._failure = None
-                self._key_was_refused = False
-                if self._token is not None:
-                    self._unproven += 1
-                    self._renewed_at.append(self._clock())
-                self._token = token
-                self._backoff.reset()
-            fetching.set_result(token)
+                error = TransportError("the thread that fetched the token was interrupted")
+            own.set_exception(error)
 
     def _keep(self, failure: ConductorError) -> None:
         """Keep the error for calls before the next fetch is due."""

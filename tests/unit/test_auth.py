@@ -286,3 +286,31 @@ def test_an_interrupt_of_the_thread_that_fetches_ends_no_other_thread(clock):
         with pytest.raises(KeyboardInterrupt):
             fetcher.result(5)
         assert isinstance(waiting.exception(5), TransportError)
+
+
+class InterruptingLock:
+    """Ctrl-C comes just after the first release."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._is_due = True
+
+    def __enter__(self):
+        self._lock.acquire()
+
+    def __exit__(self, *_):
+        self._lock.release()
+        if self._is_due:
+            self._is_due = False
+            raise KeyboardInterrupt
+
+
+def test_an_interrupt_just_before_the_fetch_begins_keeps_no_thread_from_fetching(cache):
+    cache._lock = InterruptingLock()
+    with pytest.raises(KeyboardInterrupt):
+        cache.token()
+    later = []
+    thread = threading.Thread(target=lambda: later.append(cache.token()), daemon=True)
+    thread.start()
+    thread.join(5)
+    assert later == ["token-1"]
