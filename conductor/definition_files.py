@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from conductor._output import UnsendableOutput, output_data
-from conductor.definitions import INLINE_DEFINITION, MOST_PROBLEMS, definition_of, misfits, text_of
+from conductor.definitions import INLINE_DEFINITION, definition_of, misfits, text_of
 from conductor.errors import ConfigurationError
 from conductor.models import TaskDef, WorkflowDef
 
@@ -64,19 +64,6 @@ class FileDefinition:
     def problem(self, path: str, text: str) -> FileProblem:
         """path: within this definition, such as ``.tasks[2].type``."""
         return FileProblem(self.file, (self.place + path).removeprefix("."), text)
-
-
-def read_definitions(path: str | os.PathLike[str]) -> list[FileDefinition]:
-    """The definitions in a file or a folder, in an order in which a server can take them.
-
-    In a folder, all files are read whose names end with ``.json``, also those in its folders, except for files and
-    folders whose names begin with a dot. ConfigurationError has a line for each fault: see ``scan_definitions``.
-    """
-    definitions, problems = scan_definitions(path)
-    if problems:
-        surplus = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
-        raise ConfigurationError("\n".join([*map(str, problems[:MOST_PROBLEMS]), *surplus]))
-    return in_order(definitions)
 
 
 def scan_definitions(path: str | os.PathLike[str]) -> tuple[list[FileDefinition], list[FileProblem]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 
 import click
 import msgspec
@@ -24,7 +25,7 @@ from conductor.definition_files import in_order, scan_definitions
 from conductor.definition_server import DefinitionServer
 from conductor.development.start_command import Shell
 from conductor.errors import ConductorError, ConfigurationError
-from conductor.runner.signals import WAKE_UP, Waiters, next_event, signals_into
+from conductor.runner.signals import next_event, signals_into
 from conductor.settings import KEY_ID, KEY_SECRET, HttpSettings, MetricsSettings
 from conductor.testing.dev_server import DevServer
 from conductor.transport import ApiClient
@@ -140,6 +141,6 @@ def _is_default(url: str) -> bool:
 
 def _wait() -> None:
     """Block until SIGINT or SIGTERM."""
-    with Waiters().events() as events, signals_into(events, wanted=True):
-        while next_event(events, math.inf) == WAKE_UP:
-            pass
+    events: SimpleQueue[int] = SimpleQueue()
+    with signals_into(events, wanted=True):
+        next_event(events, math.inf)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conductor.definition_files import read_definitions
+from conductor.definition_files import scan_definitions
 from conductor.definition_server import DefinitionServer
 
 
@@ -31,7 +31,7 @@ def definitions(name):
 @pytest.mark.parametrize("number", range(6))
 def test_a_registered_definition_is_the_same_as_in_its_file(api_client, name, tmp_path, number):
     (tmp_path / "given.json").write_text(json.dumps(list(definitions(name))[number]))
-    given = read_definitions(tmp_path)
+    given, _ = scan_definitions(tmp_path)
     server = DefinitionServer(api_client)
     assert [(each.state, each.registered, each.error) for each in server.register(given)] == [("new", True, "")]
     assert [(each.state, each.diff) for each in server.register(given, dry_run=True)] == [("same", [])]
