@@ -25,7 +25,7 @@ MOST_VALUES, LONGEST_VALUE, OTHER = 100, 100, "other"
 TIME_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 SIZE_BUCKETS = (100, 1e3, 1e4, 1e5, 1e6, 1e7)
 
-_lock = threading.Lock()  # guards the making of series, and the sources of ``executing``
+_lock = threading.Lock()  # guards the storages, the making of bounded series, and the sources of ``executing``
 
 
 class Storage(Protocol):
@@ -166,7 +166,7 @@ results_lost = Counter("task_result_lost", "Results refused, discarded or given 
 late = Counter("task_result_late", "Executions that took longer than their lease", _TASK)
 duplicates = Counter("task_duplicate", "Deliveries of a task that was running already", _TASK)
 handed_back = Counter("task_handed_back", "Tasks put back into their queue unstarted", _TASK)
-threads_lost = Counter("task_thread_lost", "Executions over their time limit", _TASK)
+threads_lost = Counter("task_thread_lost", "Threads lost to functions that exceeded their time limit", _TASK)
 lease_extensions = Counter("task_lease_extension", "Extensions that the server accepted", _TASK)
 lease_errors = ErrorCounter("task_lease_extension_error", "Extensions that failed", _TASK)
 poll_error_statuses = Counter(

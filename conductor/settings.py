@@ -102,6 +102,7 @@ class HttpSettings(Unpicklable):
         secrets.
     connect_timeout, read_timeout: seconds or timedelta. read_timeout None: CONDUCTOR_CLIENT_HTTP_TIMEOUT, else 30 s.
         The request must be sent within the read timeout. The whole answer must then arrive within another read timeout.
+        A Python signal handler that runs during the wait lets the read timeout begin again (on Linux, without TLS).
         The deadline of a poll is its poll_timeout + min(read_timeout, 10 s).
     ca_file: PEM file of the accepted authorities.
     client_cert, client_key: PEM files, or their texts. One may hold both.

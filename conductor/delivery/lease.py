@@ -29,7 +29,9 @@ from conductor.task_client import TaskClient, says_task_is_gone
 logger = logger_of(__name__)
 
 EARLIEST, LATEST = 1 / 3, 5 / 12
-"""The time at which an extension is due, as a fraction of T. It is sent, or fails and is repeated, before T / 2."""
+"""The time at which an extension is due, as a fraction of T. The repetition of one that fails, even for want of an
+answer, is due before 7/10 of T, if T is 3 seconds or more: see the next.
+"""
 REPEATED, ANSWERED_WITHIN = 1 / 10, 1 / 6
 """The time from a failed extension to the next one, and the longest time of one, as fractions of T."""
 SHORTEST_ANSWER = 0.5

@@ -70,10 +70,13 @@ class SenderThreads:
     def end_pauses(self) -> None:
         """Send results whose pause is over, because their worker has begun to stop or has given up."""
         with self._lock:
-            over = [waiting for waiting in self._waiting if waiting.sender.is_pause_over(waiting.pending)]
+            over = [
+                waiting
+                for waiting in self._waiting
+                if waiting.sender.is_pause_over(waiting.pending) and self._schedule.cancel(waiting.timer)
+            ]
         for waiting in over:
-            if self._schedule.cancel(waiting.timer):
-                self.run(partial(self._continue, waiting))
+            self.run(partial(self._continue, waiting))
 
     def close(self) -> None:
         self._threads.close()

@@ -19,7 +19,8 @@ CANCELLATION = "cancellation"
 async def enter_lifespan(workers: Workers) -> None:
     """Enter the lifespan before the first worker starts. It may run on the loop of this coroutine.
 
-    If this is cancelled, the lifespan is left when it is entered. A second cancellation does not wait for that.
+    If this is cancelled, the lifespan is left when it is entered. A second cancellation does not wait for that: if the
+    lifespan is entered later, nothing leaves it.
     """
     entering = asyncio.ensure_future(asyncio.to_thread(workers.start, []))
     try:

@@ -22,15 +22,15 @@ class Capacity:
     def __init__(self, task_name: str, limit: int, closed: Flag, on_end: Callable[[], None]) -> None:
         self._task_name = task_name
         self._on_end = on_end
+        self.closed = closed
+        self.wait_changed = threading.Event()
+        """Set when the wait between two polls must end or change: by ``close``, or by a new poll interval."""
         self._changed = threading.Condition()  # guards everything below
         self._limit = limit
         self._taken = 0
         self._requests = 0  # those outside of a slot: a poll, or the result of a task that does not run
         self.is_paused = False  # only ``pause`` and ``resume`` write it
         self._has_told_end = False
-        self.closed = closed
-        self.wait_changed = threading.Event()
-        """Set when the wait between two polls must end or change: by ``close``, or by a new poll interval."""
 
     @property
     def limit(self) -> int:

@@ -17,7 +17,7 @@ from conductor.task_result import TaskResult, hand_back_result
 class UnstartedTasks:
     """The unstarted tasks of one worker. Thread-safe.
 
-    No method blocks for a request. The worker does not end before the answers.
+    No method blocks for a request, unless the system has no thread left. The worker does not end before the answers.
     """
 
     def __init__(self, task_name: str, resources: Resources, capacity: Capacity, sender: ResultSender) -> None:
