@@ -30,15 +30,24 @@ class NotesSender:
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
-        self._lock = threading.Lock()  # guards the writing end of the pipe, and the next
+        # Guards the writing end of the pipe, and the next. A user's signal handler may log while its thread holds it.
+        self._lock = threading.RLock()
+        self._is_sending = False
         self._sent_output: SetOutput | None = None
 
     def notice(self, notes: Notes) -> None:
         is_more = True
         while is_more:
-            with self._lock, suppress(OSError):  # the parent has ended, and so will this process
-                self._send(notes)
-            is_more = notes.taken()
+            with self._lock:
+                if self._is_sending:  # the handler has interrupted a message of its thread, which sends the notes next
+                    return
+                self._is_sending = True
+                try:
+                    with suppress(OSError):  # the parent has ended, and so will this process
+                        self._send(notes)
+                finally:
+                    self._is_sending = False  # first, so that a handler from here on sends its notes itself
+            is_more = notes.taken() or self._has_new_output(notes)
 
     def send_result(self, result: bytes) -> None:
         with self._lock:
@@ -48,9 +57,12 @@ class NotesSender:
         if lines := notes.take():
             self._pipe.send_bytes(LINES + msgspec.json.encode(lines))
         output = notes.output
-        if output is not None and output is not self._sent_output and not notes.has_ended:
+        if output is not None and self._has_new_output(notes):
             self._sent_output = output
             self._pipe.send_bytes(OUTPUT + msgspec.json.encode(output.data))
+
+    def _has_new_output(self, notes: Notes) -> bool:
+        return notes.output is not None and notes.output is not self._sent_output and not notes.has_ended
 
 
 def add_to_notes(context: TaskContext, kind: bytes, content: bytes) -> None:
