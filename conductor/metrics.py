@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import io
+import socket
 import sys
 import threading
 from collections import defaultdict
@@ -143,7 +144,8 @@ class MetricsServer:
     ) -> None:
         app = _with_health_pages(_app_at(settings, registry), settings.endpoint, look)
         try:
-            self._server = make_server(settings.host, settings.port, app, _Server, _Handler)
+            kind = _IPv6Server if ":" in settings.host else _Server
+            self._server = make_server(settings.host, settings.port, app, kind, _Handler)
         except (OSError, TypeError) as error:  # the latter for a host that is no name in IDNA
             place = f"{settings.host}:{settings.port}"
             raise ConfigurationError(f"metrics cannot be served on {place}: {_cause(error)}") from error
@@ -212,6 +214,10 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's signature
         logger.debug("metrics: a scraper was given up", exc_info=sys.exception())
+
+
+class _IPv6Server(_Server):
+    address_family = socket.AF_INET6
 
 
 class _Handler(WSGIRequestHandler):

@@ -115,11 +115,19 @@ def _module(name: str) -> ModuleType:
         sys.path.insert(0, str(folder))
     try:
         with import_for_a_command():
-            return importlib.import_module(module_name)
+            module = importlib.import_module(module_name)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         raise ConfigurationError(f"cannot import {module_name!r}: {_with_place(error)}") from error
+    found = getattr(module, "__file__", None)  # None: it is built into Python
+    given = name.partition(":")[0]
+    if given.endswith(".py") and (found is None or Path(found).resolve().parent != folder):
+        where = f" ({printable(found)})" if found else ""
+        raise ConfigurationError(
+            f"there is another module with the name {module_name}{where}: rename {printable(given)}"
+        )
+    return module
 
 
 def _with_place(error: BaseException) -> str:

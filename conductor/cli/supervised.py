@@ -58,4 +58,5 @@ def run_processes(
 
 def address(settings: MetricsSettings, server: MetricsServer) -> str:
     """The URL of the metrics."""
-    return f"http://{settings.host}:{server.port}{settings.endpoint}"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{server.port}{settings.endpoint}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -53,9 +53,15 @@ class JsonObject(click.ParamType[dict[str, Any]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
         try:
-            return json_object(value, sys.stdin.buffer)
+            return json_object(value, _stdin)
         except ConfigurationError as error:
             self.fail(printable(str(error)), param, ctx)
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise ConfigurationError("standard input is closed")
+    return sys.stdin.buffer
 
 
 class Seconds(click.ParamType[float]):

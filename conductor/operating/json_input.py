@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,10 +17,10 @@ _TEXT = "the text"
 _NAMES = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
 
 
-def json_object(given: str, stdin: BinaryIO) -> dict[str, Any]:
+def json_object(given: str, stdin: Callable[[], BinaryIO]) -> dict[str, Any]:
     """The object. ConfigurationError says where the JSON is wrong, or why a file cannot be read.
 
-    given: JSON, ``@`` and the path of a file, or ``-`` for standard input.
+    given: JSON, ``@`` and the path of a file, or ``-`` for standard input. stdin: called for ``-`` alone.
     """
     content, place = _content(given, stdin)
     try:
@@ -38,10 +39,10 @@ def json_object(given: str, stdin: BinaryIO) -> dict[str, Any]:
     return value
 
 
-def _content(given: str, stdin: BinaryIO) -> tuple[bytes, str]:
+def _content(given: str, stdin: Callable[[], BinaryIO]) -> tuple[bytes, str]:
     """The bytes, and their place for errors."""
     if given == STDIN:
-        return stdin.read(), "standard input"
+        return stdin().read(), "standard input"
     if not given.startswith("@"):
         return os.fsencode(given), _TEXT
     try:

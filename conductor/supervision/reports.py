@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -101,9 +102,12 @@ class Reports(Collector):
                 text = f"Process {number} has not reported for {silent:.0f} s."
                 reasons.append(Reason(code=ReasonCode.PROCESS_MISSING, text=text, since=since))
         whole = merged([each.report.health for each in latest.values()])
-        if not reasons:
-            return whole
-        return health_of(whole.workers, [*whole.reasons, *reasons], whole.outboxes, at)
+        if reasons:
+            return health_of(whole.workers, [*whole.reasons, *reasons], whole.outboxes, at)
+        if whole.ready:  # also if a process drains beside others, or has no worker left
+            found = [_of_process(number, each) for number, of in latest.items() for each in of.report.health.reasons]
+            whole = replace(whole, ready=not found, reasons=found)
+        return whole
 
     def collect(self) -> Iterator[Metric]:
         sums: dict[str, _Sum] = {}
@@ -118,6 +122,10 @@ class Reports(Collector):
                 metric.add_sample(sample, dict(labels), value)
             yield metric
         yield from _gauges.families(self.health())
+
+
+def _of_process(number: int, reason: Reason) -> Reason:
+    return replace(reason, text=f"Process {number}: {reason.text}")
 
 
 def _of_start(number: int, seconds: float, at: datetime) -> Reason:

@@ -51,8 +51,12 @@ def started(options: RunOptions, client: ApiClient, parts: Parts) -> TaskRunner:
 
 
 def interceptor_of(named: object) -> Interceptor:
-    """The interceptor, or a new one of the class. ConfigurationError: it is neither."""
-    made = named() if isinstance(named, type) else named
+    """The interceptor, or a new one of the class. ConfigurationError: it is neither, or the class cannot make one."""
+    try:
+        made = named() if isinstance(named, type) else named
+    except Exception as error:
+        text = f"--interceptor: {printable(repr(named), LONGEST_SHOWN)} cannot be made: {type(error).__name__}: {error}"
+        raise ConfigurationError(text) from error
     if not isinstance(made, Interceptor):
         raise ConfigurationError(
             f"an interceptor must be an Interceptor, or a class of them, not {printable(repr(named), LONGEST_SHOWN)}"

@@ -1,6 +1,7 @@
 """Metrics over HTTP, and that importing the package starts nothing."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -32,6 +33,18 @@ def test_metrics_are_served_at_the_endpoint_and_nowhere_else():
         assert "# TYPE task_poll_counter untyped" in text
         with pytest.raises(urllib.error.HTTPError, match="404"):
             scrape(server, "/metrics")
+
+
+def test_metrics_are_served_on_an_ipv6_address():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with (
+        provide_metrics(MetricsSettings(port=0, host="::1")) as server,
+        urllib.request.urlopen(f"http://[::1]:{server.port}/metrics", timeout=5) as answer,
+    ):
+        assert b"# TYPE task_poll_counter untyped" in answer.read()
 
 
 def test_what_is_no_settings_and_no_registry_is_refused_by_name():

@@ -18,6 +18,11 @@ from contextlib import contextmanager
 from conductor import Interceptor, task_context, worker_task
 
 
+class Demands(Interceptor):
+    def __init__(self, key):
+        pass
+
+
 class Signs(Interceptor):
     def execute(self, task, proceed):
         return {**proceed(), "signed": True}
@@ -141,6 +146,10 @@ def test_a_function_that_exits_has_failed(replay, task_ids):
         (["replayed:pay", "task-1", "--lifespan", "replayed:nosuch"], "--lifespan: module 'replayed' has no 'nosuch'"),
         (["replayed:pay", "task-1", "--interceptor", "nosuch:x"], "--interceptor: cannot import 'nosuch'"),
         (["replayed:pay", "task-1", "--interceptor", "replayed:other"], "must be an Interceptor"),
+        (
+            ["replayed:pay", "task-1", "--interceptor", "replayed:Demands"],
+            "replayed.Demands'> cannot be made: TypeError",
+        ),
         (["replayed:LAZY", "task-1"], "cannot use replayed:LAZY: OSError: no database"),
         (["replayed:pay", "task-1", "--lifespan", "replayed:APP"], "no 'APP'"),
         (["replayed:pay", "task-1", "--save", "nosuch/case.json"], "there is no folder for case.json"),

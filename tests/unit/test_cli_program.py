@@ -1,5 +1,6 @@
 """The program conductor-worker: what all its commands have in common."""
 
+import subprocess
 import sys
 import types
 
@@ -265,3 +266,14 @@ def test_seconds_that_nobody_can_wait_for_are_refused(command, seconds):
     done = run(*command, seconds)
     assert done.exit_code == 2
     assert f"'{command[-1]}'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "text"), [("'{}'", 1, "cannot reach http://127.0.0.1:1"), ("-", 2, "standard input is closed")]
+)
+def test_standard_input_may_be_closed(given, status, text):
+    command = f"{sys.executable} -m conductor workflow start charge --server http://127.0.0.1:1 --input {given} <&-"
+    done = subprocess.run(command, shell=True, check=False, capture_output=True, text=True)  # noqa: S602 - for <&-
+    assert done.returncode == status
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr

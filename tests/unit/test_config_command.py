@@ -77,6 +77,21 @@ def test_the_settings_of_workers_are_shown(tmp_path, monkeypatch):
     assert found[owner, "paused"] == (False, "default")
 
 
+@pytest.mark.parametrize("name", ["json.py", "builtin/time.py", "other/configured_twice.py:charge"])
+def test_a_file_whose_name_another_module_has_is_refused(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    path = tmp_path / name.partition(":")[0]
+    path.parent.mkdir(exist_ok=True)
+    for each in (path, tmp_path / "configured_twice.py"):
+        each.write_text(MODULE)
+    done = CliRunner().invoke(program, ["config", "configured_twice.py", name])
+    sys.modules.pop("configured_twice")
+    assert done.exit_code == 2
+    assert f"there is another module with the name {path.stem}" in done.stderr
+    assert f"rename {name.partition(':')[0]}" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("variable", "text"), [("CONDUCTOR_WORKER_METRICS_PORT", "many"), ("CONDUCTOR_AUTH_KEY", "half-a-pair")]
 )

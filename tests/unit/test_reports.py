@@ -3,10 +3,11 @@
 import time
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from conductor import Health, ReasonCode, WorkerHealth
+from conductor import Health, Reason, ReasonCode, WorkerHealth
 from conductor.supervision import reports as module
 from conductor.supervision.messages import Family, Report
 from conductor.supervision.reports import Reports
@@ -126,6 +127,19 @@ def test_a_silent_process_is_an_illness(reports, monkeypatch):
     health = reports.health()
     assert (health.healthy, codes(health)) == (False, [ReasonCode.PROCESS_MISSING])
     assert "Process 2 has not reported for 4 s" in health.reasons[0].text
+
+
+def test_a_process_that_drains_beside_others_is_not_ready(reports):
+    text = "All workers drain."
+    drains = report(state="draining")
+    reason = Reason(code=ReasonCode.DRAINING, text=text, since=datetime.now(UTC))
+    health = msgspec.structs.replace(drains.health, ready=False, reasons=[reason])
+    reports.update(1, report())
+    reports.update(2, msgspec.structs.replace(drains, health=health))
+    whole = reports.health()
+    assert (whole.healthy, whole.ready, whole.reasons[0].text) == (True, False, f"Process 2: {text}")
+    reports.retire(2, is_missing=False)
+    assert reports.health().ready
 
 
 def test_a_process_that_has_drained_is_not_missing(reports):
