@@ -10,7 +10,7 @@ import click
 import msgspec
 from rich.text import Text
 
-from conductor.cli.output import as_ascii, console, shown
+from conductor.cli.output import console, json_text, shown
 from conductor.definition_files import scan_definitions
 from conductor.development.start_command import Shell, start_command
 from conductor.errors import ConfigurationError
@@ -27,7 +27,7 @@ class Words:
     def say(self, name: str, text: str, style: str = "bold") -> None:
         """Print a name in a column of its own, and beside it the lines of a text."""
         if self.as_json:
-            click.echo(as_ascii(msgspec.json.encode({"name": name, "text": text}).decode()))
+            click.echo(json_text({"name": name, "text": text}))
             return
         for number, line in enumerate(text.splitlines()):
             column = "" if number else name

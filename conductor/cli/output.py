@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
@@ -133,7 +134,7 @@ class Output:
         value: whatever msgspec writes as JSON, in the names that the wire has. text: for people.
         """
         if self.as_json:
-            click.echo(as_ascii(msgspec.json.encode(value).decode()))
+            click.echo(json_text(value))
             return
         screen = console()
         if screen.is_terminal:
@@ -161,6 +162,15 @@ def live(screen: Console, first: RenderableType) -> Iterator[Live]:
             yield made
     finally:
         screen.show_cursor(True)  # also if Ctrl-C came while Live hid it
+
+
+def json_text(value: Any) -> str:
+    """The value as one line of JSON, which a terminal can print and does not obey."""
+    try:
+        text = msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:  # surrogates: they stand for the bytes of a file name that is not UTF-8
+        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
+    return as_ascii(text)
 
 
 def as_ascii(text: str) -> str:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from conductor.cli.log_setup import log_to_stderr
 from conductor.cli.modules import errors_of, object_named, object_of_option, own_output_to_stderr
-from conductor.cli.output import as_ascii, shown, table
+from conductor.cli.output import json_text, shown, table
 from conductor.cli.session import Session, with_session
 from conductor.cli.values import interceptor_option, lifespan_option
 from conductor.executor import TaskExecutor
@@ -124,7 +124,7 @@ def _outputs(replay: Replay) -> list[RenderableType]:
 
 
 def _json(value: Any) -> str:
-    return "" if value is msgspec.UNSET else as_ascii(msgspec.json.encode(value).decode())
+    return "" if value is msgspec.UNSET else json_text(value)
 
 
 def _logs(replay: Replay) -> list[RenderableType]:

@@ -10,6 +10,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from conductor.cli.reload import on_change
+from conductor.errors import ConfigurationError
 from conductor.metrics import MetricsServer
 from conductor.settings import MetricsSettings
 from conductor.supervision.reports import Reports
@@ -34,11 +35,12 @@ def run_processes(
     watched: folders. A change of a Python file in them replaces the processes, and a process that cannot start waits
     for a change.
 
-    ConfigurationError: the metrics cannot be served. Or the workers cannot be started, and no folder is watched.
+    ConfigurationError: the metrics cannot be served, or an option is not UTF-8. Or the workers cannot be started, and
+    no folder is watched.
     """
     reports = Reports(options.processes)
     plan = Plan(
-        [*program, msgspec.json.encode(options).decode(), "" if metrics is None else "reports"],
+        [*program, _as_json(options), "" if metrics is None else "reports"],
         options.processes,
         RunnerSettings(None, options.shutdown_timeout, None).shutdown_timeout,
         inherited=inherited,
@@ -54,6 +56,13 @@ def run_processes(
         if watched:
             stack.enter_context(on_change(supervisor.restart, *watched))
         return supervisor.run()
+
+
+def _as_json(options: RunOptions) -> str:
+    try:
+        return msgspec.json.encode(options).decode()
+    except UnicodeEncodeError as error:  # surrogates: they stand for the bytes of a file name that is not UTF-8
+        raise ConfigurationError(f"processes cannot be given a name that is not UTF-8: {error.object!r}") from error
 
 
 def address(settings: MetricsSettings, server: MetricsServer) -> str:

@@ -65,3 +65,38 @@ def test_a_full_disk_is_one_sentence():
         )
     assert done.returncode == 1
     assert done.stderr == "Error: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")
+@pytest.mark.parametrize(
+    ("arguments", "status", "key"),
+    [(["lint", "."], 1, "file"), (["check", "caf\udce9.py"], 1, "check"), (["config"], 0, "value")],
+)
+def test_a_file_name_that_is_not_utf8_stands_in_the_json(tmp_path, arguments, status, key):
+    name = "caf\udce9"
+    (tmp_path / f"{name}.json").write_text('[{"name": "x", "ownerEmai": "a@b.example"}]')
+    address = "http://127.0.0.1:1/api"  # where no server is
+    done = command_in(
+        tmp_path, *arguments, "--json", CONDUCTOR_WORKER_OUTBOX=str(tmp_path / name), CONDUCTOR_SERVER_URL=address
+    )
+    assert done.returncode == status, done.stderr
+    assert any(name in str(each[key]) for each in json.loads(done.stdout))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")
+def test_several_processes_refuse_a_file_name_that_is_not_utf8(tmp_path):
+    done = command_in(tmp_path, "run", "app", "--outbox", "caf\udce9", "--processes", "2")
+    assert done.returncode == 2
+    assert done.stderr == "Error: processes cannot be given a name that is not UTF-8: 'caf\\udce9'\n"
+
+
+def command_in(folder, *arguments, **variables):
+    return subprocess.run(
+        [sys.executable, "-m", "conductor", *arguments],
+        cwd=folder,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
