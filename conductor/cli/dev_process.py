@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TextIO
 
 import click
 import msgspec
@@ -13,7 +15,7 @@ import msgspec
 from conductor._log import printable
 from conductor.cli.dev_words import Words
 from conductor.cli.log_setup import log_to_stderr
-from conductor.cli.modules import object_named
+from conductor.cli.modules import STDERR, STDOUT, object_named
 from conductor.cli.process_end import run_and_end
 from conductor.cli.worker_process import start
 from conductor.definition_files import scan_definitions
@@ -35,7 +37,7 @@ def main() -> int:
     Returns the exit status: 0, 1 if work is left behind, 2 if the workers cannot be started.
     """
     form, shell, definitions, options, reports, _number, socket, lifeline = sys.argv[1:]
-    words = Words(as_json=form == "json")
+    words = Words(as_json=True, file=_only_for_json()) if form == "json" else Words(as_json=False)
     process = WorkerProcess(int(socket), int(lifeline), MetricsCollector() if reports else None)
     log_to_stderr("conductor.runner.task_log")  # each execution is shown
     with ExitStack() as stack:
@@ -49,6 +51,15 @@ def main() -> int:
             return 2
         words.say_starts(folder, msgspec.json.decode(shell, type=Shell), code.workflows, code.workers)
         return process.work(runner)
+
+
+def _only_for_json() -> TextIO | None:
+    """Standard output. All else that this process and its programs write there goes to standard error from now on."""
+    if sys.__stdout__ is None:  # it is closed, and its number may be that of another file
+        return None
+    kept = os.fdopen(os.dup(STDOUT), "w", encoding="utf-8")
+    os.dup2(STDERR, STDOUT)
+    return kept
 
 
 def _started(client: ApiClient, options: RunOptions, definitions: Path | None, words: Words) -> tuple[Code, TaskRunner]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import click
 import msgspec
@@ -20,14 +21,18 @@ from conductor.worker import Worker
 
 @dataclass(frozen=True)
 class Words:
-    """Standard output: lines for people, or for each text a line of JSON for programs."""
+    """Standard output: lines for people, or for each text a line of JSON for programs.
+
+    file: where the lines go instead.
+    """
 
     as_json: bool
+    file: TextIO | None = None
 
     def say(self, name: str, text: str, style: str = "bold") -> None:
         """Print a name in a column of its own, and beside it the lines of a text."""
         if self.as_json:
-            click.echo(json_text({"name": name, "text": text}))
+            click.echo(json_text({"name": name, "text": text}), self.file)
             return
         for number, line in enumerate(text.splitlines()):
             column = "" if number else name

@@ -92,6 +92,19 @@ def test_with_json_a_program_reads_the_addresses_and_the_command(start, tmp_path
     assert session.end() == 0
 
 
+def test_with_json_what_modules_and_functions_print_goes_to_standard_error(start, tmp_path):
+    code = (ROOT / "examples" / "pay.py").read_text()
+    prints = "import os\n    print('noise', flush=True)\n    os.system('echo noise')\n    return"
+    (tmp_path / "pay.py").write_text(f"print('noise')\n{code.replace('return', prints)}")
+    session = start("pay.py", "--json")
+    lines = eventually(lambda: '"start"' in (text := session.lines.read_text()) and text.endswith("\n") and text)
+    session.run(json.loads(lines.splitlines()[-1])["text"])
+    session.logged("COMPLETED after")
+    assert session.end() == 0
+    assert session.log.read_text().count("noise\n") == 3
+    assert "noise" not in session.lines.read_text()
+
+
 def test_an_error_in_the_code_is_told_and_the_next_save_goes_on(start, tmp_path):
     app = tmp_path / "app.py"
     app.write_text("from conductor import worker_task\ndef broken(:\n    pass\n")
