@@ -32,7 +32,10 @@ class ServerUrl(click.ParamType[str]):
         try:
             return HttpSettings(value).base_url
         except ConfigurationError as error:
-            self.fail(str(error).removeprefix("base_url "), param, ctx)
+            problem = str(error).removeprefix("base_url ")
+            if problem == str(error):  # it is about another variable, which the text names
+                raise
+            self.fail(problem, param, ctx)
 
 
 class OneOf(click.Choice[str]):

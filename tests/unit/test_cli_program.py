@@ -123,6 +123,15 @@ def test_a_wrong_url_in_the_environment_is_an_error_that_names_the_variable(comm
     assert "CONDUCTOR_SERVER_URL" in done.stderr
 
 
+def test_an_error_of_another_variable_does_not_blame_the_url(command, monkeypatch):
+    monkeypatch.setenv("CONDUCTOR_CLIENT_HTTP_TIMEOUT", "x")
+    command(with_session(lambda session: None))
+    done = run("for-a-test", "--server", "http://host")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("Error: CONDUCTOR_CLIENT_HTTP_TIMEOUT ")
+    assert "--server" not in done.stderr
+
+
 def test_the_option_comes_before_the_variable(command, monkeypatch):
     monkeypatch.setenv("CONDUCTOR_SERVER_URL", "http://variable:1/api")
     command(with_session(lambda session: click.echo(session.client.http_settings.base_url)))
