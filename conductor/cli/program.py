@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import importlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -46,22 +48,26 @@ class Program(Commands):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        try:
+        with _errors_in_one_line():
             return super().make_context(info_name, args, parent, **extra)
-        except click.UsageError as error:
-            raise _in_one_line(error) from error
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _errors_in_one_line():
             return super().invoke(ctx)
-        except click.UsageError as error:
-            raise _in_one_line(error) from error
-        except ConductorError as error:
-            raise _one_sentence(error) from error
-        except OSError as error:  # of a file that the user names, or of standard output: a full disk, for example
-            if error.errno == errno.EPIPE:
-                raise  # click ends the program in silence, as the reader of a pipe expects
-            raise click.ClickException(printable(str(error))) from error
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        raise _in_one_line(error) from error
+    except ConductorError as error:
+        raise _one_sentence(error) from error
+    except OSError as error:  # of a file that the user names, or of standard output: a full disk, for example
+        if error.errno == errno.EPIPE:
+            raise  # click ends the program in silence, as the reader of a pipe expects
+        raise click.ClickException(printable(str(error))) from error
 
 
 def _in_one_line(error: click.UsageError) -> click.UsageError:

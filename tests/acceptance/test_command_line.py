@@ -58,10 +58,11 @@ def test_output_of_a_module_never_stands_in_the_json(tmp_path, command):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has this device")
-def test_a_full_disk_is_one_sentence():
+@pytest.mark.parametrize("argument", ["config", "--help", "--version"])
+def test_a_full_disk_is_one_sentence(argument):
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "conductor", "config"], check=False, stdout=full, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "conductor", argument], check=False, stdout=full, stderr=subprocess.PIPE, text=True
         )
     assert done.returncode == 1
     assert done.stderr == "Error: [Errno 28] No space left on device\n"
