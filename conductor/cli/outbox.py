@@ -81,7 +81,7 @@ def drop(file: str, task_ids: tuple[str, ...], *, yes: bool, as_json: bool) -> N
         if chosen and not yes:
             for each in chosen:
                 click.echo(printable(f"{each.task_name} {each.task_id} {each.status} for {each.server}"), err=True)
-            click.confirm(f"Delete {len(chosen)} results for good?", abort=True, err=True)
+            click.confirm(f"Delete {len(chosen)} result{'s' * (len(chosen) != 1)} for good?", abort=True, err=True)
         dropped = [each for each in chosen if outbox.delete(each)]
     rows = [(each.task_name, each.task_id, each.status, each.server) for each in dropped]
     text = table(["dropped", "task", "status", "server"], rows) if dropped else shown("nothing is dropped")

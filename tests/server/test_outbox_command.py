@@ -182,6 +182,11 @@ def test_drop_names_the_results_and_asks(path):
     assert as_json("list", path) == []
 
 
+def test_drop_asks_for_one_result_in_the_singular(path):
+    keep(path, OTHER, result("t1"))
+    assert "Delete 1 result for good?" in outbox("drop", path, stdin="n\n").stderr
+
+
 def test_drop_takes_only_the_named_tasks(path):
     keep(path, OTHER, result("t1"), result("t2"))
     assert outbox("drop", path, "--task", "t3", "--yes").stderr == "Error: the outbox has no result of task t3\n"
