@@ -42,6 +42,8 @@ def set_up_log(form: LogFormat, level: str, turn: int | None = None) -> None:
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.root.addHandler(handler)
     logging.root.setLevel(level)
+    if form == "json":
+        logging.captureWarnings(True)  # else Python writes lines that are no JSON
 
 
 class Lines(logging.Handler):

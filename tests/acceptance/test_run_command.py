@@ -581,6 +581,18 @@ def test_json_lines_of_processes_are_whole(run, tasks, tmp_path):
     assert len({record["process"] for record in loud}) == 2
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_warnings_of_a_module_are_json_too(run, tasks, tmp_path, processes):
+    warns = "import warnings\nwarnings.simplefilter('default')\nwarnings.warn('an old name', DeprecationWarning)\n"
+    (tmp_path / "app.py").write_text(APP + warns)
+    program = run("--processes", processes, "--log", "json", "--until-idle")
+    program.assert_ends(0)
+    records = [json.loads(line) for line in program.log().splitlines()]
+    warned = [each["message"] for each in records if each["logger"] == "py.warnings"]
+    assert len(warned) == int(processes)
+    assert all("DeprecationWarning: an old name" in each for each in warned)
+
+
 def test_processes_have_numbered_worker_ids(run, tasks):
     program = polling(run("--processes", "2", "--worker-id", "shipper"))
     program.says("as shipper-1$|as shipper-1\n")
