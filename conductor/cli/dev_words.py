@@ -34,9 +34,14 @@ class Words:
         if self.as_json:
             click.echo(json_text({"name": name, "text": text}), self.file)
             return
+        screen = console()
         for number, line in enumerate(text.splitlines()):
             column = "" if number else name
-            console().print(Text.assemble((f"{column:<11}", style)).append_text(shown(line)), soft_wrap=True)
+            printed = Text.assemble((f"{column:<11}", style)).append_text(shown(line))
+            if screen.is_terminal:
+                screen.print(printed, soft_wrap=True)
+            else:
+                click.echo(printed.plain)  # it writes UTF-8 also if Python takes the output for ASCII
 
     def say_starts(
         self,

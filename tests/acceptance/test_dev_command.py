@@ -105,6 +105,14 @@ def test_with_json_what_modules_and_functions_print_goes_to_standard_error(start
     assert "noise" not in session.lines.read_text()
 
 
+def test_names_that_are_not_ascii_are_printed_where_the_output_is_ascii(start, tmp_path):
+    code = (ROOT / "examples" / "pay.py").read_text()
+    (tmp_path / "pay.py").write_text(code.replace('worker_task("charge")', 'worker_task("ünï")'), encoding="utf-8")
+    session = start("pay.py", PYTHONIOENCODING="ascii")
+    assert session.said("workers") == ["ünï"]
+    assert session.end() == 0
+
+
 def test_an_error_in_the_code_is_told_and_the_next_save_goes_on(start, tmp_path):
     app = tmp_path / "app.py"
     app.write_text("from conductor import worker_task\ndef broken(:\n    pass\n")
