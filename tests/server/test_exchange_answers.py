@@ -91,7 +91,7 @@ def piece(request, monkeypatch):
 
 
 def get_tasks(server, times=1, **settings):
-    with ApiClient(http_settings=HttpSettings(server.url, **{"read_timeout": 5} | settings)) as client:
+    with ApiClient(http_settings=HttpSettings(server.url, **{"read_timeout": 30} | settings)) as client:
         for _ in range(times):
             assert TaskExecutor(client).get_task("t").task_id == "t"
 

@@ -62,9 +62,15 @@ SURPLUS = {
 @pytest.mark.parametrize("surplus", SURPLUS)
 def test_what_follows_an_answer_is_never_taken_for_the_next_one(surplus, is_later):
     first = (task(b"first"), SURPLUS[surplus]) if is_later else task(b"first") + SURPLUS[surplus]
-    with ByteServer(playing(first, task(b"second"))) as server, client_of(server) as client:
+    play, is_played = playing(first, task(b"second")), threading.Event()
+
+    def answer(connection, done):
+        play(connection, done)
+        is_played.set()
+
+    with ByteServer(answer) as server, client_of(server) as client:
         assert TaskExecutor(client).get_task("t").task_id == "first"
-        time.sleep(0.1 * is_later)
+        assert is_played.wait(20)
         assert TaskExecutor(client).get_task("t").task_id == "second"
     assert server.connections == 2
 
@@ -206,12 +212,12 @@ def test_large_bodies_go_both_ways_whole_though_the_server_reads_slowly(is_tls, 
 
 def test_after_a_request_that_was_long_to_send_the_answer_has_the_whole_timeout():
     def answer(connection, done):
-        done.wait(0.9)
+        done.wait(1.6)
         server.read_body(connection)
-        done.wait(0.9)
+        done.wait(1.6)
         connection.sendall(OK + b"Content-Length: 2\r\n\r\nid")
 
-    with ByteServer(answer) as server, client_of(server, read_timeout=1.5) as client:
+    with ByteServer(answer) as server, client_of(server, read_timeout=3) as client:
         assert WorkflowExecutor(client).start_workflow("w", {"text": "x" * LARGE}) == "id"
 
 
@@ -304,6 +310,7 @@ def test_close_again_and_again_beside_calls_harms_none():
         calls = [threads.submit(lambda: [tasks.get_task("t").task_id for _ in range(200)]) for _ in range(4)]
         while not all(call.done() for call in calls):
             client.close()
+            time.sleep(0.001)  # without it, the other threads would hardly run
         assert all(call.result() == ["t"] * 200 for call in calls)
 
 

@@ -122,7 +122,8 @@ def test_the_path_of_an_outbox_need_not_be_utf8(api_client, tmp_path, ask):
 
 
 def test_results_that_wait_in_the_outbox_are_counted(api_client, stub, tmp_path, ask):
-    stub.answers["POST /tasks/update-v2"].extend(error(500, "no") for _ in range(100))
+    for path in ("POST /tasks/update-v2", "POST /tasks"):  # the latter for the next attempts
+        stub.answers[path].extend(error(500, "no") for _ in range(100))
     path = str(tmp_path / "outbox.db")
     with TaskRunner(api_client, outbox=path, shutdown_timeout=0.1) as runner:
         runner.start_worker("t", lambda task: None)
