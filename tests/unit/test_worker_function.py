@@ -281,7 +281,7 @@ def with_local_class():
                 (Callable[[], int], "has no JSON form"),
                 (type[int], "has no JSON form"),
                 (list[socket.socket], "has no JSON form"),
-                (list[dict[Path, int]], "a key cannot have the type pathlib.Path"),
+                (list[dict[Path, int]], "a key cannot have the type pathlib"),
                 (str | dt.date, "may not contain more than one str-like type"),
                 (Order | PlainOrder, "may not contain more than one dataclass or attrs type"),
                 (Literal[1.5], "Literal may only contain"),
