@@ -29,7 +29,7 @@ _for_a_command: ContextVar[bool] = ContextVar("_for_a_command", default=False)
 
 @contextmanager
 def import_for_a_command() -> Iterator[None]:
-    """Meanwhile, ``require_no_import`` raises. A command that only looks at a module must not run tasks."""
+    """Meanwhile, ``require_no_import`` raises. Such an import must not run tasks: it may be that of a check."""
     token = _for_a_command.set(True)
     try:
         yield

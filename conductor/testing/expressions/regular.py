@@ -8,7 +8,7 @@ from math import prod
 from conductor.testing.expressions.errors import PathError, PatternError
 
 MOST_STEPS = 100_000_000
-"""Steps of a match, at worst. They take about half a second."""
+"""Steps of a match, at worst."""
 SHORT = 50
 """The length of a text that a regular expression must be able to match."""
 _FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE, "u": re.UNICODE}
