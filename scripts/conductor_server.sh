@@ -113,7 +113,9 @@ start() {
     return
   fi
   local java port options=("$@")
-  [ $# -gt 0 ] || options=("--spring.datasource.url=jdbc:sqlite:conductor.db?busy_timeout=15000&journal_mode=WAL")
+  # synchronous=OFF: the data need not outlive a crash of the machine, and a slow disk makes no test slow
+  [ $# -gt 0 ] ||
+    options=("--spring.datasource.url=jdbc:sqlite:conductor.db?busy_timeout=15000&journal_mode=WAL&synchronous=OFF")
   java=$(find_java)
   fetch_jar
   stop # what a killed server left behind
