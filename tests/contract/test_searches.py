@@ -28,7 +28,8 @@ def found(rest, name, ids):
 
 
 def test_a_star_in_a_value_stands_for_any_text(found, name):
-    for query in (f"{name}*", f"*{name[1:]}", f"{name[:3]}*{name[-3:]}", f"{name.upper()}*", f"{name} AND status=run*"):
+    begin, end = name[:-2], name[-1]  # the names of other tests have the same ends
+    for query in (f"{name}*", f"*{name[1:]}", f"{begin}*{end}", f"{name.upper()}*", f"{name} AND status=run*"):
         assert (query, found(query)) == (query, [0, 1, 2])
     for query in (name.upper(), f"{name}%", f"{name} AND status=x*"):
         assert (query, found(query)) == (query, [])
