@@ -248,15 +248,15 @@ class Workers:
         4. The lifespan is left, in the same time, and then given up.
         5. Threads and processes that keep this process from ending are logged.
         """
-        with self._locked():
+        workers = [each for each in alive if isinstance(each, RunningWorker)]
+        until = time.monotonic() + (LAST_ANSWERS_WITHIN if workers else 0.0)
+        with self._locked():  # no worker starts meanwhile, and each is abandoned by one thread
             self._stop_requests = 0  # the next signal counts for workers that are started from now on
             outbox_sender = self._outbox_sender
             lifespan = None if self._starting else self._setup.entered_lifespan
-        workers = [each for each in alive if isinstance(each, RunningWorker)]
-        until = time.monotonic() + (LAST_ANSWERS_WITHIN if workers else 0.0)
-        abandoned_now = [running for running in workers if running.abandon()]
-        if lifespan is not None:
-            lifespan.leave(-math.inf)
+            abandoned_now = [running for running in workers if running.abandon()]
+            if lifespan is not None:
+                lifespan.leave(-math.inf)
         if outbox_sender is not None:
             outbox_sender.close()
         for reported in [running.wait_for_last_answers(until - time.monotonic()) for running in abandoned_now]:
