@@ -21,13 +21,16 @@ from conductor.context import RunnerState, TaskContext, WorkerContext
 from conductor.errors import ConductorError, ConfigurationError, NotFoundError
 from conductor.models import Task, TaskResultStatus, TaskStatus
 from conductor.task_client import Delivery
-from conductor.task_result import TaskResult, prepare_result
+from conductor.task_result import CallOutcome, TaskResult, prepare_result
 from conductor.worker import Execute, Worker
 
 WORKER_ID = "test-worker"
 
 NO_STATE = object()
 """The value of ``state=`` without a lifespan."""
+
+_END_A_TASK_ALONE = (Exception, SystemExit, GeneratorExit, asyncio.CancelledError)
+"""What a function may raise without an end of the test: not Ctrl-C, and not ``pytest.fail`` or a limit of time."""
 
 
 def make_task(input_data: Any = None, **members: Any) -> Task:
@@ -57,12 +60,13 @@ def run_worker(execute: Execute, input_data: Any = None, *, state: Any = NO_STAT
     members: further members of the task, such as ``retry_count=2``. ``conductor-worker replay --save`` writes the input
         and the members of a task that has run to a file: ``run_worker(charge, **case)``.
 
-    An exception of the function becomes the status and the reason of the result. ConfigurationError: no server could
-    send the input, or no worker can be made of the function.
+    An exception of the function becomes the status and the reason of the result. Ctrl-C and what ends a test, such as
+    ``pytest.fail``, are raised. ConfigurationError: no server could send the input, or no worker can be made of the
+    function.
     """
     worker, task = Worker("test", execute), make_task(input_data, **members)
     if not worker.is_async:
-        return prepare_result(task, call(worker.bound, _context(task, state)), WORKER_ID).result
+        return _result(task, call(worker.bound, _context(task, state)))
     if loop_runs():
         raise ConfigurationError("an event loop runs on this thread: `await arun_worker(...)` instead of run_worker")
     return asyncio.run(_awaited(worker, task, state))
@@ -73,12 +77,23 @@ async def arun_worker(execute: Execute, input_data: Any = None, *, state: Any = 
     worker, task = Worker("test", execute), make_task(input_data, **members)
     if worker.is_async:
         return await asyncio.create_task(_awaited(worker, task, state))  # a task has a context of its own
-    outcome = await asyncio.to_thread(call, worker.bound, _context(task, state))
-    return prepare_result(task, outcome, WORKER_ID).result
+    return _result(task, await asyncio.to_thread(call, worker.bound, _context(task, state)))
 
 
 async def _awaited(worker: Worker, task: Task, state: Any) -> TaskResult:
-    return prepare_result(task, await execute_async(worker.bound, _context(task, state)), WORKER_ID).result
+    outcome = await execute_async(worker.bound, _context(task, state))
+    this = asyncio.current_task()
+    if this is not None and this.cancelling():  # by Ctrl-C or by the test; the outcome may hold the CancelledError
+        raise asyncio.CancelledError
+    return _result(task, outcome)
+
+
+def _result(task: Task, outcome: CallOutcome) -> TaskResult:
+    """The result that a runner would send. Raises an error that does not end the task alone."""
+    error = outcome.error
+    if error is not None and not isinstance(error, _END_A_TASK_ALONE):
+        raise error
+    return prepare_result(task, outcome, WORKER_ID).result
 
 
 def _context(task: Task, state: Any) -> TaskContext:
