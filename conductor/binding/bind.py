@@ -35,7 +35,7 @@ from typing import Annotated, Any, Protocol, TypeVar, Union, Unpack, get_args, g
 
 from conductor._arguments import function_name, is_of_kind
 from conductor.binding.convert import Converter, convert_object, converter, converter_of_members, is_structure
-from conductor.binding.fields import names_of
+from conductor.binding.fields import names_of, names_of_fields
 from conductor.binding.misfit import DoesNotFitError, path_step
 from conductor.binding.other_spellings import NOTHING
 from conductor.binding.parameters import NO_DEFAULT, Parameter, read_parameters
@@ -157,7 +157,7 @@ def _source(parameter: Parameter, *, is_alone: bool = False) -> Source:
     if parameter.others is not None:
         return (TypedRest if is_together else Rest)(parameter, convert)
     if is_alone and is_structure(annotation):
-        return Whole(parameter, convert, names_of(annotation))
+        return Whole(parameter, convert, names_of(annotation), names_of_fields(annotation))
     return Member(parameter, convert)
 
 
@@ -238,20 +238,21 @@ class Member(OfInput):
 
 @dataclass(frozen=True)
 class Whole(Member):
-    """The member if there is one that fits, else the whole input. names: as ``names_of`` gives them."""
+    """The member if there is one that fits, else the whole input. names, fields: as the functions of ``fields`` say."""
 
     names: frozenset[str] | None
+    fields: frozenset[str]
 
     def read(self, data: Mapping[str, Any]) -> Any:
         if self.parameter.name not in data:
             default = self.parameter.default
-            return convert_object(self.convert, data) if data or default is NO_DEFAULT else default
+            return convert_object(self.convert, data, self.fields) if data or default is NO_DEFAULT else default
         try:
             return super().read(data)
         except DoesNotFitError as problem:
             if self.names is None or self.names & data.keys():  # else any input fits if each field has a default
                 with suppress(DoesNotFitError):
-                    return convert_object(self.convert, data)
+                    return convert_object(self.convert, data, self.fields)
             raise problem from None
 
 

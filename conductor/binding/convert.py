@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from inspect import formatannotation
 from pathlib import PurePath
@@ -117,18 +117,22 @@ def _with_defaults(convert: Converter, kind: inspect.Type) -> Converter:
     return convert_with_defaults
 
 
-def convert_object(convert: Converter, members: Mapping[str, Any]) -> Any:
-    """Convert an object. Members that are null leave fields their defaults if null does not fit."""
+def convert_object(convert: Converter, members: Mapping[str, Any], fields: Iterable[str]) -> Any:
+    """Convert an object. Members that are null leave fields their defaults if null does not fit.
+
+    fields: as ``names_of_fields`` gives them. Any other null, such as an entry of a mapping, has no default.
+    """
     kept = members
     nulls: dict[str, DoesNotFitError] = {}
     while True:
         try:
             return convert(kept)
         except DoesNotFitError as problem:
-            if problem.got != "null" or problem.path in nulls:
+            null = next((each for each in fields if f"${path_step(each)}" == problem.path), None)
+            if problem.got != "null" or null not in kept:
                 raise nulls.get(problem.path, problem) from None
             nulls[problem.path] = problem
-            kept = {name: value for name, value in kept.items() if f"${path_step(name)}" != problem.path}
+            kept = {name: value for name, value in kept.items() if name != null}
 
 
 def is_structure(kind: Any) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import NoneType
-from typing import Any, get_args
+from collections.abc import Iterable, Iterator, Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from msgspec import inspect
 
 from conductor.binding.own_init import StandIn, shape_of_arguments, with_stand_ins
 from conductor.binding.pydantic_types import content_of, is_of_pydantic
-from conductor.binding.type_parts import members
+from conductor.binding.type_parts import fields_of_type, members
 
 Fields = Mapping[str, bool]
 """The names of members of an object; whether it needs them."""
@@ -63,3 +63,26 @@ def _fields_of_pydantic(kind: Any) -> Fields | None:
     if fields is None or config.get("extra") == "allow" or any(each.validation_alias for each in fields.values()):
         return None
     return {name: each.is_required() for name, each in fields.items()}
+
+
+def names_of_fields(kind: Any) -> frozenset[str]:
+    """The names of a structure's fields. A union has those of each structure in it, and a mapping has none."""
+    if is_of_pydantic(kind):
+        content = content_of(kind)
+        return frozenset(_names_of_fields_of_pydantic(kind)) if content is kind else names_of_fields(content)
+    shapes = list(members(inspect.type_info(with_stand_ins(kind))))
+    for number, shape in enumerate(shapes):
+        if isinstance(shape, inspect.CustomType) and isinstance(shape.cls, StandIn):
+            shapes[number] = inspect.type_info(shape_of_arguments(shape.cls.original))
+    return frozenset(field.encode_name for shape in shapes for field in fields_of_type(shape))
+
+
+def _names_of_fields_of_pydantic(kind: Any) -> Iterator[str]:
+    origin = get_origin(kind)
+    if origin in (Union, UnionType, Annotated):
+        for each in get_args(kind)[: 1 if origin is Annotated else None]:
+            yield from names_of_fields(each)
+    for name, field in getattr(origin or kind, "__pydantic_fields__", {}).items():
+        yield name
+        alias = field.validation_alias
+        yield from (each for each in getattr(alias, "choices", [alias]) if isinstance(each, str))

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from conductor_client import base
 
 from conductor.binding.convert import Converter, DoesNotFitError, convert_object, converter
+from conductor.binding.fields import names_of_fields
 from conductor.errors import ConfigurationError, DecodeError, InvalidInputError, WorkflowNotCompletedError
 from conductor.models import Task, TaskStatus, Workflow, WorkflowStatus
 
@@ -36,7 +37,7 @@ def output_of(workflow: Workflow, output_type: Any, read: Read) -> Any:
     path = workflow.external_output_payload_storage_path
     output = read(path, "WORKFLOW_OUTPUT") if path else workflow.output
     try:
-        return convert_object(_converter(output_type), output)
+        return _converter(output_type)(output)
     except DoesNotFitError as error:
         raise DecodeError(f"the output of workflow {workflow.workflow_id} does not fit: {error}") from None
 
@@ -54,20 +55,27 @@ def _waits_for(workflow: Workflow) -> str:
 def _input_of(task: Task, input_type: Any) -> Any:
     """The code of ``Task.input_as``."""
     try:
-        return convert_object(_converter(input_type), task.input_data)
+        return _converter(input_type)(task.input_data)
     except DoesNotFitError as error:
         raise InvalidInputError(f"{error}") from None
 
 
 base.read_input = _input_of  # given to the generated structs, which know no errors of this package
 
-_kept = lru_cache(maxsize=256)(converter)
+
+def _object_converter(kind: Any) -> Converter:
+    convert = converter(kind)
+    fields = names_of_fields(kind)
+    return lambda members: convert_object(convert, members, fields)
+
+
+_kept = lru_cache(maxsize=256)(_object_converter)
 
 
 def _converter(kind: Any) -> Converter:
-    """The converter for the type, kept for the next time."""
+    """The converter of an object to the type, kept for the next time."""
     try:
         hash(kind)
     except TypeError:  # Annotated with something that has no hash
-        return converter(kind)
+        return _object_converter(kind)
     return _kept(kind)
