@@ -16,6 +16,9 @@ a subclass of text, bytes, number, date, time, Decimal    as its base class: no 
 what becomes text or a number, as a key                   text
 ========================================================  ======================================================
 
+The fields of a pydantic model have their own names. They have their aliases with ``serialize_by_alias=True`` in the
+model's configuration.
+
 Refused, with the path of the value: NaN and infinity (also as keys), circular values, nesting over 1,000 levels in the
 whole request (or over what Python's recursion limit leaves room for: some 940 by default), keys that collide as text,
 None, bool, arrays and objects as keys, text that is not UTF-8, and every other type.

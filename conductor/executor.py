@@ -153,7 +153,10 @@ class TaskExecutor(BaseExecutor):
         )
 
     def signal(self, workflow_instance_id: str, status: ResultStatus, output: Any = None) -> None:
-        """Complete the WAIT task at which a workflow, or one of its sub-workflows, is blocked (server >= 3.32.0)."""
+        """Complete the WAIT task at which a workflow, or one of its sub-workflows, is blocked (server >= 3.32.0).
+
+        Returns None also if no such task waits, because the server does not tell (docs/human-tasks.md).
+        """
         workflow_id = path_segment("workflow_instance_id", workflow_instance_id)
         self._api.call(tasks.signal_workflow_task.sync, workflow_id, _checked_status(status), _output(output))
 

@@ -165,7 +165,8 @@ class TaskRunner(WorkerControls):
             NonRetryableError.
         batch_size: the number of tasks that may run at once.
         poll_interval: the wait after an empty poll, in seconds or as a timedelta. poll_timeout: the time that a poll
-            may wait at the server, at most 5 s. None lets the runner choose: each poll waits up to 1 s at the server.
+            may wait at the server, at most 5 s. None lets the runner choose it: no wait after an empty poll, and up to
+            1 s at the server.
         lease_extension: keep a task from timing out at the server (the responseTimeoutSeconds of its definition) until
             its final result is accepted.
         timeout: the longest time of one execution, in seconds or as a timedelta. After that the task is FAILED, its
