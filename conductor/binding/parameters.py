@@ -8,7 +8,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +37,9 @@ def read_parameters(function: Callable[..., Any]) -> list[Parameter]:
     """The parameters that are given values: all but ``*args``. One for the task if there are no names: ``print``.
 
     The outermost function with named parameters counts, because a decorator may give the one that it wraps other
-    arguments. ConfigurationError if a name in an annotation is not found.
+    arguments. ConfigurationError if a name in an annotation is not found, or if a decorator cannot pass a parameter on.
     """
-    inner, signature = _named(function)
+    inner, signature, around = _named(function)
     if signature is None:
         return [Parameter("task", Task, NO_DEFAULT, is_keyword=False)]
     fixed = inner.keywords if isinstance(inner, functools.partial) else {}  # an input must not replace them
@@ -50,12 +50,13 @@ def read_parameters(function: Callable[..., Any]) -> list[Parameter]:
     ]
     if _wrapped(inner) is not None:  # what follows its own parameters is for the function that it wraps
         given = [each for each in given if each.kind is not each.VAR_KEYWORD]
+    keywords = _passed_by_keyword(given, around)
     return [
         Parameter(
             each.name,
             _resolved(each, inner),
             each.default,
-            is_keyword=each.kind in (each.KEYWORD_ONLY, each.VAR_KEYWORD),
+            is_keyword=each.name in keywords,
             others=frozenset(signature.parameters) if each.kind is each.VAR_KEYWORD else None,
         )
         for each in given
@@ -75,28 +76,65 @@ def read_return_type(function: Callable[..., Any]) -> Any:
         raise ConfigurationError(f"has the return annotation {annotation}, which cannot be read: {error}") from error
 
 
-def _named(function: Any) -> tuple[Any, inspect.Signature | None]:
-    """The outermost function with named parameters, and its signature: None if there is no such function."""
+def _named(function: Any) -> tuple[Any, inspect.Signature | None, list[inspect.Signature]]:
+    """The outermost function with parameters of its own, and its signature: None if there is no such function.
+
+    Also the signatures of the wrappers around it, which pass their arguments on.
+    """
+    around: list[inspect.Signature] = []
     while True:
         signature = _signature(function)
-        if signature is not None and any(each.kind not in _VARIABLE for each in signature.parameters.values()):
-            return function, signature
         wrapped = _wrapped(function)
-        if wrapped is None:
+        if signature is not None and (wrapped is None or not _passes_on(signature)):
             break
+        if wrapped is None:
+            return function, None, around
+        if signature is not None:
+            around.append(signature)
         function = wrapped
-    kinds = None if signature is None else {each.kind for each in signature.parameters.values()}
-    return function, None if kinds is None or inspect.Parameter.VAR_POSITIONAL in kinds else signature
+    kinds = {each.kind for each in signature.parameters.values()}
+    takes_any = inspect.Parameter.VAR_POSITIONAL in kinds and kinds <= {*_VARIABLE}
+    return function, None if takes_any else signature, around
+
+
+def _passes_on(wrapper: inspect.Signature) -> bool:
+    """Whether it takes any arguments. Its options, which have defaults, are no arguments of the wrapped function."""
+    parameters = wrapper.parameters.values()
+    options = [each for each in parameters if each.kind is each.KEYWORD_ONLY and each.default is not NO_DEFAULT]
+    variable = [each for each in parameters if each.kind in _VARIABLE]
+    return bool(variable) and len(variable) + len(options) == len(parameters)
+
+
+def _passed_by_keyword(given: Sequence[inspect.Parameter], around: Sequence[inspect.Signature]) -> set[str]:
+    """The names of the parameters that the wrappers around their function pass on by keyword alone."""
+    kinds = [{each.kind for each in wrapper.parameters.values()} for wrapper in around]
+    take_args = all(inspect.Parameter.VAR_POSITIONAL in each for each in kinds)
+    take_keywords = all(inspect.Parameter.VAR_KEYWORD in each for each in kinds)
+    options = {name for wrapper in around for name in wrapper.parameters}
+    found: set[str] = set()
+    for each in given:
+        # No argument by position follows one by keyword.
+        if found or each.kind in (each.KEYWORD_ONLY, each.VAR_KEYWORD) or not take_args or each.name in options:
+            if not take_keywords or each.kind is each.POSITIONAL_ONLY:
+                problem = "that its decorator cannot pass on: the wrapper needs *args and **kwargs"
+                raise ConfigurationError(f"has a parameter {each.name!r} {problem}")
+            found.add(each.name)
+    return found
 
 
 def _signature(function: Any) -> inspect.Signature | None:
-    """None for an object without one, and for a function in C, whose parameters seldom name members of an input."""
+    """None for an object without one, and for a function in C, whose parameters seldom name members of an input.
+
+    ConfigurationError if a partial holds arguments that its function does not take.
+    """
     core = _core(function)
     if inspect.isroutine(core) and not inspect.isfunction(core):
         return None
     try:
         return inspect.signature(function, follow_wrapped=False)
-    except Exception:  # noqa: BLE001 - the object may be no function, and raise any error
+    except Exception as error:  # noqa: BLE001 - the object may be no function, and raise any error
+        if isinstance(function, functools.partial) and isinstance(error.__cause__, TypeError):
+            raise ConfigurationError("is a partial with arguments that its function does not take") from None
         return None
 
 
