@@ -12,7 +12,15 @@ import msgspec
 from msgspec import inspect
 
 from conductor.binding.class_defaults import ClassDefaults
-from conductor.binding.misfit import DoesNotFitError, find_misfit, find_unhashable, of_check, path_step, word_for
+from conductor.binding.misfit import (
+    DoesNotFitError,
+    find_misfit,
+    find_missing,
+    find_unhashable,
+    of_check,
+    path_step,
+    word_for,
+)
 from conductor.binding.other_spellings import respelt
 from conductor.binding.own_init import StandIn, shape_of_arguments, with_stand_ins
 from conductor.binding.parameters import NO_DEFAULT, Parameter
@@ -62,19 +70,29 @@ def _converter(kind: Any, begun: dict[type, Converter]) -> Converter:
     def convert_once(value: Any) -> Any:
         return msgspec.convert((value,), holder, str_keys=True, dec_hook=hook).value
 
+    return _with_defaults(_in_any_spelling(convert_once, field.type), field.type)
+
+
+def _in_any_spelling(convert_once: Converter, kind: inspect.Type) -> Converter:
+    """The converter, also of values in other spellings than msgspec's. It raises DoesNotFitError."""
+    has_named_tuple = any(isinstance(each, inspect.NamedTupleType) for each in types_in(kind))
+
     def convert(value: Any) -> Any:
         try:
             try:
                 return convert_once(value)
             except msgspec.ValidationError:
-                given = respelt(field.type, value)
-            return convert_once(given)
+                given = respelt(kind, value)
+            converted = convert_once(given)
         except msgspec.ValidationError as error:
-            raise find_misfit(field.type, value, given, error, convert_once) from None
+            raise find_misfit(kind, value, given, error, convert_once) from None
         except TypeError:
-            raise find_unhashable(field.type, value) from None
+            raise find_unhashable(kind, value) from None
+        if has_named_tuple and (missing := find_missing(kind, value)):
+            raise missing
+        return converted
 
-    return _with_defaults(convert, field.type)
+    return convert
 
 
 def converter_of_members(parameters: Sequence[Parameter]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]] | None:

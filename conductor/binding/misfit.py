@@ -6,7 +6,7 @@ import os
 import re
 import traceback
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from typing import Any
 
@@ -110,9 +110,31 @@ def _unhashable(kind: inspect.Type, value: Any, path: str, *, in_set: bool) -> I
     if in_set and isinstance(value, dict | list) and not any(map(_has_hash, kinds)):
         yield path, value
     in_set = in_set or any(isinstance(each, inspect.SetType | inspect.FrozenSetType) for each in kinds)
-    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for step, each in steps:
+    for step, each in _steps(value):
         yield from _unhashable(inner(kind, step, value), each, path + path_step(step), in_set=in_set)
+
+
+def _steps(value: Any) -> Iterable[tuple[Any, Any]]:
+    """The members of an object or the items of an array, each with its place there."""
+    return value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+
+
+def find_missing(kind: inspect.Type, value: Any) -> DoesNotFitError | None:
+    """The error of a field of a NamedTuple that an object lacks, although it may have any type. None if all are there.
+
+    msgspec gets NOTHING in its place, and takes this for a value.
+    """
+    path = next(_missing(kind, value, "$"), None)
+    return None if path is None else DoesNotFitError(path, _TEXTS[inspect.AnyType], word_for(NOTHING))
+
+
+def _missing(kind: inspect.Type, value: Any, path: str) -> Iterator[str]:
+    tuples = [each for each in members(kind) if isinstance(each, inspect.NamedTupleType)]
+    if isinstance(value, dict) and tuples:
+        absent = [each.name for each in tuples[0].fields if each.required and each.name not in value]
+        yield from (path + path_step(name) for name in absent)
+    for step, each in _steps(value):
+        yield from _missing(inner(kind, step, value), each, path + path_step(step))
 
 
 def _has_hash(kind: inspect.Type) -> bool:
@@ -192,6 +214,8 @@ class _Place:
             return False
 
         number = bisect_left(range(len(members) + 1), True, key=is_in_first) - 1
+        # A later member may have the same error. It must not be found by the next search.
+        self._whole = _replaced(self._whole, self._steps, dict(members[: number + 1]))
         self._steps.append(members[number][0])
         self._enter_original(list(self.value)[number])
 

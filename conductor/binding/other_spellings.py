@@ -62,7 +62,8 @@ def _object(kind: inspect.Type, value: dict[Any, Any]) -> Any:
         if isinstance(each, inspect.NamedTupleType):
             return [_field(field, value) for field in each.fields]
     keys = key_type(kind)
-    return {respelt(keys, name): respelt(inner(kind, name, value), member) for name, member in value.items()}
+    spelt = {respelt(keys, name): respelt(inner(kind, name, value), member) for name, member in value.items()}
+    return spelt if len(spelt) == len(value) else value  # two spellings of one key would lose a member
 
 
 def _field(field: inspect.Field, values: dict[Any, Any]) -> Any:

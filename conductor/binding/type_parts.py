@@ -50,11 +50,7 @@ def inner(kind: inspect.Type, step: Any, value: Any) -> inspect.Type:
         if isinstance(value, list):
             if isinstance(each, inspect.CollectionType):
                 return each.item_type
-            items = (
-                each.item_types
-                if isinstance(each, inspect.TupleType)
-                else [field.type for field in fields_of_type(each)]
-            )
+            items = _types_of_items(each)
             if step < len(items):
                 item: inspect.Type = items[step]
                 return item
@@ -67,6 +63,14 @@ def inner(kind: inspect.Type, step: Any, value: Any) -> inspect.Type:
     # The tag of a struct is no field, and belongs to all structs of a union.
     tags = tuple(each.tag for each in kinds if isinstance(each, inspect.StructType) and each.tag_field == step)
     return inspect.LiteralType(tags) if tags else _ANY
+
+
+def _types_of_items(kind: inspect.Type) -> tuple[inspect.Type, ...]:
+    """The types of the items of an array, if each has its own. Of a class they are its fields."""
+    if isinstance(kind, inspect.TupleType):
+        return kind.item_types
+    is_array = isinstance(kind, inspect.NamedTupleType) or getattr(kind, "array_like", False)
+    return tuple(field.type for field in fields_of_type(kind)) if is_array else ()
 
 
 def _is_other_struct(kind: inspect.Type, kinds: Sequence[inspect.Type], value: dict[Any, Any]) -> bool:
