@@ -1,8 +1,8 @@
 """Stand-ins for classes that msgspec would misread: dataclasses and attrs classes with an ``__init__`` of their own.
 
-Such an ``__init__`` does not take each field as it is: there is an ``init=False``, an ``InitVar``, or of attrs a
-converter, an alias, a field without a type or a default that needs the object. msgspec makes objects without
-``__init__``. A class with a field of such a type counts too, and so does a type of pydantic.
+Such an ``__init__`` does not take each field as it is: a person wrote it, there is an ``init=False``, an ``InitVar``,
+or of attrs a converter, an alias, a field without a type or a default that needs the object. msgspec makes objects
+without ``__init__``. A class with a field of such a type counts too, and so does a type of pydantic.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import reduce
 from operator import or_
-from types import SimpleNamespace, UnionType
+from types import CodeType, SimpleNamespace, UnionType
 from typing import Annotated, Any, NotRequired, TypedDict, TypeVar, Union, get_args, get_origin
 
 from conductor.binding.pydantic_types import is_of_pydantic, name_of
@@ -55,10 +55,12 @@ def _needs_init(kind: Any, seen: frozenset[Any]) -> bool:
     attributes = getattr(origin, "__attrs_attrs__", None)
     if attributes is None and not dataclasses.is_dataclass(origin):
         return False
+    parameters = inspect.signature(origin).parameters
+    if any(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in parameters.values()):
+        return False  # it does not say what it takes
+    if _is_written(origin.__init__):  # type: ignore[misc]  # of this class, not of one below it
+        return True
     if attributes is None:
-        parameters = inspect.signature(origin).parameters
-        if any(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in parameters.values()):
-            return False  # it does not say what it takes
         if parameters.keys() != {each.name for each in dataclasses.fields(origin)}:
             return True
     elif any(map(_is_for_init, attributes)):
@@ -66,6 +68,12 @@ def _needs_init(kind: Any, seen: frozenset[Any]) -> bool:
     with suppress(Exception):  # msgspec says what is wrong with the annotations
         return any(with_stand_ins(each, seen | {origin}) is not each for each in _hints(kind).values())
     return False
+
+
+def _is_written(init: Any) -> bool:
+    """Whether a person wrote this ``__init__``. The libraries compile theirs from texts, which have no file."""
+    code: CodeType | None = getattr(init, "__code__", None)
+    return code is not None and not code.co_filename.startswith(("<string>", "<attrs generated"))
 
 
 def _is_for_init(attribute: Any) -> bool:
