@@ -133,14 +133,14 @@ def _sources(parameters: Sequence[Parameter]) -> list[Source]:
 
 
 def _only_task(of_input: Sequence[Parameter]) -> Parameter | None:
-    """The parameter for the task, if only its name says so: it is alone, or no other one needs a value."""
+    """The parameter for the task, if only its name says so: no other one needs a value, or has such a name too."""
     named = [each for each in of_input if each.others is None]
     needed = [each for each in named if each.default is NO_DEFAULT]
-    for alone in (named, needed):
-        if len(alone) == 1 and alone[0].name in _NAMES_OF_TASK:
-            annotation = alone[0].annotation
-            return alone[0] if annotation is Any or annotation is object else None
-    return None
+    alone = needed or [each for each in named if each.name in _NAMES_OF_TASK]
+    if len(alone) != 1 or alone[0].name not in _NAMES_OF_TASK:
+        return None
+    annotation = alone[0].annotation
+    return alone[0] if annotation is Any or annotation is object else None
 
 
 def _source(parameter: Parameter, *, is_alone: bool = False) -> Source:
@@ -150,12 +150,14 @@ def _source(parameter: Parameter, *, is_alone: bool = False) -> Source:
     if _takes(annotation, TaskContext):
         return _Context(parameter)
     is_together = get_origin(annotation) is Unpack
+    if is_together:
+        (annotation,) = get_args(annotation)
     try:
-        convert = converter(get_args(annotation)[0] if is_together else annotation)
+        convert = converter(annotation)
     except ConfigurationError as error:
         raise ConfigurationError(f"has a parameter {parameter.name!r} that no input can fill: {error}") from error
     if parameter.others is not None:
-        return (TypedRest if is_together else Rest)(parameter, convert)
+        return TypedRest(parameter, convert, names_of_fields(annotation)) if is_together else Rest(parameter, convert)
     if is_alone and is_structure(annotation):
         return Whole(parameter, convert, names_of(annotation), names_of_fields(annotation))
     return Member(parameter, convert)
@@ -273,8 +275,11 @@ class Rest(OfInput):
         return {name: value for name, value in data.items() if name not in others}
 
 
+@dataclass(frozen=True)
 class TypedRest(Rest):
-    """The same, with a type for each: ``**more: Unpack[Options]``."""
+    """The same, with a type for each: ``**more: Unpack[Options]``. fields: as ``names_of_fields`` gives them."""
+
+    fields: frozenset[str]
 
     def read(self, data: Mapping[str, Any]) -> Any:
-        return self.convert(self.members(data))
+        return convert_object(self.convert, self.members(data), self.fields)

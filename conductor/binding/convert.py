@@ -101,11 +101,9 @@ def converter_of_members(parameters: Sequence[Parameter]) -> Callable[[Mapping[s
     It raises ValueError or TypeError for an object that it cannot read; the parameters' own converters read more. None
     if a type needs more than msgspec.
     """
-    fields = [
-        (each.name, each.annotation)
-        if each.default is NO_DEFAULT
-        else (each.name, each.annotation, msgspec.field(default_factory=partial(_as_it_is, each.default)))
-        for each in parameters
+    fields = [  # a struct cannot have each name that a parameter can have: not __slots__
+        (f"_{number}", each.annotation, msgspec.field(name=each.name, **_default(each)))
+        for number, each in enumerate(parameters)
     ]
     try:
         holder: Any = msgspec.defstruct("Arguments", fields, kw_only=True)
@@ -119,6 +117,13 @@ def converter_of_members(parameters: Sequence[Parameter]) -> Callable[[Mapping[s
     if needs_more or ClassDefaults(kind).are_missing:
         return None
     return lambda members: msgspec.structs.astuple(msgspec.convert(members, holder, str_keys=True))
+
+
+def _default(parameter: Parameter) -> dict[str, Any]:
+    """The arguments of ``msgspec.field`` for a parameter's default."""
+    if parameter.default is NO_DEFAULT:
+        return {}
+    return {"default_factory": partial(_as_it_is, parameter.default)}
 
 
 def _with_defaults(convert: Converter, kind: inspect.Type) -> Converter:
