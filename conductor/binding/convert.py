@@ -26,6 +26,7 @@ from conductor.binding.own_init import StandIn, shape_of_arguments, with_stand_i
 from conductor.binding.parameters import NO_DEFAULT, Parameter
 from conductor.binding.pydantic_types import is_of_pydantic, is_pydantic_structure, pydantic_converter
 from conductor.binding.type_parts import key_type, members, types_in
+from conductor.binding.unread import require_all_read
 from conductor.errors import ConfigurationError
 
 __all__ = ["Converter", "DoesNotFitError", "convert_object", "converter", "converter_of_members"]
@@ -50,6 +51,7 @@ def converter(kind: Any) -> Converter:
 
 def _converter(kind: Any, begun: dict[type, Converter]) -> Converter:
     """begun: the classes with an ``__init__`` of their own that this converter is a part of."""
+    require_all_read(kind)
     if is_of_pydantic(kind):
         return pydantic_converter(kind)
     try:
@@ -175,7 +177,7 @@ def _custom(kind: Any, begun: dict[type, Converter]) -> Converter:
     """Make a value of a class that msgspec does not know."""
     original = kind.original if isinstance(kind, StandIn) else kind
     if is_of_pydantic(original):
-        return pydantic_converter(original)
+        return _converter(original, begun)
     if isinstance(kind, StandIn):
         return _own_init(original, begun)
     if kind is object:

@@ -40,7 +40,7 @@ def is_of_pydantic(kind: Any) -> bool:
         return "__pydantic_validator__" in vars(kind)
     if getattr(kind, "__get_pydantic_core_schema__", None) is not None:
         return True
-    if get_origin(kind) is Annotated and any(map(_is_constraint, get_args(kind)[1:])):
+    if get_origin(kind) is Annotated and any(map(is_constraint, get_args(kind)[1:])):
         return True
     return any(map(is_of_pydantic, get_args(kind)))
 
@@ -70,7 +70,7 @@ def content_of(kind: Any) -> Any:
     return kind.__pydantic_fields__["root"].annotation if is_root else kind
 
 
-def _is_constraint(metadata: Any) -> bool:
+def is_constraint(metadata: Any) -> bool:
     library = type(metadata).__module__.partition(".")[0]
     return library in _LIBRARIES or is_of_pydantic(metadata)
 
