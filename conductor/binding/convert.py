@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import time
 from functools import partial
 from inspect import formatannotation
 from pathlib import PurePath
@@ -69,8 +70,10 @@ def _converter(kind: Any, begun: dict[type, Converter]) -> Converter:
     def hook(custom: Any, value: Any) -> Any:
         return customs[custom](value)
 
+    convert_into = _convert_into(field.type)
+
     def convert_once(value: Any) -> Any:
-        return msgspec.convert((value,), holder, str_keys=True, dec_hook=hook).value
+        return convert_into((value,), holder, str_keys=True, dec_hook=hook).value
 
     return _with_defaults(_in_any_spelling(convert_once, field.type), field.type)
 
@@ -81,10 +84,17 @@ def _in_any_spelling(convert_once: Converter, kind: inspect.Type) -> Converter:
 
     def convert(value: Any) -> Any:
         try:
-            try:
-                return convert_once(value)
-            except msgspec.ValidationError:
-                given = respelt(kind, value)
+            return convert_once(value)
+        except (msgspec.ValidationError, TypeError):
+            pass  # it may fit in another spelling
+        try:
+            return convert_respelt(value)
+        except RecursionError:
+            raise DoesNotFitError("$", "a value that is nested less deeply", word_for(value)) from None
+
+    def convert_respelt(value: Any) -> Any:
+        given = respelt(kind, value)
+        try:
             converted = convert_once(given)
         except msgspec.ValidationError as error:
             raise find_misfit(kind, value, given, error, convert_once) from None
@@ -95,6 +105,12 @@ def _in_any_spelling(convert_once: Converter, kind: inspect.Type) -> Converter:
         return converted
 
     return convert
+
+
+def _convert_into(kind: inspect.Type) -> Callable[..., Any]:
+    """The function of msgspec, but not for times: it reads 23:59:59.9999999 as the midnight at the start of the day."""
+    has_time = any(isinstance(each, inspect.TimeType) for each in types_in(kind))
+    return partial(msgspec.convert, builtin_types=(time,)) if has_time else msgspec.convert
 
 
 def converter_of_members(parameters: Sequence[Parameter]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]] | None:
@@ -113,7 +129,7 @@ def converter_of_members(parameters: Sequence[Parameter]) -> Callable[[Mapping[s
     except TypeError:
         return None
     needs_more = [
-        *(each for each in types_in(kind) if isinstance(each, inspect.CustomType)),
+        *(each for each in types_in(kind) if isinstance(each, inspect.CustomType | inspect.TimeType)),
         *(each for each in parameters if with_stand_ins(each.annotation) is not each.annotation),
     ]
     if needs_more or ClassDefaults(kind).are_missing:

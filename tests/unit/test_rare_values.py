@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from conductor import InvalidInputError, Task
+from conductor.testing import run_worker
 
 Pair = collections.namedtuple("Pair", "a b")  # noqa: PYI024 - its fields have no types
 
@@ -83,3 +84,36 @@ def test_a_misfit_beside_two_spellings_of_one_key_has_its_place():
 def test_a_misfit_before_another_of_the_same_kind_has_its_place():
     value = {"a": {"p": "q", "r": 1}, "b": {"s": "q"}}
     refuses(dict[str, dict[str, int]], value, "$.x.a.p: expected int, got str")
+
+
+def test_the_last_moment_of_a_day_is_not_its_first():
+    """.NET writes its TimeOnly.MaxValue so. Rounded it would be the midnight at the start of the day."""
+    text, last = "23:59:59.9999999", dt.time.max
+    assert read(dt.time, text) == last
+    assert read(dict[dt.time, list[dt.time | None]], {text: [text, None]}) == {last: [last, None]}
+
+    def work(at: dt.time, count: int = 1):
+        return at.isoformat()
+
+    assert run_worker(work, {"at": text}).output_data == {"result": "23:59:59.999999"}
+
+
+@dataclasses.dataclass
+class Chain:
+    number: int
+    next: "Chain | None" = None
+
+
+@pytest.mark.parametrize("number", [2.0, "q"])
+def test_a_value_that_is_nested_too_deeply_is_refused(number):
+    """A retry would end in the same way."""
+    value = None
+    for each in [*range(700), number]:
+        value = {"number": each, "next": value}
+
+    def work(chain: Chain):
+        raise AssertionError
+
+    result = run_worker(work, value)
+    reason = "InvalidInputError: $: expected a value that is nested less deeply, got object"
+    assert (result.status, result.reason_for_incompletion) == ("FAILED_WITH_TERMINAL_ERROR", reason)
