@@ -138,6 +138,9 @@ def _returned(task: Task, outcome: CallOutcome, largest_output: int) -> tuple[Ta
         value.close()
         raise ConfigurationError("the function returned a coroutine: give the runner the `async def` itself")
     if not isinstance(value, models.TaskResult):
+        if isinstance(value, list | tuple) and any(isinstance(each, models.TaskResult) for each in value[:2]):
+            kind = type(value).__name__  # as a worker in Go returns it beside an error
+            raise ConfigurationError(f"return the TaskResult alone: the function returned a {kind} with one in it")
         data, size = sized_output(value, largest_output)
         return TaskResult(task.task_id, task.workflow_instance_id, output_data=data), size
     if value.status not in TaskResultStatus.__members__.values():

@@ -241,6 +241,14 @@ def test_a_coroutine_that_nobody_awaits_is_a_clear_failure():
     assert "returned a coroutine" in result["reasonForIncompletion"]
 
 
+def test_a_result_beside_an_error_as_in_go_is_a_clear_failure():
+    returned = TaskResult.from_task(TASK)
+    for value, kind in (((returned, None), "tuple"), ((None, returned), "tuple"), ([returned], "list")):
+        result = run_worker(lambda task, value=value: value)
+        text = f"the result cannot be sent: return the TaskResult alone: the function returned a {kind} with one in it"
+        assert (result.status, result.reason_for_incompletion) == ("FAILED_WITH_TERMINAL_ERROR", text)
+
+
 def test_a_returned_result_is_never_a_mere_lease_extension():
     assert "extendLease" not in sent(CallOutcome(TaskResult("t", "w", extend_lease=True)))
 
