@@ -130,11 +130,26 @@ class TypeSchemas:
         return {"$ref": _REFERENCE + name_in_schema(kind)}
 
     def _of_pydantic(self, kind: Any) -> Schema:
-        import pydantic  # noqa: PLC0415 - not needed where it is not installed
+        from pydantic import TypeAdapter, json_schema  # noqa: PLC0415 - not needed where it is not installed
+
+        mode = self._mode
+
+        class Generator(json_schema.GenerateJsonSchema):
+            def model_schema(self, schema: Any) -> Schema:
+                """As a model is dumped: by the names of its fields, unless its own config asks for aliases."""
+                around = self.by_alias
+                self.by_alias = mode == "validation" or schema.get("config", {}).get("serialize_by_alias", False)
+                try:
+                    return super().model_schema(schema)
+                finally:
+                    self.by_alias = around
 
         prefix = f"{getattr(kind, '__name__', 'pydantic')}."  # a type of msgspec's may have the same name
-        schema: Schema = pydantic.TypeAdapter(kind).json_schema(
-            by_alias=self._mode == "validation", ref_template=f"{_REFERENCE}{prefix}{{model}}", mode=self._mode
+        schema: Schema = TypeAdapter(kind).json_schema(
+            by_alias=mode == "validation",
+            ref_template=f"{_REFERENCE}{prefix}{{model}}",
+            schema_generator=Generator,
+            mode=mode,
         )
         inner: Mapping[str, Schema] = schema.pop("$defs", {})
         self._add({prefix + name: each for name, each in inner.items()})

@@ -67,6 +67,12 @@ class Model(pydantic.BaseModel):
     parts: list[Part] = []
 
 
+class Aliased(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(serialize_by_alias=True)
+    by_alias: int = pydantic.Field(alias="byAlias")
+    model: Model | None = None
+
+
 class Tree(pydantic.BaseModel):
     branches: list["Tree"] = []
 
@@ -199,6 +205,8 @@ def test_the_schema_of_an_input_tells_the_inputs_that_fit(function, valid, inval
         (Named, [Named(1)], [[1, "x"], {}]),
         (Attrs, [Attrs(1)], [{}]),
         (Model, [Model(byAlias=1, parts=[Part(n=1)])], [{"byAlias": 1}]),
+        (Aliased, [Aliased(byAlias=1, model=Model(byAlias=1))], [{"by_alias": 1}]),
+        (list[Aliased], [[Aliased(byAlias=1)]], [{"result": [{"by_alias": 1}]}]),
         (Counts, [Counts({"a": 1})], [{"a": "x"}, {"result": {"a": 1}, "b": "x"}]),
         (Price, [Price(1.5), Price(1.5, "USD")], [{"amount": "x"}, {"text": ""}]),
         (list[Price], [[Price(1.5)], []], [{"result": [{}]}]),
