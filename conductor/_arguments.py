@@ -49,10 +49,14 @@ def _shown(value: object) -> str:
     return "a number too large to show" if isinstance(value, int) and abs(value) >= HUGE else repr(value)
 
 
-def whole_number(name: str, value: int, least: int, most: int = 2**31 - 1) -> int:
-    """The value; ConfigurationError unless it is an int within the limits. The wire has 32 bits."""
+def whole_number(name: str, value: int, least: int, most: int = 2**31 - 1, *, instead_of_0: str = "") -> int:
+    """The value; ConfigurationError unless it is an int within the limits. The wire has 32 bits.
+
+    instead_of_0: what to do if 0 is given, and is not within the limits.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ConfigurationError(f"{name} must be a whole number from {least} to {most}, not {_shown(value)}")
+        advice = f"; {instead_of_0}" if instead_of_0 and value == 0 else ""
+        raise ConfigurationError(f"{name} must be a whole number from {least} to {most}, not {_shown(value)}{advice}")
     return int(value)
 
 
@@ -126,11 +130,16 @@ def is_name(value: object) -> bool:
     )
 
 
+def as_given(value: object) -> str:
+    """How an error about a value that is no name ends."""
+    return "and it is empty" if isinstance(value, str) and not value.strip() else f"not {value!r}"
+
+
 def path_segment(name: str, value: str) -> str:
     """The value; ConfigurationError, naming the argument, unless it can stand in a URL's path as one segment.
 
     The server refuses %2F and %5C there (3.32.3), and ``.`` and ``..`` would change the path.
     """
     if not is_name(value) or value in (".", "..") or "/" in value or "\\" in value:
-        raise ConfigurationError(f"{name} must be a name without slashes and control characters, not {value!r}")
+        raise ConfigurationError(f"{name} must be a name without slashes and control characters, {as_given(value)}")
     return exact_str(value)

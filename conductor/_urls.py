@@ -10,10 +10,13 @@ from urllib.parse import SplitResult, urlsplit
 from conductor._redaction import kind_of
 from conductor.errors import ConfigurationError
 
+A_PROXY = "http://proxy:3128"
+"""An example of its URL."""
+
 _NOT_IN_A_URL = re.compile(r"[\s\x00-\x1f\x7f-\x9f<>\"\\^`{|}]")
 
 
-def check_url(name: str, url: str) -> None:
+def check_url(name: str, url: str, example: str = "https://host:8080/api") -> None:
     """Raise ConfigurationError unless the URL can work. The text shows a URL only if it cannot hold a password."""
     if not isinstance(url, str):
         raise ConfigurationError(f"{name} must be a string, not {kind_of(url)}")
@@ -21,9 +24,7 @@ def check_url(name: str, url: str) -> None:
     if _NOT_IN_A_URL.search(url):
         raise ConfigurationError(f"{name} holds a space or a character that no URL may hold{shown}")
     if problem := _problem_with(url):
-        raise ConfigurationError(
-            f"{name} {problem}{shown if url else ''}. It must be a URL such as https://host:8080/api"
-        )
+        raise ConfigurationError(f"{name} {problem}{shown if url else ''}. It must be a URL such as {example}")
 
 
 def _problem_with(url: str) -> str:

@@ -22,7 +22,7 @@ from conductor._arguments import seconds
 from conductor._connections import Connections, Exchange, Head
 from conductor._failures import reason_of
 from conductor._redaction import Secret, SecretBytes, redactor
-from conductor._urls import check_url
+from conductor._urls import A_PROXY, check_url
 from conductor._version import __version__
 from conductor.errors import (
     ConductorError,
@@ -202,7 +202,7 @@ class PayloadStorage:
             headers["x-ms-blob-type"] = "BlockBlob"
         try:
             if proxy is not None:
-                check_url("the proxy", proxy)
+                check_url("the proxy", proxy, A_PROXY)
             connections = Connections(place.origin, proxy, connect_timeout, self._ssl_context, self.settings.max_size)
             exchange = Exchange(connections, Head({"Host": connections.host, **headers}), timeout)
             answer = exchange(method, place.target, None if content is None else SecretBytes(content))

@@ -18,7 +18,7 @@ from urllib.request import getproxies_environment, proxy_bypass
 from conductor._arguments import Duration, exact_str, is_name, require_instance, seconds, whole_number
 from conductor._headers import Headers, checked_headers, checked_headers_or_function
 from conductor._redaction import Secret, Unpicklable, kind_of
-from conductor._urls import check_url, has_user, in_networks, is_loopback, without_user
+from conductor._urls import A_PROXY, check_url, has_user, in_networks, is_loopback, without_user
 from conductor._variables import seconds_of, whole_number_of
 from conductor.errors import ConfigurationError, TransportError
 
@@ -153,7 +153,7 @@ class HttpSettings(Unpicklable):
         self.client_key = _checked_pem("client_key", client_key)
         self.proxy_url, self.proxy_source = _proxy_for(url) if proxy_url is None else (proxy_url, "proxy_url")
         if self.proxy_url is not None:
-            check_url(self.proxy_source, self.proxy_url)
+            check_url(self.proxy_source, self.proxy_url, A_PROXY)
         self.verify = require_instance("verify", verify, bool, "True or False (a file of authorities is ca_file)")
 
     @property

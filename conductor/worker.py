@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from conductor._arguments import (
     Duration,
+    as_given,
     exact_str,
     function_name,
     is_async,
@@ -37,11 +38,15 @@ WorkerKey = tuple[str, str | None]
 LONGEST_POLL_TIMEOUT = 5.0
 """Seconds. The server answers 400 for a longer timeout (3.32.3)."""
 
+_PAUSED = "paused=True starts a worker that polls only after resume"
+
 
 def checked_domain(domain: str | None, name: str = "domain") -> str | None:
     """The domain. ConfigurationError for an empty one and for NO_DOMAIN, because their queues stay empty."""
     if domain is None:
         return None
+    if isinstance(domain, str) and not domain.strip():
+        raise ConfigurationError(f"{name} must be a name, {as_given(domain)}: leave it out, or give None")
     if checked_name(name, domain).strip().upper() == "NO_DOMAIN":  # the server ignores upper and lower case (3.32.3)
         raise ConfigurationError(
             f"{name} must be a name, not {domain!r}, which has a meaning in task_to_domain alone: leave the domain out"
@@ -52,7 +57,7 @@ def checked_domain(domain: str | None, name: str = "domain") -> str | None:
 def checked_name(name: str, value: str) -> str:
     """The value; ConfigurationError, naming the argument, unless it is a name."""
     if not is_name(value):
-        raise ConfigurationError(f"{name} must be a name without control characters, not {value!r}")
+        raise ConfigurationError(f"{name} must be a name without control characters, {as_given(value)}")
     return exact_str(value)
 
 
@@ -123,7 +128,7 @@ class Worker:
         self.bound = bind(self.execute)
         """``execute``, which takes its arguments from a task's context."""
         self.task_name = path_segment("task_name", task_name)
-        self.batch_size = whole_number("batch_size", batch_size, 1)
+        self.batch_size = whole_number("batch_size", batch_size, 1, instead_of_0=_PAUSED)
         self.poll_interval = optional_seconds("poll_interval", poll_interval)
         self.domain = checked_domain(domain)
         self.poll_timeout = optional_seconds("poll_timeout", poll_timeout, maximum=LONGEST_POLL_TIMEOUT)

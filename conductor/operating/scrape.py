@@ -44,7 +44,7 @@ class Scrape:
 
 def metrics_url(text: str) -> str:
     """The URL, with /metrics if it has no path. ConfigurationError for a URL that cannot work, or that has a user."""
-    check_url("a metrics URL", text)
+    check_url("a metrics URL", text, "http://host:2112/metrics")
     if has_user(text):
         raise ConfigurationError("a metrics URL must not hold a user or a password: they would be shown")
     return text if urlsplit(text).path.strip("/") else f"{text.rstrip('/')}/metrics"

@@ -60,6 +60,16 @@ def test_what_is_wrong_with_a_url_is_said(url, problem):
     assert str(caught.value) == f"base_url {problem} It must be a URL such as https://host:8080/api"
 
 
+def test_the_example_for_a_proxy_is_that_of_a_proxy(monkeypatch):
+    text = "does not begin with http:// or https://: 'x'. It must be a URL such as http://proxy:3128"
+    with pytest.raises(ConfigurationError) as caught:
+        HttpSettings(proxy_url="x")
+    assert str(caught.value) == f"proxy_url {text}"
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:99999")
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY has a port .* such as http://proxy:3128$"):
+        HttpSettings("https://host")
+
+
 @pytest.mark.parametrize("name", ["connect_timeout", "read_timeout"])
 @pytest.mark.parametrize("value", [0, -1, 1e12, math.nan, math.inf, "5", True, timedelta(0)])
 def test_a_timeout_that_cannot_work_is_refused_by_name(name, value):

@@ -245,8 +245,16 @@ def test_a_worker_that_is_started_paused_polls_after_resume(client, runner):
 
 
 def test_a_worker_is_checked_when_it_is_made():
-    with pytest.raises(ConfigurationError, match="batch_size must be a whole number from 1"):
+    with pytest.raises(
+        ConfigurationError, match="batch_size must be a whole number from 1 .*, not 0; paused=True starts"
+    ):
         Worker("a", do_nothing, batch_size=0)
+    with pytest.raises(ConfigurationError, match="batch_size must be a whole number from 1 .*, not -1$"):
+        Worker("a", do_nothing, batch_size=-1)
+    with pytest.raises(ConfigurationError, match="task_name must be a name .*, and it is empty$"):
+        Worker("", do_nothing)
+    with pytest.raises(ConfigurationError, match="domain must be a name, and it is empty: leave it out, or give None$"):
+        Worker("a", do_nothing, domain="")
     with pytest.raises(ConfigurationError, match="paused must be True or False, not 'yes'"):
         Worker("a", do_nothing, paused="yes")
 
