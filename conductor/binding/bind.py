@@ -111,7 +111,14 @@ def _problems(sources: Sequence[Source], context: TaskContext) -> Iterator[str]:
         try:
             each.take(context)
         except DoesNotFitError as problem:
-            yield str(problem)
+            yield f"{problem}{_advice(sources)}"
+
+
+def _advice(sources: Sequence[Source]) -> str:
+    """For a function that wants the task, but whose only parameter has neither its type nor its name."""
+    only = sources[0].parameter
+    is_untyped = len(sources) == 1 and type(sources[0]) is Member and only.annotation is Any
+    return f"; `{only.name}: Task` gets the task itself" if is_untyped else ""
 
 
 def _sources(parameters: Sequence[Parameter]) -> list[Source]:
