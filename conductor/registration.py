@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,8 @@ def checked_registration(
         raise ConfigurationError(
             f"task_def must be named {task_name!r}, as the worker's task_name is, not {checked['name']!r}"
         )
+    if register and (problems := "; ".join(contradictions(checked))):
+        raise ConfigurationError(f"task_def contradicts itself: {problems}")
     if register_schemas:
         from conductor.binding.schemas import input_schema, output_schema  # noqa: PLC0415 - not every worker needs them
 
@@ -58,6 +60,26 @@ def checked_registration(
         named = {f"{part}Schema": _schema_def(f"{task_name}_{part}", data) for part, data in schemas.items()}
         checked = named | {member: value for member, value in checked.items() if value is not None}
     return Registration(checked, register, overwrite)
+
+
+def contradictions(task_def: Mapping[str, Any]) -> Iterator[str]:
+    """The limits of time that are longer than another one around them. A limit of 0 s is none.
+
+    The server takes no such definition. A limit that is left out is not looked at, as its default is the server's.
+    """
+    for inner_name, outer_name in (
+        ("responseTimeoutSeconds", "timeoutSeconds"),
+        ("timeoutSeconds", "totalTimeoutSeconds"),
+    ):
+        inner, outer = seconds_in(task_def, inner_name), seconds_in(task_def, outer_name)
+        if 0 < outer < inner:
+            yield f"{inner_name}, {inner:g} s, is longer than {outer_name}, {outer:g} s"
+
+
+def seconds_in(task_def: Mapping[str, Any], member: str) -> float:
+    """0 also for a value that is no number."""
+    value = task_def.get(member)
+    return value if isinstance(value, int | float) else 0
 
 
 def _schema_def(name: str, data: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from conductor._output import output_data
 from conductor.definitions import OF_OTHER_SERVERS
 from conductor.errors import NotFoundError
 from conductor.models import TaskDef
+from conductor.registration import contradictions, seconds_in
 from conductor.transport import ApiClient, metadata
 from conductor.worker import Worker
 
@@ -24,6 +25,10 @@ _MISSING = (
     "no task definition is named {}: is the name right? Without a definition, a task whose worker dies comes back after"
     " an hour; task_def=TaskDef(...) and register=True register one with the worker"
 )
+_NOT_REGISTERED = (
+    "no task definition is named {}: its registration (register=True) has failed, and the log says why, or it has been"
+    " deleted since. Without a definition, a task whose worker dies comes back after an hour"
+)
 _LONG_LEASE = (
     "a task whose worker dies comes back after {:g} s, the responseTimeoutSeconds of its task definition;"
     " with lease_extension=True it can be much shorter"
@@ -36,7 +41,6 @@ _SHORT_LIMIT = (
     "the {} of its task definition, {:g} s, is shorter than the worker's timeout, {:g} s: the server ends a task while"
     " it runs"
 )
-_CONTRADICTION = "its task definition contradicts itself: {}, {:g} s, is longer than {}, {:g} s"
 _DIFFERENT = "the task definition of the server differs from task_def: {}"
 
 
@@ -69,7 +73,8 @@ def problems_of(worker: Worker, served: dict[str, Any] | None) -> list[Problem]:
     """served: the definition that the server has, as on the wire; None if it has none."""
     found: list[tuple[Severity, str]]
     if served is None:
-        found = [("warning", _MISSING.format(worker.task_name))]
+        text = _NOT_REGISTERED if worker.registers else _MISSING
+        found = [("warning", text.format(worker.task_name))]
     else:
         name = worker.task_name if worker.domain is None else f"{worker.task_name} (domain {worker.domain})"
         misfits = chain(
@@ -92,7 +97,7 @@ Found = Iterator[tuple[Severity, str]]
 
 
 def _lease_misfits(worker: Worker, served: dict[str, Any]) -> Found:
-    lease = _seconds(served, "responseTimeoutSeconds")
+    lease = seconds_in(served, "responseTimeoutSeconds")
     if worker.lease_extension or not lease:
         return
     if worker.timeout is not None and lease < worker.timeout:
@@ -104,16 +109,11 @@ def _lease_misfits(worker: Worker, served: dict[str, Any]) -> Found:
 def _time_limit_misfits(worker: Worker, served: dict[str, Any]) -> Found:
     """A limit of 0 s is none."""
     for name in ("timeoutSeconds", "totalTimeoutSeconds"):
-        limit = _seconds(served, name)
+        limit = seconds_in(served, name)
         if worker.timeout is not None and 0 < limit < worker.timeout:
             yield "error", _SHORT_LIMIT.format(name, limit, worker.timeout)
-    for inner_name, outer_name in (
-        ("responseTimeoutSeconds", "timeoutSeconds"),
-        ("timeoutSeconds", "totalTimeoutSeconds"),
-    ):
-        inner, outer = _seconds(served, inner_name), _seconds(served, outer_name)
-        if 0 < outer < inner:
-            yield "error", _CONTRADICTION.format(inner_name, inner, outer_name, outer)
+    for text in contradictions(served):
+        yield "error", f"its task definition contradicts itself: {text}"
 
 
 def _code_misfits(worker: Worker, served: dict[str, Any]) -> Found:
@@ -133,9 +133,3 @@ def differences(task_def: dict[str, Any], served: dict[str, Any]) -> Iterator[st
         if member in ignored or wanted == found or (not wanted and wanted in (None, [], {}) and not found):
             continue
         yield member if isinstance(wanted, dict | list) else f"{member} is {found!r}, and not {wanted!r}"
-
-
-def _seconds(served: dict[str, Any], member: str) -> float:
-    """0 also for a value that is no number."""
-    value = served.get(member)
-    return value if isinstance(value, int | float) else 0

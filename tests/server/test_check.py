@@ -225,7 +225,10 @@ def test_a_definition_counts_until_its_registration_has_failed(stub, runner, ans
     held.set()
     eventually(lambda: stub.of(POLL))
     stub.answers[READ].appendleft(NONE if found else Answer(body=FITTING))
-    assert [problem.text.partition(":")[0] for problem in runner.check()] == found
+    problems = runner.check()
+    assert [problem.text.partition(":")[0] for problem in problems] == found
+    assert not any("register one" in problem.text for problem in problems)
+    assert all("the log says why" in problem.text for problem in problems)
 
 
 def test_a_runner_without_an_api_client_cannot_check():

@@ -34,6 +34,14 @@ def worker(**options):
         ),
         ({"task_def": TaskDef("t", retry_count="1")}, "task_def.retryCount: must be a whole number, not a text"),
         ({"task_def": TaskDef("t", retry_count=1.5)}, "task_def.retryCount: must be a whole number, not 1.5"),
+        (
+            {"task_def": TaskDef("t", response_timeout_seconds=100, timeout_seconds=5), "register": True},
+            "task_def contradicts itself: responseTimeoutSeconds, 100 s, is longer than timeoutSeconds, 5 s",
+        ),
+        (
+            {"task_def": {"timeoutSeconds": 9, "totalTimeoutSeconds": 8, **OWN}, "register": True},
+            "longer than timeoutSeconds, 9 s; timeoutSeconds, 9 s, is longer than totalTimeoutSeconds, 8 s",
+        ),
         ({"task_def": "[]"}, "task_def: must be an object, not a list"),
         ({"task_def": "no/such/file.json"}, "'no/such/file.json': No such file or directory"),
         ({"task_def": 7}, "task_def must be a TaskDef, a mapping or the path of JSON, not int"),
@@ -49,6 +57,12 @@ def test_options_that_cannot_work_are_an_error_at_construction(options, problem)
 def test_the_name_may_be_left_out(given):
     assert worker(task_def=given).registration.task_def == {"name": "t", **OWN}
     assert OWN == {"responseTimeoutSeconds": 60}
+
+
+def test_limits_that_contradict_each_other_matter_only_where_they_are_registered():
+    own = {"responseTimeoutSeconds": 100, "timeoutSeconds": 5}
+    assert worker(task_def=own).registration.task_def == {"name": "t", **own}
+    Worker("t", print, task_def={"timeoutSeconds": 5}, register=True)  # another server may have another default
 
 
 def test_a_type_without_a_schema_matters_only_where_schemas_are_registered():
