@@ -71,9 +71,12 @@ class Decoder(Generic[T]):
         reading = Reading(self._whole)
         try:
             value = _read(_any_decoder, content)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, RecursionError) as error:
             reading.is_broken = True
-            value = _pieces(content, self._shape, _SPLIT)
+            try:
+                value = _pieces(content, self._shape, _SPLIT)
+            except msgspec.DecodeError:
+                raise msgspec.DecodeError(str(error)) from error  # it says what is broken, and where
         read = reading.outermost(value, self._shape, self._needed)
         for member, place in reading.odd.items():
             _tell(member, place)

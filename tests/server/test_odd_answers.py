@@ -66,6 +66,22 @@ def test_an_odd_task_is_shown_as_far_as_it_can_be_read(stub, api_client):
     assert (task.seq, task.input_data, task.workflow_task.name, task.workflow_task.decision_cases) == (0, {}, None, {})
 
 
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("{]}", "JSON is malformed: object keys must be strings (byte 1)"),
+        ("<html>", "JSON is malformed: invalid character (byte 0)"),
+        ('{"name": "hush"', "Input data was truncated"),
+        ("[]", "Expected an object"),
+    ],
+)
+def test_what_is_wrong_with_an_object_is_said(stub, api_client, body, problem):
+    stub.answers["GET /metadata/taskdefs/n"].append(Answer(body=body))
+    with pytest.raises(DecodeError) as caught:
+        TaskExecutor(api_client).get_task_def("n")
+    assert f"GET /metadata/taskdefs/n answered 200: {problem}" in str(caught.value)
+
+
 @pytest.mark.parametrize("body", ["[]", "7", '"text"', "null", "{", '{"name": null}', '{"error": "log in"}', "NaN"])
 def test_what_is_no_definition_is_a_decode_error(stub, api_client, body):
     stub.answers["GET /metadata/taskdefs/n"].append(Answer(body=body))
