@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import re
 import traceback
@@ -75,10 +76,11 @@ def describe(kind: inspect.Type) -> str:
 
 def _describe_one(kind: inspect.Type) -> str:
     if isinstance(kind, inspect.EnumType):
-        return f"one of {', '.join(repr(each.value) for each in kind.cls)}"
+        kinds = "a combination of" if issubclass(kind.cls, enum.Flag) else "one of"
+        return f"{kinds} {', '.join(repr(each.value) for each in kind.cls)}"
     if isinstance(kind, inspect.LiteralType):
         return f"one of {', '.join(map(repr, kind.values))}"
-    if isinstance(kind, inspect.CollectionType | inspect.TupleType):
+    if isinstance(kind, inspect.CollectionType | inspect.TupleType) or getattr(kind, "array_like", False):
         return "array"
     name: str = getattr(getattr(kind, "cls", None), "__name__", "object")
     return _TEXTS.get(type(kind), name)
@@ -163,7 +165,8 @@ def _of_msgspec(place: _Place, problem: str, *, in_key: bool) -> DoesNotFitError
     if limit := _LIMIT.fullmatch(problem):
         got = f"{word_for(place.value)} of length {limit['got']}" if limit["got"] else word_for(place.value)
         return DoesNotFitError(place.path, limit["expected"].replace("`", ""), got)
-    return DoesNotFitError(place.path, describe(place.kind), word_for(place.value))
+    expected = "a number that a float can hold" if problem == "Number out of range" else describe(place.kind)
+    return DoesNotFitError(place.path, expected, word_for(place.value))
 
 
 class _Place:

@@ -19,7 +19,7 @@ from operator import or_
 from types import CodeType, SimpleNamespace, UnionType
 from typing import Annotated, Any, NotRequired, TypedDict, TypeVar, Union, get_args, get_origin
 
-from conductor.binding.pydantic_types import is_of_pydantic, name_of
+from conductor.binding.pydantic_types import in_words, is_of_pydantic, name_of
 
 
 class StandIn(type):
@@ -37,7 +37,7 @@ def with_stand_ins(kind: Any, seen: frozenset[Any] = frozenset()) -> Any:
     seen: the classes that the type is a part of.
     """
     if is_of_pydantic(kind) or _needs_init(kind, seen):
-        return StandIn(name_of(kind), (), {"original": kind})
+        return StandIn(in_words(kind), (), {"original": kind})
     arguments = get_args(kind)
     replaced = tuple(with_stand_ins(each, seen) for each in arguments)
     if all(new is old for new, old in zip(replaced, arguments, strict=True)):

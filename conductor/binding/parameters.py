@@ -176,7 +176,7 @@ def _resolved(parameter: inspect.Parameter, function: Any) -> Any:
         raise ConfigurationError(
             f"has a parameter {parameter.name!r} with the annotation {annotation}, which cannot be read: {error}. Its"
             f" names must be in the module {getattr(core, '__module__', None)} when the worker is made: not inside of a"
-            " function, and not under `if TYPE_CHECKING:`"
+            " function or a class, and not under `if TYPE_CHECKING:`"
         ) from error
 
 

@@ -96,11 +96,12 @@ def pydantic_converter(kind: Any) -> Callable[[Any], Any]:
 
     def convert(value: Any) -> Any:
         if value is NOTHING:
-            raise DoesNotFitError("$", name_of(kind), "nothing")
+            raise DoesNotFitError("$", in_words(kind), "nothing")
         try:
             return validate(msgspec.json.encode(value))
         except pydantic.ValidationError as error:
-            raise _misfit(kind, value, error.errors(include_url=False, include_input=False)[0]) from None
+            problems = error.errors(include_url=False, include_input=False)
+            raise _first_misfit(kind, value, problems) from None
 
     return convert
 
@@ -127,18 +128,34 @@ def _has_unclear_bytes(schema: Any, config: Mapping[str, Any]) -> bool:
     return _has_unclear_bytes([each for name, each in schema.items() if name not in _NOT_READ], config)
 
 
+def _first_misfit(kind: Any, value: Any, problems: Sequence[Any]) -> DoesNotFitError:
+    """The first place that does not fit, with all that the types of a union expect there."""
+    first = _misfit(kind, value, problems[0])
+    expected = []
+    elsewhere = set()  # the types of a union that do not fit at another place before
+    for each in problems:
+        misfit, within = _misfit(kind, value, each), each["loc"][:-1]
+        if misfit.path != first.path:
+            elsewhere.add(within)
+        elif misfit.got == first.got and within not in elsewhere:
+            expected.append(misfit.expected)
+    return DoesNotFitError(first.path, " or ".join(dict.fromkeys(expected)), first.got) if first.got else first
+
+
 def _misfit(kind: Any, value: Any, problem: Any) -> DoesNotFitError:
     path, found = _place(value, problem["loc"], is_missing=problem["type"] == "missing")
     message = problem["msg"]
     if problem["type"] in _SHOW_VALUES:
         message = re.split(r"[:,]", message)[0]
     if problem["type"] == "missing":
-        return DoesNotFitError(path, name_of(_type_at(kind, problem["loc"])), "nothing")
+        return DoesNotFitError(path, in_words(_type_at(kind, problem["loc"])), "nothing")
     if problem["type"] in ("value_error", "assertion_error"):
         own = problem.get("ctx", {}).get("error")
         return DoesNotFitError(path, (str(own) if own is not None else message.partition(":")[0]) or REFUSED, "")
     if problem["type"] == "union_tag_invalid":  # its message shows the value
         return DoesNotFitError(path, f"a tag of {problem['ctx']['expected_tags']}", word_for(found))
+    if problem["type"] == "union_tag_not_found":
+        return DoesNotFitError(path, f"a tag in {problem['ctx']['discriminator']}", word_for(found))
     if message.startswith("Input should be "):
         return DoesNotFitError(path, _expected(message.removeprefix("Input should be ")), word_for(found))
     return DoesNotFitError(path, f"{message}, got {word_for(found)}", "")
@@ -175,6 +192,20 @@ def name_of(kind: Any) -> str:
     """The type in a word."""
     name: str = getattr(kind, "__name__", None) or formatannotation(kind)
     return "a value" if kind is Any else name
+
+
+def in_words(kind: Any) -> str:
+    """The type in words, as msgspec's types are described."""
+    origin, arguments = get_origin(kind) or kind, get_args(kind)
+    if origin is Annotated:
+        return in_words(arguments[0])
+    if origin in (Union, UnionType):
+        return " or ".join(map(in_words, arguments))
+    if origin is Literal:
+        return f"one of {', '.join(map(repr, arguments))}"
+    if origin in (list, tuple, set, frozenset):
+        return "array"
+    return {dict: "object", NoneType: "null"}.get(origin) or name_of(kind)
 
 
 def _expected(text: str) -> str:

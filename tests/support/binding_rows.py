@@ -583,7 +583,7 @@ ROWS = [
     ("optional_user", {"name": "Ann"}, got("User(name='Ann', age=0)")),
     ("list_of_users", {"users": [{"name": "Ann"}]}, got("[User(name='Ann', age=0)]")),
     ("list_of_users", {"users": [{"name": 5}]}, refused("$.users[0].name: expected a valid string, got int")),
-    ("list_of_users", {}, refused("$.users: expected list, got nothing")),
+    ("list_of_users", {}, refused("$.users: expected array, got nothing")),
     ("users_by_name", {"a": {"name": "Ann"}}, got("{'a': User(name='Ann', age=0)}")),
     ("users_by_name", {"a": {"name": 5}}, refused("$.a.name: expected a valid string, got int")),
     ("aliased", {"orderId": "a"}, got("Aliased(order_id='a')")),

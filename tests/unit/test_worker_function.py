@@ -270,7 +270,7 @@ def with_local_class():
         (type_checkers_task, "has a parameter 'task' with the annotation TaskOfTheTypeChecker, .*TYPE_CHECKING"),
         (annotated("not Python"), "has a parameter 'task' with the annotation not Python, which cannot be read"),
         (functools.partial(connect), "has a parameter 'to' that no input can fill"),
-        (with_local_class(), "a parameter 'local' with the annotation Local, .* not inside of a function"),
+        (with_local_class(), "a parameter 'local' with the annotation Local, .* not inside of a function or a class"),
         (annotated(HasUnknown), "a parameter 'task' that no input can fill: .*'Elsewhere' is not defined"),
         *(
             (annotated(annotation), f"a parameter 'task' that no input can fill: .*{reason}")
