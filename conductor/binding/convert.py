@@ -7,7 +7,7 @@ from datetime import time
 from functools import partial
 from inspect import formatannotation
 from pathlib import PurePath
-from typing import Any
+from typing import Any, get_origin
 
 import msgspec
 from msgspec import inspect
@@ -217,12 +217,25 @@ def _own_init(kind: type, begun: dict[type, Converter]) -> Converter:
         try:
             return kind(**given)
         except (ValueError, TypeError) as error:
-            raise of_check("$", error) from None
+            raise _refused_null(kind, given) or of_check("$", error) from None
 
     if kind not in begun:
         begun[kind] = convert  # before the next line, because a class may hold itself
         arguments = _converter(shape_of_arguments(kind), begun)
     return begun[kind]
+
+
+def _refused_null(kind: Any, given: Mapping[str, Any]) -> DoesNotFitError | None:
+    """The error of a null that a converter of attrs refuses. None unless the object can be made without it."""
+    converted = {each.alias for each in getattr(get_origin(kind) or kind, "__attrs_attrs__", ()) if each.converter}
+    nulls = [name for name, value in given.items() if value is None and name in converted]
+    if not nulls:
+        return None
+    try:
+        kind(**{name: value for name, value in given.items() if name not in nulls})
+    except (ValueError, TypeError):
+        return None
+    return DoesNotFitError(f"${path_step(nulls[0])}", "a value", word_for(None))
 
 
 def _as_it_is(value: Any) -> Any:
