@@ -55,10 +55,10 @@ def test_a_task_has_the_lease_of_the_definition_that_its_worker_registered(runne
 
 def test_a_refused_definition_is_logged_and_its_worker_polls(runner, workflows, name, caplog):
     found = []
-    task_def = TaskDef(name, response_timeout_seconds=60, timeout_seconds=10, owner_email=OWNER)
-    (problem,) = runner.check(Worker(name, found.append, task_def=task_def, register=True))
+    task_def = TaskDef(name, timeout_seconds=10, owner_email=OWNER)  # the server's default of the other limit is longer
+    (problem,) = runner.check(Worker(name, found.append, lease_extension=True, task_def=task_def, register=True))
     assert problem.severity == "error"
-    assert "contradicts itself: responseTimeoutSeconds, 60 s, is longer than timeoutSeconds, 10 s" in problem.text
+    assert "contradicts itself: responseTimeoutSeconds, 3600 s, is longer than timeoutSeconds, 10 s" in problem.text
     runner.start_worker(name, found.append, task_def=task_def, register=True)
     workflows.register_workflow(WorkflowDef(name, [WorkflowTask(name, "a")], owner_email=OWNER))
     workflows.start_workflow(name)
