@@ -26,6 +26,7 @@ from conductor.binding.other_spellings import respelt
 from conductor.binding.own_init import StandIn, shape_of_arguments, with_stand_ins
 from conductor.binding.parameters import NO_DEFAULT, Parameter
 from conductor.binding.pydantic_types import is_of_pydantic, is_pydantic_structure, pydantic_converter
+from conductor.binding.type_names import without_names
 from conductor.binding.type_parts import key_type, members, types_in
 from conductor.binding.unread import require_all_read
 from conductor.errors import ConfigurationError
@@ -47,7 +48,11 @@ def converter(kind: Any) -> Converter:
 
     ConfigurationError if JSON cannot hold a value of the type, or if a name in its annotations is not found.
     """
-    return _converter(kind, {})
+    try:
+        plain = without_names(kind)
+    except Exception as error:  # an alias is evaluated now
+        raise ConfigurationError(f"JSON cannot be read as {formatannotation(kind)}: {error}") from error
+    return _converter(plain, {})
 
 
 def _converter(kind: Any, begun: dict[type, Converter]) -> Converter:

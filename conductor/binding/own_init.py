@@ -14,12 +14,11 @@ import sys
 import typing
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import reduce
-from operator import or_
-from types import CodeType, SimpleNamespace, UnionType
-from typing import Annotated, Any, NotRequired, TypedDict, TypeVar, Union, get_args, get_origin
+from types import CodeType, SimpleNamespace
+from typing import Any, NotRequired, TypedDict, get_args, get_origin
 
 from conductor.binding.pydantic_types import in_words, is_of_pydantic, name_of
+from conductor.binding.type_names import filled, with_arguments, without_names
 
 
 class StandIn(type):
@@ -38,14 +37,7 @@ def with_stand_ins(kind: Any, seen: frozenset[Any] = frozenset()) -> Any:
     """
     if is_of_pydantic(kind) or _needs_init(kind, seen):
         return StandIn(in_words(kind), (), {"original": kind})
-    arguments = get_args(kind)
-    replaced = tuple(with_stand_ins(each, seen) for each in arguments)
-    if all(new is old for new, old in zip(replaced, arguments, strict=True)):
-        return kind
-    origin: Any = get_origin(kind)
-    if origin in (Union, UnionType):
-        return reduce(or_, replaced)
-    return Annotated[replaced] if origin is Annotated else origin[replaced]
+    return with_arguments(kind, lambda each: with_stand_ins(each, seen))
 
 
 def _needs_init(kind: Any, seen: frozenset[Any]) -> bool:
@@ -103,7 +95,8 @@ def _evaluated(annotations: Mapping[str, Any], kind: Any) -> dict[str, Any]:
         it = SimpleNamespace(__annotations__={name: annotation})
         variables = {each.__name__: each for each in getattr(owner, "__parameters__", ())}
         hint = typing.get_type_hints(it, vars(sys.modules[owner.__module__]), variables, include_extras=True)[name]
-        hints[name] = _filled(hint.type if isinstance(hint, dataclasses.InitVar) else hint, given.get(owner, {}))
+        hint = without_names(hint.type if isinstance(hint, dataclasses.InitVar) else hint)
+        hints[name] = filled(hint, given.get(owner, {}))
     return hints
 
 
@@ -114,16 +107,8 @@ def _type_arguments(kind: Any) -> dict[type, dict[Any, Any]]:
     found = {origin: given}
     for base in vars(origin).get("__orig_bases__", origin.__bases__):
         for owner, inherited in _type_arguments(base).items():
-            found[owner] = {variable: _filled(each, given) for variable, each in inherited.items()}
+            found[owner] = {variable: filled(each, given) for variable, each in inherited.items()}
     return found
-
-
-def _filled(hint: Any, given: dict[Any, Any]) -> Any:
-    """The type with its type variables replaced."""
-    if isinstance(hint, TypeVar):
-        return given.get(hint, hint)
-    variables = getattr(hint, "__parameters__", ()) if get_origin(hint) else ()
-    return hint[tuple(given.get(each, each) for each in variables)] if variables else hint
 
 
 def shape_of_arguments(kind: Any) -> Any:

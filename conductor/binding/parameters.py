@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conductor.binding.type_names import without_names
 from conductor.context import TaskContext
 from conductor.errors import ConfigurationError
 from conductor.models import Task
@@ -189,8 +190,7 @@ def _evaluated(annotation: Any, core: Any) -> Any:
     def shell() -> None: ...
 
     shell.__annotations__ = {"it": annotation}
-    hint = typing.get_type_hints(shell, names, include_extras=True)["it"]
-    return hint if typing.get_origin(hint) else getattr(hint, "__value__", hint)  # of ``type Name = ...``
+    return without_names(typing.get_type_hints(shell, names, include_extras=True)["it"])
 
 
 def _closure(function: Any) -> dict[str, Any]:

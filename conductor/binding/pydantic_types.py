@@ -18,6 +18,7 @@ import msgspec
 
 from conductor.binding.misfit import REFUSED, DoesNotFitError, path_step, word_for
 from conductor.binding.other_spellings import NOTHING
+from conductor.binding.type_names import is_alias_of_pydantic
 from conductor.errors import ConfigurationError
 
 _LIBRARIES = frozenset({"pydantic", "annotated_types"})
@@ -36,6 +37,8 @@ def is_of_pydantic(kind: Any) -> bool:
     """Whether the type is made with pydantic, or of such types: ``list[Model]``, ``Annotated[int, Field(gt=0)]``."""
     if sys.modules.keys().isdisjoint(_LIBRARIES):
         return False
+    if is_alias_of_pydantic(kind):
+        return True
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return "__pydantic_validator__" in vars(kind)
     if getattr(kind, "__get_pydantic_core_schema__", None) is not None:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 
 from conductor.binding.pydantic_types import is_constraint, is_of_pydantic
+from conductor.binding.type_names import without_names
 from conductor.errors import ConfigurationError
 
 _LIMITS = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length")
@@ -55,10 +56,11 @@ def _parts(kind: Any, seen: set[Any], *, is_in_msgspecs: bool = False) -> Iterat
     if (origin, is_in_msgspecs) in seen:
         return
     seen.add((origin, is_in_msgspecs))
-    hints: dict[str, Any] = {}
+    hints: list[Any] = []
     with suppress(Exception):  # msgspec says what is wrong with the annotations
-        hints = typing.get_type_hints(origin, include_extras=True)
-    for each in hints.values():
+        found = typing.get_type_hints(origin, include_extras=True)
+        hints = [without_names(each) for each in found.values()]
+    for each in hints:
         if is_in_msgspecs or not is_of_pydantic(each):  # else pydantic reads it, and it is looked at then
             yield from _parts(each, seen, is_in_msgspecs=is_in_msgspecs)
 
