@@ -77,13 +77,13 @@ def taking(annotation):
     ],
 )
 def test_a_constraint_of_pydantic_in_a_class_that_msgspec_reads_is_refused(annotation):
-    with pytest.raises(ConfigurationError, match=r"msgspec does not check typing.Annotated\[int"):
+    with pytest.raises(ConfigurationError, match=r"msgspec does not check .*Annotated\[int"):
         Worker("t", taking(annotation))
 
 
 @pytest.mark.parametrize("annotation", [tuple[AtMostFive, Model], Annotated[Positive, msgspec.Meta(le=5)]])
 def test_a_constraint_of_msgspec_in_a_type_that_pydantic_reads_is_refused(annotation):
-    with pytest.raises(ConfigurationError, match=r"pydantic does not check typing.Annotated\[int"):
+    with pytest.raises(ConfigurationError, match=r"pydantic does not check .*Annotated\[int"):
         Worker("t", taking(annotation))
 
 
