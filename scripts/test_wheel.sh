@@ -103,7 +103,8 @@ run_tests() (
   local coverage=()
   # Python 3.12 and later can count lines without a cost. Before, counting doubles the time of the tests.
   [ "$2" != "$newest" ] || coverage=(--cov=conductor --cov-report=)
-  COVERAGE_CORE=sysmon "$1" -m pytest -q -n 2 -p no:cacheprovider -m "not sources" "${coverage[@]}" tests/unit tests/server
+  COVERAGE_CORE=sysmon "$1" -m pytest -q -n 2 --max-worker-restart 0 -p no:cacheprovider -m "not sources" \
+    "${coverage[@]}" tests/unit tests/server
 )
 
 main "$@"

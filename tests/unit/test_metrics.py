@@ -272,6 +272,7 @@ def in_a_fork(deed):
     if not child:
         code = 255
         try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # pytest-timeout has a handler of its own
             signal.alarm(5)
             code = deed()
         finally:
