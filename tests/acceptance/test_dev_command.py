@@ -17,8 +17,6 @@ from support.dev_session import Session
 from support.programs import is_alive
 from support.waiting import eventually
 
-pytestmark = pytest.mark.timeout(120)
-
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "command-dev.md").read_text()
 SLOW = """

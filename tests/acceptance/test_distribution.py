@@ -11,8 +11,6 @@ import pytest
 
 import conductor
 
-pytestmark = pytest.mark.timeout(120)
-
 ROOT = Path(__file__).parents[2]
 
 

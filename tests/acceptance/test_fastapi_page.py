@@ -12,8 +12,6 @@ import pytest
 from support.pages import save_files
 from support.waiting import eventually
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture
 def lines(tmp_path):

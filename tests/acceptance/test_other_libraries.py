@@ -125,7 +125,6 @@ def worker(library, server, tmp_path):
     process.communicate()
 
 
-@pytest.mark.timeout(180)  # the library may be installed first
 def test_a_worker_of_another_library_runs_unchanged_on_the_embedded_server(library, worker, run, server):
     done = run({"name": "Ada"})
     (task,) = done.tasks
@@ -153,7 +152,6 @@ WORKFLOWS_OF_THE_GO_SDK = {
 """Of each test. Most others have no worker. Some need a server of Orkes, the internet, Kafka or SQS."""
 
 
-@pytest.mark.timeout(180)  # the library may be installed first
 def test_the_workers_that_the_go_sdk_holds_run_unchanged_on_the_embedded_server(client, server, tmp_path):
     pattern = f"^({'|'.join(WORKFLOWS_OF_THE_GO_SDK)})$"
     command = [go_sdk_tests(tmp_path), "-test.v", "-test.run", pattern]

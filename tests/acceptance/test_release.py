@@ -12,8 +12,6 @@ from threading import Thread
 
 import pytest
 
-pytestmark = pytest.mark.timeout(180)
-
 ROOT = Path(__file__).parents[2]
 PARTS = (
     "conductor",

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, settings, strategies as st
 from conductor.testing.dev_server import DevServer
 from conductor.testing.server.binding import document
 
-pytestmark = [pytest.mark.schema, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.schema
 
 EXAMPLES = 15  # of each operation
 LONGEST_ANSWER = 30  # seconds; the server waits for 10 in execute unless it is told otherwise
