@@ -39,6 +39,8 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(skip)
         else:  # --dist loadgroup: one at a time, as the database of the server (3.32.3, SQLite) takes one writer
             item.add_marker(pytest.mark.xdist_group("real server"))
+            if item.get_closest_marker("race"):
+                item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 def pytest_collection_finish():

@@ -6,6 +6,8 @@ from contract.stories import Story
 from conductor import ApiError
 from support.waiting import eventually
 
+pytestmark = pytest.mark.race
+
 
 @pytest.fixture
 def story(tasks, workflows, name):

@@ -7,6 +7,8 @@ from support.waiting import eventually
 
 WAITING = {"WAIT": "IN_PROGRESS", "HUMAN": "IN_PROGRESS"}
 
+pytestmark = pytest.mark.race
+
 
 @pytest.fixture
 def story(tasks, workflows, name):
