@@ -34,6 +34,7 @@ from conductor.errors import ConfigurationError
 __all__ = ["Converter", "DoesNotFitError", "convert_object", "converter", "converter_of_members"]
 
 Converter = Callable[[Any], Any]
+_UNHASHABLE = "Expected a hashable value"  # of msgspec 0.23; before, it was a TypeError
 _STRUCTURES = (
     inspect.DataclassType,
     inspect.DictType,
@@ -102,6 +103,8 @@ def _in_any_spelling(convert_once: Converter, kind: inspect.Type) -> Converter:
         try:
             converted = convert_once(given)
         except msgspec.ValidationError as error:
+            if str(error).startswith(_UNHASHABLE):
+                raise find_unhashable(kind, value) from None
             raise find_misfit(kind, value, given, error, convert_once) from None
         except TypeError:
             raise find_unhashable(kind, value) from None
