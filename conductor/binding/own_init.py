@@ -35,12 +35,13 @@ def with_stand_ins(kind: Any, seen: frozenset[Any] = frozenset()) -> Any:
 
     seen: the classes that the type is a part of.
     """
-    if is_of_pydantic(kind) or _needs_init(kind, seen):
+    if is_of_pydantic(kind) or needs_init(kind, seen):
         return StandIn(in_words(kind), (), {"original": kind})
     return with_arguments(kind, lambda each: with_stand_ins(each, seen))
 
 
-def _needs_init(kind: Any, seen: frozenset[Any]) -> bool:
+def needs_init(kind: Any, seen: frozenset[Any] = frozenset()) -> bool:
+    """Whether only the ``__init__`` of the class can make its objects. seen: the classes that it is a part of."""
     origin = get_origin(kind) or kind
     if not isinstance(origin, type) or origin in seen:
         return False

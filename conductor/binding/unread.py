@@ -1,7 +1,8 @@
 """Refuses types that would be read without a part of what they say.
 
 A constraint of pydantic counts where pydantic reads the type, but msgspec alone reads the fields of a Struct, a
-TypedDict and a NamedTuple. A constraint of msgspec does not count where pydantic reads.
+TypedDict and a NamedTuple, and makes objects there without ``__init__``. A constraint of msgspec does not count where
+pydantic reads.
 """
 
 from __future__ import annotations
@@ -16,26 +17,31 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
+from conductor.binding.own_init import needs_init
 from conductor.binding.pydantic_types import is_constraint, is_of_pydantic
 from conductor.binding.type_names import without_names
 from conductor.errors import ConfigurationError
 
 _LIMITS = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length")
 _CONSTRAINTS = (*_LIMITS, "pattern", "tz")
+_IN_PLACE = "A dataclass in place of the Struct, TypedDict or NamedTuple is read as a whole"
 
 
 def require_all_read(kind: Any) -> None:
-    """ConfigurationError for a constraint that nothing would check, and for a union that msgspec cannot hold."""
+    """ConfigurationError: nothing would check a constraint or call an ``__init__``, or msgspec cannot hold a union."""
     by_pydantic = is_of_pydantic(kind)
-    for each, is_in_msgspecs in _parts(kind, set()):
+    parts = [*_parts(kind, set())]
+    for each, is_in_msgspecs in parts:
         if by_pydantic and any(_is_of_msgspec(extra, _CONSTRAINTS) for extra in _extras(each)):
             _refuse(kind, f"pydantic does not check {formatannotation(each)}. Use pydantic.Field")
         if not by_pydantic and is_in_msgspecs and any(map(_is_of_pydantic, _extras(each))):
-            advice = "Use msgspec.Meta, or a dataclass in place of the Struct, TypedDict or NamedTuple"
-            _refuse(kind, f"msgspec does not check {formatannotation(each)}. {advice}")
+            _refuse(kind, f"msgspec does not check {formatannotation(each)}. Use msgspec.Meta. {_IN_PLACE}")
         if not by_pydantic and _is_broken(each):
             # msgspec 0.22 takes the limit for the length of the tuple, and may end the process.
             _refuse(kind, f"msgspec cannot hold a tuple beside a type with a limit: {formatannotation(each)}")
+    for each, is_in_msgspecs in parts:
+        if not by_pydantic and is_in_msgspecs and needs_init(each):
+            _refuse(kind, f"msgspec makes {formatannotation(each)} without its __init__. {_IN_PLACE}")
 
 
 def _refuse(kind: Any, problem: str) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Annotated, NamedTuple, TypedDict
 
 import annotated_types
+import attrs
 import msgspec
 import pydantic
 import pytest
@@ -61,6 +62,23 @@ class Described(msgspec.Struct):
     models: list[Model] = []
 
 
+@attrs.define
+class Stripped:
+    text: str = attrs.field(converter=str.strip)
+
+
+class StructOfStripped(msgspec.Struct):
+    texts: list[Stripped]
+
+
+class DictOfStripped(TypedDict):
+    text: Stripped | None
+
+
+class TupleOfStripped(NamedTuple):
+    text: Stripped
+
+
 def taking(annotation):
     def work(x):
         return repr(x)
@@ -78,6 +96,12 @@ def taking(annotation):
 )
 def test_a_constraint_of_pydantic_in_a_class_that_msgspec_reads_is_refused(annotation):
     with pytest.raises(ConfigurationError, match=r"msgspec does not check .*Annotated\[int"):
+        Worker("t", taking(annotation))
+
+
+@pytest.mark.parametrize("annotation", [StructOfStripped, DictOfStripped, TupleOfStripped])
+def test_a_class_with_a_converter_in_a_class_that_msgspec_reads_is_refused(annotation):
+    with pytest.raises(ConfigurationError, match=r"msgspec makes .*Stripped without its __init__"):
         Worker("t", taking(annotation))
 
 
