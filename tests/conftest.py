@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import gc
+import logging
 import os
 import re
 import subprocess
@@ -18,6 +19,10 @@ ROOT = Path(__file__).parent.parent
 # A busy machine makes no test fail: how long an example takes says nothing about the code.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("patient")
+
+
+# A drain leaves coroutines behind, and asyncio says so in the middle of a later test, when they are collected.
+logging.getLogger("asyncio").addFilter(lambda record: "Task was destroyed but it is pending" not in record.getMessage())
 
 
 def pytest_addoption(parser):
