@@ -66,7 +66,11 @@ def test_a_step_inside_of_a_forked_one_has_its_task_definition(start, workflows,
         found = workflows.get_workflow(workflow_id).tasks
         return [task.status for task in found if task.reference_task_name == ref]
 
-    eventually(lambda: tries() == ["FAILED", "SCHEDULED"])
+    try:
+        eventually(lambda: tries() == ["FAILED", "SCHEDULED"], 8)
+    except AssertionError:  # the server (3.32.3) misses a decision if its lock is taken
+        workflows.decide(workflow_id)
+        eventually(lambda: tries() == ["FAILED", "SCHEDULED"], 8)
     workflows.terminate(workflow_id)
 
 
