@@ -12,6 +12,7 @@ import typing_extensions
 from conductor import ConfigurationError, Task, TaskContext
 from conductor.testing import run_worker
 from conductor.worker import Worker
+from support.functions import taking
 
 T = TypeVar("T")
 Alias = typing_extensions.TypeAliasType
@@ -46,14 +47,6 @@ class Holder:
 
 class DictOfPositive(TypedDict):
     number: Positive
-
-
-def taking(annotation):
-    def work(x):
-        return repr(x)
-
-    work.__annotations__ = {"x": annotation}
-    return work
 
 
 TOO_SMALL = "expected a value greater than 0, got int"

@@ -12,6 +12,7 @@ import pytest
 from conductor import ConfigurationError
 from conductor.testing import run_worker
 from conductor.worker import Worker
+from support.functions import taking
 
 Positive = Annotated[int, pydantic.Field(gt=0)]
 AtMostFive = Annotated[int, msgspec.Meta(le=5)]
@@ -77,14 +78,6 @@ class DictOfStripped(TypedDict):
 
 class TupleOfStripped(NamedTuple):
     text: Stripped
-
-
-def taking(annotation):
-    def work(x):
-        return repr(x)
-
-    work.__annotations__ = {"x": annotation}
-    return work
 
 
 @pytest.mark.parametrize(
