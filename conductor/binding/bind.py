@@ -34,7 +34,8 @@ from types import UnionType
 from typing import Annotated, Any, Protocol, TypeVar, Union, Unpack, get_args, get_origin
 
 from conductor._arguments import function_name, is_of_kind
-from conductor.binding.convert import Converter, convert_object, converter, converter_of_members, is_structure
+from conductor.binding import at_once
+from conductor.binding.convert import Converter, convert_object, converter, is_structure
 from conductor.binding.fields import names_of, names_of_fields
 from conductor.binding.misfit import DoesNotFitError, path_step
 from conductor.binding.other_spellings import NOTHING
@@ -90,9 +91,7 @@ def _bound(execute: Callable[..., Any], sources: Sequence[Source]) -> BoundFunct
             raise InvalidInputError("; ".join(_problems(sources, context))) from None
         return execute(*values, **members)
 
-    if not all(type(each) is Member and not each.parameter.is_keyword for each in sources):
-        return call
-    convert = converter_of_members([each.parameter for each in sources])
+    convert = _at_once(sources)
     if convert is None:
         return call
 
@@ -104,6 +103,14 @@ def _bound(execute: Callable[..., Any], sources: Sequence[Source]) -> BoundFunct
         return call(context) if values is None else execute(*values)
 
     return call_at_once
+
+
+def _at_once(sources: Sequence[Source]) -> at_once.Convert | None:
+    parameters = [each.parameter for each in sources if not each.parameter.is_keyword]
+    kinds = {type(each) for each in sources}
+    if kinds <= {Member} and len(parameters) == len(sources):
+        return at_once.of_members(parameters)
+    return at_once.of_whole(*parameters) if kinds == {Whole} and parameters else None
 
 
 def _problems(sources: Sequence[Source], context: TaskContext) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import time
 from functools import partial
 from inspect import formatannotation
@@ -24,14 +24,13 @@ from conductor.binding.misfit import (
 )
 from conductor.binding.other_spellings import respelt
 from conductor.binding.own_init import StandIn, shape_of_arguments, with_stand_ins
-from conductor.binding.parameters import NO_DEFAULT, Parameter
 from conductor.binding.pydantic_types import is_of_pydantic, is_pydantic_structure, pydantic_converter
 from conductor.binding.type_names import without_names
 from conductor.binding.type_parts import key_type, members, types_in
 from conductor.binding.unread import require_all_read
 from conductor.errors import ConfigurationError
 
-__all__ = ["Converter", "DoesNotFitError", "convert_object", "converter", "converter_of_members"]
+__all__ = ["Converter", "DoesNotFitError", "convert_object", "converter"]
 
 Converter = Callable[[Any], Any]
 _UNHASHABLE = "Expected a hashable value"  # of msgspec 0.23; before, it was a TypeError
@@ -119,37 +118,6 @@ def _convert_into(kind: inspect.Type) -> Callable[..., Any]:
     """The function of msgspec, but not for times: it reads 23:59:59.9999999 as the midnight at the start of the day."""
     has_time = any(isinstance(each, inspect.TimeType) for each in types_in(kind))
     return partial(msgspec.convert, builtin_types=(time,)) if has_time else msgspec.convert
-
-
-def converter_of_members(parameters: Sequence[Parameter]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]] | None:
-    """A function that makes the values of all parameters in one step, from an object with a member for each.
-
-    It raises ValueError or TypeError for an object that it cannot read; the parameters' own converters read more. None
-    if a type needs more than msgspec.
-    """
-    fields = [  # a struct cannot have each name that a parameter can have: not __slots__
-        (f"_{number}", each.annotation, msgspec.field(name=each.name, **_default(each)))
-        for number, each in enumerate(parameters)
-    ]
-    try:
-        holder: Any = msgspec.defstruct("Arguments", fields, kw_only=True)
-        kind = inspect.type_info(holder)
-    except TypeError:
-        return None
-    needs_more = [
-        *(each for each in types_in(kind) if isinstance(each, inspect.CustomType | inspect.TimeType)),
-        *(each for each in parameters if with_stand_ins(each.annotation) is not each.annotation),
-    ]
-    if needs_more or ClassDefaults(kind).are_missing:
-        return None
-    return lambda members: msgspec.structs.astuple(msgspec.convert(members, holder, str_keys=True))
-
-
-def _default(parameter: Parameter) -> dict[str, Any]:
-    """The arguments of ``msgspec.field`` for a parameter's default."""
-    if parameter.default is NO_DEFAULT:
-        return {}
-    return {"default_factory": partial(_as_it_is, parameter.default)}
 
 
 def _with_defaults(convert: Converter, kind: inspect.Type) -> Converter:
