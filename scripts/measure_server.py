@@ -165,6 +165,7 @@ def warm_up(server: Server, client: ApiClient) -> None:
 
 
 def main() -> int:
+    load = os.getloadavg()[0]  # of other programs: this one, the server and the database do not work yet
     try:
         with cluster(1) as (server,), ApiClient(http_settings=HttpSettings(server.url)) as client:
             tasks = HttpTaskClient(client)
@@ -174,7 +175,7 @@ def main() -> int:
                 "date": datetime.now(UTC).date().isoformat(),
                 "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
                 "server": "conductor-oss 3.32.3 on PostgreSQL, default settings",
-                "load_average_before": round(os.getloadavg()[0], 1),
+                "load_average_before": round(load, 1),
                 "lease_extensions": extensions(server, tasks),
                 "executions": executions(server, client),
                 "polls_that_do_not_wait": polls_that_do_not_wait(server, tasks),
