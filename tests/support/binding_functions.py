@@ -133,6 +133,11 @@ class Card(msgspec.Struct):
     holder: str = "nobody"
 
 
+class Bounds(msgspec.Struct, frozen=True):
+    low: int = 0
+    high: int = 9
+
+
 class Renamed(msgspec.Struct, rename="camel"):
     order_id: str
 
@@ -811,6 +816,14 @@ def box_of_int(box: Box[int]):
 
 def all_defaults(options: AllDefaults):
     return shown(options)
+
+
+def struct_of_defaults(bounds: Bounds):
+    return shown(bounds)
+
+
+def struct_with_a_default(bounds: Bounds = Bounds(5)):  # noqa: B008 - what is tested
+    return shown(bounds)
 
 
 def address(address: Address):

@@ -443,6 +443,11 @@ ROWS = [
     ("all_defaults", {"options": {"limit": "ten"}}, refused("$.options.limit: expected int, got str")),
     ("all_defaults", {"options": {"limit": "ten"}, "more": 1}, refused("$.options.limit: expected int, got str")),
     ("all_defaults", {"options": "fast", "limit": 3}, got("AllDefaults(limit=3)")),
+    ("struct_of_defaults", {"low": 1}, got("Bounds(low=1, high=9)")),
+    ("struct_of_defaults", {"bounds": {"low": 1}}, got("Bounds(low=1, high=9)")),
+    ("struct_of_defaults", {"bounds": {"low": "one"}}, refused("$.bounds.low: expected int, got str")),
+    ("struct_with_a_default", {}, got("Bounds(low=5, high=9)")),
+    ("struct_with_a_default", {"high": 1}, got("Bounds(low=0, high=1)")),
     (
         "model_of_defaults",
         {"options": {"maxCount": "x"}},
