@@ -8,8 +8,9 @@
 Each change comes with the tests that should notice it, so that all of them take about half an hour on two cores.
 scripts/mutants.toml is kept true to the code by tests/unit/test_tables_of_changes.py.
 
-Exit code 1: a change goes unnoticed without an argument why it has no effect, or one that is argued to have none is
-noticed. Exit code 2: the text to be replaced does not stand in its file exactly once, so that the table is out of date.
+Exit code 1: a change goes unnoticed without an argument why it has no effect, one that is argued to have none is
+noticed, or no test can run with a change. Exit code 2: the text to be replaced does not stand in its file exactly once,
+so that the table is out of date.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ TRIES = 3
 LIMIT = 600
 """Seconds that the tests of one change may take; more means that it made them hang, which is noticed."""
 ENDED_TOO_LATE = "(the tests did not end)"
+COULD_NOT_RUN = "(the tests could not run)"
+"""No test has noticed such a change: it breaks the import of a module, or ends Python."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def first_red(copy: Path, tests: str) -> str:
     red = RED.findall(done.stdout)
     if not red and done.returncode in (4, 5):  # no such test
         sys.exit(f"mutants: pytest ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return red[0] if red else "(the tests could not run)"
+    return red[0] if red else COULD_NOT_RUN
 
 
 def judge(mutants: list[Mutant], noticed: list[str]) -> int:
@@ -160,8 +163,11 @@ def judge(mutants: list[Mutant], noticed: list[str]) -> int:
         print(f"ARGUED TO BE WITHOUT EFFECT, BUT NOTICED: {mutant.file}: {mutant.name}: {test}")
     for mutant in unnoticed:
         print(f"UNNOTICED: {mutant.file}: {mutant.name}")
-    print(f"{sum(map(bool, noticed))} of {len(mutants)} changes are noticed")
-    return int(bool(unnoticed or wrongly_argued))
+    broken = [mutant for mutant, test in pairs if test == COULD_NOT_RUN]
+    for mutant in broken:
+        print(f"NO TEST COULD RUN: {mutant.file}: {mutant.name}")
+    print(f"{sum(map(bool, noticed)) - len(broken)} of {len(mutants)} changes are noticed")
+    return int(bool(unnoticed or wrongly_argued or broken))
 
 
 if __name__ == "__main__":
