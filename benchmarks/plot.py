@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import NamedTuple
 
-from benchmarks.results import Place, Results
+from benchmarks.results import Place, Results, median
 from benchmarks.workers import KEYS
 
 CONCURRENCIES = (1, 10, 50, 100)
@@ -47,7 +47,7 @@ def svg(results: Results, workers: list[str]) -> str:
 
 
 def _place_is_there(results: Results, concurrency: int, worker: str) -> bool:
-    return results.median(_place(concurrency, worker), "rate") is not None
+    return bool(results.values(_place(concurrency, worker), "rate"))
 
 
 def _place(concurrency: int, worker: str) -> Place:
@@ -56,7 +56,7 @@ def _place(concurrency: int, worker: str) -> Place:
 
 def _panel(results: Results, workers: list[str], top: int, panel: Panel) -> Iterator[str]:
     values = {
-        (concurrency, worker): results.median(_place(concurrency, worker), panel.figure) or 0.0
+        (concurrency, worker): median(results.values(_place(concurrency, worker), panel.figure)) or 0.0
         for concurrency in CONCURRENCIES
         for worker in workers
     }

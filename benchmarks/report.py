@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from benchmarks.cases import Case, Kind
-from benchmarks.results import Place, Results
-from benchmarks.wanted import all_wanted
+from benchmarks.results import Place, Results, median
+from benchmarks.wanted import COROUTINES, all_wanted
 from benchmarks.workers import PROJECT
 
 
@@ -86,7 +86,13 @@ def markdown(results: Results, cases: Iterable[Case], workers: list[str], introd
             ratios = [f"{_heading(how, figure)}: this project / this line" for figure in how.ratios]
             headings = ["case", "worker", *(column.heading for column in how.columns), *ratios]
             lines += ["", f"## {how.title}", "", *([how.text, ""] if how.text else []), *table(headings, rows)]
-    lines += ["", "## Wanted and measured", "", *table(["figure", "wanted", "measured", "holds"], _wanted(results))]
+    lines += [
+        "",
+        "## Wanted and measured",
+        "",
+        *table(["figure", "wanted", "measured", "in the rounds", "holds"], _wanted(results)),
+    ]
+    lines += _limit_of_coroutines(results)
     for place, error in results.errors.items():
         lines += ["", f"{place.case}, {place.worker}, failed:", "", "```", error.strip(), "```"]
     return "\n".join(lines) + "\n"
@@ -109,9 +115,13 @@ def _rows(results: Results, cases: list[Case], workers: list[str], how: Kinds) -
             if place in results.errors:
                 yield [case.name, worker, "failed", *[""] * (len(how.columns) - 1 + len(how.ratios))]
                 continue
-            figures = [_shown(results.median(place, each.figure), each.shape, each.unit) for each in how.columns]
+            figures = [
+                _shown(median(results.values(place, each.figure)), each.shape, each.unit) for each in how.columns
+            ]
             project = Place(case.name, PROJECT)
-            ratios = ["" if place == project else _times(results.ratio(project, place, each)) for each in how.ratios]
+            ratios = [
+                "" if place == project else _times(median(results.ratios(project, place, each))) for each in how.ratios
+            ]
             yield [case.name, worker, *figures, *ratios]
 
 
@@ -125,6 +135,17 @@ def _times(value: float | None) -> str:
 
 def _wanted(results: Results) -> Iterator[list[str]]:
     for each in all_wanted():
-        measured = each.measured(results)
+        rounds = each.measured(results)
+        measured = median(rounds)
+        spread = f"{min(rounds):.4g} to {max(rounds):.4g}" if rounds else ""
         holds = "" if measured is None else ("yes" if each.holds(measured) else "no")
-        yield [each.text, f"{each.sense} {each.limit:g}", _shown(measured, ".4g", "") or "not measured", holds]
+        yield [each.text, f"{each.sense} {each.limit:g}", _shown(measured, ".4g", "") or "not measured", spread, holds]
+
+
+def _limit_of_coroutines(results: Results) -> list[str]:
+    """A sentence about the processor that a thousand coroutines share."""
+    rate, cpu = (median(results.values(COROUTINES, figure)) for figure in ("rate", "cpu"))
+    if rate is None or cpu is None:
+        return []
+    share = f"{rate * cpu / 1000:.0%} of a core"
+    return ["", f"{COROUTINES.case}: the worker uses {share}. Python code of one process uses at most one."]

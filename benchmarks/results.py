@@ -18,6 +18,11 @@ class Place(NamedTuple):
     worker: str
 
 
+def median(values: list[float]) -> float | None:
+    """None if there are no values."""
+    return statistics.median(values) if values else None
+
+
 class Results:
     """errors: why a worker has no figures for a case, in any round."""
 
@@ -31,27 +36,26 @@ class Results:
     def rounds(self, place: Place) -> list[Figures]:
         return list(self._figures[place].values())
 
-    def median(self, place: Place, figure: str) -> float | None:
-        values = [figures[figure] for figures in self.rounds(place) if figure in figures]
-        return statistics.median(values) if values else None
+    def values(self, place: Place, figure: str) -> list[float]:
+        """Of each round that has it."""
+        return [figures[figure] for figures in self.rounds(place) if figure in figures]
 
-    def ratio(self, place: Place, other: Place, figure: str) -> float | None:
-        """The median of each round's ratio: rounds differ, since the machine does."""
+    def ratios(self, place: Place, other: Place, figure: str) -> list[float]:
+        """Of each round: rounds differ, since the machine does."""
         return self._of_both(place, other, figure, operator.truediv)
 
-    def difference(self, place: Place, other: Place, figure: str) -> float | None:
+    def differences(self, place: Place, other: Place, figure: str) -> list[float]:
         return self._of_both(place, other, figure, operator.sub)
 
     def _of_both(
         self, place: Place, other: Place, figure: str, combine: Callable[[float, float], float]
-    ) -> float | None:
+    ) -> list[float]:
         mine, theirs = self._figures[place], self._figures[other]
-        values = [
+        return [
             combine(mine[number][figure], theirs[number][figure])
             for number in mine.keys() & theirs.keys()
             if figure in mine[number] and figure in theirs[number]
         ]
-        return statistics.median(values) if values else None
 
     def as_json(self) -> list[dict[str, object]]:
         """One object per measurement."""

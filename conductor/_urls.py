@@ -28,7 +28,7 @@ def check_url(name: str, url: str, example: str = "https://host:8080/api") -> No
 
 
 def _problem_with(url: str) -> str:
-    """What is wrong with it, without any part of it, which may be secret; "" if it can work."""
+    """The fault of an address, without any part of it, which may be secret; "" if it can work."""
     if not url:
         return "is empty"
     if not url.lower().startswith(("http://", "https://")):

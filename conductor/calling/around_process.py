@@ -18,7 +18,7 @@ def call_around_process(methods: Sequence[Method], shared: WorkerContext, call: 
     """Call the methods of interceptors around ``run``, which gets their copy of the task.
 
     The lines of the log are not in the result: they are in the notes of ``call.context``. Raises what ``run`` raises if
-    the call has no outcome, whatever the interceptors do.
+    the call has no outcome. Interceptors cannot change that.
     """
     assert call.context is not None  # noqa: S101 - for the type checker; it is set before the function begins
     ends: list[PreparedResult | NotBegunError | KilledError] = []  # of ``run``, which is called at most once

@@ -118,7 +118,7 @@ class Process:
         self._order(LOST + str(number).encode())
 
     def kill(self) -> None:
-        """End it at once, whatever it is doing, with all that its functions have started. Repeating changes nothing."""
+        """End it at once, also within a function, with all that its functions have started. May be repeated."""
         self.is_killed = True
         self.end_what_it_started()
         self._process.kill()

@@ -84,7 +84,7 @@ def serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked until it could be ignored
-        os.setpgid(0, 0)  # leads a group, in which is whatever its functions start
+        os.setpgid(0, 0)  # leads a group, which all processes that its functions start belong to
         os.register_at_fork(after_in_child=lambda: _leave_to_original(tasks, orders, messages))
     parent = _Parent(orders)
     threading.Thread(target=parent.obey, name="conductor-orders", daemon=True).start()
@@ -95,7 +95,7 @@ def serve(
         sender.handle_all(levels)  # the import may have set up others
         if duties.initializer is not None:
             duties.initializer(*duties.initargs)
-    except BaseException as error:  # noqa: BLE001 - whatever the user's code raises
+    except BaseException as error:  # noqa: BLE001 - the user's code may raise any
         sender.tell(PROBLEM, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
         return
     sender.tell(READY)
@@ -111,7 +111,7 @@ def serve(
 
 
 def find(module: str, function: str) -> Execute:
-    """The function, imported. Raises whatever the import does."""
+    """The function, imported. Raises any exception of the import."""
     return plain_function(operator.attrgetter(function)(importlib.import_module(module)))
 
 
@@ -156,7 +156,7 @@ class _Parent:
         return lost
 
     def obey(self) -> None:
-        """Read orders until the parent has ended. Then this process ends too, whatever it is doing."""
+        """Read orders until the parent has ended. Then this process ends too, also within a function."""
         with suppress(EOFError, OSError):
             while order := self._orders.recv_bytes():
                 self._obey(order[:1], order[1:])

@@ -44,7 +44,7 @@ class Place:
         self._thread.start()
 
     def close(self) -> None:
-        """Close the lending, and kill the process, whatever it is doing. Does not block; may be repeated."""
+        """Close the lending, and kill the process, also within a function. Does not block; may be repeated."""
         self._lending.close()
         process = self._process
         if process is not None:

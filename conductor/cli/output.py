@@ -131,7 +131,7 @@ class Output:
     def show(self, value: Any, text: RenderableType) -> None:
         """Print the value as one line of JSON, or the text.
 
-        value: whatever msgspec writes as JSON, in the names that the wire has. text: for people.
+        value: any value that msgspec writes as JSON, in the names that the wire has. text: for people.
         """
         if self.as_json:
             click.echo(json_text(value))

@@ -67,7 +67,7 @@ def command(
     """Run the function of a worker here, on the input that a task had.
 
     The task may have run anywhere. Its result here is shown beside the recorded one. Nothing is sent to the server, but
-    the function does whatever it does: it may write to databases and call other services.
+    the function has all its effects: it may write to databases and call other services.
 
     The exit status is 0 if the result is the recorded one, and 1 if it is another one or a failure.
     """

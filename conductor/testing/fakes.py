@@ -30,7 +30,7 @@ NO_STATE = object()
 """The value of ``state=`` without a lifespan."""
 
 _END_A_TASK_ALONE = (Exception, SystemExit, GeneratorExit, asyncio.CancelledError)
-"""What a function may raise without an end of the test: not Ctrl-C, and not ``pytest.fail`` or a limit of time."""
+"""A function may raise these without an end of the test: not Ctrl-C, and not ``pytest.fail`` or a limit of time."""
 
 
 def make_task(input_data: Any = None, **members: Any) -> Task:

@@ -1,1 +1,1 @@
-"""What clients can ask. Each call is one transaction."""
+"""The requests of clients. Each call is one transaction."""

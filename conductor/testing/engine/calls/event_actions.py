@@ -1,4 +1,4 @@
-"""What event handlers do when an event comes: they start a workflow, or end a task (3.32.3)."""
+"""The actions of event handlers when an event comes: they start a workflow, or end a task (3.32.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state as the page in the browser shows it: what has changed since the page has asked before."""
+"""The state as the page in the browser shows it: the changes since the page has asked before."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class Overview:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a page has: the changes up to a number, and the parts with these checksums."""
+    """The state that a page has already: the changes up to a number, and the parts with these checksums."""
 
     number: int
     marks: tuple[int, ...]

@@ -30,7 +30,7 @@ class Change:
 
 @dataclass
 class Decision:
-    """What is to be done: the changes first, then the end of the workflow, or else the scheduled tasks."""
+    """The next steps: the changes first, then the end of the workflow, or else the scheduled tasks."""
 
     changes: list[Change] = field(default_factory=list)
     scheduled: dict[str, TaskRecord] = field(default_factory=dict)  # new tasks, and open ones of the engine, by ref
@@ -40,7 +40,7 @@ class Decision:
 
 
 def decide(making: Making) -> Decision:
-    """What is to be done with an open workflow now. It changes nothing, and depends on the argument alone, except for
+    """The next steps of an open workflow. It changes nothing, and depends on the argument alone, except for
     the ids of new tasks, the jitter of retries and the values of scripts.
     """
     look = _Look(making)

@@ -22,7 +22,7 @@ _ERRORS_KEPT = 50
 
 
 class State:
-    """All that an engine knows. Whoever reads or changes it does so inside of ``transaction``."""
+    """All that an engine knows. It is read and changed inside of ``transaction`` only."""
 
     def __init__(self, clock: Clock, db: str, retention: int, payload_options: PayloadOptions) -> None:
         self.clock = clock
