@@ -27,32 +27,40 @@ def of_members(parameters: Sequence[Parameter]) -> Convert | None:
         for number, each in enumerate(parameters)
     ]
     holder: Any = msgspec.defstruct("Arguments", fields, kw_only=True)
-    if not _needs_only_msgspec(holder, [each.annotation for each in parameters]):
+    defaults = _class_defaults(holder, [each.annotation for each in parameters])
+    if defaults is None or defaults.are_missing:
         return None
     return lambda members: msgspec.structs.astuple(msgspec.convert(members, holder, str_keys=True))
 
 
 def of_whole(parameter: Parameter) -> Convert | None:
-    """For an object that is the only argument. None if its class, or a default, needs more than msgspec."""
+    """For an object that is the only argument. None if its class needs more than msgspec, or there is a default."""
     kind, name = parameter.annotation, parameter.name
-    if not isinstance(kind, type) or parameter.default is not NO_DEFAULT or not _needs_only_msgspec(kind, [kind]):
+    if not isinstance(kind, type) or parameter.default is not NO_DEFAULT:
+        return None
+    defaults = _class_defaults(kind, [kind])
+    if defaults is None:
         return None
 
     def convert(members: Mapping[str, Any]) -> tuple[Any]:
         if name in members:
             raise ValueError
-        return (msgspec.convert(members, kind, str_keys=True),)
+        value: Any = msgspec.convert(members, kind, str_keys=True)
+        if defaults.are_missing:
+            defaults.give(value)
+        return (value,)
 
     return convert
 
 
-def _needs_only_msgspec(holder: Any, kinds: Iterable[Any]) -> bool:
-    """Whether msgspec alone reads the holder, which has values of these kinds."""
+def _class_defaults(holder: Any, kinds: Iterable[Any]) -> ClassDefaults | None:
+    """The defaults that msgspec leaves out of the holder of values of these kinds. None if they need more than that."""
     if any(with_stand_ins(each) is not each for each in kinds):
-        return False
+        return None
     found = inspect.type_info(holder)
-    needs_more = any(isinstance(each, inspect.CustomType | inspect.TimeType) for each in types_in(found))
-    return not needs_more and not ClassDefaults(found).are_missing
+    if any(isinstance(each, inspect.CustomType | inspect.TimeType) for each in types_in(found)):
+        return None
+    return ClassDefaults(found)
 
 
 def _default(parameter: Parameter) -> dict[str, Any]:
