@@ -94,6 +94,7 @@ def test_the_answer_to_a_hand_back_that_is_under_way_is_waited_for(server, endin
     server.add_tasks("t", 2)
     server.fault("poll", lambda exchange: exchange.send(Answer(body=server.poll("t", number=2))), at=1)
     ending_runner.start_worker("t", gate)
+    assert gate.inside.get(timeout=20) == "t1"
     eventually(lambda: slow.hits)
     ending_runner.shutdown()
     assert not ending_runner.wait_workers()
