@@ -68,7 +68,7 @@ def _no_op(concurrency: int) -> Case:
 def _modes() -> Iterator[Case]:
     yield Case("async 100 ms waits, c=1000", workers=PYTHON, coroutines=True, concurrency=1000, work="wait_100_ms")
     for work, text in (("nothing", "no-op"), ("compute_1_ms", "1 ms CPU")):
-        yield Case(f"{text}, 2 processes, c=2", workers=(PROJECT,), processes=2, concurrency=2, work=work)
+        yield Case(f"{text}, process_pool(2), c=2", workers=(PROJECT,), processes=2, concurrency=2, work=work)
 
 
 def _beside_throughput() -> Iterator[Case]:

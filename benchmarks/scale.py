@@ -1,8 +1,9 @@
-"""What ``conductor-worker run --processes N`` gives: ``python -m benchmarks.scale``. Needs Linux and a quiet machine.
+"""Measures ``conductor-worker run --processes N``: ``python -m benchmarks.scale``. Needs Linux and a quiet machine.
 
-For each kind of work it prints the tasks per second of 1, 2, … processes beside those of one, and the memory (PSS) of
-each process. The task server of ``benchmarks.server`` needs a part of the processors too, so tasks per second cannot
-be more than the number of processors divided by the time that a task costs workers and server together.
+For each kind of work it prints the tasks per second of 1, 2, … processes beside those of one, the memory (PSS) of all
+of them, and its difference to the line above: two processes also have a supervisor. The task server of
+``benchmarks.server`` needs a part of the processors, so tasks per second cannot be more than the number of processors
+divided by the time that a task costs workers and server together.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ STARTED_WITHIN = 30.0
 
 
 class Measured(NamedTuple):
-    """tasks: per second. cpu, server_cpu: seconds of a processor per second. memory: megabytes of a process, PSS."""
+    """tasks: per second. cpu, server_cpu: seconds of a processor per second. memory: megabytes of PSS."""
 
     tasks: float
     cpu: float
@@ -52,7 +53,7 @@ def measure(work: str, processes: int, seconds: float) -> Measured:
             before, cpu_before = server.stats(), workers.cpu()
             pause.wait(seconds)
             after, cpu_after = server.stats(), workers.cpu()
-            memory = max(map(_pss, workers.processes()))
+            memory = sum(map(_pss, workers.processes()))
     lasted = after.at - before.at
     return Measured(
         (after.completed - before.completed) / lasted,
@@ -75,18 +76,20 @@ def main() -> None:
     parser.add_argument("--work", nargs="+", default=["nothing", "compute_1_ms"])
     options = parser.parse_args()
     print(f"{os.cpu_count()} processors, {options.seconds:g} s each, batch_size {CONCURRENCY}")
-    print(
-        "| work | processes | tasks/s | times | CPU of workers | CPU of server | µs of CPU a task | PSS of a process |"
-    )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    headings = "work | processes | tasks/s | times | CPU of workers | CPU of server | µs of CPU a task | PSS | more"
+    print(f"| {headings} |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for work in options.work:
         first: Measured | None = None
+        before: Measured | None = None
         for processes in options.processes:
             found = measure(work, processes, options.seconds)
             first = first or found
             row = f"{work} | {processes} | {found.tasks:,.0f} | {found.tasks / first.tasks:.2f} | {found.cpu:.2f}"
             cost = (found.cpu + found.server_cpu) / found.tasks * 1e6
-            print(f"| {row} | {found.server_cpu:.2f} | {cost:.0f} | {found.memory:.1f} MB |", flush=True)
+            more = "" if before is None else f"{found.memory - before.memory:.1f} MB"
+            print(f"| {row} | {found.server_cpu:.2f} | {cost:.0f} | {found.memory:.1f} MB | {more} |", flush=True)
+            before = found
 
 
 if __name__ == "__main__":

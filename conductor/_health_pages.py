@@ -1,4 +1,4 @@
-"""The pages that tell the health of a process: ``/healthz``, ``/readyz``, ``/health.json``, and ``/`` for people."""
+"""The pages with the health of a process: ``/healthz``, ``/readyz``, ``/health.json``, and ``/`` for people."""
 
 from __future__ import annotations
 

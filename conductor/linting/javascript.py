@@ -1,4 +1,4 @@
-"""The names that a script reads from its inputs, ``$.name`` or ``$['name']``, as far as they can be told for sure."""
+"""The names that a script reads from its inputs, ``$.name`` or ``$['name']``, as far as the text alone shows them."""
 
 from __future__ import annotations
 

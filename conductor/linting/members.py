@@ -122,7 +122,7 @@ def _inline(_: Step, inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _http(_: Step, inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Without http_request, the inputs themselves are the request. If they have no uri, that has been told before."""
+    """Without http_request, the inputs themselves are the request. If they have no uri, that is a fault of its own."""
     request = inputs.get("http_request")
     path, given = (".inputParameters", inputs) if request is None else (".inputParameters.http_request", request)
     if isinstance(given, dict) and {"http_request", "uri"} & inputs.keys():

@@ -1,4 +1,4 @@
-"""The time of a server, as the last of its answers told it."""
+"""The time of a server, by the last of its answers."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class RunningWorker:
         self._pulse = Pulse()
         parts = Parts(worker, self.capacity, self._intake, self._sender, self._steps, self._slots, caller)
         poll_thread = threading.Thread(target=self._poll, name=f"conductor-poll-{worker.task_name}", daemon=True)
-        poll_thread.start()  # first, because without it there is no worker whose health could be told
+        poll_thread.start()  # first, because without it there is no worker whose health could be asked for
         resources.health.add(VitalSigns(parts, resources, self._pulse))
         _recording.executing.add(self._intake)
 

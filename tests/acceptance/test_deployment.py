@@ -187,6 +187,9 @@ def test_systemd_accepts_the_unit_and_leaves_it_few_rights(tmp_path):
     for check in (["verify"], ["security", "--offline=yes", "--no-pager", "--threshold=20"]):
         done = subprocess.run([analyze, *check, unit], check=False, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_systemd_stops_the_processes_that_are_left_only_after_the_drain():
     assert of_unit("KillMode") == "mixed"
 
 

@@ -175,7 +175,7 @@ class Running:
 
 def origin_of(host: str, port: int) -> str:
     """The start of the URLs of a server."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to be told apart
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - it is compared, not served
     host = f"[{host}]" if ":" in host else host
     return f"http://{host}:{port}"
 

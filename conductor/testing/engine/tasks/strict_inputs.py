@@ -42,6 +42,6 @@ def is_unresolved(workflow_wire: Wire) -> bool:
 
 
 def refuse_unresolved(workflow: WorkflowRecord) -> None:
-    """Refuse the call that has started a workflow which has failed by the check, so that the test is told."""
+    """Refuse the call that has started a workflow which has failed by the check, so that the test gets the reason."""
     if is_unresolved(workflow.wire):
         raise Refusal(400, workflow.wire["reasonForIncompletion"])
