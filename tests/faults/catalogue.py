@@ -134,4 +134,6 @@ ROWS = {
     "H8": "a drain",
     "H9": "timers that have died",
     "H10": "a thread that dies with a result or a lease",
+    "H11": "no good poll yet",
+    "H12": "no token for the access key any more",
 }

@@ -16,6 +16,7 @@ import pytest
 
 from conductor import (
     ApiClient,
+    AuthenticationSettings,
     HttpSettings,
     Interceptor,
     MetricsSettings,
@@ -30,6 +31,7 @@ from support import process_functions
 from support.process_functions import refuse_if, wait_while
 from support.programs import children_of
 from support.raw_faults import HalfOpen, Status
+from support.raw_server import RawServer
 from support.waiting import eventually
 
 SEEN_WITHIN = 5.0
@@ -211,6 +213,29 @@ def test_h5_a_server_that_hangs_makes_the_worker_not_ready(server, runner, pages
     pages.ill("/readyz", "polls_fail")
     server.up()
     pages.well("/readyz")
+
+
+def test_h11_a_worker_is_not_ready_before_its_first_good_poll(server, runner, pages):
+    server.fault("poll", HalfOpen())
+    runner.start_worker("t", lambda task: None, poll_timeout=0.1)
+    pages.ill("/readyz", "no_good_poll")
+    assert pages.ask("/healthz")[0] == 200
+    server.clear_faults()
+    pages.well("/readyz")
+
+
+def test_h12_a_worker_whose_access_key_gets_no_token_is_not_ready(pages):
+    with RawServer(key=("key", "secret")) as server:
+        key = AuthenticationSettings("key", "secret")
+        with ApiClient(key, HttpSettings(server.url)) as client, TaskRunner(client) as runner:
+            runner.start_worker("t", lambda task: None)
+            pages.well("/readyz")
+            server.fault("token", Status(401))
+            server.expire_tokens()
+            assert "POST /token" in pages.ill("/readyz", "unauthorised")
+            assert pages.ask("/healthz")[0] == 200
+            server.clear_faults()
+            pages.well("/readyz")
 
 
 def processes():
