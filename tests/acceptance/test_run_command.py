@@ -243,14 +243,15 @@ def open_gate(folder):
     (folder / "gate").touch()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_sigterm_lets_running_tasks_finish(run, tasks, tmp_path, processes):
+def test_a_signal_lets_running_tasks_finish(run, tasks, tmp_path, processes, number):
     program = polling(run("--processes", str(processes)), processes)
     ids = tasks.start(1, 2, 3, gate="gate")
-    for number in (1, 2, 3):
-        begun(tmp_path, number)
-    program.process.send_signal(signal.SIGTERM)
-    program.says("SIGTERM: draining", processes)
+    for task in (1, 2, 3):
+        begun(tmp_path, task)
+    program.process.send_signal(number)
+    program.says("SIG(INT|TERM): draining", processes)  # a supervisor sends SIGTERM
     open_gate(tmp_path)
     program.assert_ends(0)
     assert tasks.states(ids) == ["COMPLETED"] * 3
@@ -324,6 +325,28 @@ def test_a_task_that_does_not_end_in_time_is_left_behind(run, tasks, tmp_path):
     program.process.send_signal(signal.SIGTERM)
     program.assert_ends(1, within=15)
     program.says("work: left behind")
+
+
+def test_a_process_that_does_not_end_after_its_drain_is_killed(run, tasks, tmp_path):
+    (tmp_path / "app.py").write_text(HOLDS_THE_INTERPRETER)
+    program = polling(run("--processes", "2", "--shutdown-timeout", "200ms"))
+    tasks.start(1)
+    held = begun(tmp_path, 1)
+    program.process.send_signal(signal.SIGTERM)
+    program.says(rf"process \d \({held}\) has not ended in time, and is killed")
+    program.assert_ends(1)
+
+
+def test_a_process_that_is_ended_by_itself_drains_and_is_replaced(run, tasks, tmp_path):
+    program = polling(run("--processes", "2"))
+    ids = tasks.start(1, gate="gate")
+    ended = begun(tmp_path, 1)
+    os.kill(ended, signal.SIGTERM)
+    program.says("SIGTERM: draining")
+    open_gate(tmp_path)
+    tasks.assert_completed(ids)
+    polling(program, 3)
+    assert ended not in program.workers()
 
 
 def scrape(port):
