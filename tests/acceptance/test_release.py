@@ -210,6 +210,20 @@ def test_no_file_is_uploaded_if_the_tag_cannot_be_pushed(ready, index):
     assert (index.uploaded, ready.git("tag")) == ([], "")
 
 
+def test_a_known_vulnerability_stops_the_release(ready, index, tmp_path):
+    """The service's answer is given by a module in the place of pip-audit, because no test asks the service."""
+    answer = {"dependencies": [{"name": "urllib3", "version": "1.0", "vulns": [{"id": "CVE-1"}]}]}
+    (tmp_path / "pip_audit.py").write_text(f"print({json.dumps(json.dumps(answer))})\n")
+    ready.environment["PYTHONPATH"] = str(tmp_path)
+    stopped = ready.release("--publish")
+    assert "audit: urllib3 1.0: CVE-1" in stopped.stdout
+    assert (stopped.returncode, stopped.stderr.splitlines()[-1]) == (
+        1,
+        "release: a package that is installed with this one has a known vulnerability",
+    )
+    assert (index.uploaded, ready.tags_at_origin()) == ([], [])
+
+
 def test_no_file_is_uploaded_if_the_test_of_the_wheel_fails(clone, index):
     clone.write("scripts/test_wheel.sh", "#!/bin/sh\nexit 3\n")
     clone.release("--prepare", NEW)
