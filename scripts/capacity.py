@@ -33,7 +33,7 @@ PROCESSES = (1, 10, 100, 1_000, 10_000)
 @dataclass(frozen=True)
 class Fleet:
     """types: task types in each process. tasks: per second, of the whole fleet. held: tasks that run at the same time
-    with lease_extension. lease: responseTimeoutSeconds. The times are in seconds.
+    with lease_extension, on average. lease: responseTimeoutSeconds. The times are in seconds.
     """
 
     processes: int
@@ -41,7 +41,7 @@ class Fleet:
     poll_timeout: float = IDLE_POLL_TIMEOUT
     poll_interval: float = 0.0
     tasks: float = 0.0
-    held: int = 0
+    held: float = 0
     lease: float = 60.0
 
     @property
@@ -94,7 +94,7 @@ def simulated(fleet: Fleet, seconds: float, seed: int = 1) -> dict[str, float]:
 
     for poller in range(fleet.pollers):
         plan(chance.uniform(0, fleet.poll_timeout + fleet.poll_interval), "poll", poller)
-    for _ in range(fleet.held):
+    for _ in range(round(fleet.held)):
         plan(chance.uniform(0, fleet.lease * LATEST), "extend")
     if fleet.tasks:
         plan(chance.expovariate(fleet.tasks), "task")
@@ -155,6 +155,17 @@ def extension_table() -> str:
     return table(("tasks that run at the same time", *(f"lease of {lease:,} s" for lease in leases)), rows)
 
 
+def busy_table() -> str:
+    """Each process gets a task a minute, which runs for ten seconds with a lease of a minute."""
+
+    def row(processes: int) -> list[str]:
+        fleet = Fleet(processes, tasks=processes / 60, held=processes / 6, lease=60.0)
+        figures = (fleet.polls, fleet.updates, fleet.extensions)
+        return [f"{processes:,}", *map(number, (*figures, sum(figures)))]
+
+    return table(("processes", "polls/s", "updates/s", "extensions/s", "in all"), map(row, PROCESSES))
+
+
 def measured_table() -> str:
     found = json.loads(MEASURED.read_text())
     kinds = [
@@ -176,7 +187,7 @@ def measured_table() -> str:
     )
 
 
-TABLES = {"idle": idle_table, "extensions": extension_table, "measured": measured_table}
+TABLES = {"idle": idle_table, "extensions": extension_table, "busy": busy_table, "measured": measured_table}
 
 
 def with_tables(page: str) -> str:
