@@ -82,6 +82,7 @@ def test_it_shows_what_happens_without_a_reload_and_nothing_that_was_smuggled_in
     page.assert_shows(workflow_id)
     page.assert_shows("1 running")
     page.assert_shows("1 queue has tasks and no worker")
+    assert page.texts("#queues tr.bad th span", 1) == ["check"]
     with TaskRunner(client, worker_id="the-worker") as runner:
         runner.start_worker("check", lambda task: {"evil": EVIL})
         runner.start_worker("ship", fail)
@@ -89,6 +90,7 @@ def test_it_shows_what_happens_without_a_reload_and_nothing_that_was_smuggled_in
     page.assert_shows("the-worker: polls")
     server.clock.advance(11)
     page.assert_shows("the-worker: gone for ")
+    page.until("getComputedStyle(document.querySelector('#queues .gone')).fontStyle === 'italic'")
     page.until("document.title.startsWith('1 failed')")
     page.click(row(workflow_id))
     page.click(".diagram a[href]")
