@@ -3,6 +3,7 @@
 from typing import get_args
 
 import pytest
+from conductor_client.models.workflow_task_type import WorkflowTaskTypeText
 
 from conductor import models
 from conductor.testing import DevServer
@@ -22,6 +23,10 @@ def texts(union):
 )
 def test_a_member_of_an_enum_may_be_given_as_text(union, enum):
     assert texts(union) == {str(member) for member in enum}
+
+
+def test_each_type_of_a_step_may_be_given_as_text():
+    assert set(get_args(WorkflowTaskTypeText)) == {str(member) for member in models.WorkflowTaskType}
 
 
 def test_each_operation_of_the_embedded_server_has_its_place_in_the_type():
