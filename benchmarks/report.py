@@ -148,4 +148,4 @@ def _limit_of_coroutines(results: Results) -> list[str]:
     if rate is None or cpu is None:
         return []
     share = f"{rate * cpu / 1000:.0%} of a core"
-    return ["", f"{COROUTINES.case}: the worker uses {share}. Python code of one process uses at most one."]
+    return ["", f"{COROUTINES.case}: the worker uses {share}. Python code of one process runs on one at a time."]

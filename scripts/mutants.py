@@ -5,7 +5,7 @@
     .venv/bin/python scripts/mutants.py --list               their names; changes nothing and runs nothing
     .venv/bin/python scripts/mutants.py --table other.toml   those of another file
 
-Each change comes with the tests that should notice it, so that all of them take about half an hour on two cores.
+Each change comes with the tests that should notice it, so that all of them take an hour or two on two cores.
 scripts/mutants.toml is kept true to the code by tests/unit/test_tables_of_changes.py.
 
 Exit code 1: a change goes unnoticed without an argument why it has no effect, one that is argued to have none is

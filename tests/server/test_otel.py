@@ -157,6 +157,11 @@ def test_a_failure_in_a_process_makes_the_status_an_error(run, exporter):
     assert f"{span.parent.span_id:016x}" == "00f067aa0ba902b7"
 
 
+def test_a_function_in_a_process_is_in_no_span_and_its_input_has_no_trace(run):
+    output = run(span_of_current, {"order": 1, "_trace": PARENT}, executor=process_pool(1)).output_data
+    assert output == {"span": 0, "input": {"order": 1}}
+
+
 def test_a_span_of_a_coroutine_ends_at_its_time_limit(provider, exporter):
     async def sleep(task):
         await asyncio.sleep(30)
